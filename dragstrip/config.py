@@ -1,0 +1,331 @@
+"""The configuration: `dragstrip.toml` and the environment, checked as a whole.
+
+Every problem found is reported at once, each with the field it stands in. Secrets come from the
+environment (`CRM_API_KEY`) or from a file that the environment names (`CRM_API_KEY_FILE`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from dragstrip.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+DEFAULT_FILE = Path("dragstrip.toml")
+
+Kind = Literal["convex-http", "next-supabase", "next-convex"]
+Metric = Literal["p50", "p95", "p99"]
+
+ADDRESS_VARIABLE: dict[Kind, str] = {
+    "convex-http": "CONVEX_SITE_URL",
+    "next-supabase": "NEXT_URL",
+    "next-convex": "NEXT_URL",
+}
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be an http:// or https:// address with a host")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must hold no user name, password, query or fragment")
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError("must hold a port between 1 and 65535") from error
+    return value.rstrip("/")
+
+
+def _key_distribution(value: str) -> str:
+    name, _, parameter = value.partition(":")
+    if name == "uniform" and not parameter:
+        return value
+    if name == "zipf" and _is_float_within(parameter, 0.0, 10.0):
+        return value
+    if name == "hot" and parameter.isdecimal() and int(parameter) >= 1:
+        return value
+    raise ValueError('must be "uniform", "zipf:S" (0 < S <= 10) or "hot:N" (N >= 1 keys)')
+
+
+def _is_float_within(text: str, low: float, high: float) -> bool:
+    try:
+        return low < float(text) <= high
+    except ValueError:
+        return False
+
+
+Url = Annotated[str, AfterValidator(_http_url)]
+KeyDistribution = Annotated[str, AfterValidator(_key_distribution)]
+Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TargetConfig(_Section):
+    """One path to the answer. `url` is the base address; without it the environment's is used."""
+
+    kind: Kind
+    url: Url | None = None
+
+
+class DatasetConfig(_Section):
+    """Which contacts both backends hold."""
+
+    seed: int = Field(default=42, ge=0, lt=2**63)
+    contacts: int = Field(default=1000, ge=1, le=100_000_000)
+
+
+class RaceConfig(_Section):
+    """What a race does. `rate` is arrivals per second for each target; durations are seconds."""
+
+    baseline: str = "supabase"
+    challenger: str = "convex"
+    rate: float = Field(default=50, gt=0, le=1_000_000)
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    keys: KeyDistribution = "uniform"
+    miss: float = Field(default=0.05, ge=0, le=1)
+    pairs: int = Field(default=20, ge=1, le=10_000)
+    slice: Seconds = 30
+    settle: float = Field(default=5, ge=0, le=86_400)
+    users: int = Field(default=32, ge=1, le=100_000)
+    timeout: Seconds = 10
+
+    @model_validator(mode="after")
+    def _settle_fits_slice(self) -> Self:
+        if self.settle >= self.slice:
+            raise ValueError("settle must be shorter than slice")
+        return self
+
+
+class RulesConfig(_Section):
+    """The decision, written down before the run."""
+
+    metric: Metric = "p95"
+    slo_ms: float = Field(default=500, gt=0)
+    adopt_ratio: float = Field(default=0.667, gt=0, le=1)
+    equivalent: tuple[float, float] = (0.8, 1.25)
+    max_error_rate: float = Field(default=0.001, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _band_holds_one(self) -> Self:
+        low, high = self.equivalent
+        if not 0 < low < 1 < high:
+            raise ValueError("equivalent must be [low, high] with 0 < low < 1 < high")
+        if self.adopt_ratio > low:
+            raise ValueError("adopt_ratio must not lie inside the equivalent band")
+        return self
+
+
+class Environment(_Section):
+    """Addresses and secrets, in the ecosystems' own names. Secrets never show in a repr."""
+
+    convex_url: Url | None = None
+    convex_site_url: Url | None = None
+    convex_admin_key: SecretStr | None = None
+    supabase_url: Url | None = None
+    supabase_service_role_key: SecretStr | None = None
+    next_url: Url | None = None
+    crm_api_key: SecretStr | None = None
+    kapso_webhook_secret: SecretStr | None = None
+    seed_secret: SecretStr | None = None
+    dragstrip_lab: bool = False
+
+    @property
+    def names_an_address(self) -> bool:
+        """Whether any backend's address is set."""
+        return any((self.convex_url, self.convex_site_url, self.supabase_url, self.next_url))
+
+    def require(self, field: str) -> str:
+        """Return the field's value as text, or raise ConfigError naming the variable to set."""
+        value = getattr(self, field)
+        if value is None:
+            name = field.upper()
+            raise ConfigError(f"{name} is not set", fix=f"set {name}, or start the embedded lab")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _default_targets() -> dict[str, TargetConfig]:
+    return {
+        "convex": TargetConfig(kind="convex-http"),
+        "supabase": TargetConfig(kind="next-supabase"),
+    }
+
+
+class Config(_Section):
+    """Everything that was configured. `environment` holds what came from environment variables."""
+
+    targets: dict[str, TargetConfig] = Field(default_factory=_default_targets)
+    dataset: DatasetConfig = DatasetConfig()
+    race: RaceConfig = RaceConfig()
+    rules: RulesConfig = RulesConfig()
+    environment: Environment = Environment()
+
+    @property
+    def uses_lab(self) -> bool:
+        """True when nothing names a backend, so that the embedded lab is meant."""
+        urls = any(target.url for target in self.targets.values())
+        return not (urls or self.environment.names_an_address)
+
+    def url_of(self, name: str) -> str:
+        """Return the base address of a target, from the file or the environment."""
+        target = self.targets[name]
+        if target.url:
+            return target.url
+        variable = ADDRESS_VARIABLE[target.kind]
+        address: str | None = getattr(self.environment, variable.lower())
+        if address is None:
+            raise ConfigError(
+                f"targets.{name}.url is not set",
+                fix=f"set it in dragstrip.toml, or set {variable}",
+            )
+        return address
+
+    def with_environment(self, variables: Mapping[str, str]) -> Config:
+        """Return a copy whose environment comes from `variables`."""
+        return self.model_copy(update={"environment": read_environment(variables)})
+
+    @model_validator(mode="after")
+    def _names_are_sound(self) -> Self:
+        for name in self.targets:
+            if not name.replace("-", "").replace("_", "").isalnum() or len(name) > 40:
+                raise ValueError(f"targets.{name}: use letters, digits, - and _, at most 40")
+        return self
+
+
+def load(
+    environ: Mapping[str, str],
+    path: Path | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Config:
+    """Read the configuration file and the environment.
+
+    `path` must exist when given; otherwise ./dragstrip.toml is read if it is there. `overrides`
+    maps a section to the fields that the command line sets. Raises ConfigError.
+    """
+    document = _read_toml(path)
+    for section, fields in (overrides or {}).items():
+        merged = dict(document.get(section, {}))
+        merged.update({key: value for key, value in fields.items() if value is not None})
+        document[section] = merged
+    if "environment" in document:
+        raise ConfigError("unknown section [environment]", fix="set environment variables instead")
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        raise _as_config_error(error, str(path or DEFAULT_FILE)) from None
+    return config.with_environment(environ)
+
+
+def require_race_targets(config: Config) -> tuple[str, str]:
+    """Return (baseline, challenger), or raise ConfigError when one is no configured target."""
+    names = (config.race.baseline, config.race.challenger)
+    for field, name in zip(("baseline", "challenger"), names, strict=True):
+        if name not in config.targets:
+            known = ", ".join(config.targets) or "none"
+            raise ConfigError(
+                f'race.{field}: there is no target "{name}"',
+                fix=f"name one of the configured targets ({known}) or add [targets.{name}]",
+            )
+    if names[0] == names[1]:
+        raise ConfigError(
+            "race.baseline and race.challenger name the same target",
+            fix="name two targets; two may have the same kind and url",
+        )
+    return names
+
+
+def read_environment(environ: Mapping[str, str]) -> Environment:
+    """Pick dragstrip's variables; an empty one counts as unset. Raises ConfigError."""
+    values: dict[str, str] = {}
+    for field in Environment.model_fields:
+        name = field.upper()
+        value = environ.get(name) or _from_file(environ.get(f"{name}_FILE"), f"{name}_FILE")
+        if value:
+            values[field] = value
+    try:
+        return Environment.model_validate(values)
+    except ValidationError as error:
+        problems = [f"{str(e['loc'][0]).upper()}: {_words(e)}" for e in error.errors()]
+        raise ConfigError("; ".join(problems), fix="correct the environment variable") from None
+
+
+def _from_file(path: str | None, variable: str) -> str | None:
+    if not path:
+        return None
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ConfigError(
+            f"{variable}: cannot read {path}: {reason}", fix=f"correct {variable}"
+        ) from None
+
+
+def _read_toml(path: Path | None) -> dict[str, Any]:
+    source = path or DEFAULT_FILE
+    try:
+        return tomllib.loads(source.read_text())
+    except FileNotFoundError:
+        if path is None:
+            return {}
+        raise ConfigError(f"{path} does not exist", fix="correct --config") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {source}: {error.strerror}", fix="check the file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source} is not valid TOML: {error}", fix="correct the file") from None
+
+
+def _as_config_error(error: ValidationError, source: str) -> ConfigError:
+    problems = [f"{_place(e)}: {_words(e)}" for e in error.errors()]
+    return ConfigError(f"{source}: " + "; ".join(problems), fix="correct the fields named")
+
+
+def _place(error: ErrorDetails) -> str:
+    return ".".join(str(part) for part in error["loc"]) or "file"
+
+
+def _words(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown field" + _suggestion(error)
+    message = error["msg"].removeprefix("Value error, ")
+    value = error.get("input")
+    if isinstance(value, (bool, int, float, str)) and not (
+        isinstance(value, float) and math.isnan(value)
+    ):
+        message += f" (got {value!r})"
+    return message
+
+
+def _suggestion(error: ErrorDetails) -> str:
+    sections: dict[str, type[BaseModel]] = {
+        "targets": TargetConfig,
+        "dataset": DatasetConfig,
+        "race": RaceConfig,
+        "rules": RulesConfig,
+    }
+    path = [str(part) for part in error["loc"]]
+    model = sections.get(path[0]) if len(path) > 1 else None
+    known = list(model.model_fields) if model else list(sections)
+    close = difflib.get_close_matches(path[-1], known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""The dataset, and the loaders that write it to every backend."""
