@@ -1,0 +1,67 @@
+"""The command line: every expected error is one line, a fix and the documented exit code."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def dragstrip(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dragstrip.cli", *arguments],
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "DRAGSTRIP_LAB_HOME": str(cwd / "lab"), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_lists_every_command(tmp_path: Path) -> None:
+    result = dragstrip("--help", cwd=tmp_path)
+    assert result.returncode == 0
+    for command in ("lab", "seed", "verify", "race", "report"):
+        assert f"\n  {command} " in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nonsense"], "No such command 'nonsense'"),
+        (["race", "--nonsense"], "No such option"),
+        (["race", "--rate", "0"], "race.rate"),
+        (["race", "--config", "absent.toml"], "absent.toml"),
+        (["seed", "--contacts", "0"], "dataset.contacts"),
+        (["verify", "--config", "absent.toml"], "absent.toml"),
+        (["report", "no-such-run"], "no-such-run"),
+    ],
+)
+def test_bad_usage_exits_with_2_and_no_traceback(
+    tmp_path: Path, arguments: list[str], expected: str
+) -> None:
+    result = dragstrip(*arguments, cwd=tmp_path)
+    assert result.returncode == 2, result.stderr
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "lab").exists()
+
+
+def test_a_command_without_a_lab_says_how_to_start_it(tmp_path: Path) -> None:
+    result = dragstrip("verify", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "dragstrip lab up" in result.stderr
+
+
+def test_a_misspelt_field_in_the_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "dragstrip.toml").write_text("[race]\nratee = 5\n")
+    result = dragstrip("race", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "race.ratee: unknown field; did you mean rate?" in result.stderr
