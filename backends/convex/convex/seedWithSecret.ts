@@ -1,0 +1,16 @@
+/** Seeding for callers without an admin key: every function takes `secret`, the deployment's SEED_SECRET. */
+import { mutation, query } from "./lib/server.ts";
+import * as operations from "./seeding/operations.ts";
+import { withSecret } from "./seeding/secret.ts";
+
+export const writeWorkspaces = mutation(withSecret(operations.writeWorkspaces));
+export const writeContexts = mutation(withSecret(operations.writeContexts));
+export const deleteContexts = mutation(withSecret(operations.deleteContexts));
+export const deleteWorkspaces = mutation(withSecret(operations.deleteWorkspaces));
+export const readManifest = query(withSecret(operations.readManifest));
+export const writeManifest = mutation(withSecret(operations.writeManifest));
+export const deleteManifest = mutation(withSecret(operations.deleteManifest));
+export const count = query(withSecret(operations.count));
+export const rangeDigests = query(withSecret(operations.rangeDigests));
+export const contactDigests = query(withSecret(operations.contactDigests));
+export const readContexts = query(withSecret(operations.readContexts));

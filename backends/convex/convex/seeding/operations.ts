@@ -1,0 +1,85 @@
+/**
+ * The seeding interface, once: `seed.ts` registers it for callers with an admin
+ * key, `seedWithSecret.ts` for callers with the seed secret.
+ */
+import { v } from "convex/values";
+
+import type { MutationCtx, QueryCtx } from "../lib/server.ts";
+import * as manifest from "./manifest.ts";
+import { seededContacts } from "./range.ts";
+import * as read from "./read.ts";
+import * as remove from "./remove.ts";
+import { wireContext, wireManifest, wireWorkspace } from "./wire.ts";
+import type { WireContext, WireManifest, WireWorkspace } from "./wire.ts";
+import * as write from "./write.ts";
+
+type Range = { start: number; stop: number };
+const range = { start: v.number(), stop: v.number() };
+const deleted = v.object({ deleted: v.number() });
+
+export const writeWorkspaces = {
+  args: { workspaces: v.array(wireWorkspace) },
+  returns: v.object({ written: v.number() }),
+  handler: (ctx: MutationCtx, { workspaces }: { workspaces: WireWorkspace[] }) =>
+    write.writeWorkspaces(ctx, workspaces),
+};
+
+export const writeContexts = {
+  args: { contexts: v.array(wireContext) },
+  returns: v.object({ inserted: v.number(), updated: v.number(), unchanged: v.number() }),
+  handler: (ctx: MutationCtx, { contexts }: { contexts: WireContext[] }) => write.writeContexts(ctx, contexts),
+};
+
+export const deleteContexts = {
+  args: range,
+  returns: deleted,
+  handler: (ctx: MutationCtx, { start, stop }: Range) => remove.deleteContexts(ctx, start, stop),
+};
+
+export const deleteWorkspaces = {
+  args: { ids: v.array(v.string()) },
+  returns: deleted,
+  handler: (ctx: MutationCtx, { ids }: { ids: string[] }) => remove.deleteWorkspaces(ctx, ids),
+};
+
+export const readManifest = {
+  args: {},
+  returns: v.union(wireManifest, v.null()),
+  handler: (ctx: QueryCtx) => manifest.readManifest(ctx),
+};
+
+export const writeManifest = {
+  args: { manifest: wireManifest },
+  returns: v.null(),
+  handler: (ctx: MutationCtx, args: { manifest: WireManifest }) => manifest.writeManifest(ctx, args.manifest),
+};
+
+export const deleteManifest = {
+  args: {},
+  returns: v.null(),
+  handler: (ctx: MutationCtx) => manifest.deleteManifest(ctx),
+};
+
+export const count = {
+  args: range,
+  returns: v.number(),
+  handler: async (ctx: QueryCtx, { start, stop }: Range) => (await seededContacts(ctx, start, stop)).length,
+};
+
+export const rangeDigests = {
+  args: range,
+  returns: v.array(v.object({ start: v.number(), contacts: v.number(), digest: v.string() })),
+  handler: (ctx: QueryCtx, { start, stop }: Range) => read.rangeDigests(ctx, start, stop),
+};
+
+export const contactDigests = {
+  args: range,
+  returns: v.array(v.object({ index: v.number(), digest: v.string() })),
+  handler: (ctx: QueryCtx, { start, stop }: Range) => read.contactDigests(ctx, start, stop),
+};
+
+export const readContexts = {
+  args: range,
+  returns: v.array(wireContext),
+  handler: (ctx: QueryCtx, { start, stop }: Range) => read.readContexts(ctx, start, stop),
+};
