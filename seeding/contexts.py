@@ -236,7 +236,7 @@ def _conversation(
         "status": _CONVERSATION_STATUS[head.conversation_status & TABLE_MASK],
         "unread_count": 1 + head.unread % 3 if unread else 0,
         "last_message_at": last["created_at"] if last else None,
-        "last_message_preview": last["content"][:_PREVIEW] if last else None,
+        "last_message_preview": last["content"][:_PREVIEW].rstrip() if last else None,
         "created_at": opened_at,
     }
 
