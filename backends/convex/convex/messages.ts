@@ -101,7 +101,7 @@ async function storeMessage(
     kapso_message_id: message.kapso_message_id,
     created_at: message.sent_at,
   });
-  const isLatest = conversation.last_message_at === null || message.sent_at >= conversation.last_message_at;
+  const isLatest = conversation.last_message_at === null || message.sent_at > conversation.last_message_at;
   await ctx.db.patch("conversations", conversation._id, {
     unread_count: conversation.unread_count + (isInbound ? 1 : 0),
     ...(isLatest && {

@@ -53,8 +53,14 @@ test("lookup: a wrong or absent key is a 401, before the parameters are looked a
   for (const headers of [{}, { "x-api-key": "" }, { "x-api-key": "wrong" }, { "x-api-key": `${API_KEY}x` }]) {
     await assertAnswer(await get(t, {}, headers as Record<string, string>), 401, { found: false, error: "Unauthorized" });
   }
-  const echoed = await get(t, {}, { "x-request-id": "r-2" });
-  assert.equal(echoed.headers.get("x-request-id"), "r-2");
+});
+
+test("a request id is echoed when it is printable, and ignored when it is not", async () => {
+  const t = backend();
+  const echoed = async (id: string) => (await get(t, {}, { "x-request-id": id })).headers.get("x-request-id");
+  for (const id of ["r", "!~", "x".repeat(128)]) assert.equal(await echoed(id), id);
+  for (const id of ["", "two words", "x".repeat(129), "caf\u00e9"]) assert.equal(await echoed(id), null);
+  assert.equal((await get(t, {}, {})).headers.get("x-request-id"), null);
 });
 
 test("lookup: a missing parameter is a 400 that names it, phone first", async () => {

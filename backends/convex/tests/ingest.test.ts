@@ -63,11 +63,11 @@ test("a late message is stored without moving the conversation back", async () =
   assert.deepEqual(recent_messages.map((message) => message.content), ["new", "old"]);
 });
 
-test("of two messages in one second the one that came last is the preview", async () => {
+test("of two messages in one second the one that came first stays the preview", async () => {
   const t = await seeded([]);
   await post(t, kapsoBody({ id: "wamid.1", content: "first" }));
   await post(t, kapsoBody({ id: "wamid.2", content: "second" }));
-  assert.equal((await onlyConversation(t)).last_message_preview, "second");
+  assert.equal((await onlyConversation(t)).last_message_preview, "first");
 });
 
 test("an outbound message is the agent's and leaves nothing unread", async () => {

@@ -1,6 +1,9 @@
 import { httpAction } from "./server.ts";
 import type { ActionCtx } from "./server.ts";
 
+/** Printable ASCII without a space; any other value is ignored, not echoed. */
+const REQUEST_ID = /^[!-~]{1,128}$/;
+
 export type Answer = { status: number; body: Record<string, unknown> };
 
 /** Adds up the time spent in the data layer while one request is handled. */
@@ -39,7 +42,7 @@ export function answering(handler: Handler) {
       "Server-Timing": `query;dur=${clock.total_ms.toFixed(3)}, total;dur=${(now_ms() - started_ms).toFixed(3)}`,
     });
     const requestId = request.headers.get("x-request-id");
-    if (requestId !== null) headers.set("x-request-id", requestId);
+    if (requestId !== null && REQUEST_ID.test(requestId)) headers.set("x-request-id", requestId);
     return new Response(JSON.stringify(answer.body), { status: answer.status, headers });
   });
 }
