@@ -8,6 +8,9 @@ language plpgsql
 stable
 security definer
 set search_path = ''
+-- The newest rows are read from the end of their index and no further than the limit. Left to its
+-- statistics the planner may fetch a whole conversation and sort it, which one long one makes dear.
+set enable_bitmapscan = off
 as $$
 declare
   answer jsonb;
