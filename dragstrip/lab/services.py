@@ -69,7 +69,7 @@ class Settings:
 
 def describe(settings: Settings) -> list[Service]:
     """Return the services in the order in which they start. Raises LabError."""
-    return [_postgres(settings), _supabase(settings), _next(settings)]
+    return [_postgres(settings), _supabase(settings), _convex(settings), _next(settings)]
 
 
 def environment(settings: Settings) -> dict[str, str]:

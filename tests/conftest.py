@@ -1,0 +1,36 @@
+"""One lab for the whole session: every test that needs backends shares it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dragstrip import lab as embedded
+from dragstrip.lab import lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[embedded.LabState]:
+    """A running lab in a temporary home, on free ports; it dies with this process at the latest."""
+    home = Path(tempfile.mkdtemp(prefix="dragstrip-lab-"))
+    # PostgreSQL's own user must get through.
+    home.chmod(0o711)
+    try:
+        yield lifecycle.up(home, reporter=print, owner_pid=os.getpid(), fallback_ports_only=True)
+    finally:
+        lifecycle.down(home, purge=True)
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def lab_environment(lab: embedded.LabState) -> dict[str, str]:
+    """The addresses and keys of the session's lab, as environment variables."""
+    return embedded.environment(lab.home)
