@@ -1,0 +1,154 @@
+"""The forms of run.json and verdict.json. The JSON Schemas in dragstrip/schemas are made from them.
+
+Rates are per second, `_ms` milliseconds, `started` and `ended` UTC in ISO 8601. A quantile is null
+where so many lookups failed that it does not exist: failures rank as slower than any answer.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dragstrip.config import Kind, Metric  # noqa: TC001
+
+Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invalid"]
+
+Count = Annotated[int, Field(ge=0)]
+Milliseconds = Annotated[float, Field(ge=0)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Figures(_Form):
+    """What a set of lookups came to. Response time counts from when a lookup was due."""
+
+    due: Count
+    verified: Count
+    failed: dict[str, Count]
+    offered_per_s: Rate
+    achieved_per_s: Rate
+    p50_ms: Milliseconds | None
+    p95_ms: Milliseconds | None
+    p99_ms: Milliseconds | None
+
+    def quantile_ms(self, metric: Metric) -> float | None:
+        """Return p50_ms, p95_ms or p99_ms."""
+        return {"p50": self.p50_ms, "p95": self.p95_ms, "p99": self.p99_ms}[metric]
+
+
+class Slice(Figures):
+    """The counted lookups of one turn of one target."""
+
+    index: Count
+    pair: Count
+    position: Count
+    target: str
+    started: datetime
+    ended: datetime
+
+
+class TargetTotals(Figures):
+    """The counted lookups of one target over all complete pairs.
+
+    Service time counts from the actual send; `query` and `total` are what the server reports.
+    """
+
+    kind: Kind
+    url: str
+    error_rate: Rate
+    service_p50_ms: Milliseconds | None
+    query_p50_ms: Milliseconds | None
+    total_p50_ms: Milliseconds | None
+    send_lag_p99_ms: float | None
+    no_slot: Count
+
+
+class Gate(_Form):
+    """A condition of validity, with the figure that decided it and the bound it must keep."""
+
+    name: str
+    passed: bool
+    figure: float
+    bound: float
+
+
+class DatasetFacts(_Form):
+    """Which data was asked for. `digest` is what both backends store."""
+
+    seed: Count
+    contacts: Count
+    digest: str
+    generator: str
+
+
+class Versions(_Form):
+    """What ran."""
+
+    dragstrip: str
+    locust: str
+    python: str
+
+
+class Machine(_Form):
+    """Where the load came from."""
+
+    system: str
+    architecture: str
+    processor: str
+    cpus: Count
+    memory_bytes: Count
+
+
+class Run(_Form):
+    """run.json: everything about a race that its outcomes files do not say."""
+
+    schema_version: Literal[1] = 1
+    id: str
+    started: datetime
+    ended: datetime
+    interrupted: bool
+    lab: bool
+    seed: Count
+    baseline: str
+    challenger: str
+    processes: Annotated[int, Field(ge=1)]
+    versions: Versions
+    machine: Machine
+    config: dict[str, Any]
+    dataset: DatasetFacts
+    targets: dict[str, TargetTotals]
+    slices: list[Slice]
+    gates: list[Gate]
+
+
+class VerdictTarget(_Form):
+    """A target's figures in verdict.json."""
+
+    verified: Count
+    failed: dict[str, Count]
+    p50_ms: Milliseconds | None
+    p95_ms: Milliseconds | None
+    p99_ms: Milliseconds | None
+
+
+class Verdict(_Form):
+    """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid."""
+
+    schema_version: Literal[1] = 1
+    verdict: Word
+    reason: str
+    metric: Metric
+    ratio: float | None
+    low: float | None
+    high: float | None
+    pairs: Count
+    pairs_needed: Count | None
+    minimum_detectable_effect: float | None
+    targets: dict[str, VerdictTarget]
+    gates: list[Gate]
+    lab: bool

@@ -1,0 +1,1 @@
+"""The instrument: arrivals, client, verification, recording, slices. plugin.py knows Locust."""

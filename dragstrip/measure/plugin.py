@@ -1,0 +1,222 @@
+"""What Locust sees of the instrument: a user that is a connection slot, and a race's slices.
+
+In a race a slot takes the next arrival of its target's lane, waits until it is due and performs
+it. Without a race each user works by itself at an even pace, which is a closed model: a slow
+answer delays that user's next lookup.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import gevent
+import gevent.event
+import gevent.socket
+from locust import User, constant_throughput, task
+
+from dragstrip.measure import arrivals, lookup
+from dragstrip.measure.client import Client, GeventClient
+from dragstrip.measure.lane import Arrival, Lane
+from dragstrip.plan import PARENT_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dragstrip.config import RaceConfig
+    from dragstrip.outcomes import OutcomeWriter
+    from dragstrip.plan import Plan, PlannedSlice
+    from dragstrip.targets import Request, Target
+
+log = logging.getLogger(__name__)
+
+_LEAD_NS = 20_000_000
+_DRAIN_POLL_S = 0.01
+
+
+class LookupFailed(Exception):
+    """A lookup's failure as Locust's statistics show it: the reason and nothing that varies."""
+
+
+class Pace(Protocol):
+    """Decides when a user makes its next lookup, and keeps what became of it."""
+
+    def next(self) -> Arrival:
+        """Block until a lookup is due and return it."""
+
+    def finish(self, arrival: Arrival, result: lookup.Result) -> None:
+        """Take note of a lookup that is over."""
+
+
+class Closed:
+    """One user at its own pace; Locust's wait time spaces its lookups."""
+
+    def __init__(self, keys: Iterator[int]) -> None:
+        self._keys = keys
+
+    def next(self) -> Arrival:
+        """Return a lookup that is due now."""
+        return Arrival(time.monotonic_ns(), next(self._keys), -1, 0)
+
+    def finish(self, arrival: Arrival, result: lookup.Result) -> None:
+        """Do nothing: Locust's statistics are the only record."""
+
+
+class Track:
+    """One target's side of a race in this process: its lane, shared by its slots."""
+
+    def __init__(self, number: int, writer: OutcomeWriter) -> None:
+        self.lane = Lane()
+        self._number = number
+        self._writer = writer
+        self._loaded = gevent.event.Event()
+
+    def load(self, *args: Any, **kwargs: Any) -> None:
+        """Begin a slice; see Lane.load."""
+        self.lane.load(*args, **kwargs)
+        self._loaded.set()
+
+    def next(self) -> Arrival:
+        """Block until an arrival is there and due, and return it."""
+        while (arrival := self.lane.take(time.monotonic_ns())) is None:
+            self._loaded.clear()
+            self._loaded.wait()
+        pause_ns = arrival.due_ns - time.monotonic_ns()
+        if pause_ns > 0:
+            gevent.sleep(pause_ns / 1e9)
+        return arrival
+
+    def finish(self, arrival: Arrival, result: lookup.Result) -> None:
+        """Write the lookup's row."""
+        lookup.record(self._writer, arrival, result, self._number)
+        self.lane.done()
+
+    def abandon(self) -> None:
+        """Write down the arrivals that no slot was ever free for."""
+        for arrival in self.lane.abandon():
+            lookup.record_unsent(self._writer, arrival, self._number)
+
+
+@dataclass
+class Work:
+    """What the users of this process share; scenarios make it once Locust knows its role."""
+
+    race: RaceConfig
+    contacts: int
+    seed: int
+    targets: dict[str, Target]
+    expected: Callable[[int], bytes]
+    worker: int
+    tracks: dict[str, Track]
+    users_started: int = 0
+
+    def pace(self, target: str) -> Pace:
+        """Return the pace of a new user of a target."""
+        if self.tracks:
+            return self.tracks[target]
+        self.users_started += 1
+        seed = (self.seed, self.worker, self.users_started)
+        return Closed(arrivals.key_stream(self.race, self.contacts, seed))
+
+
+class Slot(User):
+    """A user that makes lookups over one connection. Subclasses say for which target, and how."""
+
+    abstract = True
+    target_name: ClassVar[str]
+    work: ClassVar[Work]
+
+    def request(self, key: int) -> Request:
+        """Return the request for a key of the dataset."""
+        raise NotImplementedError
+
+    def wait_time(self) -> float:
+        """Return the pause before the next lookup: none in a race, else the configured pace."""
+        if self.work.tracks:
+            return 0.0
+        per_user = self.work.race.rate / self.work.race.users
+        return float(constant_throughput(per_user)(self))
+
+    def on_start(self) -> None:
+        """Open the slot."""
+        self.target = self.work.targets[self.target_name]
+        self.pace = self.work.pace(self.target_name)
+        self.connection: Client = GeventClient(self.target.url, self.work.race.timeout)
+
+    def on_stop(self) -> None:
+        """Close the slot's connection."""
+        self.connection.close()
+
+    @task
+    def lookup(self) -> None:
+        """Take the next lookup, perform it, and tell the record and Locust's statistics."""
+        arrival = self.pace.next()
+        result = lookup.perform(arrival, self.connection, self.request, self.work.expected)
+        self.pace.finish(arrival, result)
+        failure = result.failure
+        self.environment.events.request.fire(
+            request_type="GET",
+            name=self.target_name,
+            response_time=result.response_ms,
+            response_length=result.size,
+            exception=LookupFailed(failure) if failure else None,
+            context={},
+            url=self.target.url,
+            response=None,
+        )
+
+
+def run_slice(
+    plan: Plan, turn: PlannedSlice, tracks: list[Track], position: int, of: int
+) -> dict[str, Any]:
+    """Run this process's share of a slice, wait for its answers, and report how it went."""
+    start_ns = time.monotonic_ns() + _LEAD_NS
+    cpu_s = time.process_time()
+    for number, track in enumerate(tracks):
+        active = number == turn.target
+        due = arrivals.of_slice(plan, turn) if active else arrivals.trickle(plan, turn)
+        track.load(
+            due.share(position, of),
+            slice_index=turn.index,
+            start_ns=start_ns,
+            counted_from_ns=start_ns + round(plan.race.settle * 1e9) if active else None,
+        )
+    end_ns = start_ns + round(plan.race.slice * 1e9)
+    gevent.sleep((end_ns - time.monotonic_ns()) / 1e9)
+    cpu_s = time.process_time() - cpu_s
+    wall_s = (time.monotonic_ns() - start_ns + _LEAD_NS) / 1e9
+    _drain(tracks, plan.race.timeout)
+    return {"start_ns": start_ns, "end_ns": end_ns, "cpu_s": cpu_s, "wall_s": wall_s}
+
+
+def _drain(tracks: list[Track], timeout_s: float) -> None:
+    # Whoever answers slowly must be waited for, or the slower side would look faster.
+    _wait_until_idle(tracks, timeout_s)
+    for track in tracks:
+        track.abandon()
+    _wait_until_idle(tracks, timeout_s + 1)
+
+
+def _wait_until_idle(tracks: list[Track], limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline and not all(track.lane.idle for track in tracks):
+        gevent.sleep(_DRAIN_POLL_S)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, however that came about.
+
+    The parent holds the other end of a pipe and never writes to it.
+    """
+    descriptor = os.environ.get(PARENT_VARIABLE)
+    if descriptor is None:
+        return
+
+    def watch() -> None:
+        gevent.socket.wait_read(int(descriptor))
+        os._exit(3)
+
+    gevent.spawn(watch)

@@ -1,0 +1,129 @@
+"""The folder of a stored run: runs/<id>/, and runs/latest that points at the newest.
+
+run.json is there from the start, marked as interrupted, and is replaced when the run ends: a
+killed race leaves a run that says so, with everything that was recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+
+from dragstrip import outcomes
+from dragstrip import plan as plans
+from dragstrip.analyse.model import Run
+from dragstrip.errors import StorageError
+from dragstrip.plan import OUTCOMES_FOLDER, SLICES_FILE
+from dragstrip.schemas import validator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dragstrip.analyse.model import Verdict
+    from dragstrip.outcomes import OutcomeFile
+    from dragstrip.plan import Plan
+
+LATEST = "latest"
+RUN_FILE = "run.json"
+VERDICT_FILE = "verdict.json"
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one run is stored."""
+
+    path: Path
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan that Locust's processes read."""
+        return self.path / PLAN_FILE
+
+    def write_plan(self, plan: Plan) -> None:
+        """Store the plan. Raises StorageError."""
+        _write(self.plan_file, plan.model_dump_json(indent=2))
+
+    def write_run(self, run: Run) -> None:
+        """Store run.json, checked against its schema. Raises StorageError."""
+        self._write_form(RUN_FILE, "run", run)
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        """Store verdict.json, checked against its schema. Raises StorageError."""
+        self._write_form(VERDICT_FILE, "verdict", verdict)
+
+    def read_run(self) -> Run:
+        """Read run.json. Raises StorageError."""
+        file = self.path / RUN_FILE
+        try:
+            return Run.model_validate_json(file.read_bytes())
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {file}: {error.strerror}", fix="name a folder under runs/"
+            ) from None
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"])) or "the file"
+            raise StorageError(
+                f"{file} is no run that this dragstrip knows: {place}: {problem['msg']}"
+            ) from None
+
+    def read_plan(self) -> Plan:
+        """Read plan.json. Raises StorageError."""
+        return plans.read(self.plan_file)
+
+    def read_outcomes(self) -> list[OutcomeFile]:
+        """Read what every process recorded. Raises StorageError."""
+        return outcomes.read_all(self.path / OUTCOMES_FOLDER)
+
+    def read_slices(self) -> list[dict[str, Any]]:
+        """Read the reports of the slices that ran to their end; a line cut off is left out."""
+        reports = []
+        with suppress(FileNotFoundError):
+            for line in (self.path / SLICES_FILE).read_text().splitlines():
+                with suppress(json.JSONDecodeError):
+                    reports.append(json.loads(line))
+        return reports
+
+    def _write_form(self, name: str, schema: str, form: BaseModel) -> None:
+        text = form.model_dump_json(indent=2)
+        problem = next(iter(validator(schema).iter_errors(json.loads(text))), None)
+        if problem is not None:
+            raise StorageError(f"{name}: {problem.json_path}: {problem.message}")
+        _write(self.path / name, text + "\n")
+
+
+def create(out: Path) -> RunFolder:
+    """Make a new run's folder and let `latest` point at it. Raises StorageError."""
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    folder = out / name
+    try:
+        folder.mkdir(parents=True)
+        (folder / OUTCOMES_FOLDER).mkdir()
+        fresh = out / f".{LATEST}-{name}"
+        fresh.symlink_to(name)
+        fresh.replace(out / LATEST)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make a run's folder in {out}: {error.strerror}", fix="correct --out"
+        ) from None
+    return RunFolder(folder)
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    try:
+        with fresh.open("w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from None

@@ -1,0 +1,183 @@
+"""Binds the user classes to what is configured: which targets, which data, which key.
+
+The names of the classes depend on the configuration alone, so that `locust --list` and `--help`
+work with nothing running. Addresses are looked up when Locust is about to run users.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from locust.runners import MasterRunner
+
+from dragstrip import config as configuration
+from dragstrip import lab
+from dragstrip import plan as plans
+from dragstrip.errors import DragstripError
+from dragstrip.measure.judge import oracle
+from dragstrip.measure.plugin import Track, Work, end_with_parent
+from dragstrip.outcomes import OutcomeWriter
+from dragstrip.targets import Target, targets_of
+from scenarios.course import Course
+from scenarios.lookup import BY_KIND, Lookup
+from seeding.dataset import Dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locust.env import Environment
+    from locust.event import Events
+
+    from dragstrip.config import Config, DatasetConfig, Kind
+    from dragstrip.plan import Plan
+
+CONFIG_VARIABLE = "DRAGSTRIP_CONFIG"
+
+T = TypeVar("T")
+
+
+def user_classes() -> dict[str, type[Lookup]]:
+    """Return one user class per target, by name.
+
+    A target that is the only one of its kind gives `ConvexHttpLookup`; of several, each gives
+    `ConvexHttpLookup_name`. With no [targets] configured there is one for every kind that has an
+    address.
+    """
+    return _or_exit(_user_classes)
+
+
+def attach(events: Events) -> None:
+    """Hook into Locust: safe defaults for its command line, and the set-up of each process."""
+    events.init_command_line_parser.add_listener(_set_defaults)
+    events.init.add_listener(_prepare)
+
+
+def class_names(kinds: dict[str, Kind]) -> dict[str, str]:
+    """Return the name of each target's user class."""
+    often = Counter(kinds.values())
+    return {
+        target: BY_KIND[kind].__name__ + (f"_{_identifier(target)}" if often[kind] > 1 else "")
+        for target, kind in kinds.items()
+    }
+
+
+def _user_classes() -> dict[str, type[Lookup]]:
+    plan = plans.current()
+    if plan:
+        kinds = {target.name: target.kind for target in plan.targets}
+    else:
+        kinds = _kinds(_configuration())
+    users = plan.race.users if plan else 0
+    return {
+        name: _user_class(name, target, kinds[target], users)
+        for target, name in class_names(kinds).items()
+    }
+
+
+def _user_class(name: str, target: str, kind: Kind, users: int) -> type[Lookup]:
+    attributes = {"abstract": False, "target_name": target, "fixed_count": users}
+    return type(name, (BY_KIND[kind],), attributes | {"__doc__": BY_KIND[kind].__doc__})
+
+
+def _identifier(target: str) -> str:
+    return target.replace("-", "_")
+
+
+def _configuration() -> Config:
+    path = os.environ.get(CONFIG_VARIABLE)
+    return configuration.load(os.environ, Path(path) if path else None)
+
+
+def _kinds(config: Config) -> dict[str, Kind]:
+    kinds = {name: target.kind for name, target in config.targets.items()}
+    if "targets" in config.model_fields_set:
+        return kinds
+    by_default = {kind: name for name, kind in kinds.items()}
+    return {
+        by_default.get(kind, kind): kind
+        for kind, variable in configuration.ADDRESS_VARIABLE.items()
+        if config.uses_lab or getattr(config.environment, variable.lower())
+    }
+
+
+def _targets(config: Config, kinds: dict[str, Kind]) -> dict[str, Target]:
+    named = {
+        name: config.targets.get(name, configuration.TargetConfig(kind=kind))
+        for name, kind in kinds.items()
+    }
+    return targets_of(config.model_copy(update={"targets": named}))
+
+
+def _set_defaults(parser: Any, **_: Any) -> None:
+    # Locust would listen on every interface, and drop what is in flight when a test stops.
+    timeout = _or_exit(_configuration).race.timeout
+    parser.set_defaults(web_host="127.0.0.1", class_picker=True, stop_timeout=timeout + 1)
+
+
+def _prepare(environment: Environment, **_: Any) -> None:
+    end_with_parent()
+    _or_exit(lambda: _bind(environment))
+
+
+def _bind(environment: Environment) -> None:
+    plan = plans.current()
+    is_master = isinstance(environment.runner, MasterRunner)
+    if plan:
+        Course(environment, plan, plans.folder(), _race_work).attach()
+    elif not is_master:
+        Lookup.work = _plain_work(getattr(environment.runner, "worker_index", 0))
+
+
+def _race_work(plan: Plan, worker: int, outcomes: Path) -> Work:
+    key = configuration.read_environment(os.environ).require("crm_api_key")
+    writer = OutcomeWriter(outcomes, worker)
+    Lookup.work = Work(
+        race=plan.race,
+        contacts=plan.dataset.contacts,
+        seed=plan.seed,
+        targets={t.name: Target(t.name, t.kind, t.url) for t in plan.targets},
+        expected=_oracle(plan.dataset, key),
+        worker=worker,
+        tracks={t.name: Track(number, writer) for number, t in enumerate(plan.targets)},
+    )
+    return Lookup.work
+
+
+def _plain_work(worker: int) -> Work:
+    config = _configuration()
+    kinds = _kinds(config)
+    if config.uses_lab:
+        config = lab.resolve(config)
+    return Work(
+        race=config.race,
+        contacts=config.dataset.contacts,
+        seed=config.dataset.seed,
+        targets=_targets(config, kinds),
+        expected=_oracle(config.dataset, config.environment.require("crm_api_key")),
+        worker=worker,
+        tracks={},
+    )
+
+
+def _oracle(dataset: DatasetConfig, api_key: str) -> Callable[[int], bytes]:
+    Lookup.dataset = Dataset(dataset.seed, dataset.contacts)
+    Lookup.api_key = api_key
+    return oracle(Lookup.dataset.answer)
+
+
+def _or_exit(make: Callable[[], T]) -> T:
+    try:
+        return make()
+    except DragstripError as error:
+        _leave(error)
+
+
+def _leave(error: DragstripError) -> NoReturn:
+    sys.stderr.write(f"error: {error.message}\n")
+    if error.fix:
+        sys.stderr.write(f"  fix: {error.fix}\n")
+    sys.exit(error.exit_code)

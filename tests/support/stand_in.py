@@ -1,0 +1,106 @@
+"""A stand-in backend: answers lookups from the dataset, or misbehaves as a test asks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from seeding.dataset import Dataset
+
+API_KEY = "stand-in-key-0123456789"
+
+
+@dataclass
+class StandIn:
+    """A server on loopback. Change its fields while it runs to make it misbehave."""
+
+    dataset: Dataset
+    delay_s: Callable[[int], float] = lambda _: 0.0
+    misbehave: Callable[[int, dict[str, object]], bytes | None] = lambda _n, _body: None
+    api_key: str = API_KEY
+    hangs: bool = False
+    port: int = 0
+    lookups: list[str] = field(default_factory=list)
+    """The paths of the lookups that had the right key."""
+    connections: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[StandIn]:
+        loop = asyncio.new_event_loop()
+        server = loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        self.port = server.sockets[0].getsockname()[1]
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            server.close()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode("latin-1").split("\r\n")
+                headers = {
+                    name.lower(): value.strip()
+                    for name, _, value in (line.partition(":") for line in lines[1:] if line)
+                }
+                await self._answer(lines[0].split(" ")[1], headers, writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(
+        self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter
+    ) -> None:
+        if headers.get("x-api-key") != self.api_key:
+            writer.write(response({"found": False, "error": "Unauthorized"}, 401))
+            return
+        self.lookups.append(path)
+        count = len(self.lookups)
+        while self.hangs:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(self.delay_s(count))
+        index = self.dataset.index(parse_qs(urlsplit(path).query)["phone"][0])
+        body: dict[str, object] = dict(
+            self.dataset.answer(self.dataset.contacts if index is None else index)
+        )
+        changed = self.misbehave(count, body)
+        writer.write(response(body) if changed is None else changed)
+        if changed is not None and b"connection: close" in changed:
+            await writer.drain()
+            raise ConnectionError
+
+
+def response(
+    body: object = None,
+    status: int = 200,
+    *,
+    raw: bytes | None = None,
+    content_type: str = "application/json",
+    length: int | None = None,
+    extra: str = "",
+) -> bytes:
+    payload = orjson.dumps(body) if raw is None else raw
+    head = (
+        f"HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\n"
+        f"content-length: {len(payload) if length is None else length}\r\n"
+        f"server-timing: query;dur=0.25, total;dur=1.5\r\n{extra}\r\n"
+    )
+    return head.encode() + payload
