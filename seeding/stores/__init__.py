@@ -1,0 +1,80 @@
+"""The stores that a configuration needs: where seeded contacts are written and read back."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from dragstrip.errors import ConfigError
+from seeding.stores.base import RangeDigest, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pydantic import SecretStr
+
+    from dragstrip.config import Config, Kind
+
+__all__ = ["RangeDigest", "Store", "open_stores"]
+
+
+@contextlib.contextmanager
+def open_stores(config: Config) -> Iterator[list[Store]]:
+    """Open the store behind every target, each once; nothing is sent yet.
+
+    Raises ConfigError naming every address and key that is missing.
+    """
+    opened: list[Store] = []
+    problems: list[ConfigError] = []
+    with contextlib.ExitStack() as stack:
+        for opener in dict.fromkeys(_OPENERS[target.kind] for target in config.targets.values()):
+            try:
+                store = opener(config)
+            except ConfigError as error:
+                problems.append(error)
+            else:
+                stack.callback(store.close)
+                opened.append(store)
+        if problems:
+            raise ConfigError("; ".join(error.message for error in problems), fix=problems[0].fix)
+        if not opened:
+            raise ConfigError("no targets are configured", fix="add a [targets.NAME] section")
+        yield opened
+
+
+def _open_convex(config: Config) -> Store:
+    from seeding.stores.convex import ConvexStore
+
+    environment = config.environment
+    url = environment.require("convex_url")
+    if environment.convex_admin_key is None and environment.seed_secret is None:
+        raise ConfigError(
+            "neither CONVEX_ADMIN_KEY nor SEED_SECRET is set",
+            fix="set one of them; SEED_SECRET must be the same in the deployment",
+        )
+    return ConvexStore(
+        url,
+        admin_key=_reveal(environment.convex_admin_key),
+        seed_secret=_reveal(environment.seed_secret),
+    )
+
+
+def _open_supabase(config: Config) -> Store:
+    # Its import takes longer than many a command that needs no Supabase.
+    from seeding.stores.supabase import SupabaseStore
+
+    environment = config.environment
+    return SupabaseStore(
+        environment.require("supabase_url"), environment.require("supabase_service_role_key")
+    )
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+_OPENERS: dict[Kind, Callable[[Config], Store]] = {
+    "convex-http": _open_convex,
+    "next-convex": _open_convex,
+    "next-supabase": _open_supabase,
+}

@@ -1,0 +1,75 @@
+"""What seeding and verifying need of a backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seeding.model import Context, Manifest, Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class RangeDigest:
+    """The digest of the seeded contacts in one aligned range, and how many there are."""
+
+    start: int
+    contacts: int
+    digest: str
+
+
+class Store(Protocol):
+    """A backend's side of the dataset.
+
+    Ranges are of seed indices, start <= index < stop, at most PAGE wide; they see seeded rows
+    only. Every call may be repeated: writing what is there and deleting what is not change
+    nothing. Calls come from several threads. All of them raise BackendError.
+    """
+
+    name: str
+    """What messages call it."""
+
+    concurrency: int
+    """How many calls at once do it good."""
+
+    def read_manifest(self) -> Manifest | None:
+        """Return what the backend was seeded with, or None."""
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest."""
+
+    def delete_manifest(self) -> None:
+        """Remove the manifest."""
+
+    def write_workspaces(self, workspaces: Sequence[Workspace]) -> None:
+        """Insert or update workspaces and their members."""
+
+    def write_contexts(self, contexts: Sequence[Context]) -> None:
+        """Insert or update contacts with all that hangs on them."""
+
+    def delete_contexts(self, start: int, stop: int) -> int:
+        """Remove seeded contacts with all that hangs on them; return how many."""
+
+    def delete_workspaces(self, ids: Sequence[str]) -> int:
+        """Remove the workspaces in which no contact is left; return how many."""
+
+    def count(self, start: int, stop: int) -> int:
+        """Return how many seeded contacts are stored."""
+
+    def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
+        """Return the digests of the aligned ranges that hold a contact; `start` is aligned."""
+
+    def contact_digests(self, start: int, stop: int) -> dict[int, str]:
+        """Return the digest of every stored contact by its index."""
+
+    def contexts(self, start: int, stop: int) -> list[Context]:
+        """Return what is stored, by index."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+PAGE = 256
+"""The widest range a store is asked for: two aligned ranges, some 2,500 rows."""

@@ -1,0 +1,201 @@
+"""Supabase, through its REST API with the service role's key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from postgrest.exceptions import APIError
+from postgrest.types import ReturnMethod
+from supabase import Client, ClientOptions
+
+from dragstrip.errors import BackendError
+from seeding.stores.base import RangeDigest
+from seeding.stores.http import Retrier, excerpt, new_client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from seeding.model import Context, Manifest, Workspace
+
+T = TypeVar("T")
+
+_MANIFEST_KEY = "dragstrip"
+_ROWS_PER_REQUEST = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_NOT_MIGRATED = frozenset({"PGRST202", "PGRST204", "PGRST205", "42883", "42P01", "42703"})
+_REFUSED = frozenset({"401", "403", "42501", "PGRST300", "PGRST301", "PGRST302", "PGRST303"})
+_TAKEN = "23505"
+
+
+class SupabaseStore:
+    """The dataset in Supabase: rows by upserts, digests by the functions of the migrations."""
+
+    name = "Supabase"
+    concurrency = 4
+
+    def __init__(self, url: str, service_role_key: str) -> None:
+        self._url = url
+        self._key = service_role_key
+        self._http = new_client(url, connections=self.concurrency + 1)
+        options = ClientOptions(
+            httpx_client=self._http, auto_refresh_token=False, postgrest_client_retry=False
+        )
+        # Made here and not on first use, for threads share it.
+        self._rest = Client(url, service_role_key, options).postgrest
+        self._retry = Retrier(self.name, url, "SUPABASE_URL")
+
+    def read_manifest(self) -> Manifest | None:
+        """Return what the database was seeded with, or None."""
+        columns = ("seed", "contacts", "digest", "generator", "state")
+        query = self._rest.from_("seed_manifest").select(*columns).eq("key", _MANIFEST_KEY)
+        rows: list[Manifest] = self._send(query.execute).data  # type: ignore[assignment]
+        return rows[0] if rows else None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Replace the manifest."""
+        now = datetime.now(UTC).isoformat()
+        self._upsert(
+            "seed_manifest", [{**manifest, "key": _MANIFEST_KEY, "updated_at": now}], key="key"
+        )
+
+    def delete_manifest(self) -> None:
+        """Remove the manifest."""
+        query = self._rest.from_("seed_manifest").delete(returning=ReturnMethod.minimal)
+        self._send(query.eq("key", _MANIFEST_KEY).execute)
+
+    def write_workspaces(self, workspaces: Sequence[Workspace]) -> None:
+        """Insert or update workspaces and their members."""
+        self._upsert(
+            "workspaces",
+            [
+                {key: value for key, value in _row(workspace).items() if key != "members"}
+                for workspace in workspaces
+            ],
+        )
+        self._upsert(
+            "workspace_members",
+            [
+                {**_row(member), "workspace_id": workspace["id"]}
+                for workspace in workspaces
+                for member in workspace["members"]
+            ],
+        )
+
+    def write_contexts(self, contexts: Sequence[Context]) -> None:
+        """Insert or update contacts, parents before children."""
+        tables: dict[str, list[dict[str, Any]]] = {
+            "contacts": [], "conversations": [], "messages": [], "contact_notes": [],
+        }  # fmt: skip
+        for context in contexts:
+            for table, row in _rows(context):
+                tables[table].append(row)
+        for table, rows in tables.items():
+            self._upsert(table, rows)
+
+    def delete_contexts(self, start: int, stop: int) -> int:
+        """Remove seeded contacts with all that hangs on them; return how many."""
+        return int(self._rpc("dragstrip_delete_contexts", p_start=start, p_stop=stop))
+
+    def delete_workspaces(self, ids: Sequence[str]) -> int:
+        """Remove the workspaces in which no contact is left; return how many."""
+        return int(self._rpc("dragstrip_delete_workspaces", p_ids=list(ids)))
+
+    def count(self, start: int, stop: int) -> int:
+        """Return how many seeded contacts are stored."""
+        return int(self._rpc("dragstrip_count", p_start=start, p_stop=stop))
+
+    def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
+        """Return the digests of the aligned ranges that hold a contact."""
+        found = self._rpc("dragstrip_range_digests", p_start=start, p_stop=stop)
+        return [RangeDigest(**entry) for entry in found]
+
+    def contact_digests(self, start: int, stop: int) -> dict[int, str]:
+        """Return the digest of every stored contact by its index."""
+        found = self._rpc("dragstrip_contact_digests", p_start=start, p_stop=stop)
+        return {entry["index"]: entry["digest"] for entry in found}
+
+    def contexts(self, start: int, stop: int) -> list[Context]:
+        """Return what is stored, by index."""
+        found: list[Context] = self._rpc("dragstrip_read_contexts", p_start=start, p_stop=stop)
+        return found
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _rpc(self, function: str, **arguments: Any) -> Any:
+        return self._send(self._rest.rpc(function, arguments).execute).data
+
+    def _upsert(self, table: str, rows: list[dict[str, Any]], *, key: str = "id") -> None:
+        for first in range(0, len(rows), _ROWS_PER_REQUEST):
+            query = self._rest.from_(table).upsert(
+                rows[first : first + _ROWS_PER_REQUEST],
+                on_conflict=key,
+                returning=ReturnMethod.minimal,
+            )
+            self._send(query.execute)
+
+    def _send(self, call: Callable[[], T]) -> T:
+        try:
+            return self._retry(call)
+        except APIError as error:
+            raise self._mapped(error) from None
+
+    def _mapped(self, error: APIError) -> BackendError:
+        code = str(error.code)
+        said = excerpt(f"{error.message or ''} {error.details or ''}", (self._key,))
+        if code in _REFUSED or "API key" in said or "JWT" in said:
+            return BackendError(
+                f"{self.name} at {self._url} refused SUPABASE_SERVICE_ROLE_KEY: {said}",
+                fix="correct SUPABASE_SERVICE_ROLE_KEY: it must be the service role's",
+            )
+        if code in _NOT_MIGRATED:
+            return BackendError(
+                f"{self.name} at {self._url} lacks a table or function: {said}",
+                fix="apply the migrations in backends/supabase/migrations",
+            )
+        if code == _TAKEN and "phone" in said and "kapso" not in said:
+            return BackendError(
+                f"{self.name}: a contact that dragstrip did not seed has the phone number of one "
+                f"it is to seed: {said}",
+                fix="remove that contact, or choose another dataset.seed",
+            )
+        if code == _TAKEN:
+            return BackendError(
+                f"{self.name}: a row that is there already stands in the way: {said}",
+                fix="run `dragstrip seed --reset`, then seed again; if that does not help, the "
+                "row is not dragstrip's: remove it, or choose another dataset.seed",
+            )
+        return BackendError(
+            f"{self.name} at {self._url} failed: {code}: {said}",
+            fix="correct SUPABASE_URL if this is no Supabase; otherwise see its log",
+        )
+
+
+def _rows(context: Context) -> list[tuple[str, dict[str, Any]]]:
+    """Return a context's rows with their tables."""
+    contact, conversation = context["contact"], context["conversation"]
+    tenant = {"workspace_id": contact["workspace_id"]}
+    of_contact = {**tenant, "contact_id": contact["id"]}
+    rows = [("contacts", {**_row(contact), "seed_index": context["index"]})]
+    if conversation is not None:
+        of_conversation = {**tenant, "conversation_id": conversation["id"]}
+        rows.append(("conversations", {**_row(conversation), **of_contact}))
+        rows += [("messages", {**_row(one), **of_conversation}) for one in context["messages"]]
+    rows += [("contact_notes", {**_row(note), **of_contact}) for note in context["notes"]]
+    return rows
+
+
+_TIMES = frozenset({"created_at", "last_message_at", "first_contact_date"})
+
+
+def _row(fields: Any) -> dict[str, Any]:
+    """Return the fields with times as text; whole milliseconds survive, floats would not."""
+    return {
+        key: (_EPOCH + timedelta(milliseconds=value)).isoformat()
+        if key in _TIMES and value is not None
+        else value
+        for key, value in fields.items()
+    }
