@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -11,7 +12,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
@@ -76,7 +77,7 @@ def running_cluster() -> Iterator[Cluster]:
         server.prepare_cluster(PASSWORD)
         _run(server.create_cluster(_ENV))
         server.adopt_cluster()
-        port = _free_port()
+        port = free_port()
         with _serving(server.serve(port, _ENV), port):
             yield Cluster(port)
     finally:
@@ -94,7 +95,7 @@ def _serving(command: Command, port: int) -> Iterator[None]:
         _wait_until_ready(port, process, command.log)
         yield
     finally:
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         process.wait(_START_S)
 
 
@@ -122,13 +123,13 @@ def _run(command: Command) -> None:
         )
 
 
-def _identity(command: Command) -> dict[str, object]:
+def _identity(command: Command) -> dict[str, Any]:
     if command.user is None:
         return {}
     return {"user": command.user, "group": command.group, "extra_groups": []}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

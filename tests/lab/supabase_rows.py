@@ -21,9 +21,7 @@ def insert_dataset(connection: psycopg.Connection[Any], dataset: Dataset) -> Non
     insert_contexts(connection, map(dataset.context, range(dataset.contacts)))
 
 
-def insert_workspaces(
-    connection: psycopg.Connection[Any], workspaces: Iterable[Workspace]
-) -> None:
+def insert_workspaces(connection: psycopg.Connection[Any], workspaces: Iterable[Workspace]) -> None:
     """Insert the workspaces with their members."""
     for workspace in workspaces:
         row = dict(workspace)
@@ -51,7 +49,9 @@ def insert_contexts(connection: psycopg.Connection[Any], contexts: Iterable[Cont
 
 def _insert(connection: psycopg.Connection[Any], table: str, row: dict[str, Any]) -> None:
     values = [
-        f"timestamptz 'epoch' + %({column})s * interval '1 ms'" if column in _TIMES else f"%({column})s"
+        f"timestamptz 'epoch' + %({column})s * interval '1 ms'"
+        if column in _TIMES
+        else f"%({column})s"
         for column in row
     ]
     connection.execute(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, LiteralString
 
 import psycopg
 import pytest
-from postgres_fixture import Cluster, running_cluster
-from supabase_rows import insert_dataset
 
 from seeding.dataset import Dataset
+from tests.lab.supabase_rows import insert_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.lab.postgres_fixture import Cluster
 
     Connection = psycopg.Connection[Any]
 
@@ -31,12 +32,6 @@ INDEXES = {
     "contact_notes": "contact_notes_contact_id_created_at_idx",
 }
 MOST_ROWS = {"contacts": 1, "conversations": 1, "messages": 10, "contact_notes": 5}
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    with running_cluster() as cluster:
-        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +164,7 @@ def test_every_statement_of_the_lookup_reads_by_index_alone(connection: Connecti
 
 
 @pytest.mark.parametrize("table", INDEXES)
-def test_the_check_of_the_plans_notices_a_missing_index(
-    connection: Connection, table: str
-) -> None:
+def test_the_check_of_the_plans_notices_a_missing_index(connection: Connection, table: str) -> None:
     drop: dict[str, LiteralString] = {
         "contacts": "alter table contacts drop constraint contacts_workspace_id_phone_key",
         "conversations": "alter table conversations drop constraint conversations_contact_id_key",
@@ -187,13 +180,20 @@ def test_the_check_of_the_plans_notices_a_missing_index(
 
 
 def forgetful_lookup(connection: Connection, clause: str) -> None:
-    """Replace the function by one that lacks `clause` and is otherwise, owner included, the same."""
+    """Take `clause` out of the function; all else, its owner included, stays."""
     definition = one(
         connection,
         "select pg_get_functiondef('get_contact_context_by_phone(uuid, text)'::regprocedure)",
     )
     assert definition.count(clause) == 1, definition
     connection.execute(definition.replace(clause, "").encode())
+
+
+def insert_contact(connection: Connection, workspace_id: str, phone: str) -> None:
+    connection.execute(
+        "insert into contacts (workspace_id, phone, first_contact_date) values (%s, %s, now())",
+        (workspace_id, phone),
+    )
 
 
 WORKSPACE_FILTER = "contact.workspace_id = p_workspace_id\n    and "
@@ -205,10 +205,7 @@ def test_a_lookup_that_forgot_its_workspace_filter_still_sees_one_tenant(
 ) -> None:
     forgetful_lookup(connection, WORKSPACE_FILTER)
     only_in_b = "62899"
-    connection.execute(
-        "insert into contacts (workspace_id, phone, first_contact_date) values (%s, %s, now())",
-        (B, only_in_b),
-    )
+    insert_contact(connection, B, only_in_b)
 
     for workspace_id, name in ((A, "A7"), (B, "B7")):
         answer = lookup(connection, workspace_id, "628000000007")
@@ -223,10 +220,7 @@ def test_it_is_row_level_security_that_holds_the_forgetful_lookup_back(
     connection: Connection,
 ) -> None:
     forgetful_lookup(connection, WORKSPACE_FILTER)
-    connection.execute(
-        "insert into contacts (workspace_id, phone, first_contact_date) values (%s, '62899', now())",
-        (B,),
-    )
+    insert_contact(connection, B, "62899")
     connection.execute("alter table contacts disable row level security")
 
     assert lookup(connection, A, "62899")["found"], "without it the forgetful lookup leaks"
