@@ -1,0 +1,206 @@
+"""`dragstrip race` and `dragstrip report`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from dragstrip import config as configuration
+from dragstrip.analyse.rules import Requirement
+from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from dragstrip.analyse.model import Verdict
+    from dragstrip.config import RulesConfig
+    from dragstrip.race import Options, Result
+    from seeding.progress import Reporter
+
+QUICK = {"pairs": 6, "slice": 4.0, "settle": 1.0}
+"""About a minute: as few pairs as a verdict allows."""
+
+_REQUIREMENTS = get_args(Requirement)
+_out = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the stored runs.",
+)
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file; ./dragstrip.toml when it is there.",
+)
+@_out
+@click.option("--quick", is_flag=True, help="About a minute: 6 pairs of 4 s slices.")
+@click.option("--pairs", type=int, metavar="N", help="Pairs of slices.")
+@click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of a slice.")
+@click.option("--rate", type=float, metavar="PER_S", help="Arrivals per second and target.")
+@click.option("--keys", metavar="HOW", help="uniform, zipf:S or hot:N.")
+@click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
+@click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a run's arrivals.")
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Locust processes that make the load.",
+)
+@click.option(
+    "--require",
+    type=click.Choice(_REQUIREMENTS),
+    help="Exit with 1 unless the verdict is this, with 4 when it is open.",
+)
+@click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
+def race(
+    path: Path | None,
+    out: Path,
+    quick: bool,
+    pairs: int | None,
+    slice_s: float | None,
+    rate: float | None,
+    keys: str | None,
+    miss: float | None,
+    seed: int | None,
+    processes: int,
+    require: Requirement | None,
+    keep_lab: bool,
+) -> int:
+    """Compare two targets under the same load, and say what the comparison is worth."""
+    from dragstrip import race as racing
+
+    given = {"pairs": pairs, "slice": slice_s, "rate": rate, "keys": keys, "miss": miss}
+    chosen: dict[str, Any] = dict(QUICK) if quick else {}
+    chosen.update({name: value for name, value in given.items() if value is not None})
+    config = configuration.load(os.environ, path, {"race": chosen})
+    options = racing.Options(out=out, processes=processes, seed=seed, keep_lab=keep_lab)
+    result = _race(config, options)
+    _show(result.folder.path, result)
+    if result.unfinished == "interrupted":
+        raise KeyboardInterrupt
+    _judge(result.verdict, require, config.rules)
+    return 0
+
+
+@click.command()
+@click.argument("run")
+@_out
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "markdown"]),
+    default="terminal",
+    show_default=True,
+)
+def report(run: str, out: Path, form: str) -> None:
+    """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
+    from dragstrip.race import conclude
+    from dragstrip.report import markdown, terminal
+    from dragstrip.run_folder import RunFolder
+
+    folder = RunFolder(Path(run) if Path(run).is_dir() else out / run)
+    stored = folder.read_run()
+    # A killed race left no totals; what it recorded is there all the same.
+    shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
+    if form == "markdown":
+        click.echo(markdown.render(shown, verdict), nl=False)
+    else:
+        Console(highlight=False).print(terminal.render(shown, verdict))
+
+
+def _race(config: configuration.Config, options: Options) -> Result:
+    from dragstrip import race as racing
+
+    with _progress(Console(stderr=True, highlight=False)) as progress:
+        return racing.race(config, options, progress)
+
+
+def _show(folder: Path, result: Result) -> None:
+    from dragstrip.report import terminal
+
+    console = Console(highlight=False)
+    console.print(terminal.render(result.run, result.verdict))
+    console.print(f"stored in {folder}", markup=False, soft_wrap=True)
+    if result.unfinished not in {"", "interrupted"}:
+        click.echo(f"Locust ended early:\n{result.unfinished}", err=True)
+
+
+def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) -> None:
+    from dragstrip.analyse.rules import meets
+
+    if verdict.verdict == "invalid":
+        failed = ", ".join(gate.name for gate in verdict.gates if not gate.passed)
+        raise InvalidRun(f"the run is invalid: {failed}", fix="see docs/validity.md")
+    met = meets(verdict, require, rules) if require else True
+    if met is None:
+        needed = verdict.pairs_needed
+        raise Undecided(
+            f"--require {require}: the run is inconclusive",
+            fix=f"run with --pairs {needed}" if needed else "no number of pairs settles it",
+        )
+    if not met:
+        raise RequirementNotMet(f"--require {require} is not met: the verdict is {verdict.verdict}")
+
+
+class _Progress:
+    """Steps as lines, slices as a bar; on no terminal, a line every few slices."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Bar | None = None
+        self._said = -1
+
+    def seeding(self) -> AbstractContextManager[Reporter]:
+        """Return a reporter for the time of seeding."""
+        from seeding.progress import progress_on
+
+        return progress_on(self._console)
+
+    def say(self, line: str) -> None:
+        """Report a step in words."""
+        self._console.print(line, markup=False)
+
+    def slices(self, done: int, planned: int) -> None:
+        """Report how many slices are over."""
+        if self._console.is_terminal:
+            self._draw(done, planned)
+        elif done != self._said and (done % 2 == 0):
+            self._said = done
+            self.say(f"race: {done // 2} of {planned // 2} pairs")
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar:
+            self._bar.stop()
+
+    def _draw(self, done: int, planned: int) -> None:
+        if self._bar is None:
+            columns = (TextColumn("race"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+            self._bar = Bar(*columns, console=self._console, transient=True)
+            self._task = self._bar.add_task("race", total=planned)
+            self._bar.start()
+        self._bar.update(self._task, completed=done)
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[_Progress]:
+    progress = _Progress(console)
+    try:
+        yield progress
+    finally:
+        progress.close()

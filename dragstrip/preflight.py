@@ -1,0 +1,76 @@
+"""What must hold before the first timed request: each target alive and keyed, the data the same."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+import httpx
+
+from dragstrip.errors import DataDiffers, PreflightError
+from dragstrip.targets import targets_of
+from seeding.answers import check_answers
+from seeding.dataset import Dataset
+from seeding.verify import check_data
+
+if TYPE_CHECKING:
+    from dragstrip.config import Config
+    from dragstrip.targets import Target
+    from seeding.model import Manifest
+
+_ANSWERS = 40
+_UNAUTHORIZED = {"found": False, "error": "Unauthorized"}
+
+
+def check(config: Config) -> Manifest:
+    """Prove every configured target fit to be timed, and return what their backends hold.
+
+    Raises PreflightError, BackendError or ConfigError.
+    """
+    try:
+        # One lookup of a number that nobody has: it needs the target and the key, but no data.
+        check_answers(config, sample=1)
+        for target in targets_of(config).values():
+            _refuses_wrong_key(target, config)
+        proof = check_data(config)
+        check_answers(config, sample=_ANSWERS)
+    except DataDiffers as difference:
+        raise PreflightError(difference.message, fix=difference.fix) from None
+    return proof.manifest
+
+
+def _refuses_wrong_key(target: Target, config: Config) -> None:
+    dataset = Dataset(config.dataset.seed, config.dataset.contacts)
+    # A key nobody can have chosen, so that none can be accepted by chance.
+    request = target.lookup(
+        dataset.phone(0), dataset.workspace_id(0), api_key=secrets.token_hex(24)
+    )
+    try:
+        with httpx.Client(timeout=config.race.timeout, trust_env=False) as client:
+            answer = client.request(
+                request.method, target.url + request.path, headers=request.headers
+            )
+    except httpx.HTTPError as error:
+        raise PreflightError(
+            f"target {target.name} at {target.url} is unreachable: {error}",
+            fix=f"start it, or correct targets.{target.name}.url",
+        ) from None
+    if answer.status_code != httpx.codes.UNAUTHORIZED:
+        raise PreflightError(
+            f"target {target.name} at {target.url} answered HTTP {answer.status_code} to a wrong "
+            "key, not 401",
+            fix="make the target check x-api-key against its CRM_API_KEY",
+        )
+    if _body(answer) != _UNAUTHORIZED:
+        raise PreflightError(
+            f"target {target.name} at {target.url} answered 401 with another body than the "
+            "contract's",
+            fix=f"correct targets.{target.name}.url if this is another service",
+        )
+
+
+def _body(answer: httpx.Response) -> object:
+    try:
+        return answer.json()
+    except ValueError:
+        return None

@@ -1,0 +1,279 @@
+"""A race from end to end: lab, seed, preflight, Locust, stored run, verdict."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import psutil
+
+from dragstrip import __version__, lab, locust_process, preflight, run_folder
+from dragstrip.analyse.model import DatasetFacts, Machine, Run, Verdict, Versions
+from dragstrip.analyse.rules import judge
+from dragstrip.analyse.summary import summarise
+from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
+from dragstrip.errors import UsageError
+from dragstrip.plan import Plan, PlannedTarget, alternate
+from dragstrip.targets import targets_of
+from seeding.dataset import GENERATOR
+from seeding.seed import seed
+from seeding.stores import open_stores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from dragstrip.run_folder import RunFolder
+    from seeding.model import Manifest
+    from seeding.progress import Reporter
+
+_START_S = 60.0
+_SLICE_MARGIN_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line adds to the configuration."""
+
+    out: Path = Path("runs")
+    processes: int = 1
+    seed: int | None = None
+    keep_lab: bool = False
+
+
+class Progress(Protocol):
+    """Hears how the race goes on."""
+
+    def seeding(self) -> AbstractContextManager[Reporter]:
+        """Return a reporter for the time of seeding."""
+
+    def say(self, line: str) -> None:
+        """Report a step in words."""
+
+    def slices(self, done: int, planned: int) -> None:
+        """Report how many slices are over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A stored run with its verdict; `interrupted` by the user or a signal."""
+
+    folder: RunFolder
+    run: Run
+    verdict: Verdict
+    unfinished: str
+
+
+def race(config: Config, options: Options, progress: Progress) -> Result:
+    """Compare the configured baseline and challenger. Raises DragstripError; see errors.py."""
+    config = _of_two(config)
+    if options.processes > config.race.users:
+        raise UsageError(
+            f"--processes {options.processes} exceeds race.users ({config.race.users})",
+            fix="every process needs a connection of its own: raise race.users",
+        )
+    with _signals_as_interrupts(), _backends(config, options, progress) as ready:
+        if ready.environment.dragstrip_lab:
+            _seed_if_needed(ready, progress)
+        progress.say("preflight: keys, data and answers of both targets")
+        manifest = preflight.check(ready)
+        folder = run_folder.create(options.out)
+        plan = _plan(ready, folder, options)
+        folder.write_plan(plan)
+        facts = _facts(ready, plan, options, manifest)
+        folder.write_run(conclude(folder, facts, interrupted=True)[0])
+        return _run(ready, plan, folder, facts, progress)
+
+
+def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:
+    """Compute a run and its verdict from what was recorded in its folder."""
+    rules = RulesConfig.model_validate(facts.config["rules"])
+    summary = summarise(
+        folder.read_plan(),
+        folder.read_outcomes(),
+        folder.read_slices(),
+        rules.metric,
+        interrupted=interrupted,
+    )
+    run = facts.model_copy(
+        update={
+            "interrupted": interrupted,
+            "targets": summary.totals,
+            "slices": summary.slices,
+            "gates": summary.gates,
+        }
+    )
+    return run, judge(run, rules)
+
+
+def _run(config: Config, plan: Plan, folder: RunFolder, facts: Run, progress: Progress) -> Result:
+    def tick() -> None:
+        progress.slices(len(folder.read_slices()), len(plan.slices))
+
+    finished = stopped = False
+    try:
+        finished = locust_process.run(
+            folder,
+            processes=facts.processes,
+            api_key=config.environment.require("crm_api_key"),
+            limit_s=_limit_s(plan),
+            tick=tick,
+        )
+    except KeyboardInterrupt:
+        stopped = True
+    with _interrupts_ignored():
+        facts = facts.model_copy(update={"ended": datetime.now(UTC)})
+        run, verdict = conclude(folder, facts, interrupted=not finished)
+        folder.write_run(run)
+        folder.write_verdict(verdict)
+    return Result(folder, run, verdict, _why_unfinished(folder, finished, stopped))
+
+
+def _why_unfinished(folder: RunFolder, finished: bool, stopped: bool) -> str:
+    if finished:
+        return ""
+    return "interrupted" if stopped else locust_process.log_tail(folder)
+
+
+def _limit_s(plan: Plan) -> float:
+    one = plan.race.slice + 2 * plan.race.timeout + _SLICE_MARGIN_S
+    return _START_S + one * len(plan.slices)
+
+
+def _of_two(config: Config) -> Config:
+    names = require_race_targets(config)
+    return config.model_copy(update={"targets": {name: config.targets[name] for name in names}})
+
+
+@contextmanager
+def _backends(config: Config, options: Options, progress: Progress) -> Iterator[Config]:
+    """Yield the configuration with addresses; a lab started for it goes down afterwards."""
+    if not config.uses_lab:
+        config.environment.require("crm_api_key")
+        targets_of(config)
+        yield config
+        return
+    before = lab.status()
+    was_up = before is not None and before.supervised
+    owner = None if options.keep_lab else os.getpid()
+    try:
+        progress.say("lab: " + ("in use" if was_up else "starting"))
+        lab.up(reporter=progress.say, owner_pid=owner)
+        yield lab.resolve(config)
+    finally:
+        if not was_up and not options.keep_lab:
+            lab.down()
+
+
+def _seed_if_needed(config: Config, progress: Progress) -> None:
+    wanted = config.dataset
+    with open_stores(config) as stores:
+        found = [store.read_manifest() for store in stores]
+    # What is there and called complete is left alone: if it was changed, the preflight says so.
+    if not all(manifest and _is(manifest, wanted) for manifest in found):
+        progress.say(f"seed: {wanted.contacts} contacts into both backends")
+        with progress.seeding() as reporter:
+            seed(config, reporter)
+
+
+def _is(manifest: Manifest, wanted: DatasetConfig) -> bool:
+    return (
+        manifest["state"] == "complete"
+        and manifest["generator"] == GENERATOR
+        and manifest["seed"] == wanted.seed
+        and manifest["contacts"] >= wanted.contacts
+    )
+
+
+def _plan(config: Config, folder: RunFolder, options: Options) -> Plan:
+    seed_number = secrets.randbits(32) if options.seed is None else options.seed
+    targets = targets_of(config)
+    baseline, challenger = (
+        PlannedTarget(name=name, kind=targets[name].kind, url=targets[name].url)
+        for name in require_race_targets(config)
+    )
+    return Plan(
+        run_id=folder.path.name,
+        seed=seed_number,
+        dataset=config.dataset,
+        race=config.race,
+        targets=(baseline, challenger),
+        slices=alternate(config.race.pairs, seed_number),
+    )
+
+
+def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> Run:
+    now = datetime.now(UTC)
+    return Run(
+        id=plan.run_id,
+        started=now,
+        ended=now,
+        interrupted=True,
+        lab=config.environment.dragstrip_lab,
+        seed=plan.seed,
+        baseline=plan.targets[0].name,
+        challenger=plan.targets[1].name,
+        processes=options.processes,
+        versions=Versions(
+            dragstrip=__version__, locust=version("locust"), python=platform.python_version()
+        ),
+        machine=_machine(),
+        config=config.model_dump(mode="json", exclude={"environment"}),
+        dataset=DatasetFacts(
+            seed=manifest["seed"],
+            contacts=manifest["contacts"],
+            digest=manifest["digest"],
+            generator=manifest["generator"],
+        ),
+        targets={},
+        slices=[],
+        gates=[],
+    )
+
+
+def _machine() -> Machine:
+    return Machine(
+        system=f"{platform.system()} {platform.release()}",
+        architecture=platform.machine(),
+        processor=_processor(),
+        cpus=os.cpu_count() or 1,
+        memory_bytes=psutil.virtual_memory().total,
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+@contextmanager
+def _signals_as_interrupts() -> Iterator[None]:
+    """Treat a request to end like Ctrl-C, so that it is cleaned up after in the same way."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

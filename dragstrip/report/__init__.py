@@ -1,0 +1,1 @@
+"""A stored run becomes something to look at. Nothing here measures or decides."""

@@ -1,0 +1,68 @@
+"""A stored run as text for a terminal; plain where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from dragstrip.report import words
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from dragstrip.analyse.model import Run, Verdict
+
+_COLOURS = {
+    "adopt": "bold green",
+    "better": "bold green",
+    "equivalent": "bold cyan",
+    "worse": "bold yellow",
+    "inconclusive": "bold yellow",
+    "invalid": "bold red",
+}
+
+
+def render(run: Run, verdict: Verdict) -> RenderableType:
+    """Return the whole report; it fits 80 columns."""
+    parts: list[RenderableType] = []
+    if run.lab:
+        parts.append(Panel(Text(words.LAB_BANNER), style="yellow"))
+    parts += [_figures(run), Text()]
+    comparison = words.comparison(run, verdict)
+    if comparison:
+        parts.append(Text(comparison))
+    parts += [_gates(verdict), Text()]
+    parts.append(Text(words.headline(run, verdict), style=_COLOURS[verdict.verdict]))
+    parts.append(Text(words.conditions(run), style="dim"))
+    return Group(*parts)
+
+
+def text(run: Run, verdict: Verdict, width: int = 80) -> str:
+    """Return the report as plain text."""
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as captured:
+        console.print(render(run, verdict))
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
+
+
+def _figures(run: Run) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(Text(run.id, style="dim"), no_wrap=True)
+    table.add_column(Text(f"{run.baseline} (baseline)"), justify="right", overflow="fold")
+    table.add_column(Text(f"{run.challenger} (challenger)"), justify="right", overflow="fold")
+    for row in words.rows(run):
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _gates(verdict: Verdict) -> RenderableType:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for state, label, figure, bound in words.gate_rows(verdict.gates):
+        style = "green" if state == "ok" else "bold red"
+        table.add_row(Text(state, style=style), Text(label), Text(figure), Text(bound))
+    return Padding(table, (1, 0, 0, 0))

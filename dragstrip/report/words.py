@@ -1,0 +1,123 @@
+"""The words and numbers that every report shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragstrip.analyse.gates import WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dragstrip.analyse.model import Gate, Run, TargetTotals, Verdict
+
+LAB_BANNER = (
+    "Embedded lab: these numbers describe the lab's stand-ins on this machine, not Convex or "
+    "Supabase as you would deploy them."
+)
+NOTHING = "–"
+
+_LEAST = {"complete_pairs", "verified", "achieved_rate", "samples_per_slice"}
+
+
+def headline(run: Run, verdict: Verdict) -> str:
+    """Return the verdict in one sentence."""
+    sides = f"{run.challenger} against {run.baseline}"
+    if verdict.verdict == "invalid":
+        return f"INVALID: {verdict.reason}. This run proves nothing about {sides}."
+    word = verdict.verdict.upper()
+    tail = f" ({verdict.pairs_needed} pairs would settle it)" if verdict.pairs_needed else ""
+    return f"{word}: {sides}: {verdict.reason}{tail}."
+
+
+def comparison(run: Run, verdict: Verdict) -> str | None:
+    """Return the ratio with its interval in words; None when there is none to show."""
+    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+        return None
+    effect = verdict.minimum_detectable_effect
+    return (
+        f"{verdict.metric} {run.challenger}/{run.baseline} = {verdict.ratio:.3f} "
+        f"(95 % interval {verdict.low:.3f} to {verdict.high:.3f}, {verdict.pairs} pairs; "
+        f"smallest detectable change {percent(effect)})"
+    )
+
+
+def rows(run: Run) -> list[tuple[str, str, str]]:
+    """Return the table: a label, the baseline's cell, the challenger's cell."""
+    sides = (run.targets[run.baseline], run.targets[run.challenger])
+    reasons = sorted({reason for side in sides for reason in side.failed})
+
+    def row(label: str, *cells: str) -> tuple[str, str, str]:
+        return (label, cells[0], cells[1])
+
+    return [
+        row("path", *(side.kind for side in sides)),
+        row("verified lookups", *(f"{side.verified:,}" for side in sides)),
+        row("failed", *(_failed(side) for side in sides)),
+        *(row(f"  {r}", *(f"{side.failed.get(r, 0):,}" for side in sides)) for r in reasons),
+        row("offered rate", *(per_second(side.offered_per_s) for side in sides)),
+        row("achieved rate", *(per_second(side.achieved_per_s) for side in sides)),
+        row("response p50", *(milliseconds(side.p50_ms) for side in sides)),
+        row("response p95", *(milliseconds(side.p95_ms) for side in sides)),
+        row("response p99", *(milliseconds(side.p99_ms) for side in sides)),
+        row("service p50", *(milliseconds(side.service_p50_ms) for side in sides)),
+        row("server: handler p50", *(milliseconds(side.total_p50_ms) for side in sides)),
+        row("server: query p50", *(milliseconds(side.query_p50_ms) for side in sides)),
+        row("found no free slot", *(f"{side.no_slot:,}" for side in sides)),
+    ]
+
+
+def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
+    """Return the gates: ok or FAILED, what is judged, the figure, the bound."""
+    return [
+        (
+            "ok" if gate.passed else "FAILED",
+            WORDS.get(gate.name, gate.name),
+            number(gate.figure),
+            ("at least " if gate.name in _LEAST else "at most ") + number(gate.bound),
+        )
+        for gate in gates
+    ]
+
+
+def conditions(run: Run) -> str:
+    """Return in one line what was run."""
+    race: Mapping[str, object] = run.config["race"]
+    return (
+        f"{race['pairs']} pairs of {race['slice']:g} s slices ({race['settle']:g} s of each not "
+        f"counted), {race['arrivals']} arrivals, {race['users']} connections, keys {race['keys']}, "
+        f"misses {percent(_as_float(race['miss']))}, {run.dataset.contacts:,} contacts of seed "
+        f"{run.dataset.seed}, arrival seed {run.seed}"
+    )
+
+
+def milliseconds(value: float | None) -> str:
+    """Return 3 significant digits with the unit."""
+    if value is None:
+        return NOTHING
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{digits}f} ms"
+
+
+def per_second(value: float) -> str:
+    """Return a rate with the unit."""
+    return f"{value:,.1f}/s"
+
+
+def percent(value: float | None) -> str:
+    """Return a share in per cent."""
+    return NOTHING if value is None else f"{value * 100:.3g} %"
+
+
+def number(value: float) -> str:
+    """Return a figure as short as it can be."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
+
+
+def _failed(side: TargetTotals) -> str:
+    failed = sum(side.failed.values())
+    return f"{failed:,}" + (f" ({percent(side.error_rate)})" if failed else "")
+
+
+def _as_float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
