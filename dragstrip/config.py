@@ -92,7 +92,8 @@ class TargetConfig(_Section):
 class DatasetConfig(_Section):
     """Which contacts both backends hold."""
 
-    seed: int = Field(default=42, ge=0, lt=2**63)
+    # Convex keeps numbers as doubles: a larger seed would come back as another one.
+    seed: int = Field(default=42, ge=0, lt=2**53)
     contacts: int = Field(default=1000, ge=1, le=100_000_000)
 
 
