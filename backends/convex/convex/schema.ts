@@ -10,8 +10,8 @@ import { direction, leadStatus, memberRole, conversationStatus, manifestState, s
  * milliseconds since the Unix epoch.
  *
  * Convex has no unique constraints: the indexes marked "unique" are kept so by
- * the two mutations that write (`messages.ingest` reads before it inserts,
- * `seeding/rows.ts` checks after).
+ * whoever writes: `messages.ingest` and `seeding/rows.ts` look before they insert,
+ * and a transaction that another one overtakes is run again.
  */
 export default defineSchema({
   workspaces: defineTable({
@@ -63,7 +63,7 @@ export default defineSchema({
     last_message_preview: v.union(v.string(), v.null()),
     created_at: v.number(),
   })
-    .index("by_external_id", ["external_id"]) // unique
+    .index("by_external_id", ["external_id"])
     .index("by_contact_id", ["contact_id"]), // unique
 
   // The two indexes by time end in external_id so that rows of one instant come
@@ -79,7 +79,7 @@ export default defineSchema({
     kapso_message_id: v.union(v.string(), v.null()),
     created_at: v.number(),
   })
-    .index("by_external_id", ["external_id"]) // unique
+    .index("by_external_id", ["external_id"])
     .index("by_conversation_id_created_at", ["conversation_id", "created_at", "external_id"])
     .index("by_kapso_message_id", ["kapso_message_id"]), // unique where not null
 
@@ -91,7 +91,7 @@ export default defineSchema({
     content: v.string(),
     created_at: v.number(),
   })
-    .index("by_external_id", ["external_id"]) // unique
+    .index("by_external_id", ["external_id"])
     .index("by_contact_id_created_at", ["contact_id", "created_at", "external_id"]),
 
   seed_manifest: defineTable({

@@ -120,10 +120,8 @@ test("rows that would break a unique constraint are refused, whole batch and all
     [/contacts: seed_index = 0 would be held by two rows/, clash((c) => (c.index = 0))],
     [/contacts: workspace_id, phone = .*628991/, clash((c) => (c.contact.phone = "628991"))],
     [/contacts: workspace_id, phone = /, clash((c) => (c.contact.phone = context(4).contact.phone))],
-    [/conversations: external_id = /, clash((c) => (c.conversation!.id = uuid("conv", 0)))],
-    [/messages: external_id = /, clash((c) => (c.messages[0]!.id = uuid("mesg", 0)))],
+    [/contacts: external_id = /, clash((c) => (c.contact.id = context(4).contact.id))],
     [/messages: kapso_message_id = wamid.foreign/, clash((c) => (c.messages[0]!.kapso_message_id = "wamid.foreign"))],
-    [/contact_notes: external_id = /, clash((c) => (c.notes[0]!.id = uuid("note", 1000)))],
     [/no workspace .* is stored; write the workspaces first/, clash((c) => (c.contact.workspace_id = uuid("wspc", 9)))],
     [/has messages but no conversation/, clash((c) => (c.conversation = null))],
   ];
@@ -131,7 +129,6 @@ test("rows that would break a unique constraint are refused, whole batch and all
   for (const [message, changes] of [
     [/workspaces: slug = workspace-1/, { slug: "workspace-1" }],
     [/workspaces: kapso_phone_id = /, { kapso_phone_id: workspace(1).kapso_phone_id }],
-    [/workspace_members: external_id = |workspaces: slug/, { members: workspace(1).members, slug: "workspace-1" }],
   ] as [RegExp, object][]) {
     await assert.rejects(t.mutation(seed.writeWorkspaces, { workspaces: [workspace(3, changes)] }), message);
   }
@@ -155,7 +152,11 @@ test("ranges are checked", async () => {
     await assert.rejects(t.query(seed.count, range), /is no range/);
     await assert.rejects(t.mutation(seed.deleteContexts, range), /is no range/);
   }
-  await assert.rejects(t.query(seed.readContexts, { start: 0, stop: 4097 }), /at most 4096/);
+  await assert.rejects(t.query(seed.count, { start: 0, stop: 4097 }), /at most 4096/);
+  for (const read of [seed.readContexts, seed.contactDigests, seed.rangeDigests]) {
+    await assert.rejects(t.query(read as typeof seed.readContexts, { start: 0, stop: 1025 }), /at most 1024/);
+  }
+  await assert.rejects(t.mutation(seed.deleteContexts, { start: 0, stop: 1025 }), /at most 1024/);
 });
 
 test("the manifest is stored, replaced and removed", async () => {

@@ -6,7 +6,7 @@ import { v } from "convex/values";
 
 import type { MutationCtx, QueryCtx } from "../lib/server.ts";
 import * as manifest from "./manifest.ts";
-import { seededContacts } from "./range.ts";
+import { MAX_WIDTH, seededContacts } from "./range.ts";
 import * as read from "./read.ts";
 import * as remove from "./remove.ts";
 import { wireContext, wireManifest, wireWorkspace } from "./wire.ts";
@@ -63,7 +63,8 @@ export const deleteManifest = {
 export const count = {
   args: range,
   returns: v.number(),
-  handler: async (ctx: QueryCtx, { start, stop }: Range) => (await seededContacts(ctx, start, stop)).length,
+  handler: async (ctx: QueryCtx, { start, stop }: Range) =>
+    (await seededContacts(ctx, start, stop, MAX_WIDTH)).length,
 };
 
 export const rangeDigests = {

@@ -1,12 +1,12 @@
 import type { MutationCtx } from "../lib/server.ts";
 import { readChildren, removeChildren } from "./children.ts";
-import { seededContacts } from "./range.ts";
+import { MAX_WIDTH_WITH_CHILDREN, seededContacts } from "./range.ts";
 import { RowWriter } from "./rows.ts";
 
 /** Removes the seeded contacts of the range with all that hangs on them; counts contacts. */
 export async function deleteContexts(ctx: MutationCtx, start: number, stop: number): Promise<{ deleted: number }> {
   const writer = new RowWriter(ctx);
-  const contacts = await seededContacts(ctx, start, stop);
+  const contacts = await seededContacts(ctx, start, stop, MAX_WIDTH_WITH_CHILDREN);
   const children = await Promise.all(contacts.map((contact) => readChildren(ctx, contact._id)));
   for (const [i, contact] of contacts.entries()) {
     await removeChildren(writer, children[i]!);

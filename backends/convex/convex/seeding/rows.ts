@@ -8,7 +8,11 @@ import type { DataModel, Doc, Id, MutationCtx, TableName } from "../lib/server.t
 export type SeededTable = Exclude<TableName, "seed_manifest">;
 export type Row<Table extends SeededTable> = WithoutSystemFields<Doc<Table>>;
 
-/** Per table the indexes that name one row at most; null values are not compared. */
+/**
+ * Per table the indexes that name one row at most; null values are not compared.
+ * The UUIDs of children are not asked for: nothing finds a child but through its
+ * parent, and asking would double the cost of seeding.
+ */
 const UNIQUE_INDEXES: Record<SeededTable, Record<string, string[]>> = {
   workspaces: {
     by_external_id: ["external_id"],
@@ -21,54 +25,38 @@ const UNIQUE_INDEXES: Record<SeededTable, Record<string, string[]>> = {
     by_seed_index: ["seed_index"],
     by_workspace_id_phone: ["workspace_id", "phone"],
   },
-  conversations: { by_external_id: ["external_id"], by_contact_id: ["contact_id"] },
-  messages: { by_external_id: ["external_id"], by_kapso_message_id: ["kapso_message_id"] },
-  contact_notes: { by_external_id: ["external_id"] },
+  conversations: { by_contact_id: ["contact_id"] },
+  messages: { by_kapso_message_id: ["kapso_message_id"] },
+  contact_notes: {},
 };
 
-/** Writes and removes rows, and remembers them, so that `checkUnique` can run once all of them are in. */
+/** Writes and removes rows and counts what it changes. */
 export class RowWriter {
   readonly #db: GenericDatabaseWriter<DataModel>;
-  readonly #written: { table: SeededTable; row: Record<string, unknown> }[] = [];
-  #removed = 0;
+  /** How many rows were inserted, changed or removed. */
+  changes = 0;
 
   constructor(ctx: MutationCtx) {
     this.#db = ctx.db;
   }
 
-  /** How many rows were inserted, changed or removed. */
-  get changes(): number {
-    return this.#written.length + this.#removed;
-  }
-
-  /** Makes the stored document (null: there is none) equal to `row`, writing only what differs. */
+  /**
+   * Makes the stored document (null: there is none) equal to `row`, writing only
+   * what differs. Throws a ConvexError when another row holds a unique value.
+   */
   async put<Table extends SeededTable>(table: Table, stored: Doc<Table> | null, row: Row<Table>): Promise<Id<Table>> {
-    if (stored === null) {
-      this.#written.push({ table, row });
-      return await this.#db.insert(table, row);
-    }
-    const changes = differences(stored, row);
-    if (Object.keys(changes).length > 0) {
-      this.#written.push({ table, row });
-      await this.#db.patch(table, stored._id as Id<Table>, changes as Partial<Doc<Table>>);
-    }
+    const changed = stored === null ? row : differences(stored, row);
+    if (Object.keys(changed).length === 0) return stored!._id as Id<Table>;
+    this.changes += 1;
+    await checkUnique(this.#db, table, row, Object.keys(changed));
+    if (stored === null) return await this.#db.insert(table, row);
+    await this.#db.patch(table, stored._id as Id<Table>, changed as Partial<Doc<Table>>);
     return stored._id as Id<Table>;
   }
 
   async remove<Table extends SeededTable>(table: Table, stored: Doc<Table>): Promise<void> {
-    this.#removed += 1;
+    this.changes += 1;
     await this.#db.delete(table, stored._id as Id<Table>);
-  }
-
-  /** Throws a ConvexError that names the first value that two rows of a unique index share. */
-  async checkUnique(): Promise<void> {
-    await Promise.all(
-      this.#written.flatMap(({ table, row }) =>
-        Object.entries(UNIQUE_INDEXES[table]).map(([index, fields]) =>
-          checkUnique(this.#db, table, index, fields, row),
-        ),
-      ),
-    );
   }
 }
 
@@ -79,24 +67,32 @@ function differences(stored: Record<string, unknown>, row: Record<string, unknow
   );
 }
 
+/** Asks the unique indexes that a changed field is part of; they must not know the row's values yet. */
 async function checkUnique(
   db: GenericDatabaseReader<DataModel>,
   table: SeededTable,
-  index: string,
-  fields: string[],
   row: Record<string, unknown>,
+  changedFields: string[],
 ): Promise<void> {
-  const values = fields.map((field) => row[field] as Value);
-  if (values.includes(null)) return;
-  // A table known only at run time has no static type for its indexes.
-  const holders = await (db as unknown as GenericDatabaseReader<GenericDataModel>)
-    .query(table)
-    .withIndex(index, (q) => fields.reduce<any>((range, field, i) => range.eq(field, values[i]), q))
-    .take(2);
-  if (holders.length < 2) return;
-  const others = holders.map((holder) => holder.external_id as string).join(" and ");
-  throw new ConvexError(
-    `${table}: ${fields.join(", ")} = ${values.join(", ")} would be held by two rows, ${others}. ` +
-      "Remove what was seeded before, or the other row, and seed again.",
+  const indexes = Object.entries(UNIQUE_INDEXES[table]).filter(([, fields]) =>
+    fields.some((field) => changedFields.includes(field)),
+  );
+  await Promise.all(
+    indexes.map(async ([index, fields]) => {
+      const values = fields.map((field) => row[field] as Value);
+      if (values.includes(null)) return;
+      // A table known only at run time has no static type for its indexes.
+      const holder = await (db as unknown as GenericDatabaseReader<GenericDataModel>)
+        .query(table)
+        .withIndex(index, (q) => fields.reduce<any>((range, field, i) => range.eq(field, values[i]), q))
+        .first();
+      if (holder === null) return;
+      // The seeder knows a clash by these words.
+      throw new ConvexError(
+        `${table}: ${fields.join(", ")} = ${values.join(", ")} would be held by two rows, ` +
+          `${holder.external_id} (stored) and ${row.external_id}. ` +
+          "Remove what was seeded before, or that row, and seed again.",
+      );
+    }),
   );
 }

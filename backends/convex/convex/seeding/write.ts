@@ -25,7 +25,6 @@ export async function writeWorkspaces(ctx: MutationCtx, workspaces: WireWorkspac
     }
     if (writer.changes > changesBefore) written += 1;
   }
-  await writer.checkUnique();
   return { written };
 }
 
@@ -43,7 +42,6 @@ export async function writeContexts(ctx: MutationCtx, contexts: WireContext[]): 
     const workspace_id = workspaces.get(context.contact.workspace_id)!;
     outcomes[await writeContext(writer, workspace_id, context, before)] += 1;
   }
-  await writer.checkUnique();
   return outcomes;
 }
 
