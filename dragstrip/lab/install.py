@@ -50,13 +50,13 @@ class _Product:
 def install(reporter: Reporter, *, force: bool = False) -> None:
     """Install every package and build the Next.js app, where needed. Raises LabError."""
     node = Node.find()
+    if not force and all(_current(product) for product in _products(node)):
+        return
     folder = checkout() / ".dragstrip" / "install"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise home_error(folder, error) from None
-    if not force and all(_current(product) for product in _products(node)):
-        return
     with lock.held(folder / "lock", lambda: reporter("waiting for another install to end")):
         for product in _products(node):
             if force or not _current(product):

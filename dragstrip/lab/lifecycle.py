@@ -77,6 +77,7 @@ def up(
             fallback_only=fallback_ports_only,
         )
         install(reporter)
+        _require_fitting_secrets(place)
         credentials.load_or_create(place)
         return _start(place, chosen, _owner(owner_pid), reporter)
 
@@ -160,6 +161,14 @@ def _require_space(place: Home) -> None:
             f"{place.folder}: only {free // 2**20} MiB are free on its disk, "
             f"the lab needs {NEEDED_BYTES // 2**20}",
             fix="free some space, or set DRAGSTRIP_LAB_HOME to a folder on another disk",
+        )
+
+
+def _require_fitting_secrets(place: Home) -> None:
+    if not place.secrets_file.exists() and postgres.Postgres.place(place).initialised:
+        raise LabError(
+            f"{place.secrets_file} is gone, but its database is still there",
+            fix="restore the file, or run `dragstrip lab down --purge` to start afresh",
         )
 
 
@@ -287,6 +296,7 @@ def _clear(place: Home, known: LabState | None) -> bool:
         pids = ", ".join(str(process.pid) for process in survivors)
         raise LabError(f"these processes of the lab do not end: {pids}", fix="end them by hand")
     if known is not None:
+        processes.wait_reaped(known.processes, _PORT_TIMEOUT_S)
         _require_closed(known)
     state.remove(place)
     return bool(left)

@@ -60,6 +60,17 @@ def wait_gone(processes: Iterable[Identity], timeout_s: float) -> list[Identity]
     return left
 
 
+def wait_reaped(processes: Iterable[Identity], timeout_s: float) -> None:
+    """Wait until no process is a zombie that somebody else has yet to reap.
+
+    PostgreSQL takes the zombie of a killed postmaster for a running one and refuses to start.
+    """
+    deadline = time.monotonic() + timeout_s
+    pids = [process.pid for process in processes]
+    while any(_is_zombie_of_another(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+
+
 def marked(mark: str) -> list[Identity]:
     """Return every process that carries the mark of one lab's home, this one excepted."""
     found = []
@@ -83,6 +94,14 @@ def _quietly(call: object, pid: int, number: int) -> None:
     except (ProcessLookupError, PermissionError):
         # It ended in between, or the pid now belongs to somebody else's process.
         return
+
+
+def _is_zombie_of_another(pid: int) -> bool:
+    try:
+        process = psutil.Process(pid)
+        return process.status() == psutil.STATUS_ZOMBIE and process.ppid() != os.getpid()
+    except psutil.Error:
+        return False
 
 
 def _birth(pid: int) -> str | None:

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from dragstrip.errors import DragstripError, LabError
 from dragstrip.lab import credentials, logs, state
 from dragstrip.lab.command import Running, run
-from dragstrip.lab.paths import Home
+from dragstrip.lab.paths import HOME_VARIABLE, Home, home_error
 from dragstrip.lab.processes import Identity
 from dragstrip.lab.services import Service, Settings, describe
 from dragstrip.lab.state import LabState, ServicePhase, ServiceState
@@ -74,9 +74,12 @@ class Supervisor:
 
     async def start(self) -> None:
         """Start every service once what it needs is up. Raises the first LabError."""
-        for service in self._services:
-            logs.rotate(service.command.log)
-        state.write(self._home, self.state)
+        try:
+            for service in self._services:
+                logs.rotate(service.command.log)
+            state.write(self._home, self.state)
+        except OSError as error:
+            raise home_error(self._home.folder, error) from None
         try:
             async with asyncio.TaskGroup() as group:
                 for service in self._services:
@@ -154,12 +157,12 @@ class Supervisor:
             _log.exception("cannot write %s", self._home.state_file)
 
     def _fault(self, service: Service, what: str) -> LabError:
-        lines = logs.tail(service.command.log, _SHOWN_LINES)
-        shown = "".join(f"\n    {line}" for line in lines) or "\n    (its log is empty)"
         log = service.command.log
+        lines = logs.tail(log, _SHOWN_LINES)
+        shown = "".join(f"\n    {line}" for line in lines) or "\n    (it is empty)"
         return LabError(
             f"{service.name} did not start: {what}; the last lines of {log}:{shown}",
-            fix=service.fix,
+            fix=_known_fix("\n".join(lines)) or service.fix,
         )
 
 
@@ -228,6 +231,14 @@ async def _cancel(*tasks: asyncio.Task[Any]) -> None:
 def _first(faults: BaseExceptionGroup[DragstripError]) -> DragstripError:
     first = faults.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _known_fix(log: str) -> str | None:
+    if "No space left on device" in log or "ENOSPC" in log:
+        return f"free some space, or set {HOME_VARIABLE} to a folder on another disk"
+    if "Address already in use" in log or "EADDRINUSE" in log:
+        return "another process took the port meanwhile: run `dragstrip lab up` again"
+    return None
 
 
 def _title(argv: tuple[str, ...]) -> str:
