@@ -62,7 +62,8 @@ async function contextOf(ctx: QueryCtx, contact: Doc<"contacts">): Promise<Conta
   ]);
   // Postgres holds every row to its tenant by row level security; here it is
   // this check, so that a row filed under the wrong workspace is never shown.
-  const ofTenant = (row: { workspace_id: Doc<"workspaces">["_id"] }) => row.workspace_id === contact.workspace_id;
+  const ofTenant = (row: { workspace_id: Doc<"workspaces">["_id"] }) =>
+    row.workspace_id === contact.workspace_id;
   const own = conversation !== null && ofTenant(conversation) ? conversation : null;
   const messages = own === null ? [] : await recentMessages(ctx, own);
 

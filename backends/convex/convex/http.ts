@@ -19,7 +19,8 @@ const getByPhone = answering(async (ctx, request, clock) => {
   const phone = digitsOf(parameters.get("phone") ?? "");
   if (phone === "") return { status: 400, body: { found: false, error: "Missing phone parameter" } };
   const workspace_id = parameters.get("workspace_id") ?? "";
-  if (workspace_id === "") return { status: 400, body: { found: false, error: "Missing workspace_id parameter" } };
+  if (workspace_id === "")
+    return { status: 400, body: { found: false, error: "Missing workspace_id parameter" } };
 
   const body = await clock.time(() =>
     ctx.runQuery(api.contacts.getContextByPhone, { phone, workspace_id, api_key }),

@@ -1,7 +1,14 @@
 import { defineSchema, defineTable } from "convex/server";
 import { v } from "convex/values";
 
-import { direction, leadStatus, memberRole, conversationStatus, manifestState, senderType } from "./lib/validators.ts";
+import {
+  direction,
+  leadStatus,
+  memberRole,
+  conversationStatus,
+  manifestState,
+  senderType,
+} from "./lib/validators.ts";
 
 /**
  * The CRM's six tables, and the technical seventh that says what was seeded.

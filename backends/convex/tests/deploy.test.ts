@@ -62,12 +62,16 @@ async function runCli(url: string): Promise<string> {
   const envFile = path.join(folder, "env");
   await writeFile(envFile, `CONVEX_SELF_HOSTED_URL=${url}\nCONVEX_SELF_HOSTED_ADMIN_KEY=test|key\n`);
   const cli = path.join(PROJECT, "node_modules", "convex", "bin", "main.js");
-  const child = spawn(process.execPath, [cli, "deploy", "-y", "--codegen", "disable", "--env-file", envFile], {
-    cwd: PROJECT,
-    // CI keeps the CLI from reporting its failure, which we provoke, to its makers.
-    env: { CI: "1", PATH: process.env.PATH },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const child = spawn(
+    process.execPath,
+    [cli, "deploy", "-y", "--codegen", "disable", "--env-file", envFile],
+    {
+      cwd: PROJECT,
+      // CI keeps the CLI from reporting its failure, which we provoke, to its makers.
+      env: { CI: "1", PATH: process.env.PATH },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   let output = "";
   child.stdout.on("data", (chunk) => (output += chunk));
   child.stderr.on("data", (chunk) => (output += chunk));
@@ -78,10 +82,24 @@ async function runCli(url: string): Promise<string> {
 
 /** Loads pushed modules in a world that has the web's globals and no others. */
 async function load(modules: PushedModule[]): Promise<Map<string, Record<string, unknown>>> {
-  const { URL, URLSearchParams, Headers, Request, Response, TextEncoder, TextDecoder, crypto, console } = globalThis;
-  const world = createContext({ URL, URLSearchParams, Headers, Request, Response, TextEncoder, TextDecoder, crypto, console });
+  const { URL, URLSearchParams, Headers, Request, Response, TextEncoder, TextDecoder, crypto, console } =
+    globalThis;
+  const world = createContext({
+    URL,
+    URLSearchParams,
+    Headers,
+    Request,
+    Response,
+    TextEncoder,
+    TextDecoder,
+    crypto,
+    console,
+  });
   const linked = new Map(
-    modules.map((module) => [module.path, new SourceTextModule(module.source, { context: world, identifier: module.path })]),
+    modules.map((module) => [
+      module.path,
+      new SourceTextModule(module.source, { context: world, identifier: module.path }),
+    ]),
   );
   for (const module of linked.values()) {
     // Linking one module links what it imports.
@@ -103,12 +121,17 @@ test("the Convex CLI bundles and pushes the project, for the default runtime alo
   assert.deepEqual(push.nodeDependencies, []);
   assert.deepEqual([...new Set(modules.map((module) => module.environment))], ["isolate"]);
 
-  const expected = moduleFiles().filter((file) => file !== "schema.ts").map((file) => file.replace(/\.ts$/, ".js"));
+  const expected = moduleFiles()
+    .filter((file) => file !== "schema.ts")
+    .map((file) => file.replace(/\.ts$/, ".js"));
   const pushed = modules.map((module) => module.path).filter((file) => !file.startsWith("_deps/"));
   assert.deepEqual(pushed.sort(), expected.sort());
 
   const loaded = await load([...modules, schema]);
-  const router = loaded.get("http.js")!.default as { isRouter: boolean; getRoutes: () => [string, string, unknown][] };
+  const router = loaded.get("http.js")!.default as {
+    isRouter: boolean;
+    getRoutes: () => [string, string, unknown][];
+  };
   assert.ok(router.isRouter);
   const routes = Array.from(router.getRoutes(), ([route, method]) => `${method} ${route}`);
   assert.deepEqual(routes.sort(), ["GET /http/contacts/getByPhone", "POST /webhook/kapso"]);

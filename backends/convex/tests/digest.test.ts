@@ -32,7 +32,13 @@ const BARE: WireContext = {
 const FULL: WireContext = {
   ...BARE,
   index: 8,
-  contact: { ...BARE.contact, id: uuid("cont", 8), phone: "6281200000008", name: "Siti", tags: ["ielts", "uk"] },
+  contact: {
+    ...BARE.contact,
+    id: uuid("cont", 8),
+    phone: "6281200000008",
+    name: "Siti",
+    tags: ["ielts", "uk"],
+  },
   conversation: {
     id: uuid("conv", 8),
     status: "closed",
@@ -56,16 +62,59 @@ const FULL: WireContext = {
 };
 
 const CANONICAL_BARE = [
-  "7", uuid("cont", 7), uuid("wspc", 1), "6281200000007", "\x1e", "zoë 😀", "\x1e", "new", "0", "0",
-  "1735689600000", "1735689600001", "\x1e", "0", "0", "",
+  "7",
+  uuid("cont", 7),
+  uuid("wspc", 1),
+  "6281200000007",
+  "\x1e",
+  "zoë 😀",
+  "\x1e",
+  "new",
+  "0",
+  "0",
+  "1735689600000",
+  "1735689600001",
+  "\x1e",
+  "0",
+  "0",
+  "",
 ].join("\x1f");
 
 const CANONICAL_FULL = [
-  "8", uuid("cont", 8), uuid("wspc", 1), "6281200000008", "Siti", "zoë 😀", "\x1e", "new", "0", "2", "ielts", "uk",
-  "1735689600000", "1735689600001",
-  uuid("conv", 8), "closed", "3", "1736000000000", "\x1e", "1735700000000",
-  "1", uuid("mesg", 8), "outbound", "bot", "", "text", "\x1e", "1736000000000",
-  "1", uuid("note", 8), "\x1e", "line\nbreak", "1735800000000", "",
+  "8",
+  uuid("cont", 8),
+  uuid("wspc", 1),
+  "6281200000008",
+  "Siti",
+  "zoë 😀",
+  "\x1e",
+  "new",
+  "0",
+  "2",
+  "ielts",
+  "uk",
+  "1735689600000",
+  "1735689600001",
+  uuid("conv", 8),
+  "closed",
+  "3",
+  "1736000000000",
+  "\x1e",
+  "1735700000000",
+  "1",
+  uuid("mesg", 8),
+  "outbound",
+  "bot",
+  "",
+  "text",
+  "\x1e",
+  "1736000000000",
+  "1",
+  uuid("note", 8),
+  "\x1e",
+  "line\nbreak",
+  "1735800000000",
+  "",
 ].join("\x1f");
 
 test("the canonical form is the documented one", () => {
@@ -81,7 +130,11 @@ test("contact and range digests are the SHA-256 of the documented forms", async 
   ];
   assert.deepEqual(await t.query(functions.seed.contactDigests, { start: 0, stop: 128 }), contacts);
   assert.deepEqual(await t.query(functions.seed.rangeDigests, { start: 0, stop: 10 }), [
-    { start: 0, contacts: 2, digest: sha256(contacts.map(({ index, digest }) => `${index}:${digest}\n`).join("")) },
+    {
+      start: 0,
+      contacts: 2,
+      digest: sha256(contacts.map(({ index, digest }) => `${index}:${digest}\n`).join("")),
+    },
   ]);
 });
 
@@ -98,13 +151,18 @@ test("ranges are aligned to 128 and end at stop; an empty one is the digest of n
     { start: 256, contacts: 0, digest: sha256("") },
   ]);
   assert.deepEqual(await t.query(functions.seed.rangeDigests, { start: 128, stop: 129 }), [both[1]]);
-  await assert.rejects(t.query(functions.seed.rangeDigests, { start: 1, stop: 128 }), /start: 1 is not aligned/);
+  await assert.rejects(
+    t.query(functions.seed.rangeDigests, { start: 1, stop: 128 }),
+    /start: 1 is not aligned/,
+  );
 });
 
 test("messages and notes are digested in the order of (created_at, id), whatever order they were written in", async () => {
   const given = context(0, { messages: 5, notes: 5 });
   for (const row of [...given.messages.slice(2), ...given.notes.slice(1)]) row.created_at = 1_750_000_000_000;
-  const t = await seeded([{ ...given, messages: given.messages.toReversed(), notes: given.notes.toReversed() }]);
+  const t = await seeded([
+    { ...given, messages: given.messages.toReversed(), notes: given.notes.toReversed() },
+  ]);
   assert.deepEqual(await t.query(functions.seed.readContexts, { start: 0, stop: 1 }), [given]);
   const [digest] = await t.query(functions.seed.contactDigests, { start: 0, stop: 1 });
   assert.equal(digest!.digest, sha256(canonical(given)));
@@ -113,11 +171,18 @@ test("messages and notes are digested in the order of (created_at, id), whatever
 test("every field of every row counts", () => {
   const seen = new Set([canonical(FULL)]);
   const isTag = (key: string) => key === "tags";
-  const flip = (value: unknown) => (typeof value === "number" ? value + 1 : value === null ? "x" : `${value}x`);
-  const variants: WireContext[] = [{ ...FULL, index: 9 }, { ...FULL, conversation: null }];
+  const flip = (value: unknown) =>
+    typeof value === "number" ? value + 1 : value === null ? "x" : `${value}x`;
+  const variants: WireContext[] = [
+    { ...FULL, index: 9 },
+    { ...FULL, conversation: null },
+  ];
   for (const key of Object.keys(FULL.contact)) {
     const value = FULL.contact[key as keyof typeof FULL.contact];
-    variants.push({ ...FULL, contact: { ...FULL.contact, [key]: isTag(key) ? ["ielts", "us"] : flip(value) } });
+    variants.push({
+      ...FULL,
+      contact: { ...FULL.contact, [key]: isTag(key) ? ["ielts", "us"] : flip(value) },
+    });
   }
   for (const [key, value] of Object.entries(FULL.conversation!)) {
     variants.push({ ...FULL, conversation: { ...FULL.conversation!, [key]: flip(value) } });

@@ -1,13 +1,29 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 
-import { API_KEY, backend, context, dump, kapsoBody, lookUp, post, seeded, signature, uuid, workspace } from "./support.ts";
+import {
+  API_KEY,
+  backend,
+  context,
+  dump,
+  kapsoBody,
+  lookUp,
+  post,
+  seeded,
+  signature,
+  uuid,
+  workspace,
+} from "./support.ts";
 import type { Backend } from "./support.ts";
 
 const TIMING = /^query;dur=\d+(\.\d+)?, total;dur=\d+(\.\d+)?$/;
 const WORKSPACE = uuid("wspc", 1);
 
-async function get(t: Backend, parameters: Record<string, string>, headers: Record<string, string> = { "x-api-key": API_KEY }) {
+async function get(
+  t: Backend,
+  parameters: Record<string, string>,
+  headers: Record<string, string> = { "x-api-key": API_KEY },
+) {
   return await t.fetch(`/http/contacts/getByPhone?${new URLSearchParams(parameters)}`, { headers });
 }
 
@@ -51,7 +67,10 @@ test("the endpoint answers as the query does, and echoes the request id", async 
 test("lookup: a wrong or absent key is a 401, before the parameters are looked at", async () => {
   const t = backend();
   for (const headers of [{}, { "x-api-key": "" }, { "x-api-key": "wrong" }, { "x-api-key": `${API_KEY}x` }]) {
-    await assertAnswer(await get(t, {}, headers as Record<string, string>), 401, { found: false, error: "Unauthorized" });
+    await assertAnswer(await get(t, {}, headers as Record<string, string>), 401, {
+      found: false,
+      error: "Unauthorized",
+    });
   }
 });
 
@@ -72,8 +91,14 @@ test("lookup: a missing parameter is a 400 that names it, phone first", async ()
       await assertAnswer(response, 400, { found: false, error: "Missing phone parameter" });
     }
   }
-  for (const parameters of [{ phone: "62812" }, { phone: "62812", workspace_id: "" }] as Record<string, string>[]) {
-    await assertAnswer(await get(t, parameters), 400, { found: false, error: "Missing workspace_id parameter" });
+  for (const parameters of [{ phone: "62812" }, { phone: "62812", workspace_id: "" }] as Record<
+    string,
+    string
+  >[]) {
+    await assertAnswer(await get(t, parameters), 400, {
+      found: false,
+      error: "Missing workspace_id parameter",
+    });
   }
 });
 
@@ -92,7 +117,11 @@ test("what else fails is a 500 whose details are in the log alone", async () => 
     await ctx.db.insert("workspaces", row);
   });
   const log = await logged(async () => {
-    const response = await get(t, { phone: context(0).contact.phone, workspace_id: WORKSPACE }, { "x-api-key": API_KEY, "x-request-id": "r-3" });
+    const response = await get(
+      t,
+      { phone: context(0).contact.phone, workspace_id: WORKSPACE },
+      { "x-api-key": API_KEY, "x-request-id": "r-3" },
+    );
     assert.equal(response.headers.get("x-request-id"), "r-3");
     await assertAnswer(response, 500, { error: "Internal server error" });
     await assertAnswer(await post(t, kapsoBody()), 500, { error: "Internal server error" });
@@ -117,15 +146,33 @@ test("webhook: a bad signature is a 401 and stores nothing", async () => {
   const before = await dump(t);
   const raw = JSON.stringify(kapsoBody());
   const right = signature(raw);
-  const wrong = ["", "zz", right.slice(0, 62), `${right}00`, `sha256=${right}`, "0".repeat(64), signature(`${raw} `), signature(raw, "other")];
+  const wrong = [
+    "",
+    "zz",
+    right.slice(0, 62),
+    `${right}00`,
+    `sha256=${right}`,
+    "0".repeat(64),
+    signature(`${raw} `),
+    signature(raw, "other"),
+  ];
   for (const given of wrong) {
-    await assertAnswer(await post(t, raw, { "X-Webhook-Signature": given }), 401, { received: false, error: "Unauthorized" });
+    await assertAnswer(await post(t, raw, { "X-Webhook-Signature": given }), 401, {
+      received: false,
+      error: "Unauthorized",
+    });
   }
   const unsigned = await t.fetch("/webhook/kapso", { method: "POST", body: raw });
   await assertAnswer(unsigned, 401, { received: false, error: "Unauthorized" });
-  await assertAnswer(await post(t, "not json", { "X-Webhook-Signature": right }), 401, { received: false, error: "Unauthorized" });
+  await assertAnswer(await post(t, "not json", { "X-Webhook-Signature": right }), 401, {
+    received: false,
+    error: "Unauthorized",
+  });
   assert.deepEqual(await dump(t), before);
-  await assertAnswer(await post(t, raw, { "X-Webhook-Signature": right.toUpperCase() }), 200, { received: true, duplicate: false });
+  await assertAnswer(await post(t, raw, { "X-Webhook-Signature": right.toUpperCase() }), 200, {
+    received: true,
+    duplicate: false,
+  });
 });
 
 /** Kapso's body with one field, named by its path, set or (undefined) left out. */
@@ -145,7 +192,10 @@ test("webhook: a body of another form is a 400 that names the field and stores n
   const bad: [string, unknown[]][] = [
     ["message", [undefined, null, [], "text"]],
     ["message.id", [undefined, "", 5, null, "x".repeat(257), "\ud800", "a\0"]],
-    ["message.timestamp", [undefined, "", 1730092800, "1730092800.5", "-1", "1e9", " 1730092800", "123456789012"]],
+    [
+      "message.timestamp",
+      [undefined, "", 1730092800, "1730092800.5", "-1", "1e9", " 1730092800", "123456789012"],
+    ],
     ["message.type", [undefined, "", 5]],
     ["message.text", [undefined, null, "Hello"]],
     ["message.text.body", [undefined, 5]],

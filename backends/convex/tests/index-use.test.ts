@@ -8,7 +8,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { API_KEY, backend, context, functions, kapsoBody, lookUp, post, seeded, uuid, workspace } from "./support.ts";
+import {
+  API_KEY,
+  backend,
+  context,
+  functions,
+  kapsoBody,
+  lookUp,
+  post,
+  seeded,
+  uuid,
+  workspace,
+} from "./support.ts";
 import type { Backend } from "./support.ts";
 
 type Range = { type: string; fieldPath: string; value: unknown }[];
@@ -63,7 +74,10 @@ function assertIndexed(reads: Reads): void {
     assert.equal(source.type, "IndexRange", shown);
     assert.ok(!/\.by_(creation_time|id)$/.test(source.indexName!), shown);
     assert.ok((source.range ?? []).length > 0, `a range without bounds is a scan: ${shown}`);
-    assert.ok(operators.every((operator) => Object.keys(operator).join() === "limit"), `a filter reads more than it returns: ${shown}`);
+    assert.ok(
+      operators.every((operator) => Object.keys(operator).join() === "limit"),
+      `a filter reads more than it returns: ${shown}`,
+    );
   }
 }
 
@@ -112,7 +126,9 @@ test("the endpoint reads what the query reads", async () => {
   const { phone, workspace_id } = CROWD[0]!.contact;
   const reads = await readsOf(async () => {
     const parameters = new URLSearchParams({ phone, workspace_id });
-    const response = await t.fetch(`/http/contacts/getByPhone?${parameters}`, { headers: { "x-api-key": API_KEY } });
+    const response = await t.fetch(`/http/contacts/getByPhone?${parameters}`, {
+      headers: { "x-api-key": API_KEY },
+    });
     assert.equal(response.status, 200);
   });
   assertIndexed(reads);
@@ -122,7 +138,11 @@ test("the endpoint reads what the query reads", async () => {
 test("the webhook reads the rows its message touches and no others", async () => {
   const t = await seeded(CROWD);
   const cases: [string, Parameters<typeof kapsoBody>[0], number][] = [
-    ["a known contact: workspace, contact, conversation", { id: "wamid.1", phone: CROWD[0]!.contact.phone }, 3],
+    [
+      "a known contact: workspace, contact, conversation",
+      { id: "wamid.1", phone: CROWD[0]!.contact.phone },
+      3,
+    ],
     ["a new contact: workspace, and the two rows created", { id: "wamid.2", phone: "628991" }, 3],
     ["a duplicate: workspace, message", { id: "wamid.2", phone: "628991" }, 2],
     ["a number of no workspace", { id: "wamid.3", phone_number_id: "999" }, 0],
@@ -139,7 +159,10 @@ test("seeding reads by index, however much is stored", async () => {
   const range = { start: 10, stop: 12 };
   const operations: [string, (t: Backend) => Promise<unknown>][] = [
     ["writeWorkspaces", () => t.mutation(functions.seed.writeWorkspaces, { workspaces: [workspace(1)] })],
-    ["writeContexts", () => t.mutation(functions.seed.writeContexts, { contexts: [CROWD[10]!, context(99)] })],
+    [
+      "writeContexts",
+      () => t.mutation(functions.seed.writeContexts, { contexts: [CROWD[10]!, context(99)] }),
+    ],
     ["count", () => t.query(functions.seed.count, range)],
     ["readContexts", () => t.query(functions.seed.readContexts, range)],
     ["contactDigests", () => t.query(functions.seed.contactDigests, range)],
@@ -167,15 +190,18 @@ test("the recorder tells a scan and a filter from an index range", async () => {
   const scan = await readsOf(() => t.run(async (ctx) => await ctx.db.query("contacts").collect()));
   assert.throws(() => assertIndexed(scan), /FullTableScan/);
   const filtered = await readsOf(() =>
-    t.run(async (ctx) =>
-      await ctx.db
-        .query("contacts")
-        .withIndex("by_seed_index", (q) => q.gt("seed_index", 1))
-        .filter((q) => q.eq(q.field("phone"), "1"))
-        .collect(),
+    t.run(
+      async (ctx) =>
+        await ctx.db
+          .query("contacts")
+          .withIndex("by_seed_index", (q) => q.gt("seed_index", 1))
+          .filter((q) => q.eq(q.field("phone"), "1"))
+          .collect(),
     ),
   );
   assert.throws(() => assertIndexed(filtered), /filter/);
-  const unbounded = await readsOf(() => t.run(async (ctx) => await ctx.db.query("contacts").withIndex("by_seed_index").collect()));
+  const unbounded = await readsOf(() =>
+    t.run(async (ctx) => await ctx.db.query("contacts").withIndex("by_seed_index").collect()),
+  );
   assert.throws(() => assertIndexed(unbounded), /without bounds/);
 });

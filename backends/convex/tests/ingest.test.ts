@@ -4,7 +4,11 @@ import { test } from "node:test";
 import { context, dump, kapsoBody, lookUp, post, seeded } from "./support.ts";
 import type { Backend } from "./support.ts";
 
-type Conversation = { unread_count: number; last_message_at: number | null; last_message_preview: string | null };
+type Conversation = {
+  unread_count: number;
+  last_message_at: number | null;
+  last_message_preview: string | null;
+};
 
 async function onlyConversation(t: Backend): Promise<Conversation> {
   const { conversations } = await dump(t);
@@ -16,7 +20,10 @@ test("a first message creates the contact and its conversation", async () => {
   const t = await seeded([]);
   await post(t, kapsoBody({ phone: "+62 899-1", content: "Halo", contact_name: "Budi" }));
   const stored = await dump(t);
-  assert.deepEqual([stored.contacts!.length, stored.conversations!.length, stored.messages!.length], [1, 1, 1]);
+  assert.deepEqual(
+    [stored.contacts!.length, stored.conversations!.length, stored.messages!.length],
+    [1, 1, 1],
+  );
   assert.deepEqual(await lookUp(t, "628991"), {
     found: true,
     contact: {
@@ -41,7 +48,10 @@ test("a message to a known contact is added to its conversation, and the contact
   await post(t, kapsoBody({ content: "Halo lagi", contact_name: "Another Name" }));
   assert.deepEqual((await dump(t)).contacts, contactsBefore);
   const { unread_count, last_message_at, last_message_preview } = await onlyConversation(t);
-  assert.deepEqual([unread_count, last_message_at, last_message_preview], [2, 1_780_000_000_000, "Halo lagi"]);
+  assert.deepEqual(
+    [unread_count, last_message_at, last_message_preview],
+    [2, 1_780_000_000_000, "Halo lagi"],
+  );
   assert.equal((await lookUp(t, given.contact.phone)).recent_messages[0]!.content, "Halo lagi");
 });
 
@@ -60,7 +70,10 @@ test("a late message is stored without moving the conversation back", async () =
   const { unread_count, last_message_at, last_message_preview } = await onlyConversation(t);
   assert.deepEqual([unread_count, last_message_at, last_message_preview], [2, 1_780_000_100_000, "new"]);
   const { recent_messages } = await lookUp(t, "6281200000001");
-  assert.deepEqual(recent_messages.map((message) => message.content), ["new", "old"]);
+  assert.deepEqual(
+    recent_messages.map((message) => message.content),
+    ["new", "old"],
+  );
 });
 
 test("of two messages in one second the one that came first stays the preview", async () => {
@@ -85,7 +98,10 @@ test("one phone in two workspaces is two contacts", async () => {
   await post(t, kapsoBody({ id: "wamid.1", phone_number_id: "100000000000001" }));
   await post(t, kapsoBody({ id: "wamid.2", phone_number_id: "100000000000002" }));
   const { contacts } = await dump(t);
-  assert.equal(new Set((contacts as { workspace_id: string }[]).map((contact) => contact.workspace_id)).size, 2);
+  assert.equal(
+    new Set((contacts as { workspace_id: string }[]).map((contact) => contact.workspace_id)).size,
+    2,
+  );
 });
 
 test("messages sent at the same time are each stored once", async () => {
@@ -94,7 +110,10 @@ test("messages sent at the same time are each stored once", async () => {
   const answers = await Promise.all(ids.map(async (id) => (await post(t, kapsoBody({ id }))).json()));
   assert.equal(answers.filter((answer) => answer.duplicate).length, 10);
   const stored = await dump(t);
-  assert.deepEqual([stored.contacts!.length, stored.conversations!.length, stored.messages!.length], [1, 1, 10]);
+  assert.deepEqual(
+    [stored.contacts!.length, stored.conversations!.length, stored.messages!.length],
+    [1, 1, 10],
+  );
   assert.equal((await onlyConversation(t)).unread_count, 10);
 });
 

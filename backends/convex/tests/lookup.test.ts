@@ -32,10 +32,19 @@ test("at most 5 notes and 10 messages, newest first", async () => {
   const given = context(0, { messages: 23, notes: 12 });
   const t = await seeded([given]);
   const answer = await lookUp(t, given.contact.phone);
-  assert.deepEqual(answer.notes, given.notes.slice(-5).reverse().map((note) => note.content));
+  assert.deepEqual(
+    answer.notes,
+    given.notes
+      .slice(-5)
+      .reverse()
+      .map((note) => note.content),
+  );
   assert.deepEqual(
     answer.recent_messages.map((message) => message.content),
-    given.messages.slice(-10).reverse().map((message) => message.content),
+    given.messages
+      .slice(-10)
+      .reverse()
+      .map((message) => message.content),
   );
 });
 
@@ -51,7 +60,10 @@ test("rows of one instant come by id, the greater first, whatever the order they
     },
   ]);
   const answer = await lookUp(t, given.contact.phone);
-  assert.deepEqual(answer.notes, [3, 2, 1, 0].map((i) => `note ${i} of 0`));
+  assert.deepEqual(
+    answer.notes,
+    [3, 2, 1, 0].map((i) => `note ${i} of 0`),
+  );
   assert.deepEqual(
     answer.recent_messages.map((message) => message.content),
     [3, 2, 1, 0].map((i) => `message ${i} of 0 ✓`),
@@ -93,7 +105,10 @@ test("a tenant sees its own contact with a phone that two tenants know", async (
   const onlyTheirs = context(2, { workspace: 2 });
   const t = await seeded([mine, theirs, onlyTheirs]);
   assert.deepEqual((await lookUp(t, mine.contact.phone, uuid("wspc", 1))).notes, ["note 0 of 0"]);
-  assert.deepEqual((await lookUp(t, mine.contact.phone, uuid("wspc", 2))).notes, ["note 1 of 1", "note 0 of 1"]);
+  assert.deepEqual((await lookUp(t, mine.contact.phone, uuid("wspc", 2))).notes, [
+    "note 1 of 1",
+    "note 0 of 1",
+  ]);
   assert.deepEqual(await lookUp(t, onlyTheirs.contact.phone, uuid("wspc", 1)), NOT_FOUND);
 });
 
@@ -101,7 +116,9 @@ test("a row filed under another tenant is never shown", async () => {
   for (const table of ["conversations", "messages", "contact_notes"] as const) {
     const t = await seeded([context(0, { messages: 1, notes: 1 })]);
     await t.run(async (ctx) => {
-      const other = (await ctx.db.query("workspaces").collect()).find((row) => row.external_id === uuid("wspc", 2));
+      const other = (await ctx.db.query("workspaces").collect()).find(
+        (row) => row.external_id === uuid("wspc", 2),
+      );
       const row = (await ctx.db.query(table).first())!;
       await ctx.db.patch(table, row._id as never, { workspace_id: other!._id } as never);
     });
@@ -116,7 +133,9 @@ test("the query refuses a wrong key, and any key when the server has none", asyn
   const t = backend();
   const args = { phone: "62812", workspace_id: uuid("wspc", 1) };
   for (const api_key of ["", "test-api-kez", "test-api-ke", "test-api-keytest-api-key"]) {
-    await assert.rejects(t.query(functions.contacts.getContextByPhone, { ...args, api_key }), { data: "Unauthorized" });
+    await assert.rejects(t.query(functions.contacts.getContextByPhone, { ...args, api_key }), {
+      data: "Unauthorized",
+    });
   }
   process.env.CRM_API_KEY = "";
   await assert.rejects(t.query(functions.contacts.getContextByPhone, { ...args, api_key: "" }), {

@@ -20,7 +20,11 @@ import {
 import type { Backend } from "./support.ts";
 
 const { seed, seedWithSecret } = functions;
-const CONTEXTS = [context(0), context(1, { messages: null }), context(2, { workspace: 2, messages: 12, notes: 7, tags: [] })];
+const CONTEXTS = [
+  context(0),
+  context(1, { messages: null }),
+  context(2, { workspace: 2, messages: 12, notes: 7, tags: [] }),
+];
 
 async function write(t: Backend, contexts: typeof CONTEXTS) {
   return await t.mutation(seed.writeContexts, { contexts });
@@ -121,8 +125,14 @@ test("rows that would break a unique constraint are refused, whole batch and all
     [/contacts: workspace_id, phone = .*628991/, clash((c) => (c.contact.phone = "628991"))],
     [/contacts: workspace_id, phone = /, clash((c) => (c.contact.phone = context(4).contact.phone))],
     [/contacts: external_id = /, clash((c) => (c.contact.id = context(4).contact.id))],
-    [/messages: kapso_message_id = wamid.foreign/, clash((c) => (c.messages[0]!.kapso_message_id = "wamid.foreign"))],
-    [/no workspace .* is stored; write the workspaces first/, clash((c) => (c.contact.workspace_id = uuid("wspc", 9)))],
+    [
+      /messages: kapso_message_id = wamid.foreign/,
+      clash((c) => (c.messages[0]!.kapso_message_id = "wamid.foreign")),
+    ],
+    [
+      /no workspace .* is stored; write the workspaces first/,
+      clash((c) => (c.contact.workspace_id = uuid("wspc", 9))),
+    ],
     [/has messages but no conversation/, clash((c) => (c.conversation = null))],
   ];
   for (const [message, contexts] of cases) await assert.rejects(write(t, contexts), message);
@@ -148,7 +158,11 @@ test("ranges are checked", async () => {
   const t = await seeded(CONTEXTS);
   assert.equal(await t.query(seed.count, { start: 1, stop: 3 }), 2);
   assert.equal(await t.query(seed.count, { start: 3, stop: 3 }), 0);
-  for (const range of [{ start: -1, stop: 3 }, { start: 3, stop: 2 }, { start: 0.5, stop: 2 }]) {
+  for (const range of [
+    { start: -1, stop: 3 },
+    { start: 3, stop: 2 },
+    { start: 0.5, stop: 2 },
+  ]) {
     await assert.rejects(t.query(seed.count, range), /is no range/);
     await assert.rejects(t.mutation(seed.deleteContexts, range), /is no range/);
   }
@@ -173,7 +187,10 @@ test("the manifest is stored, replaced and removed", async () => {
 
 test("only the lookup and the functions that ask for the seed secret are public", async () => {
   const publicFunctions: string[] = [];
-  const [seedModule, withSecretModule] = [await import("../convex/seed.ts"), await import("../convex/seedWithSecret.ts")];
+  const [seedModule, withSecretModule] = [
+    await import("../convex/seed.ts"),
+    await import("../convex/seedWithSecret.ts"),
+  ];
   const modules = {
     contacts: await import("../convex/contacts.ts"),
     messages: await import("../convex/messages.ts"),

@@ -174,7 +174,11 @@ export function signature(body: string, secret = WEBHOOK_SECRET): string {
 }
 
 /** Posts a signed body to the webhook. */
-export async function post(t: Backend, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+export async function post(
+  t: Backend,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   const raw = typeof body === "string" ? body : JSON.stringify(body);
   return await t.fetch("/webhook/kapso", {
     method: "POST",

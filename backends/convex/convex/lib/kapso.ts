@@ -21,10 +21,16 @@ export type KapsoMessage = Infer<typeof kapsoMessage>;
 export class MalformedBody extends Error {}
 
 /** Whether `signature` is the hex HMAC-SHA256 of the raw body under `secret`. Takes constant time. */
-export async function isSigned(body: ArrayBuffer, signature: string | null, secret: string): Promise<boolean> {
+export async function isSigned(
+  body: ArrayBuffer,
+  signature: string | null,
+  secret: string,
+): Promise<boolean> {
   if (signature === null || !/^[0-9a-f]{64}$/i.test(signature)) return false;
   const algorithm = { name: "HMAC", hash: "SHA-256" };
-  const key = await crypto.subtle.importKey("raw", new TextEncoder().encode(secret), algorithm, false, ["verify"]);
+  const key = await crypto.subtle.importKey("raw", new TextEncoder().encode(secret), algorithm, false, [
+    "verify",
+  ]);
   return await crypto.subtle.verify("HMAC", key, bytesOfHex(signature), body);
 }
 
@@ -78,7 +84,11 @@ function text(value: unknown, field: string, length: { min: number; max: number 
   return value;
 }
 
-function oneOf<const Choice extends string>(value: unknown, field: string, choices: readonly Choice[]): Choice {
+function oneOf<const Choice extends string>(
+  value: unknown,
+  field: string,
+  choices: readonly Choice[],
+): Choice {
   const choice = choices.find((candidate) => candidate === value);
   if (choice === undefined) throw new MalformedBody(`${field} must be one of ${choices.join(", ")}`);
   return choice;
@@ -105,5 +115,7 @@ function epochMilliseconds(value: unknown, field: string): number {
 }
 
 function bytesOfHex(hex: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  );
 }

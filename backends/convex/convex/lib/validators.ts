@@ -32,8 +32,6 @@ export const contactContext = v.object({
   ),
   notes: v.array(v.string()),
   last_interaction: v.union(v.number(), v.null()),
-  recent_messages: v.array(
-    v.object({ content: v.string(), direction, created_at: v.number() }),
-  ),
+  recent_messages: v.array(v.object({ content: v.string(), direction, created_at: v.number() })),
 });
 export type ContactContext = Infer<typeof contactContext>;

@@ -49,7 +49,15 @@ export function canonical({ index, contact, conversation, messages, notes }: Wir
   }
   fields.push(messages.length);
   for (const m of messages) {
-    fields.push(m.id, m.direction, m.sender_type, m.content, m.message_type, m.kapso_message_id, m.created_at);
+    fields.push(
+      m.id,
+      m.direction,
+      m.sender_type,
+      m.content,
+      m.message_type,
+      m.kapso_message_id,
+      m.created_at,
+    );
   }
   fields.push(notes.length);
   for (const n of notes) fields.push(n.id, n.author_id, n.content, n.created_at);

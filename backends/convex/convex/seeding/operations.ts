@@ -27,7 +27,8 @@ export const writeWorkspaces = {
 export const writeContexts = {
   args: { contexts: v.array(wireContext) },
   returns: v.object({ inserted: v.number(), updated: v.number(), unchanged: v.number() }),
-  handler: (ctx: MutationCtx, { contexts }: { contexts: WireContext[] }) => write.writeContexts(ctx, contexts),
+  handler: (ctx: MutationCtx, { contexts }: { contexts: WireContext[] }) =>
+    write.writeContexts(ctx, contexts),
 };
 
 export const deleteContexts = {

@@ -18,10 +18,14 @@ export async function seededContacts(
   maxWidth: number,
 ): Promise<Doc<"contacts">[]> {
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(stop) || start < 0 || stop < start) {
-    throw new ConvexError(`start, stop: ${start}, ${stop} is no range; give integers with 0 <= start <= stop.`);
+    throw new ConvexError(
+      `start, stop: ${start}, ${stop} is no range; give integers with 0 <= start <= stop.`,
+    );
   }
   if (stop - start > maxWidth) {
-    throw new ConvexError(`start, stop: the range is ${stop - start} wide; ask for at most ${maxWidth} at a time.`);
+    throw new ConvexError(
+      `start, stop: the range is ${stop - start} wide; ask for at most ${maxWidth} at a time.`,
+    );
   }
   return await ctx.db
     .query("contacts")

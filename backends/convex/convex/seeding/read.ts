@@ -32,7 +32,10 @@ export async function rangeDigests(ctx: QueryCtx, start: number, stop: number): 
     throw new ConvexError(`start: ${start} is not aligned; give a multiple of ${RANGE_WIDTH}.`);
   }
   const digests = await contactDigests(ctx, start, stop);
-  const starts = Array.from({ length: Math.ceil((stop - start) / RANGE_WIDTH) }, (_, i) => start + i * RANGE_WIDTH);
+  const starts = Array.from(
+    { length: Math.ceil((stop - start) / RANGE_WIDTH) },
+    (_, i) => start + i * RANGE_WIDTH,
+  );
   return await Promise.all(
     starts.map(async (rangeStart) => {
       const inRange = digests.filter(({ index }) => index >= rangeStart && index < rangeStart + RANGE_WIDTH);
@@ -54,7 +57,11 @@ async function workspaceExternalIds(
   return ids;
 }
 
-async function readContext(ctx: QueryCtx, contact: Doc<"contacts">, workspace_id: string): Promise<WireContext> {
+async function readContext(
+  ctx: QueryCtx,
+  contact: Doc<"contacts">,
+  workspace_id: string,
+): Promise<WireContext> {
   const { conversations, messages, notes } = await readChildren(ctx, contact._id);
   const [conversation = null] = conversations;
   return {

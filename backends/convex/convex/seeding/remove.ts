@@ -4,7 +4,11 @@ import { MAX_WIDTH_WITH_CHILDREN, seededContacts } from "./range.ts";
 import { RowWriter } from "./rows.ts";
 
 /** Removes the seeded contacts of the range with all that hangs on them; counts contacts. */
-export async function deleteContexts(ctx: MutationCtx, start: number, stop: number): Promise<{ deleted: number }> {
+export async function deleteContexts(
+  ctx: MutationCtx,
+  start: number,
+  stop: number,
+): Promise<{ deleted: number }> {
   const writer = new RowWriter(ctx);
   const contacts = await seededContacts(ctx, start, stop, MAX_WIDTH_WITH_CHILDREN);
   const children = await Promise.all(contacts.map((contact) => readChildren(ctx, contact._id)));
@@ -16,7 +20,10 @@ export async function deleteContexts(ctx: MutationCtx, start: number, stop: numb
 }
 
 /** Removes the workspaces (UUIDs) in which no contact is left, with their members; counts workspaces. */
-export async function deleteWorkspaces(ctx: MutationCtx, externalIds: string[]): Promise<{ deleted: number }> {
+export async function deleteWorkspaces(
+  ctx: MutationCtx,
+  externalIds: string[],
+): Promise<{ deleted: number }> {
   const writer = new RowWriter(ctx);
   let deleted = 0;
   for (const externalId of new Set(externalIds)) {

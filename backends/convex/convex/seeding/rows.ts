@@ -1,7 +1,12 @@
 /** Rows written by their external_id, under the unique constraints Convex does not have. */
 import { ConvexError } from "convex/values";
 import type { Value } from "convex/values";
-import type { GenericDataModel, GenericDatabaseReader, GenericDatabaseWriter, WithoutSystemFields } from "convex/server";
+import type {
+  GenericDataModel,
+  GenericDatabaseReader,
+  GenericDatabaseWriter,
+  WithoutSystemFields,
+} from "convex/server";
 
 import type { DataModel, Doc, Id, MutationCtx, TableName } from "../lib/server.ts";
 
@@ -44,7 +49,11 @@ export class RowWriter {
    * Makes the stored document (null: there is none) equal to `row`, writing only
    * what differs. Throws a ConvexError when another row holds a unique value.
    */
-  async put<Table extends SeededTable>(table: Table, stored: Doc<Table> | null, row: Row<Table>): Promise<Id<Table>> {
+  async put<Table extends SeededTable>(
+    table: Table,
+    stored: Doc<Table> | null,
+    row: Row<Table>,
+  ): Promise<Id<Table>> {
     const changed = stored === null ? row : differences(stored, row);
     if (Object.keys(changed).length === 0) return stored!._id as Id<Table>;
     this.changes += 1;

@@ -20,7 +20,9 @@ export function withSecret<Ctx, Args extends PropertyValidators, Returns, Value>
     handler: async (ctx, { secret, ...args }) => {
       const expected = secretFromEnvironment("SEED_SECRET");
       if (expected === null) {
-        throw new ConvexError("SEED_SECRET is not set in the deployment: set it there, or seed with the admin key.");
+        throw new ConvexError(
+          "SEED_SECRET is not set in the deployment: set it there, or seed with the admin key.",
+        );
       }
       if (!equalInConstantTime(secret, expected)) throw new ConvexError("Unauthorized");
       return await operation.handler(ctx, args as unknown as ObjectType<Args>);

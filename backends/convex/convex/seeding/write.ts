@@ -8,7 +8,10 @@ import { RowWriter } from "./rows.ts";
 import type { WireContext, WireWorkspace } from "./wire.ts";
 
 /** `written` counts the workspaces that were inserted or changed, their members included. */
-export async function writeWorkspaces(ctx: MutationCtx, workspaces: WireWorkspace[]): Promise<{ written: number }> {
+export async function writeWorkspaces(
+  ctx: MutationCtx,
+  workspaces: WireWorkspace[],
+): Promise<{ written: number }> {
   const writer = new RowWriter(ctx);
   let written = 0;
   for (const { id: external_id, members, ...workspace } of workspaces) {
@@ -32,12 +35,17 @@ type Stored = { contact: Doc<"contacts"> | null; children: Children };
 type Outcome = "inserted" | "updated" | "unchanged";
 
 /** Counts contacts. Children stored for a contact but not sent with it are removed. */
-export async function writeContexts(ctx: MutationCtx, contexts: WireContext[]): Promise<Record<Outcome, number>> {
+export async function writeContexts(
+  ctx: MutationCtx,
+  contexts: WireContext[],
+): Promise<Record<Outcome, number>> {
   const writer = new RowWriter(ctx);
   const outcomes = { inserted: 0, updated: 0, unchanged: 0 };
   const workspaces = await workspaceIds(ctx, contexts);
   // All reads first: they can run at the same time, which writes cannot.
-  const stored = await Promise.all(contexts.map(async (context) => ({ context, ...(await readStored(ctx, context)) })));
+  const stored = await Promise.all(
+    contexts.map(async (context) => ({ context, ...(await readStored(ctx, context)) })),
+  );
   for (const { context, ...before } of stored) {
     const workspace_id = workspaces.get(context.contact.workspace_id)!;
     outcomes[await writeContext(writer, workspace_id, context, before)] += 1;
@@ -95,7 +103,8 @@ async function readStored(ctx: QueryCtx, { contact }: WireContext): Promise<Stor
     .query("contacts")
     .withIndex("by_external_id", (q) => q.eq("external_id", contact.id))
     .unique();
-  const children = stored === null ? { conversations: [], messages: [], notes: [] } : await readChildren(ctx, stored._id);
+  const children =
+    stored === null ? { conversations: [], messages: [], notes: [] } : await readChildren(ctx, stored._id);
   return { contact: stored, children };
 }
 
@@ -105,7 +114,9 @@ async function workspaceIds(ctx: QueryCtx, contexts: WireContext[]): Promise<Map
   for (const externalId of new Set(contexts.map(({ contact }) => contact.workspace_id))) {
     const workspace = await findWorkspace(ctx, externalId);
     if (workspace === null) {
-      throw new ConvexError(`contact.workspace_id: no workspace ${externalId} is stored; write the workspaces first.`);
+      throw new ConvexError(
+        `contact.workspace_id: no workspace ${externalId} is stored; write the workspaces first.`,
+      );
     }
     ids.set(externalId, workspace._id);
   }
