@@ -63,7 +63,7 @@ def beside(webhook: Webhook, endpoints: dict[Kind, Endpoint]) -> Endpoint:
 
 @pytest.fixture(scope="session")
 def stores(lab_environment: dict[str, str]) -> Iterator[list[Store]]:
-    targets = {kind: TargetConfig(kind=kind) for kind in LOOKUPS}
+    targets: dict[str, TargetConfig] = {kind: TargetConfig(kind=kind) for kind in LOOKUPS}
     config = Config(targets=targets).with_environment(lab_environment)
     with open_stores(config) as stores:
         yield stores

@@ -241,7 +241,7 @@ def test_of_deliveries_at_once_exactly_one_is_stored(
         for _ in range(6):
             phone = str(next(_phones))
             message = _message(people.gateway["kapso_phone_id"], phone)
-            responses = list(pool.map(lambda _, m=message: webhook.deliver(m), range(at_once)))  # type: ignore[misc]
+            responses = list(pool.map(lambda _, m=message: webhook.deliver(m), range(at_once)))
             assert {response.status_code for response in responses} == {200}
             stored = [r for r in responses if r.json() == STORED]
             duplicates = [r for r in responses if r.json() == DUPLICATE]
