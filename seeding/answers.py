@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import orjson
 
+from dragstrip.config import ADDRESS_VARIABLE
 from dragstrip.errors import BackendError, DataDiffers
 from dragstrip.targets import targets_of
 from seeding.dataset import Dataset
@@ -84,7 +85,7 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
     except httpx.HTTPError as error:
         raise BackendError(
             f"target {target.name} at {target.url} is unreachable: {error or type(error).__name__}",
-            fix=f"start it, or correct targets.{target.name}.url",
+            fix=f"start it, or correct {_address_of(target)}",
         ) from None
     if response.status_code != httpx.codes.OK:
         raise _refused(target, response, api_key)
@@ -93,7 +94,7 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
     except orjson.JSONDecodeError:
         raise BackendError(
             f"target {target.name} at {target.url} answered something that is no JSON",
-            fix=f"correct targets.{target.name}.url",
+            fix=f"correct {_address_of(target)}",
         ) from None
     difference = first_difference(dataset.answer(index), found)
     if difference is not None:
@@ -112,8 +113,12 @@ def _refused(target: Target, response: httpx.Response, api_key: str) -> BackendE
     said = excerpt(response.text, (api_key,))
     return BackendError(
         f"target {target.name} at {target.url} answered HTTP {response.status_code}: {said}",
-        fix=f"correct targets.{target.name}.url if this is another service; otherwise see its log",
+        fix=f"correct {_address_of(target)} if this is another service; otherwise see its log",
     )
+
+
+def _address_of(target: Target) -> str:
+    return f"targets.{target.name}.url or {ADDRESS_VARIABLE[target.kind]}"
 
 
 def name_contact(dataset: Dataset, index: int) -> str:

@@ -44,7 +44,8 @@ def require_complete(name: str, found: Manifest | None, wanted: Manifest) -> Non
         raise BackendError(
             f"{name} was seeded with {found['contacts']} contacts, dataset.contacts asks for "
             f"{wanted['contacts']}",
-            fix=f"set dataset.contacts to {found['contacts']}, or run `dragstrip seed`",
+            fix=f"set dataset.contacts to {found['contacts']}, or "
+            + ("run `dragstrip seed`" if found["contacts"] < wanted["contacts"] else _RESET),
         )
 
 

@@ -113,5 +113,5 @@ def excerpt(text: str, secrets: Sequence[str | None], limit: int = 300) -> str:
     for secret in secrets:
         if secret:
             text = text.replace(secret, "***")
-    line = " ".join(text.split())
+    line = "an HTML page" if text.lstrip().startswith("<") else " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

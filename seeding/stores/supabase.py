@@ -145,7 +145,10 @@ class SupabaseStore:
 
     def _mapped(self, error: APIError) -> BackendError:
         code = str(error.code)
-        said = excerpt(f"{error.message or ''} {error.details or ''}", (self._key,))
+        parts = (
+            excerpt(str(part), (self._key,)) for part in (error.message, error.details) if part
+        )
+        said = ": ".join(parts)
         if code in _REFUSED or "API key" in said or "JWT" in said:
             return BackendError(
                 f"{self.name} at {self._url} refused SUPABASE_SERVICE_ROLE_KEY: {said}",

@@ -1,0 +1,113 @@
+"""A store in memory: what both backends promise, for tests of what is built on it."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import orjson
+
+from seeding.digest import contact_digest, range_digest
+from seeding.stores.base import RangeDigest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seeding.model import Context, Manifest, Workspace
+
+
+class Killed(BaseException):
+    """Ends a command where it stands, as a signal does."""
+
+
+class MemoryStore:
+    """Keeps contexts by index. `dies_after` counts the writes of contexts it survives."""
+
+    concurrency = 3
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: dict[int, Context] = {}
+        self.tenants: dict[str, Workspace] = {}
+        self.foreign_tenants: set[str] = set()
+        self.manifest: Manifest | None = None
+        self.calls: list[str] = []
+        self.dies_after: int | None = None
+        self.breaks = False
+        self._lock = threading.Lock()
+
+    def read_manifest(self) -> Manifest | None:
+        return copy.copy(self.manifest)
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        self._note(f"manifest {manifest['state']}")
+        self.manifest = copy.copy(manifest)
+
+    def delete_manifest(self) -> None:
+        self._note("delete manifest")
+        self.manifest = None
+
+    def write_workspaces(self, workspaces: Sequence[Workspace]) -> None:
+        self._note("workspaces")
+        self.tenants.update({workspace["id"]: workspace for workspace in workspaces})
+
+    def write_contexts(self, contexts: Sequence[Context]) -> None:
+        with self._lock:
+            if self.dies_after is not None:
+                self.dies_after -= 1
+                if self.dies_after < 0:
+                    raise Killed
+        self._note(f"write {len(contexts)}")
+        for context in contexts:
+            assert context["contact"]["workspace_id"] in self.tenants
+            assert context["index"] not in self.rows, "what is wrong is removed first"
+            stored: Context = orjson.loads(orjson.dumps(context))
+            if self.breaks:
+                stored["contact"]["lead_score"] += 1
+            self.rows[context["index"]] = stored
+
+    def delete_contexts(self, start: int, stop: int) -> int:
+        with self._lock:
+            indices = [index for index in self.rows if start <= index < stop]
+            for index in indices:
+                del self.rows[index]
+        if indices:
+            self._note(f"delete {len(indices)}")
+        return len(indices)
+
+    def delete_workspaces(self, ids: Sequence[str]) -> int:
+        gone = [one for one in ids if one in self.tenants and one not in self.foreign_tenants]
+        for one in gone:
+            del self.tenants[one]
+        return len(gone)
+
+    def count(self, start: int, stop: int) -> int:
+        return sum(start <= index < stop for index in self.rows)
+
+    def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
+        groups: dict[int, list[tuple[int, str]]] = defaultdict(list)
+        for index, digest in self.contact_digests(start, stop).items():
+            groups[index // 128 * 128].append((index, digest))
+        return [RangeDigest(at, len(pairs), range_digest(pairs)) for at, pairs in groups.items()]
+
+    def contact_digests(self, start: int, stop: int) -> dict[int, str]:
+        return {c["index"]: contact_digest(c) for c in self.contexts(start, stop)}
+
+    def contexts(self, start: int, stop: int) -> list[Context]:
+        with self._lock:
+            found = [self.rows[index] for index in sorted(self.rows) if start <= index < stop]
+        copied: list[Context] = orjson.loads(orjson.dumps(found))
+        return copied
+
+    def close(self) -> None:
+        self._note("close")
+
+    def written(self) -> int:
+        """How many contexts were written so far."""
+        return sum(int(call.split()[1]) for call in self.calls if call.startswith("write "))
+
+    def _note(self, call: str) -> None:
+        with self._lock:
+            self.calls.append(call)
