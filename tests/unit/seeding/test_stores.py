@@ -1,0 +1,294 @@
+"""Stores: what they send, what they try again, and how they name what went wrong."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dragstrip.config import Config, DatasetConfig, TargetConfig, read_environment
+from dragstrip.errors import BackendError, ConfigError
+from seeding.dataset import Dataset
+from seeding.stores import Store, open_stores
+from seeding.stores.convex import ConvexStore
+from seeding.stores.http import ATTEMPTS, excerpt
+from seeding.stores.supabase import SupabaseStore
+from tests.unit.seeding.scripted_server import Answer, ScriptedServer, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRET = "very-secret-key-0123456789"
+
+MANIFEST = {"seed": 1, "contacts": 2, "digest": "d", "generator": "1", "state": "complete"}
+
+
+@contextlib.contextmanager
+def a_store(kind: str, *script: Answer) -> Iterator[tuple[Store, ScriptedServer, list[float]]]:
+    """A store, the server it talks to, and the delays it would have waited."""
+    delays: list[float] = []
+    with serving(*script) as server:
+        store: ConvexStore | SupabaseStore
+        if kind == "convex":
+            store = ConvexStore(server.url, admin_key=SECRET, seed_secret=None)
+        else:
+            store = SupabaseStore(server.url, SECRET)
+        store._retry.sleep = delays.append
+        with contextlib.closing(store):
+            yield store, server, delays
+
+
+def manifest_answer(kind: str) -> Answer:
+    if kind == "convex":
+        return Answer(body={"status": "success", "value": MANIFEST})
+    return Answer(body=[MANIFEST], headers={"content-type": "application/json"})
+
+
+BOTH = pytest.mark.parametrize("kind", ["convex", "supabase"])
+
+
+@BOTH
+def test_the_manifest_is_read(kind: str) -> None:
+    with a_store(kind, manifest_answer(kind)) as (store, _, delays):
+        assert store.read_manifest() == MANIFEST
+    assert delays == []
+
+
+@BOTH
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_busy_backend_is_asked_again(kind: str, status: int) -> None:
+    script = (Answer(status=status), Answer(status=status), manifest_answer(kind))
+    with a_store(kind, *script) as (store, server, delays):
+        assert store.read_manifest() == MANIFEST
+        assert len(server.asked) == 3
+    assert len(delays) == 2
+    assert all(delay > 0 for delay in delays)
+
+
+@BOTH
+def test_a_backend_that_says_when_is_asked_then(kind: str) -> None:
+    script = (Answer(status=429, headers={"retry-after": "3"}), manifest_answer(kind))
+    with a_store(kind, *script) as (store, _, delays):
+        store.read_manifest()
+    assert delays == [3.0]
+
+
+@BOTH
+def test_a_dropped_connection_is_made_again(kind: str) -> None:
+    script = (manifest_answer(kind), Answer(drop=True), manifest_answer(kind))
+    with a_store(kind, *script) as (store, server, delays):
+        store.read_manifest()
+        assert store.read_manifest() == MANIFEST
+        assert len(server.asked) == 3
+    assert len(delays) == 1
+
+
+@BOTH
+def test_the_tries_are_bounded(kind: str) -> None:
+    with a_store(kind, Answer(status=503)) as (store, server, delays):
+        with pytest.raises(BackendError, match="stayed overloaded: HTTP 503"):
+            store.read_manifest()
+        assert len(server.asked) == ATTEMPTS
+    assert len(delays) == ATTEMPTS - 1
+    assert max(delays) <= 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "variable"), [("convex", "CONVEX_URL"), ("supabase", "SUPABASE_URL")]
+)
+def test_a_backend_that_never_answered_is_not_waited_for(kind: str, variable: str) -> None:
+    with a_store(kind, Answer()) as (store, server, delays):
+        url = server.url
+        store.close()
+    # The server is gone, and its port is free again.
+    gone: Store = (
+        ConvexStore(url, admin_key=SECRET, seed_secret=None)
+        if kind == "convex"
+        else SupabaseStore(url, SECRET)
+    )
+    with contextlib.closing(gone), pytest.raises(BackendError, match="is unreachable") as error:
+        gone.read_manifest()
+    assert url in error.value.message
+    assert variable in (error.value.fix or "")
+    assert delays == []
+
+
+FAILURES: list[tuple[str, Answer, str, str]] = [
+    (
+        "convex",
+        Answer(401, {"code": "BadAdminKey"}),
+        "refused CONVEX_ADMIN_KEY",
+        "CONVEX_ADMIN_KEY",
+    ),
+    (
+        "convex",
+        Answer(body={"status": "error", "errorMessage": "Could not find public function for x"}),
+        "has no function seed:readManifest",
+        "deploy backends/convex",
+    ),
+    (
+        "convex",
+        Answer(body={"status": "error", "errorMessage": "ArgumentValidationError: Object …"}),
+        "does not take seed:readManifest's arguments",
+        "deploy backends/convex of this version",
+    ),
+    (
+        "convex",
+        Answer(
+            body={
+                "status": "error",
+                "errorMessage": "Server Error",
+                "errorData": "contacts: workspace_id, phone = w, 628 would be held by two rows, a",
+            }
+        ),
+        "a contact that dragstrip did not seed has the phone number",
+        "remove that contact",
+    ),
+    ("convex", Answer(404, b"<html>nope</html>"), "HTTP 404: an HTML page", "CONVEX_URL"),
+    (
+        "convex",
+        Answer(body={"status": "error", "errorMessage": f"leaks {SECRET}"}),
+        r"leaks \*\*\*",
+        "log",
+    ),
+    (
+        "supabase",
+        Answer(401, {"message": "Invalid API key"}),
+        "refused SUPABASE_SERVICE",
+        "service",
+    ),
+    (
+        "supabase",
+        Answer(403, {"code": "42501", "message": "permission denied for table seed_manifest"}),
+        "refused SUPABASE_SERVICE_ROLE_KEY: permission denied",
+        "service role",
+    ),
+    (
+        "supabase",
+        Answer(404, {"code": "PGRST205", "message": "Could not find the table"}),
+        "lacks a table or function",
+        "apply the migrations",
+    ),
+    (
+        "supabase",
+        Answer(409, {"code": "23505", "details": "Key (workspace_id, phone)=(w, 628) exists."}),
+        "a contact that dragstrip did not seed has the phone number",
+        "remove that contact",
+    ),
+    (
+        "supabase",
+        Answer(409, {"code": "23505", "details": "Key (slug)=(x) already exists."}),
+        "a row that is there already",
+        "seed --reset",
+    ),
+    ("supabase", Answer(404, b"<!DOCTYPE html>"), "an HTML page", "SUPABASE_URL"),
+    ("supabase", Answer(400, {"message": f"leaks {SECRET}", "code": "X"}), r"leaks \*\*\*", "log"),
+]
+
+
+@pytest.mark.parametrize(("kind", "answer", "words", "fix"), FAILURES)
+def test_what_went_wrong_is_named_with_its_fix(
+    kind: str, answer: Answer, words: str, fix: str
+) -> None:
+    with (
+        a_store(kind, answer) as (store, _, _delays),
+        pytest.raises(BackendError, match=words) as error,
+    ):
+        store.read_manifest()
+    assert fix in (error.value.fix or "")
+    assert SECRET not in f"{error.value.message} {error.value.fix}"
+    assert error.value.exit_code == 2
+
+
+def test_convex_takes_the_seed_secret_where_there_is_no_admin_key() -> None:
+    with serving(Answer(body={"status": "success", "value": 5.0})) as server:
+        store = ConvexStore(server.url, admin_key=None, seed_secret=SECRET)
+        with contextlib.closing(store):
+            assert store.count(0, 10) == 5
+    path, headers, body = server.asked[0]
+    assert path == "/api/query"
+    assert "authorization" not in headers
+    assert body["path"] == "seedWithSecret:count"
+    assert body["args"] == {"start": 0, "stop": 10, "secret": SECRET}
+
+
+def test_convex_sends_whole_numbers_as_numbers_and_reads_them_back() -> None:
+    context = Dataset(42, 10).context(3)
+    with_doubles: Any = {**context, "index": 3.0}
+    success = {"status": "success", "value": [with_doubles]}
+    with a_store("convex", Answer(body=success)) as (store, server, _):
+        assert store.contexts(3, 4) == [context]
+        assert isinstance(store.contexts(3, 4)[0]["index"], int)
+        assert server.asked[0][1]["authorization"] == f"Convex {SECRET}"
+
+
+def test_no_mutation_of_convex_outgrows_its_limits() -> None:
+    contexts = list(Dataset(42, 400).contexts(0, 400))
+    with a_store("convex", Answer(body={"status": "success", "value": {}})) as (store, server, _):
+        store.write_contexts(contexts)
+    sent = [body["args"]["contexts"] for _, _, body in server.asked]
+    assert [context for batch in sent for context in batch] == contexts
+    rows = [sum(2 + len(c["messages"]) + len(c["notes"]) for c in batch) for batch in sent]
+    assert max(rows) <= 1_000
+    assert len(sent) > 1
+
+
+def test_supabase_writes_parents_before_children_and_keeps_milliseconds() -> None:
+    dataset = Dataset(42, 400)
+    context = next(c for c in dataset.contexts(0, 400) if c["messages"] and c["notes"])
+    with a_store("supabase", Answer(201, b"")) as (store, server, _):
+        store.write_contexts([context])
+    tables = [path.split("?")[0].rsplit("/", 1)[1] for path, _, _ in server.asked]
+    assert tables == ["contacts", "conversations", "messages", "contact_notes"]
+    assert all("on_conflict=id" in path for path, _, _ in server.asked)
+    sent = server.asked[0][2][0]
+    assert sent["seed_index"] == context["index"]
+    ms = context["contact"]["created_at"] % 1000
+    assert f".{ms:03d}000+00:00" in sent["created_at"] or (
+        ms == 0 and "." not in sent["created_at"]
+    )
+
+
+def environment(**values: str) -> Config:
+    return Config(dataset=DatasetConfig()).with_environment(values)
+
+
+def test_every_missing_address_and_key_is_named_at_once() -> None:
+    with (
+        pytest.raises(ConfigError, match="CONVEX_URL is not set; SUPABASE_URL is not set"),
+        open_stores(environment()),
+    ):
+        pass
+
+
+def test_a_convex_without_any_credential_is_refused() -> None:
+    config = environment(
+        CONVEX_URL="http://127.0.0.1:1", SUPABASE_URL="http://127.0.0.1:2",
+        SUPABASE_SERVICE_ROLE_KEY=SECRET,
+    )  # fmt: skip
+    with (
+        pytest.raises(ConfigError, match="neither CONVEX_ADMIN_KEY nor SEED_SECRET"),
+        open_stores(config),
+    ):
+        pass
+
+
+def test_a_store_is_opened_once_for_all_targets_that_share_it() -> None:
+    config = Config(
+        targets={
+            "a": TargetConfig(kind="convex-http"),
+            "b": TargetConfig(kind="next-convex"),
+            "c": TargetConfig(kind="convex-http"),
+        },
+        environment=read_environment({"CONVEX_URL": "http://127.0.0.1:1", "SEED_SECRET": SECRET}),
+    )
+    with open_stores(config) as stores:
+        assert [store.name for store in stores] == ["Convex"]
+
+
+def test_an_excerpt_is_one_short_line_without_secrets() -> None:
+    text = f"first\nsecond {SECRET} " + "x" * 1000
+    assert SECRET not in excerpt(text, (None, SECRET))
+    assert "\n" not in excerpt(text, ())
+    assert len(excerpt(text, ())) == 300
