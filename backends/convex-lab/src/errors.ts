@@ -23,6 +23,11 @@ export class UserError extends Error {
   }
 }
 
+/** What a Convex deployment can do and convex-lab cannot: never ignored, always said. */
+export function unsupported(what: string): UserError {
+  return new UserError("Unsupported", `${what} is not supported by convex-lab`);
+}
+
 /**
  * The call itself is at fault (no such function, arguments that do not fit, a result
  * that does not fit): reported like a thrown function error, without a stack.

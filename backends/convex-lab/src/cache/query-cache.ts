@@ -101,7 +101,7 @@ function sizeInMemory(key: string, result: CachedResult, readSet: ReadSet): numb
   let bytes = ENTRY_OVERHEAD_BYTES + 2 * (key.length + result.value.length);
   for (const line of result.logLines) bytes += 2 * line.length;
   for (const intervals of readSet.intervals.values()) {
-    for (const { low, high } of intervals) bytes += INTERVAL_OVERHEAD_BYTES + low.length + (high?.length ?? 0);
+    for (const { low, high } of intervals) bytes += INTERVAL_OVERHEAD_BYTES + low.length + high.length;
   }
   return bytes;
 }

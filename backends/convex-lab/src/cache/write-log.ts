@@ -71,7 +71,7 @@ function touched(logged: LoggedKeys | undefined, intervals: Interval[], since: n
   for (let i = firstAfter(logged.versions, since); i < logged.keys.length; i++) {
     const key = logged.keys[i]!;
     for (const { low, high } of intervals) {
-      if (Buffer.compare(key, low) >= 0 && (high === undefined || Buffer.compare(key, high) < 0)) return true;
+      if (Buffer.compare(key, low) >= 0 && Buffer.compare(key, high) < 0) return true;
     }
   }
   return false;

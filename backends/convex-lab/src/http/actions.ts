@@ -4,7 +4,7 @@ import { newRequestId, type Executor } from "../runtime/executor.ts";
 import { FunctionError } from "../runtime/function-error.ts";
 import type { HttpRouter } from "../runtime/functions.ts";
 import { BodyTooLarge, readBody } from "./body.ts";
-import { sendJson, sendText } from "./respond.ts";
+import { sendBytes, sendJson, sendText } from "./respond.ts";
 
 const MAX_BODY_BYTES = 20 * 2 ** 20;
 const METHODS = new Set(["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "HEAD"]);
@@ -76,9 +76,7 @@ async function sendWebResponse(response: ServerResponse, answer: Response, headO
   const second = reader!.read();
   const complete = await Promise.race([second, new Promise<undefined>((resolve) => setImmediate(resolve, undefined))]);
   if (complete?.done) {
-    response.writeHead(answer.status, { ...headers, "content-length": first.value.length });
-    response.end(first.value);
-    return;
+    return sendBytes(response, answer.status, headers, first.value);
   }
   response.writeHead(answer.status, headers);
   response.write(first.value);

@@ -38,8 +38,7 @@ export function compileInterval(index: Index, range: readonly RangeExpression[])
 
 function lowKey(values: MaybeValue[], included: boolean): Buffer {
   const key = sortKey(values);
-  // A value's encoding is never all 0xff, so there always is a key after it.
-  return included ? key : afterPrefix(key)!;
+  return included ? key : afterPrefix(key);
 }
 
 function split(index: Index, range: readonly RangeExpression[]): Split {

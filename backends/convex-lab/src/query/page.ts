@@ -1,6 +1,7 @@
 /** `.paginate(...)`: one page of a query, between two cursors. */
 import { UserError } from "../errors.ts";
-import type { Interval } from "../storage/rows.ts";
+import { NOTHING, type Interval } from "../storage/rows.ts";
+import type { ConvexObject } from "../values/json.ts";
 import { afterKey } from "../values/sort-key.ts";
 import { fingerprint, readCursor, writeCursor, type Position } from "./cursor.ts";
 import { parseQuery } from "./query.ts";
@@ -37,10 +38,11 @@ export function readPage(reader: Reader, request: PageRequest): string {
     (interval) => between(interval, query.order === "asc", start, end),
     whole ? undefined : { rows: request.maximumRowsRead ?? Infinity, bytes: request.maximumBytesRead ?? Infinity },
   );
-  const { page, keys } = collect(stream, whole ? Infinity : request.pageSize);
+  const page = collect(stream, whole ? Infinity : request.pageSize);
   stream.recordReads();
   const position: Position = end ?? (stream.exhausted ? "end" : stream.lastKey ?? start ?? "end");
-  const split = keys.length > 2 ? writeCursor(keys[keys.length >> 1]!, mark) : null;
+  const middle = page.length > 2 ? page[page.length >> 1] : undefined;
+  const split = middle === undefined ? null : writeCursor(index!.keyOf(JSON.parse(middle) as ConvexObject), mark);
   const status = stream.overBudget
     ? "SplitRequired"
     : page.length > SOFT_MAX_PAGE_LENGTH || stream.rowsRead > SOFT_MAX_ROWS_READ || stream.bytesRead > SOFT_MAX_BYTES_READ
@@ -70,9 +72,9 @@ function checkRequest({ pageSize, maximumRowsRead, maximumBytesRead }: PageReque
 
 function between(interval: Interval, ascending: boolean, start: Position | undefined, end: Position | undefined): Interval {
   let { low, high } = interval;
-  if (start === "end") return { low: new Uint8Array(), high: new Uint8Array() };
+  if (start === "end") return NOTHING;
   if (start !== undefined) {
-    if (ascending) low = start.length === 0 ? low : later(low, afterKey(start));
+    if (ascending) low = later(low, afterKey(start));
     else high = earlier(high, start);
   }
   if (end !== undefined && end !== "end") {
@@ -86,18 +88,16 @@ function later(a: Uint8Array, b: Uint8Array): Uint8Array {
   return Buffer.compare(a, b) >= 0 ? a : b;
 }
 
-function earlier(a: Uint8Array | undefined, b: Uint8Array): Uint8Array {
-  return a === undefined || Buffer.compare(a, b) > 0 ? b : a;
+function earlier(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return Buffer.compare(a, b) <= 0 ? a : b;
 }
 
-function collect(stream: QueryStream, pageSize: number): { page: string[]; keys: Uint8Array[] } {
+function collect(stream: QueryStream, pageSize: number): string[] {
   const page: string[] = [];
-  const keys: Uint8Array[] = [];
   while (page.length < pageSize) {
     const json = stream.next();
     if (json === undefined) break;
     page.push(json);
-    keys.push(stream.lastKey!);
   }
-  return { page, keys };
+  return page;
 }

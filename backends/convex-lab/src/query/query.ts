@@ -1,5 +1,5 @@
 /** A query as the `convex` package sends it through the seam. */
-import { UserError } from "../errors.ts";
+import { unsupported, UserError } from "../errors.ts";
 import type { Order } from "../storage/rows.ts";
 import type { ConvexObject, MaybeValue } from "../values/json.ts";
 import { normalise } from "../values/normalise.ts";
@@ -21,6 +21,8 @@ export interface Query {
   operators: Operator[];
 }
 
+export const SYSTEM_TABLES = "Reading system tables (db.system)";
+
 const MAX_OPERATORS = 256;
 
 interface QueryJson {
@@ -37,17 +39,14 @@ interface QueryJson {
 /** Throws UserError for a query that cannot be run here. */
 export function parseQuery(json: unknown): Query {
   const { source, operators } = json as QueryJson;
-  if (source.type === "Search") {
-    throw new UserError("Unsupported", "Text search (withSearchIndex) is not supported by convex-lab");
-  }
+  if (source.type === "Search") throw unsupported("Text search (withSearchIndex)");
   if (operators.length > MAX_OPERATORS) {
     throw new UserError("TooManyOperators", `Query has too many operators: ${operators.length} > ${MAX_OPERATORS}`);
   }
   const order = source.order ?? "asc";
-  if (source.type === "FullTableScan") {
-    return { tableName: source.tableName!, indexName: undefined, range: [], order, operators };
-  }
-  const [tableName, indexName] = source.indexName!.split(".", 2) as [string, string];
+  const [tableName, indexName] = (source.tableName ?? source.indexName!).split(".", 2) as [string, string | undefined];
+  if (tableName.startsWith("_")) throw unsupported(SYSTEM_TABLES);
+  if (source.type === "FullTableScan") return { tableName, indexName: undefined, range: [], order, operators };
   const range = source.range!.map(({ type, fieldPath, value }) => ({ type, fieldPath, value: maybeValue(value) }));
   return { tableName, indexName, range, order, operators };
 }

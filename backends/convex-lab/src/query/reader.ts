@@ -2,11 +2,9 @@ import { UserError } from "../errors.ts";
 import { BY_CREATION_TIME, BY_ID, type Catalog, type Index, type Table } from "../storage/catalog.ts";
 import type { Connection } from "../storage/connection.ts";
 import type { Usage } from "../storage/limits.ts";
-import { countRows, locate } from "../storage/rows.ts";
+import { countRows, EVERYTHING, locate } from "../storage/rows.ts";
 import { afterKey, sortKey } from "../values/sort-key.ts";
 import { ReadSet } from "./read-set.ts";
-
-const EVERYTHING = { low: new Uint8Array(), high: undefined };
 
 /** Where a function reads from: a snapshot or its own transaction; it remembers what was read. */
 export interface Source {

@@ -1,6 +1,6 @@
 /** A running query: pulls rows from its interval in batches and passes them through its operators. */
-import type { Index, Table } from "../storage/catalog.ts";
-import { isEmpty, scan, type Interval, type Order, type Row } from "../storage/rows.ts";
+import type { Index } from "../storage/catalog.ts";
+import { isEmpty, NOTHING, scan, type Interval, type Order, type Row } from "../storage/rows.ts";
 import type { ConvexObject } from "../values/json.ts";
 import { afterKey } from "../values/sort-key.ts";
 import { compileFilter } from "./expression.ts";
@@ -20,20 +20,19 @@ export interface Budget {
 type Stage = { test: (document: ConvexObject) => boolean } | { left: number };
 
 export class QueryStream {
-  /** The key of the last row taken from the index, filtered out or not. */
-  lastKey: Uint8Array | undefined;
   exhausted = false;
   overBudget = false;
   rowsRead = 0;
   bytesRead = 0;
   readonly #budget: Budget;
   readonly #reader: Reader;
-  readonly #table: Table | undefined;
   readonly #index: Index | undefined;
   readonly #order: Order;
   readonly #interval: Interval;
   readonly #stages: Stage[];
   #unfetched: Interval;
+  /** The last row taken from the index, filtered out or not. */
+  #last: Row | undefined;
   #rows: Row[] = [];
   #position = 0;
   #batch: number;
@@ -49,9 +48,8 @@ export class QueryStream {
     this.#budget = budget;
     this.#order = query.order;
     this.#index = reader.index(query.tableName, query.indexName);
-    this.#table = reader.source.catalog.get(query.tableName);
     this.#interval = this.#index === undefined
-      ? { low: new Uint8Array(), high: new Uint8Array() }
+      ? NOTHING
       : narrow(compileInterval(this.#index, query.range));
     this.#unfetched = this.#interval;
     this.#stages = query.operators.map((operator) =>
@@ -68,7 +66,7 @@ export class QueryStream {
     for (;;) {
       const row = this.#take();
       if (row === undefined) return undefined;
-      if (this.#passes(row[1])) return row[1];
+      if (this.#passes(row[0])) return row[0];
     }
   }
 
@@ -96,28 +94,36 @@ export class QueryStream {
       return undefined;
     }
     const row = this.#rows[this.#position++]!;
-    this.lastKey = row[0];
+    this.#last = row;
     this.rowsRead++;
-    this.bytesRead += row[2];
-    this.#reader.usage.read(row[2]);
+    this.bytesRead += row[1];
+    this.#reader.usage.read(row[1]);
     return row;
   }
 
   #fetch(): boolean {
     if (this.#index === undefined || isEmpty(this.#unfetched)) return false;
     const { connection } = this.#reader.source;
-    this.#rows = scan(connection, this.#table!, this.#index, this.#unfetched, this.#order, this.#batch);
+    this.#rows = scan(connection, this.#index, this.#unfetched, this.#order, this.#batch);
     this.#position = 0;
-    const last = this.#rows.at(-1);
-    if (last === undefined || this.#rows.length < this.#batch) {
-      this.#unfetched = { low: new Uint8Array(), high: new Uint8Array() };
-    } else if (this.#order === "asc") {
-      this.#unfetched = { low: afterKey(last[0]), high: this.#unfetched.high };
-    } else {
-      this.#unfetched = { low: this.#unfetched.low, high: last[0] };
-    }
+    if (this.#rows.length < this.#batch) this.#unfetched = NOTHING;
+    else this.#unfetched = this.#beyond(this.#unfetched, this.#rows.at(-1)!);
     this.#batch = Math.min(this.#batch * 4, MAX_BATCH);
     return this.#rows.length > 0;
+  }
+
+  #beyond({ low, high }: Interval, row: Row): Interval {
+    const key = this.#keyOf(row);
+    return this.#order === "asc" ? { low: afterKey(key), high } : { low, high: key };
+  }
+
+  #keyOf(row: Row): Buffer {
+    return this.#index!.keyOf(JSON.parse(row[0]) as ConvexObject);
+  }
+
+  /** The key of the last row taken; undefined when there was none. */
+  get lastKey(): Uint8Array | undefined {
+    return this.#last && this.#keyOf(this.#last);
   }
 
   #limitBeforeFilters(): number {
@@ -133,9 +139,11 @@ export class QueryStream {
   recordReads(): void {
     if (this.#index === undefined) return;
     const { low, high } = this.#interval;
-    if (this.exhausted) this.#reader.readSet.add(this.#index.id, { low, high });
-    else if (this.lastKey === undefined) return;
-    else if (this.#order === "asc") this.#reader.readSet.add(this.#index.id, { low, high: afterKey(this.lastKey) });
-    else this.#reader.readSet.add(this.#index.id, { low: this.lastKey, high });
+    if (this.exhausted) {
+      this.#reader.readSet.add(this.#index.id, { low, high });
+    } else if (this.#last !== undefined) {
+      const key = this.#keyOf(this.#last);
+      this.#reader.readSet.add(this.#index.id, this.#order === "asc" ? { low, high: afterKey(key) } : { low: key, high });
+    }
   }
 }

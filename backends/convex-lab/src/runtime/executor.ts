@@ -1,7 +1,7 @@
 /** Runs functions: queries on a snapshot, mutations one at a time, actions as they please. */
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { QueryCache, type CachedResult } from "../cache/query-cache.ts";
-import { CallError, InternalError, UserError } from "../errors.ts";
+import { CallError, InternalError, unsupported, UserError } from "../errors.ts";
 import type { Store } from "../storage/store.ts";
 import { checkArguments, checkResult, parseArguments } from "../validators/function.ts";
 import { normalise } from "../values/normalise.ts";
@@ -234,7 +234,7 @@ export class Executor {
   /** A query or mutation called from a query or mutation, on the caller's data. */
   async #runNested(context: CallContext, args: Record<string, unknown>): Promise<string> {
     const udfType = args["udfType"] as string;
-    if (udfType === "snapshotQuery") throw new UserError("Unsupported", "useStaleSnapshot is not supported by convex-lab");
+    if (udfType === "snapshotQuery") throw unsupported("useStaleSnapshot");
     const kind = udfType === "mutation" ? "Mutation" : "Query";
     if (!context.isDeterministic || (kind === "Mutation" && context.kind !== "Mutation")) {
       throw new UserError("InvalidFunctionCall", `Cannot call a ${kind} function from a ${context.kind} function`);
@@ -281,13 +281,13 @@ export class Executor {
 const DEPTH_MESSAGE = "Cross component call depth limit exceeded. Do you have an infinite loop in your app?";
 
 export function newRequestId(): string {
-  return randomBytes(8).toString("hex");
+  return randomUUID().replaceAll("-", "").slice(0, 16);
 }
 
 function nameOf(args: Record<string, unknown>): string {
   const name = args["name"];
   if (typeof name === "string") return name;
-  throw new UserError("Unsupported", "Components and function handles are not supported by convex-lab");
+  throw unsupported("Calling components or function handles");
 }
 
 /** The form in which the `convex` package expects a callee's error: `data` only for a ConvexError. */

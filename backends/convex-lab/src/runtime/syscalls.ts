@@ -1,7 +1,7 @@
 /** The seam: what a function of the `convex` package asks of the backend it runs in. */
-import { UserError } from "../errors.ts";
+import { unsupported, UserError } from "../errors.ts";
 import { readPage, type PageRequest } from "../query/page.ts";
-import { parseQuery } from "../query/query.ts";
+import { parseQuery, SYSTEM_TABLES } from "../query/query.ts";
 import type { Reader } from "../query/reader.ts";
 import { QueryStream } from "../query/stream.ts";
 import type { Table } from "../storage/catalog.ts";
@@ -33,7 +33,7 @@ export const SYNC_SYSCALLS: Record<string, Syscall> = {
 /** Answered on the spot too, but through a promise. */
 export const ASYNC_SYSCALLS: Record<string, Syscall> = {
   "1.0/get": (context, args) => {
-    if (args["isSystem"] === true) throw unsupported("db.system");
+    if (args["isSystem"] === true) throw unsupported(SYSTEM_TABLES);
     const reader = readerOf(context, "db.get");
     const table = tableOf(reader, args, "db.get");
     return (table && reader.get(table, args["id"] as string)) ?? "null";
@@ -99,10 +99,6 @@ const UNSUPPORTED: [RegExp, string][] = [
 export function unknownSyscall(name: string): UserError {
   const what = UNSUPPORTED.find(([pattern]) => pattern.test(name))?.[1];
   return what === undefined ? new UserError("UnknownOperation", `Unknown operation ${name}`) : unsupported(what);
-}
-
-function unsupported(what: string): UserError {
-  return new UserError("Unsupported", `${what} is not supported by convex-lab`);
 }
 
 function readerOf(context: CallContext, name: string): Reader {

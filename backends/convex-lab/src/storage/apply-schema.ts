@@ -52,9 +52,7 @@ function syncIndexes(connection: Connection, catalog: Catalog, table: Table, wan
 }
 
 function fillIndexes(connection: Connection, table: Table, indexes: Index[]): void {
-  const inserts = indexes.map((index) =>
-    connection.database.prepare(`INSERT INTO ${index.sqlTable} (key, seq) VALUES (?, ?)`),
-  );
+  const inserts = indexes.map((index) => connection.prepare(index.sql.insert));
   for (const [seq, document] of documents(connection, table)) {
     indexes.forEach((index, i) => inserts[i]!.run(index.keyOf(document), seq));
   }

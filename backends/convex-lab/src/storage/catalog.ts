@@ -16,14 +16,16 @@ export class Index {
   /** The indexed paths in order, `_creationTime` included; every key ends in the document's `_id`. */
   readonly fields: readonly string[];
   readonly sqlTable: string;
+  readonly sql: IndexSql;
   readonly #paths: readonly (readonly string[])[];
 
-  constructor(id: number, tableName: string, name: string, fields: readonly string[]) {
+  constructor(id: number, table: Table, name: string, fields: readonly string[]) {
     this.id = id;
-    this.tableName = tableName;
+    this.tableName = table.name;
     this.name = name;
     this.fields = fields;
     this.sqlTable = `i${id}`;
+    this.sql = indexSql(this.sqlTable, table.sqlTable);
     this.#paths = fields.map((field) => field.split("."));
   }
 
@@ -36,6 +38,29 @@ export class Index {
   toString(): string {
     return `${this.tableName}.${this.name}`;
   }
+}
+
+/** Built once: a statement is looked up by its text, and a fresh text would be hashed every time. */
+interface IndexSql {
+  insert: string;
+  remove: string;
+  /** Parameters: lowest key, first key that is too high, at most so many. */
+  scan: { asc: string; desc: string };
+  locate: string;
+}
+
+function indexSql(index: string, documents: string): IndexSql {
+  // CROSS JOIN keeps SQLite from choosing the documents as the outer loop.
+  const join = `FROM ${index} i CROSS JOIN ${documents} d ON d.seq = i.seq`;
+  // The key itself is not read: making a JavaScript buffer of it would cost as much as the rest.
+  const scan = (order: string) =>
+    `SELECT d.json, d.size ${join} WHERE i.key >= ? AND i.key < ? ORDER BY i.key ${order} LIMIT ?`;
+  return {
+    insert: `INSERT INTO ${index} (key, seq) VALUES (?, ?)`,
+    remove: `DELETE FROM ${index} WHERE key = ?`,
+    scan: { asc: scan("ASC"), desc: scan("DESC") },
+    locate: `SELECT d.seq, d.json, d.size ${join} WHERE i.key = ?`,
+  };
 }
 
 export class Table {
@@ -84,7 +109,7 @@ export class Catalog {
     const rows = connection.prepare("SELECT id, table_number, name, fields FROM lab_indexes").all();
     for (const [id, tableNumber, name, fields] of rows as unknown as [number, number, string, string][]) {
       const table = catalog.#byNumber.get(tableNumber)!;
-      table.indexes.set(name, new Index(id, table.name, name, JSON.parse(fields) as string[]));
+      table.indexes.set(name, new Index(id, table, name, JSON.parse(fields) as string[]));
     }
     return catalog;
   }
@@ -135,7 +160,7 @@ export class Catalog {
     const { lastInsertRowid } = connection
       .prepare("INSERT INTO lab_indexes (table_number, name, fields) VALUES (?, ?, ?)")
       .run(table.number, name, JSON.stringify(fields));
-    const index = new Index(Number(lastInsertRowid), table.name, name, fields);
+    const index = new Index(Number(lastInsertRowid), table, name, fields);
     connection.exec(
       `CREATE TABLE ${index.sqlTable} (key BLOB PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID`,
     );

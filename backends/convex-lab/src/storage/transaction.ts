@@ -109,12 +109,12 @@ export class SqliteTransaction {
   }
 
   #addKey(index: Index, key: Buffer, seq: number): void {
-    this.connection.prepare(`INSERT INTO ${index.sqlTable} (key, seq) VALUES (?, ?)`).run(key, seq);
+    this.connection.prepare(index.sql.insert).run(key, seq);
     this.#touch(index.id, key);
   }
 
   #removeKey(index: Index, key: Buffer): void {
-    this.connection.prepare(`DELETE FROM ${index.sqlTable} WHERE key = ?`).run(key);
+    this.connection.prepare(index.sql.remove).run(key);
     this.#touch(index.id, key);
   }
 

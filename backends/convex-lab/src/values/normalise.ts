@@ -1,4 +1,4 @@
-import { UserError } from "../errors.ts";
+import { unsupported, UserError } from "../errors.ts";
 import { floatToJson, sortedFields, type ConvexJson, type ConvexObject } from "./json.ts";
 
 const MAX_ARRAY_LENGTH = 8192;
@@ -75,7 +75,7 @@ function normaliseObject(object: ConvexObject, depth: number): ConvexJson {
 
 function normaliseScalar(tag: string, payload: unknown): ConvexJson {
   if (tag === "$commitTs") {
-    throw new UserError("Unsupported", "db.vars.commitTs is not supported by convex-lab");
+    throw unsupported("db.vars.commitTs");
   }
   if (tag !== "$integer" && tag !== "$float" && tag !== "$bytes") {
     checkFieldName(tag);

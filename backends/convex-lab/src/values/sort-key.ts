@@ -136,16 +136,15 @@ export function compareValues(a: MaybeValue, b: MaybeValue): number {
   return Buffer.compare(sortKey([a]), sortKey([b]));
 }
 
-/** The smallest key greater than every key that starts with `key`; undefined when there is none. */
-export function afterPrefix(key: Uint8Array): Buffer | undefined {
-  for (let end = key.length; end > 0; end--) {
-    if (key[end - 1] !== 0xff) {
-      const next = Buffer.from(key.subarray(0, end));
-      next[end - 1]! += 1;
-      return next;
-    }
-  }
-  return undefined;
+/**
+ * Greater than every key that begins with these same values, smaller than all others that follow:
+ * after a complete value comes a tag, and 0xff is none. (It does follow a zero byte inside a string,
+ * so "a\0b" is rightly not taken for a key that begins with "a".)
+ */
+export function afterPrefix(key: Uint8Array): Buffer {
+  const next = Buffer.alloc(key.length + 1, ESCAPE);
+  next.set(key);
+  return next;
 }
 
 /** The smallest key greater than `key` itself. */
