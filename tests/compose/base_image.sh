@@ -37,4 +37,4 @@ done
 if [ -f "$CERTIFICATES" ]; then
   cp "$CERTIFICATES" "$root$CERTIFICATES"
 fi
-tar -C "$root" -c . | docker import --change 'CMD ["python3"]' - "$TAG" >/dev/null
+tar -C "$root" -c . | docker import --change 'CMD ["python3"]' --change 'LABEL dragstrip.stand-in=true' - "$TAG" >/dev/null

@@ -1,0 +1,1 @@
+"""The harness in containers, really brought up where a Docker engine answers."""
