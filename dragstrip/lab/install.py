@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 
 PACKAGES = ("convex", "convex-lab", "supabase-lab", "next")
 _STAMP = "dragstrip-install.sha256"
-_SHOWN_LINES = 15
-_NOT_SOURCES = {"node_modules", ".next", "tests", "next-env.d.ts", "tsconfig.tsbuildinfo"}
+# npm tells the reason first and the location of its own log last, with its usage in between.
+_FIRST_LINES, _LAST_LINES = 10, 12
+_NOT_SOURCES = {
+    "node_modules",
+    ".next",
+    "tests",
+    "README.md",
+    "next-env.d.ts",
+    "tsconfig.tsbuildinfo",
+}
 
 
 @dataclass(frozen=True)
@@ -124,9 +132,9 @@ def _make(product: _Product, node: Node, reporter: Reporter) -> None:
     command = Command(argv=product.argv, cwd=product.package, env=_variables(node), log=product.log)
     code = asyncio.run(run(command))
     if code != 0:
-        shown = "".join(f"\n    {line}" for line in logs.tail(product.log, _SHOWN_LINES))
+        shown = "".join(f"\n    {line}" for line in _excerpt(product.log))
         raise LabError(
-            f"{product.title} failed with {code}; the last lines of {product.log}:{shown}",
+            f"{product.title} failed with {code}; from {product.log}:{shown}",
             fix="mend what the log says, then run `dragstrip lab install` again",
         )
     try:
@@ -134,6 +142,13 @@ def _make(product: _Product, node: Node, reporter: Reporter) -> None:
     except OSError as error:
         raise home_error(product.stamp, error) from None
     reporter(f"{product.title} took {time.monotonic() - begun:.1f} s")
+
+
+def _excerpt(log: Path) -> list[str]:
+    lines = logs.tail(log, 10_000)
+    if len(lines) <= _FIRST_LINES + _LAST_LINES:
+        return lines
+    return [*lines[:_FIRST_LINES], "...", *lines[-_LAST_LINES:]]
 
 
 def _variables(node: Node) -> dict[str, str]:
