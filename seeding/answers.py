@@ -52,7 +52,9 @@ def check_answers(
     stop = Stop()
 
     def ask_all(target: Target) -> None:
-        with httpx.Client(base_url=target.url, timeout=config.race.timeout) as client:
+        with httpx.Client(
+            base_url=target.url, timeout=config.race.timeout, trust_env=False
+        ) as client:
             for index in indices:
                 stop.check()
                 _ask(client, target, dataset, index, api_key)

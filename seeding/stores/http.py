@@ -41,9 +41,13 @@ def raise_if_busy(response: httpx.Response) -> None:
 
 
 def new_client(url: str, *, connections: int) -> httpx.Client:
-    """Return a client that keeps its connections open and never waits for ever."""
+    """Return a client that keeps its connections open and never waits for ever.
+
+    It reads no proxy from the environment: nothing goes to a host that was not configured.
+    """
     return httpx.Client(
         base_url=url,
+        trust_env=False,
         timeout=_TIMEOUT,
         limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
         event_hooks={"response": [raise_if_busy]},
