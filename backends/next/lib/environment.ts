@@ -5,7 +5,9 @@ type SecretName = (typeof SECRETS)[number];
 type AddressName = (typeof ADDRESSES)[number];
 
 /** The service lacks a setting, or it has one that cannot be right. */
-export class NotConfigured extends Error {}
+export class NotConfigured extends Error {
+  override readonly name = "NotConfigured";
+}
 
 /** Read when asked, not at start: `next build` runs without the environment of `next start`. */
 export function secret(name: SecretName): string {
