@@ -35,7 +35,11 @@ export class HttpActions {
       const answer = await this.#executor.http(action, `${routeMethod} ${routePath}`, webRequest, requestId);
       await sendWebResponse(response, answer, method === "HEAD");
     } catch (error) {
-      if (error instanceof BodyTooLarge) return sendText(response, 413, "length limit exceeded");
+      if (error instanceof BodyTooLarge) {
+        // The rest of the body is not wanted, so the connection cannot be used again.
+        response.setHeader("connection", "close");
+        return sendText(response, 413, "length limit exceeded");
+      }
       if (!(error instanceof FunctionError)) throw error;
       process.stderr.write(`${routeMethod} ${routePath}: ${error.trace}`);
       sendFunctionError(response, error, requestId);

@@ -13,6 +13,8 @@ export interface Handlers {
 }
 
 const KEEP_ALIVE_MS = 75_000;
+const TIDY_MS = 20;
+const GRACE_MS = 5000;
 
 /** Requests that arrive before the functions are loaded wait for `handlers`. */
 export class HttpServer {
@@ -20,6 +22,7 @@ export class HttpServer {
 
   constructor(route: (request: IncomingMessage, response: ServerResponse) => Promise<void>) {
     this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+      response.shouldKeepAlive &&= this.#server.listening;
       route(request, response).catch((error: unknown) => {
         if (response.headersSent) response.destroy();
         else sendError(response, error);
@@ -38,13 +41,18 @@ export class HttpServer {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Finishes what is in flight. */
+  /** Finishes what is in flight, but does not wait for ever for a client that sends no end. */
   async close(): Promise<void> {
     if (!this.#server.listening) return;
+    // A connection that is kept alive becomes idle only when its answer has gone out.
+    const tidying = setInterval(() => this.#server.closeIdleConnections(), TIDY_MS);
+    const impatient = setTimeout(() => this.#server.closeAllConnections(), GRACE_MS);
     await new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
       this.#server.closeIdleConnections();
     });
+    clearInterval(tidying);
+    clearTimeout(impatient);
   }
 }
 
