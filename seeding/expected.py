@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import threading
 from typing import TYPE_CHECKING
 
 from seeding.dataset import GENERATOR, Dataset
@@ -21,6 +21,28 @@ class Expected:
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
         self._ranges: dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def beginning(self) -> Manifest:
+        """What a backend says while it is being filled; it costs no digest."""
+        return {
+            "seed": self.dataset.seed,
+            "contacts": self.dataset.contacts,
+            "digest": "",
+            "generator": GENERATOR,
+            "state": "seeding",
+        }
+
+    @property
+    def manifest(self) -> Manifest:
+        """What a backend says that holds all of it; cheap once every range was asked for."""
+        digests = self.ranges(0, self.dataset.contacts)
+        return {
+            **self.beginning,
+            "digest": dataset_digest(digests.values()),
+            "state": "complete",
+        }
 
     def pages(self) -> Iterator[tuple[int, int]]:
         """Return the ranges that stores are asked for, in order."""
@@ -36,20 +58,10 @@ class Expected:
         """Return the digest of every contact in [start, stop) by its index."""
         return {c["index"]: contact_digest(c) for c in self.dataset.contexts(start, stop)}
 
-    @functools.cached_property
-    def manifest(self) -> Manifest:
-        """What a backend that holds all of it says so with."""
-        digests = self.ranges(0, self.dataset.contacts)
-        return {
-            "seed": self.dataset.seed,
-            "contacts": self.dataset.contacts,
-            "digest": dataset_digest(digests.values()),
-            "generator": GENERATOR,
-            "state": "complete",
-        }
-
     def _range(self, start: int, stop: int) -> str:
         # Only the last range can end elsewhere than at a multiple of 128, and it always ends there.
-        if start not in self._ranges:
-            self._ranges[start] = self.dataset.range_digest(start, stop)
-        return self._ranges[start]
+        # The lock keeps two stores from computing the same digest at the same time.
+        with self._lock:
+            if start not in self._ranges:
+                self._ranges[start] = self.dataset.range_digest(start, stop)
+            return self._ranges[start]

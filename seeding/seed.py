@@ -72,7 +72,7 @@ def seed(config: Config, reporter: Reporter | None = None) -> Seeded:
     with open_stores(config) as stores:
         manifests = all_of(stores, lambda store: store.read_manifest(), stop)
         for store, manifest in zip(stores, manifests, strict=True):
-            require_growable(store.name, manifest, expected.manifest)
+            require_growable(store.name, manifest, expected.beginning)
         fillers = [
             _Filler(store, manifest, expected, reporter or Silent(), stop)
             for store, manifest in zip(stores, manifests, strict=True)
@@ -118,8 +118,8 @@ class _Filler:
         self._require_no_more()
         pages = list(self._pages_to_mend())
         written = 0
-        if pages:
-            self._store.write_manifest({**self._expected.manifest, "state": "seeding"})
+        if pages or self._manifest != self._expected.manifest:
+            self._store.write_manifest(self._expected.beginning)
             self._store.write_workspaces(self._expected.dataset.workspaces())
             for page, mended in self._for_each(pages, self._mend):
                 written += mended
@@ -130,7 +130,8 @@ class _Filler:
 
     def _pages_to_mend(self) -> Iterator[Page]:
         """Yield all pages, or the wrong ones of a store that claims to be complete."""
-        if self._manifest != self._expected.manifest:
+        wanted: Manifest = {**self._expected.beginning, "state": "complete"}
+        if self._manifest is None or {**self._manifest, "digest": ""} != wanted:
             yield from self._expected.pages()
             return
         for page, wrong in self._for_each(self._expected.pages(), self._wrong_ranges):

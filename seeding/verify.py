@@ -59,7 +59,7 @@ def check_data(config: Config) -> DataProof:
     with open_stores(config) as stores:
         manifests = all_of(stores, lambda store: store.read_manifest(), stop)
         for store, manifest in zip(stores, manifests, strict=True):
-            require_complete(store.name, manifest, expected.manifest)
+            require_complete(store.name, manifest, expected.beginning)
         all_of(stores, lambda store: _check_store(store, expected, stop), stop)
         for store, manifest in zip(stores, manifests, strict=True):
             _check_digest(store.name, manifest, expected.manifest)
