@@ -331,6 +331,13 @@ def test_the_phone_may_be_written_in_any_way(connection: Connection) -> None:
     assert not lookup(connection, A, "none")["found"]
 
 
+def test_a_read_only_transaction_is_enough(connection: Connection) -> None:
+    # PostgREST opens one for a function that is declared stable.
+    connection.execute("set transaction read only")
+
+    assert lookup(connection, A, "628000000007")["found"]
+
+
 def test_times_are_exact_to_the_millisecond(connection: Connection) -> None:
     wrong = one(
         connection,
