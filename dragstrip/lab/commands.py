@@ -31,7 +31,8 @@ _LOG_NAMES = (*NAMES, "supervisor")
 @click.group()
 @click.option(
     "--home",
-    type=click.Path(path_type=Path, file_okay=False),
+    # Whether it can be used is found out, and said, by the commands.
+    type=click.Path(path_type=Path, readable=False),
     help=f"The lab's folder; otherwise ${HOME_VARIABLE}, or .dragstrip/lab in the checkout.",
 )
 @click.pass_context
