@@ -1,6 +1,5 @@
 import { parseCommandLine, USAGE } from "./cli.ts";
 import { StartupError } from "./errors.ts";
-import { startHost } from "./host.ts";
 
 const EXIT_USAGE = 2;
 
@@ -16,6 +15,8 @@ async function main(): Promise<void> {
   process.on("unhandledRejection", (reason) => {
     process.stderr.write(`convex-lab: unhandled rejection in a function: ${String(reason)}\n`);
   });
+  // Loaded late, so that a bad command line is answered at once.
+  const { startHost } = await import("./host.ts");
   const host = await startHost(options, process.env);
   const stop = () => {
     process.removeAllListeners("SIGTERM").removeAllListeners("SIGINT");

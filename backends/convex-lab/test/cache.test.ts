@@ -8,7 +8,7 @@ import { item } from "./support/arbitraries.ts";
 import { Lab, temporaryFolder } from "./support/lab.ts";
 import { IdMap, labSide, type Side } from "./support/oracle.ts";
 
-const RUNS = Number(process.env["CACHE_RUNS"] ?? 25);
+const RUNS = Number(process.env["CACHE_RUNS"] ?? 10);
 const TABLES = ["items", "counters"];
 
 describe("a host with the cache and one without", () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -71,6 +71,21 @@ test("a query sees one state of the data from its start to its end", () =>
     const reads = Array.from({ length: 20 }, async () => assert.equal((await lab.value("query", "calls:steady", { name: "s" })).length, 1));
     await Promise.all([writes, ...reads]);
     assert.deepEqual(await lab.value("query", "calls:steady", { name: "s" }), [60]);
+  }));
+
+test("the write-ahead log stays small while reads and writes overlap", () =>
+  withLab(async (lab) => {
+    const value = { s: "wal", b: "x".repeat(50_000) };
+    let done = false;
+    const reads = Array.from({ length: 3 }, async () => {
+      while (!done) await lab.value("query", "calls:countItems", { name: "none" });
+    });
+    // 30 MB in all, many times what SQLite keeps in its log before it is written back.
+    for (let i = 0; i < 600; i++) await lab.value("mutation", "data:insert", { table: "items", value });
+    done = true;
+    await Promise.all(reads);
+    const { size } = statSync(`${lab.data}-wal`);
+    assert.ok(size < 12 * 2 ** 20, `${size} bytes`);
   }));
 
 describe("after a crash", () => {

@@ -1,8 +1,8 @@
-import { UserError } from "../errors.ts";
+import { InternalError, messageOf, UserError } from "../errors.ts";
 import { BY_CREATION_TIME, BY_ID, type Catalog, type Index, type Table } from "../storage/catalog.ts";
 import type { Connection } from "../storage/connection.ts";
 import type { Usage } from "../storage/limits.ts";
-import { countRows, EVERYTHING, locate } from "../storage/rows.ts";
+import { countRows, EVERYTHING, locate, scan, type Interval, type Order, type Row } from "../storage/rows.ts";
 import { afterKey, sortKey } from "../values/sort-key.ts";
 import { ReadSet } from "./read-set.ts";
 
@@ -16,6 +16,8 @@ export class Reader {
   readonly source: Source;
   readonly usage: Usage;
   readonly readSet: ReadSet;
+  /** Set when the database failed: what the function makes of it is then worth nothing. */
+  failure: InternalError | undefined;
 
   constructor(source: Source, usage: Usage, readSet: ReadSet) {
     this.source = source;
@@ -26,9 +28,9 @@ export class Reader {
   /** The document's JSON text, or undefined. */
   get(table: Table, id: string): string | undefined {
     const key = sortKey([id]);
-    this.usage.interval();
+    this.countInterval();
     this.readSet.add(table.byId.id, { low: key, high: afterKey(key) });
-    const row = locate(this.source.connection, table, key);
+    const row = this.#guard(() => locate(this.source.connection, table, key));
     if (row === undefined) return undefined;
     this.usage.read(row[2]);
     return row[1];
@@ -37,9 +39,26 @@ export class Reader {
   count(tableName: string): number {
     const table = this.table(tableName);
     if (table === undefined) return 0;
-    this.usage.interval();
+    this.countInterval();
     this.readSet.add(table.byId.id, EVERYTHING);
-    return countRows(this.source.connection, table);
+    return this.#guard(() => countRows(this.source.connection, table));
+  }
+
+  scan(index: Index, interval: Interval, order: Order, limit: number): Row[] {
+    return this.#guard(() => scan(this.source.connection, index, interval, order, limit));
+  }
+
+  countInterval(): void {
+    this.usage.interval(() => this.readSet.merge());
+  }
+
+  #guard<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      this.failure = new InternalError(`SQLite: ${messageOf(error)}`, { cause: error });
+      throw this.failure;
+    }
   }
 
   /** A table that does not exist reads as empty, until somebody creates it. */

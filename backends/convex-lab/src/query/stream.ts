@@ -1,6 +1,6 @@
 /** A running query: pulls rows from its interval in batches and passes them through its operators. */
 import type { Index } from "../storage/catalog.ts";
-import { isEmpty, NOTHING, scan, type Interval, type Order, type Row } from "../storage/rows.ts";
+import { isEmpty, NOTHING, type Interval, type Order, type Row } from "../storage/rows.ts";
 import type { ConvexObject } from "../values/json.ts";
 import { afterKey } from "../values/sort-key.ts";
 import { compileFilter } from "./expression.ts";
@@ -56,7 +56,7 @@ export class QueryStream {
       "filter" in operator ? { test: compileFilter(operator.filter) } : { left: operator.limit },
     );
     this.#batch = Math.min(FIRST_BATCH, this.#limitBeforeFilters());
-    reader.usage.interval();
+    reader.countInterval();
   }
 
   /** The next document's JSON text, or undefined at the end. */
@@ -103,8 +103,7 @@ export class QueryStream {
 
   #fetch(): boolean {
     if (this.#index === undefined || isEmpty(this.#unfetched)) return false;
-    const { connection } = this.#reader.source;
-    this.#rows = scan(connection, this.#index, this.#unfetched, this.#order, this.#batch);
+    this.#rows = this.#reader.scan(this.#index, this.#unfetched, this.#order, this.#batch);
     this.#position = 0;
     if (this.#rows.length < this.#batch) this.#unfetched = NOTHING;
     else this.#unfetched = this.#beyond(this.#unfetched, this.#rows.at(-1)!);

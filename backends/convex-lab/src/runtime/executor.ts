@@ -153,12 +153,11 @@ export class Executor {
     const context = CallContext.mutation(fn.path, requestId, transaction);
     try {
       const value = await this.#invoke(fn, args, context);
-      if (transaction.failure !== undefined) throw transaction.failure;
       this.#store.commit(transaction);
       return value;
     } catch (error) {
       transaction.rollback();
-      throw transaction.failure ?? error;
+      throw error;
     } finally {
       logLines.push(...context.logLines);
     }
@@ -176,6 +175,8 @@ export class Executor {
       return text;
     } finally {
       context.end();
+      // The function may have caught the error: the result is worth nothing all the same.
+      throwIfFailed(context);
     }
   }
 
@@ -276,6 +277,11 @@ export class Executor {
       context.readRandom ||= nested.readRandom;
     }
   }
+}
+
+function throwIfFailed({ reader, transaction }: CallContext): void {
+  const failure = transaction?.failure ?? reader?.failure;
+  if (failure !== undefined) throw failure;
 }
 
 const DEPTH_MESSAGE = "Cross component call depth limit exceeded. Do you have an infinite loop in your app?";

@@ -34,8 +34,11 @@ export class Usage {
     }
   }
 
-  interval(): void {
+  /** One more interval; `merged` says how many there are when those that touch count as one. */
+  interval(merged: () => number): void {
     this.intervalsRead++;
+    if (this.intervalsRead <= MAX_INTERVALS_READ) return;
+    this.intervalsRead = merged();
     if (this.intervalsRead > MAX_INTERVALS_READ) {
       throw new UserError(
         "TooManyReads",

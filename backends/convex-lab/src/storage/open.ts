@@ -48,6 +48,7 @@ function openWriter(file: string): Connection {
     writer.exec(`
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
+      PRAGMA journal_size_limit = ${64 * 2 ** 20};
       PRAGMA cache_size = -65536;
       PRAGMA application_id = ${APPLICATION_ID};
       PRAGMA user_version = ${FORMAT_VERSION};

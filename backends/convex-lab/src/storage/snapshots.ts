@@ -45,7 +45,7 @@ export class Snapshots {
     this.#closeIfDone(live);
   }
 
-  /** To be called with every commit: later queries must see it. */
+  /** To be called with every commit: queries that start from now on must see it. */
   advance(): void {
     const live = this.#current;
     if (live === undefined) return;

@@ -48,11 +48,13 @@ export class Store {
   }
 
   commit(transaction: SqliteTransaction): void {
+    // Before the commit, not after it: while somebody reads the version before, SQLite cannot
+    // start its write-ahead log afresh, and under steady reads the log would grow for ever.
+    if (transaction.writes.size > 0) this.#snapshots.advance();
     transaction.commit();
     if (transaction.writes.size === 0) return;
     this.catalog = transaction.catalog;
     this.version++;
-    this.#snapshots.advance();
     for (const listener of this.#listeners) listener(this.version, transaction.writes);
   }
 
