@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from convex.values import convex_to_json
+
 from dragstrip.errors import BackendError
 from seeding.stores.base import RangeDigest
 from seeding.stores.http import Retrier, excerpt, new_client
@@ -94,7 +96,9 @@ class ConvexStore:
 
     def _call(self, kind: str, function: str, **arguments: Any) -> Any:
         path = f"{self._module}:{function}"
-        body = {"path": path, "args": {**arguments, **self._extra}, "format": "json"}
+        # A number that Convex could not hold exactly is refused here, before it is sent.
+        given = convex_to_json({**arguments, **self._extra})
+        body = {"path": path, "args": given, "format": "json"}
         response = self._retry(lambda: self._client.post(f"/api/{kind}", json=body))
         answer = self._parse(response, path)
         if answer.get("status") == "success":
