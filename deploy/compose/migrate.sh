@@ -3,7 +3,9 @@
 # Which ones are applied is kept where the Supabase CLI keeps it.
 set -euo pipefail
 
-PGPASSWORD=$(cat /keys/postgres_password)
+export KEYS=${KEYS:-/keys}
+MIGRATIONS=${MIGRATIONS:-/migrations}
+PGPASSWORD=$(cat "$KEYS/postgres_password")
 export PGPASSWORD
 
 run_sql() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 "$@"; }
@@ -23,7 +25,7 @@ select 1 from supabase_migrations.schema_migrations where version = :'version';
 SQL
 }
 
-for file in /migrations/*.sql; do
+for file in "$MIGRATIONS"/*.sql; do
   base=$(basename "$file" .sql)
   version=${base%%_*}
   if is_applied "$version"; then
@@ -39,7 +41,7 @@ done
 
 # psql reads the password from the file itself: no command line ever holds it.
 run_sql --single-transaction <<'SQL'
-\set password `cat /keys/authenticator_password`
+\set password `cat "$KEYS/authenticator_password"`
 select not exists (select from pg_roles where rolname = 'authenticator') as is_missing \gset
 \if :is_missing
 create role authenticator login noinherit;

@@ -8,7 +8,7 @@
 set -euo pipefail
 
 readonly START_SECONDS=40
-readonly PACKAGES=(docker.io docker-compose debootstrap)
+readonly PACKAGES=(docker.io docker-compose debootstrap postgresql-client)
 
 fail() {
   echo "error: $1" >&2
@@ -24,7 +24,8 @@ compose_answers() {
 }
 
 packages_present() {
-  command -v docker && command -v dockerd && command -v debootstrap && compose_answers
+  command -v docker && command -v dockerd && command -v debootstrap && command -v psql &&
+    compose_answers
 } >/dev/null
 
 install_packages() {
@@ -60,6 +61,8 @@ stop_engine() {
 
 clean_up() {
   stop_engine
+  # The engine leaves its network namespace mounted.
+  umount "$state"/exec/netns/* 2>/dev/null || true
   rm -rf "$state"
 }
 
