@@ -90,7 +90,7 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
         folder.write_plan(plan)
         facts = _facts(ready, plan, options, manifest)
         folder.write_run(conclude(folder, facts, interrupted=True)[0])
-        return _run(ready, plan, folder, facts, progress)
+        return perform(ready, plan, folder, facts, progress)
 
 
 def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:
@@ -114,7 +114,11 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
     return run, judge(run, rules)
 
 
-def _run(config: Config, plan: Plan, folder: RunFolder, facts: Run, progress: Progress) -> Result:
+def perform(
+    config: Config, plan: Plan, folder: RunFolder, facts: Run, progress: Progress
+) -> Result:
+    """Run Locust on a plan that is in its folder, and conclude from whatever it recorded."""
+
     def tick() -> None:
         progress.slices(len(folder.read_slices()), len(plan.slices))
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from locust import User
     from locust.env import Environment
 
     from dragstrip.measure.plugin import Work
@@ -45,12 +46,19 @@ class RaceShape(LoadTestShape):
     abstract = plans.current() is None
     course: Course | None = None
 
-    def tick(self) -> tuple[int, float] | None:
-        """Return (users, users per second), or None when the race is over."""
+    def tick(self) -> tuple[int, float, list[type[User]] | None] | None:
+        """Return (users, users per second, classes), or None when the race is over.
+
+        The targets' slots are started one after the other: Locust deals users out to workers in
+        turn, and dealing both kinds at once would give each of two workers one kind only.
+        """
         course = RaceShape.course
         if course is None or course.over:
             return None
-        return course.slots, float(min(course.slots, _SPAWN_PER_S))
+        runner = self.runner
+        both_begun = runner is not None and runner.user_count >= course.users
+        slots = course.slots if both_begun else course.users
+        return slots, float(min(slots, _SPAWN_PER_S)), [course.user_class(1 if both_begun else 0)]
 
 
 class WorkersLost(Exception):
@@ -68,6 +76,7 @@ class Course:
         make_work: Callable[[Plan, int, Path], Work],
     ) -> None:
         self.over = False
+        self.users = plan.race.users
         self.slots = 2 * plan.race.users
         self._environment = environment
         self._plan = plan
@@ -90,6 +99,12 @@ class Course:
             self._open(0)
         self._environment.events.test_start.add_listener(self._start)
         self._environment.events.quitting.add_listener(self._set_exit_code)
+
+    def user_class(self, number: int) -> type[User]:
+        """Return the user class of the baseline (0) or the challenger (1)."""
+        name = self._plan.targets[number].name
+        classes = self._environment.user_classes
+        return next(one for one in classes if getattr(one, "target_name", None) == name)
 
     def _open(self, worker: int) -> None:
         outcomes = self._folder / OUTCOMES_FOLDER

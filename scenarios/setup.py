@@ -19,7 +19,7 @@ from dragstrip import lab
 from dragstrip import plan as plans
 from dragstrip.errors import DragstripError
 from dragstrip.measure.judge import oracle
-from dragstrip.measure.plugin import Track, Work, end_with_parent
+from dragstrip.measure.plugin import Track, Work, come_first, end_with_parent
 from dragstrip.outcomes import OutcomeWriter
 from dragstrip.targets import Target, targets_of
 from scenarios.course import Course
@@ -71,16 +71,15 @@ def _user_classes() -> dict[str, type[Lookup]]:
         kinds = {target.name: target.kind for target in plan.targets}
     else:
         kinds = _kinds(_configuration())
-    users = plan.race.users if plan else 0
     return {
-        name: _user_class(name, target, kinds[target], users)
+        name: _user_class(name, target, kinds[target])
         for target, name in class_names(kinds).items()
     }
 
 
-def _user_class(name: str, target: str, kind: Kind, users: int) -> type[Lookup]:
-    attributes = {"abstract": False, "target_name": target, "fixed_count": users}
-    return type(name, (BY_KIND[kind],), attributes | {"__doc__": BY_KIND[kind].__doc__})
+def _user_class(name: str, target: str, kind: Kind) -> type[Lookup]:
+    attributes = {"abstract": False, "target_name": target, "__doc__": BY_KIND[kind].__doc__}
+    return type(name, (BY_KIND[kind],), attributes)
 
 
 def _identifier(target: str) -> str:
@@ -113,13 +112,15 @@ def _targets(config: Config, kinds: dict[str, Kind]) -> dict[str, Target]:
 
 
 def _set_defaults(parser: Any, **_: Any) -> None:
-    # Locust would listen on every interface, and drop what is in flight when a test stops.
-    timeout = _or_exit(_configuration).race.timeout
-    parser.set_defaults(web_host="127.0.0.1", class_picker=True, stop_timeout=timeout + 1)
+    # Locust would listen on every interface, and drop what is in flight when a test stops. When a
+    # race stops nothing is in flight: its slots wait for arrivals that never come.
+    wait_s = 0 if plans.current() else _or_exit(_configuration).race.timeout + 1
+    parser.set_defaults(web_host="127.0.0.1", class_picker=True, stop_timeout=wait_s)
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
     end_with_parent()
+    come_first()
     _or_exit(lambda: _bind(environment))
 
 

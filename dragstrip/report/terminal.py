@@ -32,12 +32,17 @@ def render(run: Run, verdict: Verdict) -> RenderableType:
     parts: list[RenderableType] = []
     if run.lab:
         parts.append(Panel(Text(words.LAB_BANNER), style="yellow"))
+    headline = Text(words.headline(run, verdict), style=_COLOURS[verdict.verdict])
+    if verdict.verdict == "invalid":
+        # Nobody may read the figures before they read why these prove nothing.
+        parts += [headline, Text()]
     parts += [_figures(run), Text()]
     comparison = words.comparison(run, verdict)
     if comparison:
         parts.append(Text(comparison))
     parts += [_gates(verdict), Text()]
-    parts.append(Text(words.headline(run, verdict), style=_COLOURS[verdict.verdict]))
+    if verdict.verdict != "invalid":
+        parts.append(headline)
     parts.append(Text(words.conditions(run), style="dim"))
     return Group(*parts)
 

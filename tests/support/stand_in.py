@@ -47,9 +47,10 @@ class StandIn:
         try:
             yield self
         finally:
-            server.close()
+            asyncio.run_coroutine_threadsafe(_close(server), loop).result()
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
+            loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -86,6 +87,14 @@ class StandIn:
         if changed is not None and b"connection: close" in changed:
             await writer.drain()
             raise ConnectionError
+
+
+async def _close(server: asyncio.Server) -> None:
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def response(

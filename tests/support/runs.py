@@ -1,0 +1,137 @@
+"""Recorded races made up by a test: rows, slice reports, and the run that follows from them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dragstrip.analyse.model import DatasetFacts, Machine, Run, Verdict, Versions
+from dragstrip.analyse.rules import judge
+from dragstrip.analyse.summary import summarise
+from dragstrip.config import Config, DatasetConfig, RaceConfig
+from dragstrip.outcomes import ROW, Flag, Outcome, OutcomeFile, Rows
+from dragstrip.plan import Plan, PlannedTarget, alternate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dragstrip.plan import PlannedSlice
+
+SECOND = 1_000_000_000
+STARTED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+Times = dict[str, float]
+
+
+def plan_of(pairs: int = 8, names: tuple[str, str] = ("old", "new"), **race: Any) -> Plan:
+    settings = {"rate": 100, "slice": 3, "settle": 1, "pairs": pairs}
+    old, new = (
+        PlannedTarget(name=name, kind="convex-http", url=f"http://127.0.0.1:{port}")
+        for name, port in zip(names, (1, 2), strict=True)
+    )
+    return Plan(
+        run_id="20250102T030405Z-abcd",
+        seed=9,
+        dataset=DatasetConfig(contacts=100),
+        race=RaceConfig.model_validate(settings | race),
+        targets=(old, new),
+        slices=alternate(pairs, 9),
+    )
+
+
+def rows_of(turn: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int) -> Rows:
+    """Return the counted rows of a slice with these response times, evenly due."""
+    rows: Rows = np.zeros(len(response_ms), ROW)
+    rows["due_ns"] = start_ns + np.linspace(1.0, 2.9, len(rows)) * SECOND
+    rows["sent_ns"] = rows["due_ns"] + 100_000
+    rows["done_ns"] = rows["due_ns"] + (response_ms * 1e6).astype(np.int64)
+    rows["slice"] = turn.index
+    rows["target"] = turn.target
+    rows["status"] = 200
+    rows["query_us"] = 500
+    rows["total_us"] = 900
+    rows["flags"] = Flag.COUNTED
+    return rows
+
+
+def report_of(turn: PlannedSlice, start_ns: int, cpu_s: float = 0.3) -> dict[str, Any]:
+    worker = {"worker": 0, "start_ns": start_ns, "end_ns": start_ns + 3 * SECOND}
+    began = STARTED.timestamp() + 3 * turn.index
+    timing = {"cpu_s": cpu_s, "wall_s": 3.0}
+    return {"index": turn.index, "started": began, "ended": began + 3, "workers": [worker | timing]}
+
+
+def record(
+    plan: Plan,
+    medians_ms: tuple[float, float] = (20.0, 10.0),
+    *,
+    samples: int = 200,
+    noise: float = 0.05,
+    seed: int = 1,
+    spoil: Callable[[PlannedSlice, Rows], None] | None = None,
+) -> tuple[list[OutcomeFile], list[dict[str, Any]]]:
+    """Return outcomes and slice reports of a race whose slices scatter by `noise`."""
+    random = np.random.default_rng(seed)
+    parts, reports = [], []
+    for turn in plan.slices:
+        start_ns = (1 + turn.index) * 4 * SECOND
+        shift = np.exp(random.normal(0, noise))
+        response_ms = medians_ms[turn.target] * shift * random.lognormal(0, 0.5, samples)
+        rows = rows_of(turn, response_ms, start_ns)
+        if spoil:
+            spoil(turn, rows)
+        parts.append(rows)
+        reports.append(report_of(turn, start_ns))
+    return [OutcomeFile(0, 0, 0, np.concatenate(parts))], reports
+
+
+def fail(
+    rows: Rows, which: slice, outcome: Outcome = Outcome.HTTP_STATUS, status: int = 500
+) -> None:
+    rows["outcome"][which] = outcome
+    rows["status"][which] = status
+
+
+def conclude(
+    plan: Plan,
+    files: list[OutcomeFile],
+    reports: list[dict[str, Any]],
+    *,
+    rules: dict[str, Any] | None = None,
+    interrupted: bool = False,
+    lab: bool = False,
+) -> tuple[Run, Verdict]:
+    """Return the run and verdict of recorded outcomes."""
+    names = [target.name for target in plan.targets]
+    config = Config.model_validate(
+        {
+            "targets": {t.name: {"kind": t.kind, "url": t.url} for t in plan.targets},
+            "race": plan.race.model_dump() | {"baseline": names[0], "challenger": names[1]},
+            "dataset": plan.dataset.model_dump(),
+            "rules": rules or {},
+        }
+    )
+    summary = summarise(plan, files, reports, config.rules.metric, interrupted=interrupted)
+    run = Run(
+        id=plan.run_id,
+        started=STARTED,
+        ended=STARTED,
+        interrupted=interrupted,
+        lab=lab,
+        seed=plan.seed,
+        baseline=names[0],
+        challenger=names[1],
+        processes=1,
+        versions=Versions(dragstrip="0.1.0", locust="2.47.0", python="3.11.7"),
+        machine=Machine(
+            system="Linux 6.1", architecture="x86_64", processor="A CPU", cpus=2, memory_bytes=2**33
+        ),
+        config=config.model_dump(mode="json", exclude={"environment"}),
+        dataset=DatasetFacts(seed=42, contacts=100, digest="d" * 64, generator="1"),
+        targets=summary.totals,
+        slices=summary.slices,
+        gates=summary.gates,
+    )
+    return run, judge(run, config.rules)

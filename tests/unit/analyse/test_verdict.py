@@ -1,0 +1,265 @@
+"""Recorded races in, verdicts out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from dragstrip.analyse.rules import meets
+from dragstrip.config import RulesConfig
+from dragstrip.outcomes import Flag, Outcome, Rows
+from tests.support.runs import conclude, fail, plan_of, record
+
+if TYPE_CHECKING:
+    from dragstrip.analyse.model import Verdict
+    from dragstrip.plan import PlannedSlice
+
+OLD, NEW = 0, 1
+
+
+def verdict_of(
+    medians_ms: tuple[float, float] = (20.0, 20.0),
+    *,
+    rules: dict[str, Any] | None = None,
+    **how: Any,
+) -> Verdict:
+    plan = plan_of(how.pop("pairs", 8))
+    return conclude(plan, *record(plan, medians_ms, **how), rules=rules)[1]
+
+
+def failed_gates(verdict: Verdict) -> set[str]:
+    return {gate.name for gate in verdict.gates if not gate.passed}
+
+
+@pytest.mark.parametrize(
+    ("medians_ms", "word"),
+    [
+        ((20.0, 10.0), "adopt"),
+        ((20.0, 14.5), "better"),
+        ((20.0, 20.0), "equivalent"),
+        ((20.0, 29.0), "worse"),
+        ((10.0, 20.0), "worse"),
+    ],
+)
+def test_the_verdict_follows_the_injected_ratio(medians_ms: tuple[float, float], word: str) -> None:
+    verdict = verdict_of(medians_ms)
+    assert verdict.verdict == word
+    # Eight pairs that scatter by 5 % and have 200 samples each come this close to the truth.
+    assert verdict.ratio == pytest.approx(medians_ms[1] / medians_ms[0], rel=0.15)
+
+
+def test_adopting_needs_the_objective_as_well() -> None:
+    verdict = verdict_of((20.0, 10.0), rules={"slo_ms": 5})
+    assert verdict.verdict == "better"
+    assert "objective of 5 ms" in verdict.reason
+
+
+def test_much_scatter_is_inconclusive_and_says_how_many_pairs_would_do() -> None:
+    verdict = verdict_of((20.0, 18.0), noise=0.5)
+    assert verdict.verdict == "inconclusive"
+    assert verdict.pairs_needed is not None
+    assert verdict.pairs_needed > 8
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 5])
+def test_too_few_pairs_never_name_a_winner(pairs: int) -> None:
+    verdict = verdict_of((20.0, 1.0), pairs=pairs)
+    assert verdict.verdict == "inconclusive"
+    assert "a verdict needs 6" in verdict.reason
+
+
+def spoil(target: int, share: float, response_ms: float = 1.0) -> Any:
+    """Make a share of one target's lookups fail, fast."""
+
+    def change(turn: PlannedSlice, rows: Rows) -> None:
+        if turn.target == target:
+            some = slice(0, round(share * len(rows)))
+            fail(rows, some)
+            rows["done_ns"][some] = rows["due_ns"][some] + round(response_ms * 1e6)
+
+    return change
+
+
+@pytest.mark.parametrize("share", [0.005, 0.04, 0.5, 1.0])
+def test_a_challenger_that_fails_fast_never_wins(share: float) -> None:
+    verdict = verdict_of((20.0, 2.0), spoil=spoil(NEW, share))
+    assert verdict.verdict in {"worse", "invalid"}
+    assert verdict.targets["new"].failed == {"http_500": round(share * 200) * 8}
+
+
+def test_a_baseline_that_fails_fast_does_not_win_either() -> None:
+    verdict = verdict_of((20.0, 20.0), spoil=spoil(OLD, 0.5))
+    assert verdict.verdict == "inconclusive"
+    assert verdict.ratio is None
+    assert verdict.targets["old"].p95_ms is None
+
+
+def test_two_failing_targets_leave_it_open() -> None:
+    def both(turn: PlannedSlice, rows: Rows) -> None:
+        fail(rows, slice(0, 2))
+
+    verdict = verdict_of((20.0, 2.0), spoil=both)
+    assert verdict.verdict == "inconclusive"
+    assert meets(verdict, "not-worse", RulesConfig()) is None
+
+
+def test_failures_rank_as_slower_than_any_answer() -> None:
+    healthy = verdict_of((20.0, 20.0))
+    # 4 % of fast failures move the p95 up to what was the p99, and take the p99 away.
+    failing = verdict_of((20.0, 20.0), spoil=spoil(NEW, 0.04))
+    before, after = healthy.targets["new"], failing.targets["new"]
+    assert before.p95_ms is not None
+    assert after.p95_ms is not None
+    assert after.p95_ms > before.p95_ms
+    assert after.p99_ms is None
+
+
+def wrong(turn: PlannedSlice, rows: Rows) -> None:
+    if turn.index == 3:
+        fail(rows, slice(0, 1), Outcome.WRONG_ANSWER, 200)
+
+
+def wrong_while_settling(turn: PlannedSlice, rows: Rows) -> None:
+    if turn.index == 3:
+        fail(rows, slice(0, 1), Outcome.WRONG_ANSWER, 200)
+        rows["flags"][0] = 0
+
+
+def late(turn: PlannedSlice, rows: Rows) -> None:
+    rows["sent_ns"] += 60_000_000
+    rows["done_ns"] += 60_000_000
+
+
+def starved(turn: PlannedSlice, rows: Rows) -> None:
+    if turn.target == NEW:
+        rows["sent_ns"][:20] += 10**10
+        rows["done_ns"][:20] += 10**10
+        rows["flags"][:20] |= np.uint8(Flag.NO_SLOT)
+
+
+@pytest.mark.parametrize(
+    ("change", "gate"),
+    [
+        (wrong, "wrong_answers"),
+        (wrong_while_settling, "wrong_answers"),
+        (late, "send_lag_p99_ms"),
+        (starved, "achieved_rate"),
+    ],
+)
+def test_a_gate_that_fails_makes_the_run_invalid(change: Any, gate: str) -> None:
+    verdict = verdict_of((20.0, 2.0), spoil=change)
+    assert verdict.verdict == "invalid"
+    assert failed_gates(verdict) == {gate}
+    assert (verdict.ratio, verdict.low, verdict.high) == (None, None, None)
+
+
+def test_a_target_without_a_single_right_answer_makes_the_run_invalid() -> None:
+    verdict = verdict_of((20.0, 2.0), spoil=spoil(NEW, 1.0))
+    assert failed_gates(verdict) == {"verified"}
+
+
+def test_small_slices_make_the_run_invalid() -> None:
+    assert failed_gates(verdict_of(samples=58)) == {"samples_per_slice"}
+    assert failed_gates(verdict_of(samples=59)) == set()
+    assert failed_gates(verdict_of(samples=298, rules={"metric": "p99"})) == {"samples_per_slice"}
+
+
+def test_a_busy_generator_makes_the_run_invalid() -> None:
+    plan = plan_of()
+    files, reports = record(plan)
+    reports[5]["workers"][0]["cpu_s"] = 2.9
+    assert failed_gates(conclude(plan, files, reports)[1]) == {"generator_cpu"}
+
+
+def test_lateness_is_small_beside_slow_targets() -> None:
+    assert failed_gates(verdict_of((900.0, 800.0), spoil=late)) == set()
+
+
+def test_an_interrupted_run_is_invalid_and_keeps_its_complete_pairs() -> None:
+    plan = plan_of()
+    files, reports = record(plan)
+    run, verdict = conclude(plan, files, reports[:5], interrupted=True)
+    assert failed_gates(verdict) == {"complete_pairs"}
+    assert [part.index for part in run.slices] == [0, 1, 2, 3]
+    assert run.targets["new"].due == 400
+
+    at_the_end = conclude(plan, files, reports, interrupted=True)[1]
+    assert failed_gates(at_the_end) == {"complete_pairs"}
+
+
+def test_a_run_that_recorded_nothing_is_invalid() -> None:
+    plan = plan_of()
+    run, verdict = conclude(plan, [], [], interrupted=True)
+    assert verdict.verdict == "invalid"
+    assert run.slices == []
+    assert run.targets["old"].p50_ms is None
+
+
+def test_swapping_the_sides_mirrors_the_verdict() -> None:
+    plan = plan_of()
+    files, reports = record(plan, (20.0, 10.0))
+    run, verdict = conclude(plan, files, reports)
+    swapped = run.model_copy(update={"baseline": "new", "challenger": "old"})
+    from dragstrip.analyse.rules import judge
+
+    mirrored = judge(swapped, RulesConfig())
+    assert (verdict.verdict, mirrored.verdict) == ("adopt", "worse")
+    assert verdict.ratio is not None
+    assert mirrored.ratio == pytest.approx(1 / verdict.ratio)
+
+
+def test_equal_targets_are_hardly_ever_told_apart() -> None:
+    plan = plan_of(6)
+    words = [
+        conclude(plan, *record(plan, (20.0, 20.0), noise=0.1, samples=100, seed=seed))[1].verdict
+        for seed in range(200)
+    ]
+    assert set(words) <= {"equivalent", "inconclusive", "better", "worse"}
+    # 5 % of 200, and three standard errors of that.
+    assert sum(word in {"better", "worse"} for word in words) <= 19
+
+
+@pytest.mark.parametrize(
+    ("medians_ms", "met"),
+    [
+        ((20.0, 10.0), {"adopt", "better", "not-worse"}),
+        ((20.0, 14.5), {"better", "not-worse"}),
+        ((20.0, 20.0), {"equivalent", "not-worse"}),
+        ((10.0, 20.0), set()),
+    ],
+)
+def test_requirements(medians_ms: tuple[float, float], met: set[str]) -> None:
+    verdict = verdict_of(medians_ms)
+    every: list[Any] = ["adopt", "better", "equivalent", "not-worse"]
+    assert {one for one in every if meets(verdict, one, RulesConfig())} == met
+    assert all(meets(verdict, one, RulesConfig()) is not None for one in every)
+
+
+def test_a_requirement_stays_open_when_the_run_is() -> None:
+    verdict = verdict_of((20.0, 18.0), noise=0.5)
+    assert meets(verdict, "better", RulesConfig()) is None
+
+
+def test_not_worse_needs_the_upper_end_alone() -> None:
+    verdict = verdict_of((20.0, 20.0), noise=0.15)
+    assert verdict.verdict == "inconclusive"
+    assert verdict.high is not None
+    assert verdict.high < 1.25
+    assert meets(verdict, "not-worse", RulesConfig()) is True
+    assert meets(verdict, "equivalent", RulesConfig()) is None
+
+
+def test_quantiles_are_nearest_rank() -> None:
+    def hundred(turn: PlannedSlice, rows: Rows) -> None:
+        rows["done_ns"] = rows["due_ns"] + np.random.default_rng(0).permutation(100) * 10**6 + 10**6
+
+    plan = plan_of(6)
+    run, _ = conclude(plan, *record(plan, samples=100, spoil=hundred))
+    assert (run.slices[0].p50_ms, run.slices[0].p95_ms, run.slices[0].p99_ms) == (50, 95, 99)
+    assert run.targets["old"].p50_ms == 50
+    assert run.targets["old"].service_p50_ms == pytest.approx(49.9)
+    assert run.targets["old"].query_p50_ms == 0.5
+    assert run.targets["old"].total_p50_ms == 0.9
+    assert run.targets["old"].offered_per_s == 50

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragstrip.config import DatasetConfig, RaceConfig
+from dragstrip.measure import arrivals
+from dragstrip.plan import Plan, PlannedTarget, alternate
+
+CONTACTS = 500
+
+
+def plan(seed: int = 1, **race: object) -> Plan:
+    settings = RaceConfig.model_validate({"rate": 200, "slice": 5, "settle": 1, "pairs": 4} | race)
+    a, b = (PlannedTarget(name=name, kind="convex-http", url="http://127.0.0.1:1") for name in "ab")
+    return Plan(
+        run_id="r",
+        seed=seed,
+        dataset=DatasetConfig(contacts=CONTACTS),
+        race=settings,
+        targets=(a, b),
+        slices=alternate(settings.pairs, seed),
+    )
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+def test_both_sides_of_a_pair_get_the_same_arrivals(model: str) -> None:
+    made = plan(arrivals=model)
+    first, second, other = (arrivals.of_slice(made, made.slices[i]) for i in (0, 1, 2))
+
+    assert np.array_equal(first.offsets_ns, second.offsets_ns)
+    assert np.array_equal(first.keys, second.keys)
+    assert not np.array_equal(first.keys[:50], other.keys[:50])
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+def test_due_times_ascend_and_stay_inside_the_slice(model: str) -> None:
+    made = plan(arrivals=model)
+    offsets = arrivals.of_slice(made, made.slices[0]).offsets_ns
+
+    assert (np.diff(offsets) >= 0).all()
+    assert offsets[0] >= 0
+    assert offsets[-1] < 5e9
+
+
+def test_poisson_gaps_are_exponential_and_constant_gaps_are_even() -> None:
+    poisson, constant = (
+        plan(rate=2000, slice=20, arrivals=model) for model in ("poisson", "constant")
+    )
+    gaps = np.diff(arrivals.of_slice(poisson, poisson.slices[0]).offsets_ns) / 1e9
+    even = np.diff(arrivals.of_slice(constant, constant.slices[0]).offsets_ns) / 1e9
+
+    # An exponential's deviation equals its mean; 40,000 gaps put both within 3 %.
+    assert gaps.mean() == pytest.approx(1 / 2000, rel=0.03)
+    assert gaps.std() == pytest.approx(gaps.mean(), rel=0.03)
+    assert even == pytest.approx(np.full(len(even), 1 / 2000), rel=1e-5)
+
+
+@given(workers=st.integers(1, 7))
+def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
+    made = plan()
+    whole = arrivals.of_slice(made, made.slices[0])
+    shares = [whole.share(position, workers) for position in range(workers)]
+
+    together = np.sort(np.concatenate([share.offsets_ns for share in shares]))
+    assert np.array_equal(together, whole.offsets_ns)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_misses_are_indices_that_nobody_has_in_the_share_asked_for() -> None:
+    random = np.random.default_rng(7)
+    for share in (0.0, 0.2, 1.0):
+        race = RaceConfig(miss=share)
+        keys = arrivals.draw_keys(random, 50_000, race, CONTACTS)
+        assert (keys >= CONTACTS).mean() == pytest.approx(share, abs=0.01)
+        assert (keys >= 0).all()
+
+
+def test_uniform_keys_reach_every_contact_equally() -> None:
+    keys = arrivals.draw_keys(np.random.default_rng(7), 500_000, RaceConfig(miss=0), CONTACTS)
+    counts = np.bincount(keys, minlength=CONTACTS)
+
+    assert len(counts) == CONTACTS
+    # 1,000 each, with a deviation of 32: none is six deviations away.
+    assert abs(counts - 1000).max() < 200
+
+
+def test_hot_keys_are_the_first_few() -> None:
+    race = RaceConfig(keys="hot:3", miss=0)
+    keys = arrivals.draw_keys(np.random.default_rng(7), 1000, race, CONTACTS)
+    assert set(keys.tolist()) == {0, 1, 2}
+
+    fewer = arrivals.draw_keys(np.random.default_rng(7), 1000, race, 2)
+    assert set(fewer.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 1.1, 2.5])
+@pytest.mark.parametrize("contacts", [1, 2, 50])
+def test_zipf_keys_follow_their_law(exponent: float, contacts: int) -> None:
+    race = RaceConfig(keys=f"zipf:{exponent}", miss=0)
+    keys = arrivals.draw_keys(np.random.default_rng(3), 400_000, race, contacts)
+
+    weights = np.arange(1, contacts + 1) ** -exponent
+    shares = np.bincount(keys, minlength=contacts) / len(keys)
+    assert len(shares) == contacts
+    assert shares == pytest.approx(weights / weights.sum(), abs=0.004)
+
+
+def test_zipf_over_a_hundred_million_contacts_needs_no_table() -> None:
+    race = RaceConfig(keys="zipf:1.1", miss=0)
+    keys = arrivals.draw_keys(np.random.default_rng(3), 1000, race, 100_000_000)
+    assert keys.min() >= 0
+    assert keys.max() < 100_000_000
+
+
+def test_key_streams_of_different_users_differ_and_repeat() -> None:
+    race = RaceConfig()
+
+    def first(*seed: int) -> list[int]:
+        stream = arrivals.key_stream(race, CONTACTS, seed)
+        return [next(stream) for _ in range(600)]
+
+    assert first(1, 0, 1) == first(1, 0, 1)
+    assert first(1, 0, 1) != first(1, 0, 2)
+    assert first(1, 0, 1) != first(1, 1, 1)
+
+
+def test_the_trickle_is_small_and_differs_from_slice_to_slice() -> None:
+    made = plan()
+    first, second = (arrivals.trickle(made, made.slices[i]) for i in (0, 1))
+    assert len(first) == round(arrivals.TRICKLE_PER_S * made.race.slice)
+    assert not np.array_equal(first.keys, second.keys)
+
+
+def test_slices_alternate_abba_with_both_starts() -> None:
+    order = [turn.target for turn in alternate(40, seed=5)]
+    blocks = [order[i : i + 4] for i in range(0, len(order), 4)]
+
+    assert set(map(tuple, blocks)) == {(0, 1, 1, 0), (1, 0, 0, 1)}
+    assert order == [turn.target for turn in alternate(40, seed=5)]
+    assert [turn.pair for turn in alternate(3, 1)] == [0, 0, 1, 1, 2, 2]
+    assert [turn.position for turn in alternate(3, 1)] == [0, 1, 0, 1, 0, 1]

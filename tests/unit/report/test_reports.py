@@ -1,0 +1,94 @@
+"""Every report of every kind of run, against stored examples.
+
+`UPDATE_SNAPSHOTS=1 pytest tests/unit/report` writes them anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dragstrip.analyse.model import Run, Verdict
+from dragstrip.report import markdown, terminal, words
+from tests.support.runs import conclude, fail, plan_of, record
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from dragstrip.outcomes import Rows
+    from dragstrip.plan import PlannedSlice
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+def some_fail(turn: PlannedSlice, rows: Rows) -> None:
+    if turn.target == 1:
+        fail(rows, slice(0, 3), status=503)
+        fail(rows, slice(3, 4), status=500)
+
+
+def hostile(run: Run, verdict: Verdict) -> tuple[Run, Verdict]:
+    """Rename the targets as no configuration could, but a file may."""
+
+    def renamed(form: BaseModel) -> str:
+        text = form.model_dump_json()
+        return text.replace('"old"', '"<script>x</script>"').replace('"new"', '"[bold]|x|_"')
+
+    return Run.model_validate_json(renamed(run)), Verdict.model_validate_json(renamed(verdict))
+
+
+def examples() -> dict[str, tuple[Run, Verdict]]:
+    plan = plan_of()
+    return {
+        "adopt": conclude(plan, *record(plan)),
+        "lab": conclude(plan, *record(plan), lab=True),
+        "inconclusive": conclude(plan, *record(plan, (20.0, 18.0), noise=0.5)),
+        "failing": conclude(plan, *record(plan, spoil=some_fail)),
+        "invalid": conclude(plan, *record(plan, samples=20), lab=True),
+        "empty": conclude(plan, [], [], interrupted=True),
+        "hostile": hostile(*conclude(plan, *record(plan))),
+    }
+
+
+@pytest.mark.parametrize("name", list(examples()))
+@pytest.mark.parametrize("form", ["txt", "md"])
+def test_reports_look_as_they_did(name: str, form: str) -> None:
+    run, verdict = examples()[name]
+    made = terminal.text(run, verdict) if form == "txt" else markdown.render(run, verdict)
+    stored = SNAPSHOTS / f"{name}.{form}"
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        stored.parent.mkdir(exist_ok=True)
+        stored.write_text(made)
+    assert made == stored.read_text()
+
+
+@pytest.mark.parametrize("name", list(examples()))
+def test_the_terminal_report_fits_80_columns(name: str) -> None:
+    lines = terminal.text(*examples()[name]).splitlines()
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", ["lab", "invalid"])
+def test_a_lab_run_says_so_first(name: str) -> None:
+    run, verdict = examples()[name]
+    assert "Embedded lab" in "".join(terminal.text(run, verdict).splitlines()[:2])
+    assert markdown.render(run, verdict).startswith(f"> **{words.LAB_BANNER}**")
+
+
+def test_an_invalid_run_names_no_winner() -> None:
+    run, verdict = examples()["invalid"]
+    for report in (terminal.text(run, verdict), markdown.render(run, verdict)):
+        assert "INVALID" in report
+        assert "interval" not in report
+        assert not any(word in report for word in ("ADOPT", "BETTER", "WORSE"))
+
+
+def test_markdown_takes_no_markup_from_names() -> None:
+    report = markdown.render(*examples()["hostile"])
+    assert "<script>" not in report
+    assert "\\<script\\>" in report
+    header = next(line for line in report.splitlines() if "challenger" in line and "|" in line)
+    assert header.count(" | ") == 2
