@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 from dragstrip import lab as embedded
 from dragstrip.lab import lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# How long an example takes says more about the machine's load than about the code.
+settings.register_profile("dragstrip", deadline=None)
+settings.load_profile("dragstrip")
 
 
 @pytest.fixture(scope="session")

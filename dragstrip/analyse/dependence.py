@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 LEVEL = 0.10
 LEAST = 3
+"""Merged values that are worth an interval."""
+_TESTED = 4
+"""Of fewer values, no order is rare enough to tell anything."""
 _DECIMALS = 12
 """Of log ratios: rounding makes no order among equals."""
 
@@ -74,12 +77,13 @@ class Merged:
 
     @property
     def reason(self) -> str | None:
-        """Why pairs were merged, or what would have been a reason had there been more of them."""
-        found = self.before.findings
-        if not found:
-            return None
-        left = " and still do so, merged" if self.after.findings else ""
-        return " and ".join(found) + left
+        """What spoke against independent pairs; None when nothing did."""
+        return " and ".join(self.before.findings) or None
+
+    @property
+    def resolved(self) -> bool:
+        """Whether nothing speaks against independent values; if not, too few were left to merge."""
+        return not self.after.findings
 
 
 def merge(log_ratios: Sequence[float] | NDArray[np.float64]) -> Merged:
@@ -100,9 +104,9 @@ def merge(log_ratios: Sequence[float] | NDArray[np.float64]) -> Merged:
 
 
 def examine(values: NDArray[np.float64]) -> Evidence:
-    """Return both p-values for values of shape (n,) in the order of time; 1 where n < 3."""
+    """Return both p-values for values of shape (n,) in the order of time; 1 where n < 4."""
     rounded = values.round(_DECIMALS)
-    if len(values) < LEAST or np.ptp(rounded) == 0:
+    if len(values) < _TESTED or np.ptp(rounded) == 0:
         return Evidence(1.0, 1.0)
     trend = stats.kendalltau(np.arange(len(values)), rounded).pvalue
     return Evidence(serial_p_value(rounded), float(trend))
@@ -111,7 +115,7 @@ def examine(values: NDArray[np.float64]) -> Evidence:
 def serial_p_value(values: NDArray[np.float64]) -> float:
     """Return the one-sided p-value of Bartels' test against likeness of neighbours.
 
-    `values` has shape (n,) with n >= 3 and not all equal. The null distribution is Bartels' beta
+    `values` has shape (n,) with n >= 4 and not all equal. The null distribution is Bartels' beta
     approximation on (0, 4); at a level of 0.10 its true size is 0.08 at n = 6, 0.10 at n = 8.
     """
     n = len(values)
