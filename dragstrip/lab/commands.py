@@ -106,19 +106,19 @@ def status(home: Path | None, *, as_json: bool) -> int:
 def show_logs(home: Path | None, service: str | None, lines: int, *, follow: bool) -> None:
     """Print the last lines of one service's log, or of each."""
     place = Home.find(home)
-    if follow and service is None:
-        raise UsageError("--follow needs a service", fix=f"name one of {', '.join(_LOG_NAMES)}")
+    if follow:
+        if service is None:
+            raise UsageError("--follow needs a service", fix=f"name one of {', '.join(_LOG_NAMES)}")
+        for text in logs.follow(place.log(service), lines):
+            click.echo(text, nl=False)
     for name in (service,) if service else _LOG_NAMES:
         log = place.log(name)
         if service is None:
             click.echo(f"==> {log}")
-        elif not log.exists() and not follow:
+        elif not log.exists():
             raise LabError(f"there is no log {log}", fix="run `dragstrip lab up`, which makes it")
         for line in logs.tail(log, lines):
             click.echo(line)
-    if follow and service:
-        for text in logs.follow(place.log(service)):
-            click.echo(text, nl=False)
 
 
 @lab.command()

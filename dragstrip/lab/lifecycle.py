@@ -56,7 +56,8 @@ def up(
 ) -> LabState:
     """Start the lab unless it is up, and return its state once every service is healthy.
 
-    With `owner_pid` the lab goes down when that process ends. A lab of which a part has crashed
+    With `owner_pid` the lab goes down when that process ends; one that is up keeps the owner that
+    it has. A lab of which a part has crashed
     is stopped and started again on the same ports. Raises LabError, and then nothing is left.
     """
     place = Home.find(home)

@@ -22,21 +22,13 @@ def rotate(log: Path) -> None:
 
 def tail(log: Path, lines: int) -> list[str]:
     """Return the last lines, without their ends; none when there is no log."""
-    if lines <= 0:
-        return []
-    try:
-        with log.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _TAIL_BYTES))
-            text = file.read().decode(errors="replace")
-    except FileNotFoundError:
-        return []
-    return text.splitlines()[-lines:]
+    return _end_of(log, lines)[0]
 
 
-def follow(log: Path) -> Iterator[str]:
-    """Yield what is added to the log, for ever; a log that is started anew is read from its top."""
-    position = log.stat().st_size if log.exists() else 0
+def follow(log: Path, lines: int) -> Iterator[str]:
+    """Yield the last lines, then what is added, for ever; a log begun anew is read from its top."""
+    last, position = _end_of(log, lines)
+    yield from (f"{line}\n" for line in last)
     while True:
         size = log.stat().st_size if log.exists() else 0
         if size < position:
@@ -49,3 +41,16 @@ def follow(log: Path) -> Iterator[str]:
             yield chunk.decode(errors="replace")
         else:
             time.sleep(_POLL_S)
+
+
+def _end_of(log: Path, lines: int) -> tuple[list[str], int]:
+    """Return the last lines and where they end."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL_BYTES))
+            text = file.read(_TAIL_BYTES)
+            end = file.tell()
+    except FileNotFoundError:
+        return [], 0
+    return (text.decode(errors="replace").splitlines()[-lines:] if lines > 0 else []), end

@@ -60,6 +60,19 @@ def wait_gone(processes: Iterable[Identity], timeout_s: float) -> list[Identity]
     return left
 
 
+def listens(pid: int, port: int) -> bool:
+    """Whether the process, or a descendant of it, accepts connections on the port."""
+    try:
+        process = psutil.Process(pid)
+        return any(
+            found.status == psutil.CONN_LISTEN and found.laddr and found.laddr[1] == port
+            for member in (process, *process.children(recursive=True))
+            for found in member.net_connections(kind="tcp")
+        )
+    except psutil.Error:
+        return False
+
+
 def wait_reaped(processes: Iterable[Identity], timeout_s: float) -> None:
     """Wait until no process is a zombie that somebody else has yet to reap.
 

@@ -24,7 +24,7 @@ from dragstrip.errors import DragstripError, LabError
 from dragstrip.lab import credentials, logs, state
 from dragstrip.lab.command import Running, run
 from dragstrip.lab.paths import HOME_VARIABLE, Home, home_error
-from dragstrip.lab.processes import Identity
+from dragstrip.lab.processes import Identity, listens
 from dragstrip.lab.services import Service, Settings, describe
 from dragstrip.lab.state import LabState, ServicePhase, ServiceState
 
@@ -126,15 +126,19 @@ class Supervisor:
 
     async def _wait_until_healthy(self, service: Service, running: Running) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
-        while (trouble := await asyncio.to_thread(service.check)) is not None:
+        while (trouble := await asyncio.to_thread(self._trouble, service, running)) is not None:
             if running.exit_code is not None:
                 raise self._fault(service, f"it exited with {running.exit_code}")
             if time.monotonic() > deadline:
                 raise self._fault(service, f"not healthy after {START_TIMEOUT_S:.0f} s: {trouble}")
             await asyncio.sleep(_CHECK_INTERVAL_S)
-        if running.exit_code is not None:
-            # Somebody else answered on its port.
-            raise self._fault(service, f"it exited with {running.exit_code}")
+
+    def _trouble(self, service: Service, running: Running) -> str | None:
+        port = self.state.ports[service.name]
+        # Another lab may have taken the port meanwhile, and would answer just as well.
+        return service.check() or (
+            None if listens(running.process.pid, port) else f"port {port} is not its own"
+        )
 
     async def _watch(self, service: Service, running: Running) -> None:
         code = await running.wait()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import json
 import os
 import shutil
 import socket
 import subprocess
+import threading
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -100,6 +102,30 @@ def test_ports_that_are_insisted_on_are_used(home: Path) -> None:
     done = run("--home", home, "up", "--port", "next=1")
     assert done.returncode == 2
     assert f"the lab is up and uses {wanted['next']}" in done.stderr
+
+
+class _Impostor(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+
+def test_a_port_that_is_snatched_by_one_who_answers_alike(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Impostor) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        chosen = {**ports.choose({}, fallback_only=True), "next": server.server_port}
+        monkeypatch.setattr(ports, "choose", lambda *_args, **_options: chosen)
+        try:
+            with pytest.raises(LabError, match="next did not start: it exited with") as caught:
+                lifecycle.up(home)
+        finally:
+            server.shutdown()
+            thread.join()
+    assert "EADDRINUSE" in caught.value.message
+    assert "run `dragstrip lab up` again" in str(caught.value.fix)
+    assert left_behind(home, {}) == []
 
 
 # The home folder
