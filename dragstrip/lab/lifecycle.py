@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dragstrip.errors import LabError
-from dragstrip.lab import credentials, lock, logs, ports, postgres, processes, state
+from dragstrip.lab import clearing, credentials, lock, ports, postgres, starting, state
 from dragstrip.lab.install import install
-from dragstrip.lab.paths import Home, checkout, home_error
+from dragstrip.lab.paths import Home
 from dragstrip.lab.processes import Identity
 from dragstrip.lab.services import Settings, describe
 from dragstrip.lab.services import environment as service_environment
@@ -31,15 +24,7 @@ if TYPE_CHECKING:
     Reporter = Callable[[str], None]
 
 NEEDED_BYTES = 512 * 1024 * 1024
-# A supervisor's own bounds on its services' ends add up to less.
-_STOP_TIMEOUT_S = 45.0
-_KILL_TIMEOUT_S = 25.0
-_PORT_TIMEOUT_S = 5.0
-
 _NOT_UP = "run `dragstrip lab up`"
-
-# Holds the handles of supervisors that this process started, so that they are reaped in time.
-_started: list[subprocess.Popen[bytes]] = []
 
 
 def _silent(_: str) -> None:
@@ -56,9 +41,10 @@ def up(
 ) -> LabState:
     """Start the lab unless it is up, and return its state once every service is healthy.
 
-    With `owner_pid` the lab goes down when that process ends; one that is up keeps the owner that
-    it has. A lab of which a part has crashed
-    is stopped and started again on the same ports. Raises LabError, and then nothing is left.
+    With `owner_pid` the lab goes down when that process ends; a lab that is up keeps the owner it
+    has. One of which a part has crashed is stopped and started again on the same ports. Ports in
+    `forced_ports` are insisted on; with `fallback_ports_only` the usual ones are left alone.
+    Raises LabError, and then nothing is left.
     """
     place = Home.find(home)
     place.create()
@@ -70,7 +56,7 @@ def up(
             if not trouble:
                 return known
             reporter(f"the lab is half up ({trouble}); starting it again")
-        _clear(place, known)
+        clearing.clear(place, known)
         _require_space(place)
         chosen = ports.choose(
             forced_ports or {},
@@ -80,7 +66,7 @@ def up(
         install(reporter)
         _require_fitting_secrets(place)
         credentials.load_or_create(place)
-        return _start(place, chosen, _owner(owner_pid), reporter)
+        return starting.start(place, chosen, _owner(owner_pid), reporter)
 
 
 def down(home: Path | None = None, *, reporter: Reporter = _silent, purge: bool = False) -> bool:
@@ -97,9 +83,9 @@ def down(home: Path | None = None, *, reporter: Reporter = _silent, purge: bool 
         except LabError:
             # Damaged: what is left of the lab is found by the mark that its processes carry.
             known = None
-        ended = _clear(place, known)
+        ended = clearing.clear(place, known)
         if purge:
-            _purge(place)
+            clearing.purge(place)
     return ended
 
 
@@ -180,147 +166,3 @@ def _owner(pid: int | None) -> Identity | None:
     if owner is None:
         raise LabError(f"the owner of the lab, process {pid}, does not run", fix="try again")
     return owner
-
-
-def _start(
-    place: Home, chosen: dict[str, int], owner: Identity | None, reporter: Reporter
-) -> LabState:
-    begun = time.monotonic()
-    supervisor = _launch(place)
-    try:
-        _ask(supervisor, place, chosen, owner)
-        event = _follow(supervisor, reporter)
-    except BaseException:
-        _abandon(place, supervisor)
-        raise
-    assert supervisor.stdin is not None  # noqa: S101
-    assert supervisor.stdout is not None  # noqa: S101
-    supervisor.stdin.close()
-    supervisor.stdout.close()
-    if event.get("event") == "up":
-        reporter(f"lab up in {time.monotonic() - begun:.1f} s")
-        _started.append(supervisor)
-        known = state.read(place)
-        assert known is not None  # noqa: S101
-        return known
-    _abandon(place, supervisor)
-    raise _start_error(place, event)
-
-
-def _launch(place: Home) -> subprocess.Popen[bytes]:
-    try:
-        logs.rotate(place.supervisor_log)
-        log = place.supervisor_log.open("ab")
-    except OSError as error:
-        raise home_error(place.supervisor_log, error) from None
-    with log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "dragstrip.lab.supervisor"],
-            cwd=checkout(),
-            env={**os.environ, processes.MARK_VARIABLE: place.mark},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def _ask(
-    supervisor: subprocess.Popen[bytes],
-    place: Home,
-    chosen: dict[str, int],
-    owner: Identity | None,
-) -> None:
-    request = {
-        "home": str(place.folder),
-        "ports": chosen,
-        "owner": owner.model_dump() if owner else None,
-    }
-    assert supervisor.stdin is not None  # noqa: S101
-    with contextlib.suppress(BrokenPipeError):
-        supervisor.stdin.write(json.dumps(request).encode() + b"\n")
-        supervisor.stdin.flush()
-
-
-def _follow(supervisor: subprocess.Popen[bytes], reporter: Reporter) -> dict[str, Any]:
-    """Report each step; return the event that ends the start, empty if none came."""
-    assert supervisor.stdout is not None  # noqa: S101
-    for line in supervisor.stdout:
-        event: dict[str, Any] = json.loads(line)
-        if event["event"] != "step":
-            return event
-        reporter(event["text"])
-    return {}
-
-
-def _abandon(place: Home, supervisor: subprocess.Popen[bytes]) -> None:
-    """End a supervisor whose start failed or was interrupted, and all that it started."""
-    for stream in (supervisor.stdin, supervisor.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-    try:
-        supervisor.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        supervisor.kill()
-        supervisor.wait()
-    _clear(place, None)
-
-
-def _start_error(place: Home, event: dict[str, Any]) -> LabError:
-    if "message" in event:
-        return LabError(event["message"], fix=event["fix"])
-    shown = "".join(f"\n    {line}" for line in logs.tail(place.supervisor_log, 12))
-    return LabError(
-        f"the lab's supervisor ended; the last lines of {place.supervisor_log}:{shown}",
-        fix="run `dragstrip lab up` again; if it repeats, report it with that log",
-    )
-
-
-def _clear(place: Home, known: LabState | None) -> bool:
-    """End every process of this home's lab; return whether there was one. Raises LabError."""
-    left = {process.pid: process for process in processes.marked(place.mark)}
-    if known is not None:
-        left |= {process.pid: process for process in known.processes if process.alive}
-    if known is not None and known.supervised:
-        # It stops its services in order; should it not, its guards do once it is killed.
-        known.supervisor.signal(signal.SIGTERM)
-        if processes.wait_gone([known.supervisor], _STOP_TIMEOUT_S):
-            known.supervisor.signal(signal.SIGKILL)
-    else:
-        for process in left.values():
-            process.signal(signal.SIGTERM)
-    for process in processes.wait_gone(left.values(), _KILL_TIMEOUT_S):
-        process.kill_group()
-    survivors = processes.wait_gone(left.values(), _PORT_TIMEOUT_S)
-    if survivors:
-        pids = ", ".join(str(process.pid) for process in survivors)
-        raise LabError(f"these processes of the lab do not end: {pids}", fix="end them by hand")
-    if known is not None:
-        processes.wait_reaped(known.processes, _PORT_TIMEOUT_S)
-        _require_closed(known)
-    state.remove(place)
-    return bool(left)
-
-
-def _require_closed(known: LabState) -> None:
-    deadline = time.monotonic() + _PORT_TIMEOUT_S
-    for name, port in known.ports.items():
-        while ports.is_open(port) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if ports.is_open(port):
-            raise LabError(
-                f"port {port} ({name}) is still open, held by {ports.holder(port)}",
-                fix="end that process",
-            )
-
-
-def _purge(place: Home) -> None:
-    postgres.purge(place)
-    try:
-        for folder in (place.data, place.logs):
-            if folder.exists():
-                shutil.rmtree(folder)
-        place.secrets_file.unlink(missing_ok=True)
-    except OSError as error:
-        raise home_error(place.folder, error) from None
