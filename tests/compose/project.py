@@ -6,7 +6,7 @@ import contextlib
 import os
 import subprocess
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.compose import engine
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BASE_IMAGE = "python:3.11-slim-bookworm"
 IMAGE = "dragstrip-harness"
+_FILES = ("docker-compose.yml", "deploy/compose/secrets.yml", "tests/compose/override.yml")
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _BUILD_S = 900
 
@@ -25,13 +26,12 @@ class Project:
     """A Compose project. `variables` are what `.env` would hold."""
 
     name: str
-    variables: dict[str, str] = field(repr=False)
+    variables: dict[str, str]
 
     def compose(self, *arguments: str, limit_s: float = 120) -> str:
         """Run Compose on the project's files."""
-        files = ("-f", "docker-compose.yml", "-f", "tests/compose/override.yml")
+        files = [word for path in _FILES for word in ("-f", path)]
         argv = (*engine.compose_command(), "-p", self.name, *files, *arguments)
-        # The variables travel in the environment: a command line would show the keys.
         return engine.run(*argv, limit_s=limit_s, env={**os.environ, **self.variables})
 
     def containers(self, service: str) -> list[str]:
