@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 from locust import LoadTestShape
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import WORKER_REPORT_INTERVAL, MasterRunner, WorkerRunner
+from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from dragstrip import plan as plans
 from dragstrip.measure.conductor import SliceReport, conduct
@@ -120,6 +121,8 @@ class Course:
             self._wait_for_slots()
             announce = isinstance(self._environment.runner, MasterRunner)
             conduct(self._plan, self._announce if announce else self._run_alone, self._folder)
+            # Locust's files and its workers' reports follow at intervals: let the last one come.
+            gevent.sleep((WORKER_REPORT_INTERVAL if announce else 0) + CSV_STATS_INTERVAL_SEC)
             self._finished = True
         except Exception:
             log.exception("the race stopped early")

@@ -22,6 +22,7 @@ from dragstrip.measure.judge import oracle
 from dragstrip.measure.plugin import Track, Work, come_first, end_with_parent
 from dragstrip.outcomes import OutcomeWriter
 from dragstrip.targets import Target, targets_of
+from scenarios import last_reports
 from scenarios.course import Course
 from scenarios.lookup import BY_KIND, Lookup
 from seeding.dataset import Dataset
@@ -121,6 +122,7 @@ def _set_defaults(parser: Any, **_: Any) -> None:
 def _prepare(environment: Environment, **_: Any) -> None:
     end_with_parent()
     come_first()
+    last_reports.collect(environment)
     _or_exit(lambda: _bind(environment))
 
 

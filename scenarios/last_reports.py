@@ -1,0 +1,58 @@
+"""Lets every worker's last counts reach the master before a test ends.
+
+Locust's master asks its workers to quit and waits half a second: what a worker still has in flight
+or uncounted by then is lost, and the totals are too small.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+import gevent
+from locust.runners import MasterRunner, WorkerRunner
+
+if TYPE_CHECKING:
+    from locust.env import Environment
+
+log = logging.getLogger(__name__)
+
+_ASK = "dragstrip_finish"
+_ANSWER = "dragstrip_finished"
+_POLL_S = 0.02
+_MARGIN_S = 10.0
+
+
+def collect(environment: Environment) -> None:
+    """Take this process's part: a master asks and waits, a worker finishes and reports."""
+    runner = environment.runner
+    if isinstance(runner, WorkerRunner):
+        runner.register_message(_ASK, _finish, concurrent=True)
+    elif isinstance(runner, MasterRunner):
+        finished: set[str] = set()
+        runner.register_message(_ANSWER, lambda msg, **_: finished.add(msg.node_id))
+        environment.events.test_stopping.add_listener(lambda **_: _wait(runner, finished))
+
+
+def _wait(runner: MasterRunner, finished: set[str]) -> None:
+    finished.clear()
+    asked = {client.id for client in runner.clients.running + runner.clients.spawning}
+    for worker in asked:
+        runner.send_message(_ASK, client_id=worker)
+    deadline = time.monotonic() + runner.environment.stop_timeout + _MARGIN_S
+    while not finished >= asked & {client.id for client in runner.clients.all}:
+        if time.monotonic() > deadline:
+            log.warning("not every worker sent its last counts; the totals are too small")
+            return
+        gevent.sleep(_POLL_S)
+
+
+def _finish(environment: Environment, **_: Any) -> None:
+    runner = environment.runner
+    assert isinstance(runner, WorkerRunner)  # noqa: S101
+    runner.stop()
+    counts: dict[str, Any] = {}
+    environment.events.report_to_master.fire(client_id=runner.client_id, data=counts)
+    runner.send_message("stats", counts)
+    runner.send_message(_ANSWER)
