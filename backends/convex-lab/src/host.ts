@@ -1,4 +1,5 @@
 /** Puts a deployment together: data, functions, ports; and takes it down again in order. */
+import { rm } from "node:fs/promises";
 import { loadFunctions } from "./runtime/bundle.ts";
 import { Executor } from "./runtime/executor.ts";
 import { Functions } from "./runtime/functions.ts";
@@ -47,7 +48,10 @@ export async function startHost(
     const sitePort = await site.listen("--site-port", options.host, options.sitePort);
 
     installGlobals(functionEnvironment(options, environment, port, sitePort), log);
-    const functions = new Functions(await loadFunctions(options.functions));
+    const bundle = `${options.data}.functions`;
+    // Undone in reverse: the ports are closed before the bundle goes, the data goes last.
+    cleanups.splice(1, 0, () => rm(bundle, { recursive: true, force: true }));
+    const functions = new Functions(await loadFunctions(options.functions, bundle));
     store.useSchema(functions.schema);
     const executor = new Executor(store, functions, { folder: options.functions, queryCache: options.queryCache });
     ready.resolve({
@@ -55,7 +59,7 @@ export async function startHost(
       actions: new HttpActions(executor, functions.router),
       version: `convex-lab-${VERSION}`,
     });
-    cleanups.splice(1, 0, () => executor.idle());
+    cleanups.splice(2, 0, () => executor.idle());
     return { port, sitePort, executor, close: closeAll };
   } catch (error) {
     await closeAll();

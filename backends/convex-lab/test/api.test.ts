@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { ConvexHttpClient } from "convex/browser";
 import { anyApi } from "convex/server";
 import { ConvexError } from "convex/values";
+import fc from "fast-check";
 import { ADMIN_KEY, Lab, temporaryFolder } from "./support/lab.ts";
 
 const temporary = temporaryFolder();
@@ -191,6 +192,23 @@ describe("access", () => {
   });
 });
 
+test("no request, however odd, makes the host fail", async () => {
+  const odd = fc.oneof(fc.jsonValue({ maxDepth: 3 }), fc.constantFrom<unknown>({ $integer: 1 }, { $bytes: "?" }, [[{}]], { __proto__: 1 }));
+  const functionPath = fc.oneof(fc.constantFrom("calls:echo", "calls:typedArgs", "data:insert", "data:scan", "data:page", "__proto__:constructor", ":", ""), fc.string());
+  const body = fc.oneof(fc.record({ path: fc.oneof(functionPath, odd), args: odd, format: fc.constantFrom("json", "convex_encoded_json", null, 1) }), odd);
+  const route = fc.oneof(
+    fc.constantFrom("/api/query", "/api/mutation", "/api/action", "/api/function", "/api/run/calls/echo", "/api/run/%zz/x", "/api/run//"),
+    fc.webPath().map((text) => `/api/run${text}`),
+  );
+  await fc.assert(
+    fc.asyncProperty(route, body, async (target, json) => {
+      const { status } = await lab.post(target, json);
+      assert.ok([200, 400, 404].includes(status), `${target} ${JSON.stringify(json)}: ${status}`);
+    }),
+    { numRuns: Number(process.env["FUZZ_RUNS"] ?? 300) },
+  );
+});
+
 test("time stands still in a query", async () => {
   const [first, second, third, given, isDate] = await lab.value("query", "calls:clock");
   assert.equal(second, first);
@@ -201,6 +219,15 @@ test("time stands still in a query", async () => {
 
 test("GET /version names the stand-in", async () => {
   assert.match(await (await fetch(`${lab.url}/version`)).text(), /^convex-lab-\d+\.\d+\.\d+$/);
+});
+
+test("a module can be imported when the function runs", async () => {
+  assert.equal(await lab.value("query", "calls:importLater"), "later");
+});
+
+test("what is thrown in a callback does not take the host down, and is logged", async () => {
+  assert.equal(await lab.value("action", "calls:throwLater"), "done");
+  for (const place of ["timer", "microtask", "promise"]) assert.match(lab.stderr, new RegExp(`Error: in a ${place}`));
 });
 
 test("a promise that a function forgot does not take the host down", async () => {

@@ -45,6 +45,7 @@ test("a throwing action is a 500 that names the error", async () => {
   assert.equal(response.status, 500);
   const body = (await response.json()) as { code: string; trace: string };
   assert.match(body.code, /^\[Request ID: [0-9a-f]{16}\] Server Error: Uncaught Error: in the action$/);
+  assert.match(lab.stderr, /^GET \/throw: Uncaught Error: in the action$/m);
   assert.match(body.trace, /^Uncaught Error: in the action\n {4}at .*\.\.\/convex\/http\.ts:\d+:\d+/);
 });
 

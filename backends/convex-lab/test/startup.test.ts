@@ -1,7 +1,7 @@
 /** Starting: what is wrong is said in one line, with exit code 2 and nothing left behind. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -186,6 +186,7 @@ test("SIGTERM finishes what is in flight, keeps no connection waiting, and exits
   await lab.value("query", "calls:noArgs");
   assert.equal(await lab.stop(), 0);
   assert.equal(await writing, null);
+  assert.deepEqual(readdirSync(temporary.folder).sort(), ["data.sqlite", "data.sqlite.lock"]);
   await using next = await Lab.start(temporary.folder);
   assert.equal(await next.value("query", "calls:countItems", { name: "last" }), 300);
 });

@@ -41,7 +41,7 @@ export class HttpActions {
         return sendText(response, 413, "length limit exceeded");
       }
       if (!(error instanceof FunctionError)) throw error;
-      process.stderr.write(`${routeMethod} ${routePath}: ${error.trace}`);
+      process.stderr.write(`${routeMethod} ${routePath}: ${error.summary}`);
       sendFunctionError(response, error, requestId);
     }
   }
@@ -73,7 +73,8 @@ async function sendWebResponse(response: ServerResponse, answer: Response, headO
   const first = headOnly ? undefined : await reader?.read();
   if (headOnly || first === undefined || first.done) {
     await reader?.cancel();
-    response.writeHead(answer.status, { "content-length": "0", ...headers }).end();
+    const hasNoLength = headOnly || answer.status === 204 || answer.status === 304;
+    response.writeHead(answer.status, hasNoLength ? headers : { ...headers, "content-length": "0" }).end();
     return;
   }
   // A body that is complete by now goes out in one piece, with its length; others are streamed.

@@ -69,8 +69,8 @@ export class FunctionsApi {
 
   async #run(request: IncomingMessage, response: ServerResponse, identifier: string): Promise<void> {
     const body = await readJsonObject(request, MAX_REQUEST_BYTES);
-    const parts = identifier.split("/").map(decodeURIComponent);
-    if (parts.length < 2) {
+    const parts = decodeParts(identifier);
+    if (parts === undefined || parts.length < 2) {
       throw new UserError("MissingIdentifier", "Path or function name not provided in path, e.g. /api/run/messages/list");
     }
     const path = `${parts.slice(0, -1).join("/")}:${parts.at(-1)}`;
@@ -92,6 +92,14 @@ export class FunctionsApi {
     // The backend, too, looks at the format only after it has run the function.
     const format = parseFormat(formatName) ?? defaultFormat(request);
     sendJson(response, 200, outcomeText(outcome, format, requestId));
+  }
+}
+
+function decodeParts(identifier: string): string[] | undefined {
+  try {
+    return identifier.split("/").map(decodeURIComponent);
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,6 +1,5 @@
 /** Bundles the functions folder as Convex's own CLI does, and loads the result. */
-import { mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, type BuildFailure } from "esbuild";
@@ -15,16 +14,17 @@ export interface LoadedModule {
   exports: Record<string, unknown>;
 }
 
-/** Throws StartupError when the folder is unusable or a module does not build or load. */
-export async function loadFunctions(folder: string): Promise<LoadedModule[]> {
+/**
+ * Loads all modules of `folder`, bundled into `out`, which is emptied first. `out` must stay as long
+ * as functions run: a module may import another one only then.
+ * Throws StartupError when the folder is unusable or a module does not build or load.
+ */
+export async function loadFunctions(folder: string, out: string): Promise<LoadedModule[]> {
   const files = await entryPoints(folder);
-  const out = await mkdtemp(path.join(tmpdir(), "convex-lab-"));
-  try {
-    await bundle(folder, files, out);
-    return await Promise.all(files.map((file) => load(out, moduleName(file))));
-  } finally {
-    await rm(out, { recursive: true, force: true });
-  }
+  await rm(out, { recursive: true, force: true });
+  await mkdir(out, { recursive: true });
+  await bundle(folder, files, out);
+  return await Promise.all(files.map((file) => load(out, moduleName(file))));
 }
 
 async function entryPoints(folder: string): Promise<string[]> {

@@ -8,6 +8,8 @@ export class FunctionError extends Error {
   readonly headline: string;
   /** The headline and the functions' own stack frames, a line each. */
   readonly trace: string;
+  /** For the log: without the lines on which a validation error shows the values it met. */
+  readonly summary: string;
   /** The payload of a ConvexError; undefined for any other error. */
   readonly data: ConvexJson | undefined;
 
@@ -15,6 +17,7 @@ export class FunctionError extends Error {
     super(headline);
     this.headline = headline;
     this.trace = [headline, ...frames, ""].join("\n");
+    this.summary = [headline.split("\n", 1)[0], ...frames, ""].join("\n");
     this.data = data;
   }
 }

@@ -11,7 +11,7 @@ export const GLOBALS_SYMBOL = Symbol.for("convex-lab.globals");
 /** Names that exist in Node but not in Convex's runtime. */
 export const ABSENT_GLOBALS = ["Buffer", "global", "require", "module", "exports", "__dirname", "__filename", "setImmediate", "clearImmediate"];
 
-export const PRESENT_GLOBALS = ["Date", "Math", "console", "process", "fetch", "setTimeout", "setInterval"];
+export const PRESENT_GLOBALS = ["Date", "Math", "console", "process", "fetch", "setTimeout", "setInterval", "queueMicrotask"];
 
 export type LogSink = (path: string, level: string, message: string) => void;
 
@@ -22,8 +22,26 @@ export function installGlobals(environment: Record<string, string>, sink: LogSin
     console: labConsole(sink),
     process: { env: Object.freeze({ ...environment }) },
     fetch: actionsOnly("fetch()", globalThis.fetch),
-    setTimeout: actionsOnly("setTimeout", globalThis.setTimeout),
-    setInterval: actionsOnly("setInterval", globalThis.setInterval),
+    setTimeout: actionsOnly("setTimeout", contained(globalThis.setTimeout as Callback, sink)),
+    setInterval: actionsOnly("setInterval", contained(globalThis.setInterval as Callback, sink)),
+    queueMicrotask: contained(globalThis.queueMicrotask as Callback, sink),
+  };
+}
+
+type Callback = (...args: unknown[]) => unknown;
+
+/** What a callback throws, when nobody is left to catch it, must not take the host down. */
+function contained(schedule: Callback, sink: LogSink): Callback {
+  return (callback, ...rest) => {
+    const path = currentContext()?.path ?? "import";
+    const guarded = (...args: unknown[]) => {
+      try {
+        return (callback as Callback)(...args);
+      } catch (error) {
+        sink(path, "ERROR", `uncaught in a callback: ${String(error)}`);
+      }
+    };
+    return schedule(guarded, ...rest);
   };
 }
 
@@ -73,7 +91,7 @@ function labConsole(sink: LogSink): Console {
   return console as unknown as Console;
 }
 
-function actionsOnly<F extends (...args: never[]) => unknown>(name: string, real: F): F {
+function actionsOnly<F extends (...args: any[]) => unknown>(name: string, real: F): F {
   const guarded = (...args: Parameters<F>): unknown => {
     if (currentContext()?.isDeterministic) {
       throw new Error(

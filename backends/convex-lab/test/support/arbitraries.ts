@@ -147,6 +147,7 @@ export const steps: fc.Arbitrary<Step[]> = fc.array(
     { weight: 1, arbitrary: step("mutation", "data:replace", { id: reference, value: fc.oneof(item, typed) }) },
     { weight: 1, arbitrary: step("mutation", "data:remove", { id: reference }) },
     { weight: 1, arbitrary: step("query", "data:get", { id: reference }) },
+    { weight: 1, arbitrary: step("query", "data:count", { table: fc.constantFrom("items", "typed", "counters", "unknown") }) },
     { weight: 1, arbitrary: step("query", "data:normalizeId", { table: fc.constantFrom("items", "typed"), id: reference }) },
     { weight: 2, arbitrary: step("mutation", "data:many", { writes: fc.array(writes, { maxLength: 4 }), fail: fc.boolean() }) },
     {

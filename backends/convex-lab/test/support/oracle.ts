@@ -4,7 +4,7 @@ import { makeFunctionReference, type GenericSchema, type SchemaDefinition } from
 import { convexToJson, jsonToConvex, type Value } from "convex/values";
 import { loadFunctions } from "../../src/runtime/bundle.ts";
 import { installGlobals } from "../../src/runtime/globals.ts";
-import type { Lab } from "./lab.ts";
+import { temporaryFolder, type Lab } from "./lab.ts";
 
 export type Result = { value: unknown } | { failed: string };
 
@@ -15,7 +15,8 @@ export interface Side {
 /** Loads a functions folder once, for any number of `oracle`s. */
 export async function loadForOracle(folder: string, environment: Record<string, string> = {}) {
   installGlobals(environment, () => {});
-  const modules = await loadFunctions(folder);
+  using temporary = temporaryFolder();
+  const modules = await loadFunctions(folder, temporary.folder);
   const schema = modules.find(({ name }) => name === "schema")!.exports["default"];
   const entries = modules.map(({ name, exports }) => [`../convex/${name}.ts`, async () => exports] as const);
   return {
