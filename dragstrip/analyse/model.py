@@ -18,6 +18,7 @@ Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invali
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
 Rate = Annotated[float, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Form(BaseModel):
@@ -127,13 +128,64 @@ class Run(_Form):
 
 
 class VerdictTarget(_Form):
-    """A target's figures in verdict.json."""
+    """A target's figures in verdict.json.
+
+    The error rate has its Clopper-Pearson interval. `low_ms` to `high_ms` is the interval of the
+    metric in the typical slice, and `slo` whether all of it keeps slo_ms, misses it, or neither.
+    """
 
     verified: Count
     failed: dict[str, Count]
     p50_ms: Milliseconds | None
     p95_ms: Milliseconds | None
     p99_ms: Milliseconds | None
+    error_rate: Rate | None = None
+    error_rate_low: Rate | None = None
+    error_rate_high: Rate | None = None
+    low_ms: Milliseconds | None = None
+    high_ms: Milliseconds | None = None
+    slo: Literal["met", "missed", "open"] | None = None
+
+
+class Dependence(_Form):
+    """Whether pairs were independent of their neighbours; see dragstrip/analyse/dependence.py.
+
+    `merged` is by how many values merging made the pairs fewer, `reason` what spoke against
+    independence, and `resolved` whether nothing does any more. The p-values are of the pairs.
+    """
+
+    merged: Count
+    reason: str | None
+    resolved: bool
+    serial_p: Probability
+    trend_p: Probability
+
+
+class CrossCheck(_Form):
+    """The pair bootstrap's interval of the ratio, and whether it agrees with the t-interval."""
+
+    method: Literal["bootstrap-t"] = "bootstrap-t"
+    low: float
+    high: float
+    agrees: bool
+    resamples: Count
+    seed: Count
+
+
+class Comparison(_Form):
+    """A metric that the rule does not look at.
+
+    `effect` is challenger/baseline, for the error rate challenger - baseline, with its own 95 %
+    interval. `p_adjusted` is Holm's over all such metrics. `pairs` counts merged ones as one.
+    """
+
+    kind: Literal["ratio", "difference"]
+    effect: float
+    low: float
+    high: float
+    p: Probability
+    p_adjusted: Probability
+    pairs: Count
 
 
 class Verdict(_Form):
@@ -152,3 +204,6 @@ class Verdict(_Form):
     targets: dict[str, VerdictTarget]
     gates: list[Gate]
     lab: bool
+    dependence: Dependence | None = None
+    cross_check: CrossCheck | None = None
+    secondary: dict[str, Comparison] = {}

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from dragstrip.analyse.model import Run, Verdict, VerdictTarget, Word
-from dragstrip.analyse.pairs import MIN_PAIRS, Interval, interval, pairs_needed
+from dragstrip.analyse.dependence import Merged, merge
+from dragstrip.analyse.model import CrossCheck, Dependence, Run, Verdict, VerdictTarget, Word
+from dragstrip.analyse.objective import slice_interval, standing
+from dragstrip.analyse.pairs import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
+from dragstrip.analyse.proportion import Standing, against, clopper_pearson
+from dragstrip.analyse.resample import RESAMPLES, cross_check
+from dragstrip.analyse.secondary import secondary
+from dragstrip.analyse.series import by_pair
+from dragstrip.analyse.student import mean_of
 
 if TYPE_CHECKING:
+    from dragstrip.analyse.model import TargetTotals
     from dragstrip.config import RulesConfig
 
 Requirement = Literal["adopt", "better", "equivalent", "not-worse"]
@@ -20,34 +30,38 @@ _MEETS: dict[Requirement, set[Word]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The declared metric's interval and the values it was made from."""
+
+    interval: Interval
+    merged: Merged
+
+
 def judge(run: Run, rules: RulesConfig) -> Verdict:
     """Return the verdict on a run."""
-    found = _compare(run, rules)
-    word, reason = _decide(run, rules, found)
-    shown = found if word != "invalid" else None
-    needed = None
-    if word == "inconclusive" and found:
-        needed = pairs_needed(found, lambda one: _by_interval(one, rules) != "inconclusive")
+    compared = _compare(run, rules)
+    targets = _targets(run, rules)
+    found = compared.interval if compared else None
+    word, reason = _decide(run, rules, targets, found)
+    shown = compared if word != "invalid" else None
     return Verdict(
         verdict=word,
         reason=reason,
         metric=rules.metric,
-        ratio=shown.ratio if shown else None,
-        low=shown.low if shown else None,
-        high=shown.high if shown else None,
+        ratio=shown.interval.ratio if shown else None,
+        low=shown.interval.low if shown else None,
+        high=shown.interval.high if shown else None,
         pairs=complete_pairs(run),
-        pairs_needed=needed,
-        minimum_detectable_effect=shown.minimum_detectable_effect if shown else None,
-        targets={
-            name: VerdictTarget.model_validate(total.model_dump(include=_SHOWN))
-            for name, total in run.targets.items()
-        },
+        pairs_needed=_pairs_needed(run, rules, compared) if word == "inconclusive" else None,
+        minimum_detectable_effect=shown.interval.minimum_detectable_effect if shown else None,
+        targets=targets,
         gates=run.gates,
         lab=run.lab,
+        dependence=_dependence(shown.merged) if shown else None,
+        cross_check=_cross_check(run, shown.merged) if shown else None,
+        secondary=secondary(run, rules.metric) if word != "invalid" else {},
     )
-
-
-_SHOWN = set(VerdictTarget.model_fields)
 
 
 def meets(verdict: Verdict, requirement: Requirement, rules: RulesConfig) -> bool | None:
@@ -69,37 +83,127 @@ def complete_pairs(run: Run) -> int:
 
 
 def _settled(verdict: Verdict) -> bool:
-    return verdict.pairs >= MIN_PAIRS and not verdict.reason.startswith("both targets fail")
+    return verdict.reason == _REASONS["inconclusive"]
 
 
-def _compare(run: Run, rules: RulesConfig) -> Interval | None:
-    sides: dict[str, list[float]] = {run.baseline: [], run.challenger: []}
-    for part in sorted(run.slices, key=lambda one: one.pair):
-        value = part.quantile_ms(rules.metric)
-        sides[part.target].append(float("nan") if value is None else value)
-    return interval(sides[run.baseline], sides[run.challenger])
+def _compare(run: Run, rules: RulesConfig) -> _Compared | None:
+    logs = log_ratios(*by_pair(run, rules.metric))
+    if logs is None:
+        return None
+    merged = merge(logs)
+    return _Compared(around(mean_of(merged.values)), merged)
 
 
-def _decide(run: Run, rules: RulesConfig, found: Interval | None) -> tuple[Word, str]:
+def _targets(run: Run, rules: RulesConfig) -> dict[str, VerdictTarget]:
+    slices = dict(zip((run.baseline, run.challenger), by_pair(run, rules.metric), strict=True))
+    targets = {}
+    for name, total in run.targets.items():
+        low, high = clopper_pearson(_failures(total), total.due)
+        own = slice_interval(slices[name])
+        targets[name] = VerdictTarget.model_validate(
+            total.model_dump(include=_SHOWN)
+            | {
+                "error_rate_low": low,
+                "error_rate_high": high,
+                "low_ms": own[0] if own else None,
+                "high_ms": own[1] if own else None,
+                "slo": standing(own, rules.slo_ms),
+            }
+        )
+    return targets
+
+
+_SHOWN = set(VerdictTarget.model_fields)
+
+
+def _failures(total: TargetTotals) -> int:
+    return total.due - total.verified
+
+
+def _dependence(merged: Merged) -> Dependence:
+    return Dependence(
+        merged=merged.merged,
+        reason=merged.reason,
+        resolved=merged.resolved,
+        serial_p=merged.before.serial,
+        trend_p=merged.before.trend,
+    )
+
+
+def _cross_check(run: Run, merged: Merged) -> CrossCheck | None:
+    check = cross_check(merged.values, run.seed)
+    if check is None or check.high > _MOST_LOG_RATIO:
+        return None
+    return CrossCheck(
+        low=math.exp(check.low),
+        high=math.exp(check.high),
+        agrees=check.agrees,
+        resamples=RESAMPLES,
+        seed=run.seed,
+    )
+
+
+_MOST_LOG_RATIO = 100.0
+"""Where resamples have next to no scatter, the bootstrap's end lies beyond all numbers."""
+
+
+def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> int | None:
+    """Return how many pairs would have settled what is inconclusive; None if unknown or too many.
+
+    Where too many lookups fail, pairs until the failures prove it; else until the interval does.
+    """
+    challenger, pairs = run.targets[run.challenger], complete_pairs(run)
+    limit = rules.max_error_rate
+    if challenger.error_rate > limit:
+        if _standing(challenger, limit) == "over":
+            return None
+        failed, due = _failures(challenger) / pairs, challenger.due / pairs
+        return fewest(
+            lambda more: against(limit, round(failed * more), round(due * more)) == "over", pairs
+        )
+    if compared is None:
+        return None
+    values = pairs_needed(compared.interval, lambda one: _by_interval(one, rules) != "inconclusive")
+    return values and values * compared.merged.size
+
+
+def _standing(total: TargetTotals, limit: float) -> Standing:
+    return against(limit, _failures(total), total.due)
+
+
+def _decide(
+    run: Run, rules: RulesConfig, targets: dict[str, VerdictTarget], found: Interval | None
+) -> tuple[Word, str]:
     failed = [gate.name for gate in run.gates if not gate.passed]
     if failed:
         return "invalid", "the run fails " + ", ".join(failed)
-    baseline, challenger = run.targets[run.baseline], run.targets[run.challenger]
-    limit = rules.max_error_rate
-    if challenger.error_rate > limit:
-        share = f"{challenger.error_rate:.2%} of its lookups fail"
-        if baseline.error_rate > limit:
-            return "inconclusive", f"both targets fail: of {run.challenger}, {share}"
-        return "worse", f"{share}; max_error_rate is {limit:g}"
+    failing = _by_failures(run, rules)
+    if failing:
+        return failing
     if complete_pairs(run) < MIN_PAIRS:
         return "inconclusive", f"{complete_pairs(run)} pairs; a verdict needs {MIN_PAIRS}"
     if found is None:
         return "inconclusive", f"{rules.metric} does not exist in every slice: too many failures"
     word = _by_interval(found, rules)
-    value = challenger.quantile_ms(rules.metric)
-    if word == "adopt" and (value is None or value > rules.slo_ms):
-        return "better", f"{rules.metric} misses the objective of {rules.slo_ms:g} ms"
+    value, slo = run.targets[run.challenger].quantile_ms(rules.metric), targets[run.challenger].slo
+    if word == "adopt" and (slo != "met" or value is None or value > rules.slo_ms):
+        may = "may miss" if slo == "open" else "misses"
+        return "better", f"{rules.metric} {may} the objective of {rules.slo_ms:g} ms"
     return word, _REASONS[word]
+
+
+def _by_failures(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:
+    """Return the verdict where the challenger's error rate decides it: it cannot win then."""
+    baseline, challenger = run.targets[run.baseline], run.targets[run.challenger]
+    limit = rules.max_error_rate
+    if challenger.error_rate <= limit:
+        return None
+    share = f"{challenger.error_rate:.2%} of its lookups fail"
+    if _standing(challenger, limit) == "open":
+        return "inconclusive", f"{share}: too few to tell whether more than {limit:g} do"
+    if _standing(baseline, limit) == "over":
+        return "inconclusive", f"both targets fail: of {run.challenger}, {share}"
+    return "worse", f"{share}; max_error_rate is {limit:g}"
 
 
 def _by_interval(found: Interval, rules: RulesConfig) -> Word:

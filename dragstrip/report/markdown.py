@@ -28,11 +28,16 @@ def _lines(run: Run, verdict: Verdict) -> Iterator[str]:
     yield ""
     comparison = words.comparison(run, verdict)
     if comparison:
-        yield _escape(comparison)
-        yield ""
+        for line in (comparison, *words.remarks(run, verdict)):
+            yield _escape(line)
+            yield ""
     heads = (run.id, f"{run.baseline} (baseline)", f"{run.challenger} (challenger)")
     yield from _table(heads, words.rows(run), "|---|---:|---:|")
     yield ""
+    if verdict.secondary:
+        others = words.secondary_rows(verdict)
+        yield from _table(words.SECONDARY_HEADS, others, "|---|---:|---:|---:|")
+        yield ""
     gates = words.gate_rows(verdict.gates)
     yield from _table(("gate", "condition", "figure", "bound"), gates, "|---|---|---:|---:|")
     yield ""

@@ -39,7 +39,9 @@ def render(run: Run, verdict: Verdict) -> RenderableType:
     parts += [_figures(run), Text()]
     comparison = words.comparison(run, verdict)
     if comparison:
-        parts.append(Text(comparison))
+        parts += [Text(comparison), *map(Text, words.remarks(run, verdict))]
+    if verdict.secondary:
+        parts.append(_secondary(verdict))
     parts += [_gates(verdict), Text()]
     if verdict.verdict != "invalid":
         parts.append(headline)
@@ -63,6 +65,17 @@ def _figures(run: Run) -> Table:
     for row in words.rows(run):
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def _secondary(verdict: Verdict) -> RenderableType:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for head in words.SECONDARY_HEADS:
+        table.add_column(
+            Text(head), justify="left" if head == words.SECONDARY_HEADS[0] else "right"
+        )
+    for row in words.secondary_rows(verdict):
+        table.add_row(*(Text(cell) for cell in row))
+    return Padding(table, (1, 0, 0, 0))
 
 
 def _gates(verdict: Verdict) -> RenderableType:

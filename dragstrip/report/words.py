@@ -5,11 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.analyse.gates import WORDS
+from dragstrip.analyse.proportion import clopper_pearson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dragstrip.analyse.model import Gate, Run, TargetTotals, Verdict
+    from dragstrip.analyse.model import (
+        Comparison,
+        Dependence,
+        Gate,
+        Run,
+        TargetTotals,
+        Verdict,
+        VerdictTarget,
+    )
 
 LAB_BANNER = (
     "Embedded lab: these numbers describe the lab's stand-ins on this machine, not Convex or "
@@ -42,6 +51,35 @@ def comparison(run: Run, verdict: Verdict) -> str | None:
     )
 
 
+def remarks(run: Run, verdict: Verdict) -> list[str]:
+    """Return what else there is to know about the interval and the objective, one sentence each."""
+    found = []
+    if verdict.dependence and verdict.dependence.reason:
+        found.append(_dependence(verdict.dependence, verdict.pairs))
+    check = verdict.cross_check
+    if check and not check.agrees:
+        found.append(
+            f"A bootstrap over the pairs disagrees: {check.low:.3f} to {check.high:.3f}. Look for "
+            "pairs that are far out."
+        )
+    if verdict.ratio is not None:
+        sides = ((name, verdict.targets[name]) for name in (run.baseline, run.challenger))
+        words = ", ".join(f"{name} {_objective(side)}" for name, side in sides if side.slo)
+        found += [f"{verdict.metric} of a typical slice against slo_ms: {words}."] if words else []
+    return found
+
+
+SECONDARY_HEADS = ("other metrics", "challenger/baseline", "95 % interval", "p (Holm)")
+
+
+def secondary_rows(verdict: Verdict) -> list[tuple[str, str, str, str]]:
+    """Return the metrics that the rule does not look at, under SECONDARY_HEADS."""
+    return [
+        (name.replace("_", " "), *_effect(one), _p_value(one.p_adjusted))
+        for name, one in verdict.secondary.items()
+    ]
+
+
 def rows(run: Run) -> list[tuple[str, str, str]]:
     """Return the table: a label, the baseline's cell, the challenger's cell."""
     sides = (run.targets[run.baseline], run.targets[run.challenger])
@@ -53,7 +91,7 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
     return [
         row("path", *(side.kind for side in sides)),
         row("verified lookups", *(f"{side.verified:,}" for side in sides)),
-        row("failed", *(_failed(side) for side in sides)),
+        row("failed (95 % limits)", *(_failed(side) for side in sides)),
         *(row(f"  {r}", *(f"{side.failed.get(r, 0):,}" for side in sides)) for r in reasons),
         row("offered rate", *(per_second(side.offered_per_s) for side in sides)),
         row("achieved rate", *(per_second(side.achieved_per_s) for side in sides)),
@@ -115,8 +153,37 @@ def number(value: float) -> str:
 
 
 def _failed(side: TargetTotals) -> str:
-    failed = sum(side.failed.values())
-    return f"{failed:,}" + (f" ({percent(side.error_rate)})" if failed else "")
+    failed = side.due - side.verified
+    if not side.due:
+        return "0"
+    low, high = clopper_pearson(failed, side.due)
+    share = f"{percent(side.error_rate)}; " if failed else ""
+    return f"{failed:,} ({share}{low * 100:.3g} to {percent(high)})"
+
+
+def _dependence(found: Dependence, pairs: int) -> str:
+    doubt = "the interval may be too narrow"
+    if not found.merged:
+        return f"Too few pairs to merge, yet {found.reason}: {doubt}."
+    left = "" if found.resolved else f"; it did not help, {doubt}"
+    return f"{pairs} pairs merged into {pairs - found.merged}, since {found.reason}{left}."
+
+
+def _objective(side: VerdictTarget) -> str:
+    state = f"{side.slo}"
+    if side.low_ms is None or side.high_ms is None:
+        return state
+    return f"{state} ({milliseconds(side.low_ms)} to {milliseconds(side.high_ms)})"
+
+
+def _effect(one: Comparison) -> tuple[str, str]:
+    if one.kind == "ratio":
+        return f"{one.effect:.3f}", f"{one.low:.3f} to {one.high:.3f}"
+    return f"{one.effect * 100:+.3g} pp", f"{one.low * 100:+.3g} to {one.high * 100:+.3g} pp"
+
+
+def _p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _as_float(value: object) -> float | None:
