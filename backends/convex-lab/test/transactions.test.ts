@@ -160,7 +160,7 @@ describe("when the disk is full", () => {
     // SQLite may have rolled back by itself: a write now would be a transaction of its own.
     assert.throws(() => transaction.insert("items", { a: 2 }), InternalError);
     assert.throws(() => store.commit(transaction), InternalError);
-    transaction.rollback();
+    transaction.close();
     const after = store.begin();
     after.insert("items", { a: 3 });
     store.commit(after);

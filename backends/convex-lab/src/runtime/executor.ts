@@ -24,6 +24,8 @@ export interface Outcome {
 
 const MAX_DEPTH = 8;
 const MAX_NESTED_ACTIONS = 64;
+/** While a mutation runs all others wait, so one that never ends must be given up. */
+const MUTATION_TIMEOUT_MS = 30_000;
 /** A cached result that depends on the clock is given up after this time. */
 const CLOCK_RESULT_MAX_AGE_MS = 5000;
 
@@ -32,9 +34,15 @@ export class Executor {
   readonly #functions: Functions;
   readonly #folder: string;
   readonly #writing = new Mutex();
+  readonly #mutationTimeout_ms: number;
   readonly cache: QueryCache | undefined;
 
-  constructor(store: Store, functions: Functions, options: { folder: string; queryCache: boolean }) {
+  constructor(
+    store: Store,
+    functions: Functions,
+    options: { folder: string; queryCache: boolean; mutationTimeout_ms?: number },
+  ) {
+    this.#mutationTimeout_ms = options.mutationTimeout_ms ?? MUTATION_TIMEOUT_MS;
     this.#store = store;
     this.#functions = functions;
     this.#folder = options.folder;
@@ -152,11 +160,13 @@ export class Executor {
     const transaction = this.#store.begin();
     const context = CallContext.mutation(fn.path, requestId, transaction);
     try {
-      const value = await this.#invoke(fn, args, context);
+      const value = await inTime(this.#invoke(fn, args, context), this.#mutationTimeout_ms);
       this.#store.commit(transaction);
       return value;
     } catch (error) {
-      transaction.rollback();
+      // Also after a timeout: what the function still does must not reach the next transaction.
+      transaction.close();
+      context.end();
       throw error;
     } finally {
       logLines.push(...context.logLines);
@@ -276,6 +286,19 @@ export class Executor {
       context.readTime ||= nested.readTime;
       context.readRandom ||= nested.readRandom;
     }
+  }
+}
+
+async function inTime<T>(work: Promise<T>, timeout_ms: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    const error = new CallError(`Function execution timed out (maximum duration: ${timeout_ms / 1000}s)`);
+    timer = setTimeout(() => reject(error), timeout_ms);
+  });
+  try {
+    return await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -153,9 +153,11 @@ export class SqliteTransaction {
     this.#guard(() => this.connection.run("COMMIT"));
   }
 
-  rollback(): void {
+  /** Undoes everything and refuses whatever may still come. */
+  close(): void {
     // After some errors, a full disk among them, SQLite has already rolled back by itself.
     if (this.connection.database.isTransaction) this.connection.run("ROLLBACK");
+    this.failure ??= new InternalError("the transaction has ended");
   }
 
   /** A database error poisons the transaction: a function that catches it must not commit the rest. */
