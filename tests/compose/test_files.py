@@ -74,9 +74,8 @@ def test_every_file_that_is_mounted_is_there(services: dict[str, Any]) -> None:
 
 def test_no_key_stands_in_a_committed_file() -> None:
     for path in [ROOT / "docker-compose.yml", *COMPOSE.iterdir()]:
-        assert not re.search(
-            r"(?i)(key|secret|password)\w*\s*[=:]\s*['\"]?[\w-]{16,}", path.read_text()
-        )
+        text = re.sub(r"@sha256:[0-9a-f]{64}", "", path.read_text())
+        assert not re.search(r"\b[0-9A-Fa-f]{24,}\b|\beyJ|://\w+:\w+@", text), path
 
 
 @pytest.mark.parametrize("script", sorted(COMPOSE.glob("*.sh")), ids=lambda p: p.name)
