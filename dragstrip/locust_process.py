@@ -68,7 +68,7 @@ def _started(folder: RunFolder, processes: int, api_key: str) -> Iterator[subpro
     try:
         with _log(folder).open("wb") as log:
             locust = subprocess.Popen(
-                _command(folder, processes),
+                _command(processes),
                 cwd=folder.path,
                 env=_environment(folder, api_key, reading),
                 pass_fds=[reading],
@@ -89,9 +89,10 @@ def _started(folder: RunFolder, processes: int, api_key: str) -> Iterator[subpro
             os.close(reading)
 
 
-def _command(folder: RunFolder, processes: int) -> list[str]:
+def _command(processes: int) -> list[str]:
     command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
-    command += ["--csv", str(folder.path / "locust"), "--html", str(folder.path / "locust.html")]
+    # Both are relative to the run's folder, which is where Locust is started.
+    command += ["--csv", "locust", "--html", "locust.html"]
     command += ["--only-summary", "--exit-code-on-error", "0"]
     if processes > 1:
         port = str(_free_port())

@@ -6,6 +6,7 @@ import csv
 import os
 import signal
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,7 +23,6 @@ from tests.support.stand_in import API_KEY, StandIn, response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dragstrip.outcomes import Rows
     from dragstrip.race import Result
@@ -78,6 +78,22 @@ def test_every_planned_lookup_is_sent_verified_and_recorded_once(
         assert sorted(own["key"].tolist()) == sorted(arrivals.of_slice(plan, turn).keys.tolist())
         assert sorted(other["key"].tolist()) == sorted(arrivals.trickle(plan, turn).keys.tolist())
         assert not (other["flags"] & Flag.COUNTED).any()
+
+
+def test_locusts_own_files_stand_in_the_run_folder_wherever_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: StandIn, new: StandIn
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = run(Path("runs"), configure(old, new)).folder.path
+    assert {path.name for path in folder.glob("locust*")} == {
+        "locust.html",
+        "locust.log",
+        "locust_exceptions.csv",
+        "locust_failures.csv",
+        "locust_stats.csv",
+        "locust_stats_history.csv",
+    }
+    assert {path.name for path in folder.iterdir() if path.is_dir()} == {"outcomes"}
 
 
 def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
