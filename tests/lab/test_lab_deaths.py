@@ -156,9 +156,18 @@ def test_with_parent_ties_the_lab_to_the_caller(home: Path) -> None:
     assert remaining_after(home, known.ports) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-@pytest.mark.parametrize("moment", ["starting", "creating the cluster", "migrating"])
-def test_an_interrupted_up_leaves_nothing(number: signal.Signals, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        ("starting", signal.SIGINT),
+        ("starting", signal.SIGKILL),
+        ("creating the cluster", signal.SIGINT),
+        ("creating the cluster", signal.SIGKILL),
+        ("migrating", signal.SIGINT),
+        ("migrating", signal.SIGTERM),
+    ],
+)
+def test_an_interrupted_up_leaves_nothing(moment: str, number: signal.Signals) -> None:
     with (
         temporary_home() as home,
         subprocess.Popen(

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -276,6 +277,17 @@ def test_a_damaged_convex_database(copied_home: Path) -> None:
     done = run("--home", copied_home, "up")
     assert_refused(done, "convex did not start", "convex.log", "--purge", home=copied_home)
     assert "database" in done.stderr
+
+
+def test_a_supervisor_that_does_not_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = home / "python"
+    python.write_text("#!/bin/sh\necho 'this Python is broken' >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(LabError, match="supervisor ended") as caught:
+        lifecycle.up(home, fallback_ports_only=True)
+    assert "this Python is broken" in caught.value.message
+    assert str(Home(home).supervisor_log) in caught.value.message
 
 
 # Nothing up
