@@ -44,10 +44,7 @@ def start(
     except BaseException:
         _abandon(place, supervisor)
         raise
-    assert supervisor.stdin is not None  # noqa: S101
-    assert supervisor.stdout is not None  # noqa: S101
-    supervisor.stdin.close()
-    supervisor.stdout.close()
+    _close_pipes(supervisor)
     if event.get("event") == "up":
         reporter(f"lab up in {time.monotonic() - begun:.1f} s")
         _started.append(supervisor)
@@ -106,16 +103,21 @@ def _follow(supervisor: subprocess.Popen[bytes], reporter: Reporter) -> dict[str
 
 def _abandon(place: Home, supervisor: subprocess.Popen[bytes]) -> None:
     """End a supervisor whose start failed or was interrupted, and all that it started."""
-    for stream in (supervisor.stdin, supervisor.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
+    _close_pipes(supervisor)
     try:
         supervisor.wait(STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         supervisor.kill()
         supervisor.wait()
     clear(place, None)
+
+
+def _close_pipes(supervisor: subprocess.Popen[bytes]) -> None:
+    for stream in (supervisor.stdin, supervisor.stdout):
+        if stream is not None:
+            # It fails when the supervisor has gone before it read what was written.
+            with contextlib.suppress(OSError):
+                stream.close()
 
 
 def _start_error(place: Home, event: dict[str, Any]) -> LabError:
