@@ -1,0 +1,293 @@
+"""`dragstrip race` and `dragstrip report` as a user runs them, on the lab."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+
+from dragstrip.schemas import validator
+from seeding.dataset import Dataset
+from seeding.seed import seed
+from tests.lab.lab_homes import DRAGSTRIP, remaining_after, temporary_home, wait_until
+from tests.support import locust_runs
+from tests.support.seeded_lab import CONTACTS, seeded_config, write_toml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SHORT = ("--pairs", "6", "--slice", "1.6", "--rate", "60")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_toml(tmp_path, settle=0.3)
+    return tmp_path
+
+
+@pytest.fixture
+def seeded(lab_environment: dict[str, str]) -> dict[str, str]:
+    seeded_config(lab_environment)
+    return lab_environment
+
+
+def dragstrip(
+    folder: Path, variables: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [DRAGSTRIP, *arguments],
+        cwd=folder,
+        env=locust_runs.environment(variables),
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+
+
+def start(folder: Path, variables: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [DRAGSTRIP, *arguments],
+        cwd=folder,
+        env=locust_runs.environment(variables),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def stored(folder: Path, name: str) -> Any:
+    return json.loads((folder / "runs" / "latest" / name).read_text())
+
+
+def slices_done(folder: Path) -> int:
+    lines = folder / "runs" / "latest" / "slices.jsonl"
+    return len(lines.read_text().splitlines()) if lines.exists() else 0
+
+
+def test_a_race_ends_with_a_verified_table_and_a_valid_run(
+    folder: Path, lab_environment: dict[str, str]
+) -> None:
+    done = dragstrip(folder, lab_environment, "race", *SHORT)
+    run, verdict = stored(folder, "run.json"), stored(folder, "verdict.json")
+
+    validator("run").validate(run)
+    validator("verdict").validate(verdict)
+    assert not run["interrupted"]
+    assert done.returncode == (3 if verdict["verdict"] == "invalid" else 0), done.stderr
+    # This machine may be too busy to measure on; it is never an excuse for a wrong answer.
+    assert {gate["name"] for gate in verdict["gates"] if not gate["passed"]} <= {
+        "send_lag_p99_ms",
+        "achieved_rate",
+        "generator_cpu",
+    }
+    for target in ("convex", "supabase"):
+        assert run["targets"][target]["verified"] == run["targets"][target]["due"] > 300
+        assert run["targets"][target]["failed"] == {}
+        assert run["targets"][target]["query_p50_ms"] > 0
+    assert run["targets"]["convex"]["due"] == run["targets"]["supabase"]["due"]
+    assert run["lab"] is verdict["lab"] is True
+    assert run["dataset"]["digest"] == Dataset(42, CONTACTS).digest()
+
+    lines = done.stdout.splitlines()
+    assert "Embedded lab" in lines[1]
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("verified lookups") for line in lines)
+
+    again = dragstrip(folder, {}, "report", "latest")
+    assert again.returncode == 0
+    assert again.stdout.splitlines() == lines[: len(again.stdout.splitlines())]
+    markdown = dragstrip(folder, {}, "report", "latest", "--format", "markdown")
+    assert "| verified lookups |" in markdown.stdout
+
+    secrets = [
+        value for name, value in lab_environment.items() if "KEY" in name or "SECRET" in name
+    ]
+    assert len(secrets) >= 4
+    for file in (folder / "runs").rglob("*"):
+        if file.is_file():
+            assert not any(secret.encode() in file.read_bytes() for secret in secrets), file
+    assert not any(secret in done.stdout + done.stderr for secret in secrets)
+
+
+@pytest.fixture
+def altered_note(seeded: dict[str, str]) -> Iterator[int]:
+    """Change one note of one contact in Supabase, and mend it afterwards."""
+    config = seeded_config(seeded)
+    dataset = Dataset(42, CONTACTS)
+    index = next(i for i in range(40, CONTACTS) if dataset.context(i)["notes"])
+    note = dataset.context(index)["notes"][0]["id"]
+    key = seeded["SUPABASE_SERVICE_ROLE_KEY"]
+    changed = httpx.patch(
+        f"{seeded['SUPABASE_URL']}/rest/v1/contact_notes?id=eq.{note}",
+        json={"content": "changed behind our back"},
+        headers={"apikey": key, "authorization": f"Bearer {key}"},
+    )
+    assert changed.is_success, changed.text
+    yield index
+    seed(config)
+
+
+def test_a_changed_note_is_named_and_refused(
+    folder: Path, lab_environment: dict[str, str], altered_note: int
+) -> None:
+    done = dragstrip(folder, lab_environment, "race", *SHORT)
+    assert done.returncode == 2
+    assert f"contact {altered_note} " in done.stderr
+    assert "changed behind our back" in done.stderr
+    assert done.stdout == ""
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"CRM_API_KEY": "another-key"}, "refused CRM_API_KEY"),
+        ({"NEXT_URL": "http://127.0.0.1:9"}, "unreachable"),
+        ({"CONVEX_SITE_URL": "http://127.0.0.1:9"}, "unreachable"),
+        ({"CONVEX_SITE_URL": ""}, "CONVEX_SITE_URL"),
+        ({"CRM_API_KEY": ""}, "CRM_API_KEY is not set"),
+    ],
+)
+def test_an_unfit_target_is_refused_before_anything_is_timed(
+    folder: Path, seeded: dict[str, str], change: dict[str, str], words: str
+) -> None:
+    done = dragstrip(folder, seeded | change, "race", *SHORT)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "fix:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "another-key" not in done.stderr
+    assert not (folder / "runs").exists()
+
+
+def test_targets_that_are_swapped_are_refused(folder: Path, seeded: dict[str, str]) -> None:
+    swapped = seeded | {
+        "NEXT_URL": seeded["CONVEX_SITE_URL"],
+        "CONVEX_SITE_URL": seeded["NEXT_URL"],
+    }
+    done = dragstrip(folder, swapped, "race", *SHORT)
+    assert done.returncode == 2
+    assert "answered HTTP 404" in done.stderr
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--rate", "0"], "race.rate"),
+        (["--rate", "nan"], "race.rate"),
+        (["--slice", "0.2"], "settle must be shorter than slice"),
+        (["--pairs", "0"], "race.pairs"),
+        (["--miss", "1.5"], "race.miss"),
+        (["--keys", "pareto:2"], "race.keys"),
+        (["--processes", "33"], "--processes 33 exceeds race.users (32)"),
+        (["--processes", "0"], "--processes"),
+        (["--seed", "-1"], "--seed"),
+        (["--require", "faster"], "--require"),
+        (["--config", "missing.toml"], "missing.toml does not exist"),
+        (["--frobnicate"], "--frobnicate"),
+        (["--out", "/proc/nowhere"], "--out"),
+    ],
+)
+def test_bad_input_is_one_error_and_nothing_is_sent(
+    folder: Path, seeded: dict[str, str], arguments: list[str], words: str
+) -> None:
+    done = dragstrip(folder, seeded, "race", *arguments)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_keeps_what_was_measured(
+    folder: Path, seeded: dict[str, str], number: signal.Signals
+) -> None:
+    race = start(folder, seeded, "race", "--pairs", "50", "--slice", "1", "--rate", "60")
+    wait_until(lambda: slices_done(folder) >= 3)
+    children = psutil.Process(race.pid).children(recursive=True)
+    race.send_signal(number)
+
+    assert race.wait(60) == 130
+    assert not [child for child in children if child.is_running()]
+    run = stored(folder, "run.json")
+    assert run["interrupted"] is True
+    assert run["targets"]["convex"]["verified"] > 0
+    assert stored(folder, "verdict.json")["verdict"] == "invalid"
+
+
+def test_a_killed_race_leaves_no_process_and_a_run_that_says_so(
+    folder: Path, seeded: dict[str, str]
+) -> None:
+    arguments = ("--pairs", "50", "--slice", "1", "--rate", "60", "--processes", "2")
+    race = start(folder, seeded, "race", *arguments)
+    wait_until(lambda: slices_done(folder) >= 3)
+    children = psutil.Process(race.pid).children(recursive=True)
+    assert len(children) >= 3
+    race.kill()
+    race.wait(60)
+
+    wait_until(lambda: not [child for child in children if _runs(child)])
+    run = stored(folder, "run.json")
+    validator("run").validate(run)
+    assert run["interrupted"] is True
+    shown = dragstrip(folder, {}, "report", "latest")
+    assert shown.returncode == 0
+    assert "INVALID" in shown.stdout
+    assert "complete_pairs" in shown.stdout
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_lab_that_a_race_started_goes_down_with_it(folder: Path, killed: bool) -> None:
+    with temporary_home() as home:
+        variables = {"DRAGSTRIP_LAB_HOME": str(home)}
+        pairs = "50" if killed else "1"
+        race = start(folder, variables, "race", "--pairs", pairs, "--slice", "1", "--rate", "60")
+        wait_until(lambda: slices_done(folder) >= 1 or race.poll() is not None)
+        ports = json.loads((home / "state.json").read_text())["ports"] if killed else {}
+        if killed:
+            os.kill(race.pid, signal.SIGKILL)
+        # One pair of short slices proves nothing: the run is stored, and invalid.
+        assert race.wait(120) == (-signal.SIGKILL if killed else 3)
+        assert remaining_after(home, ports) == []
+        assert stored(folder, "run.json")["lab"] is True
+
+
+def test_a_lab_that_was_up_stays_up(folder: Path, lab: Any, seeded: dict[str, str]) -> None:
+    variables = {"DRAGSTRIP_LAB_HOME": str(lab.home)}
+    done = dragstrip(folder, variables, "race", "--pairs", "1", "--slice", "1", "--rate", "90")
+    assert done.returncode in {0, 3}, done.stderr
+    assert "lab: in use" in done.stderr
+    assert httpx.get(f"{seeded['CONVEX_URL']}/version").is_success
+
+
+@pytest.mark.parametrize("run", ["nothing", "latest"])
+def test_a_run_that_is_not_there_is_named(tmp_path: Path, run: str) -> None:
+    done = dragstrip(tmp_path, {}, "report", run)
+    assert done.returncode == 2
+    assert f"runs/{run}/run.json" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_run_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "x").mkdir(parents=True)
+    (tmp_path / "runs" / "x" / "run.json").write_text('{"schema_version": 7}')
+    done = dragstrip(tmp_path, {}, "report", "x")
+    assert done.returncode == 2
+    assert "schema_version" in done.stderr
+    assert "Traceback" not in done.stderr
