@@ -80,6 +80,7 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
             f"--processes {options.processes} exceeds race.users ({config.race.users})",
             fix="every process needs a connection of its own: raise race.users",
         )
+    run_folder.require_room(options.out)
     with _signals_as_interrupts(), _backends(config, options, progress) as ready:
         if ready.environment.dragstrip_lab:
             _seed_if_needed(ready, progress)

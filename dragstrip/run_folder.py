@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from dragstrip.analyse.model import Verdict
     from dragstrip.outcomes import OutcomeFile
     from dragstrip.plan import Plan
+
+NEEDED_BYTES = 100 * 2**20
 
 LATEST = "latest"
 RUN_FILE = "run.json"
@@ -98,6 +101,19 @@ class RunFolder:
         if problem is not None:
             raise StorageError(f"{name}: {problem.json_path}: {problem.message}")
         _write(self.path / name, text + "\n")
+
+
+def require_room(out: Path) -> None:
+    """Check that a run can be stored in a folder, without making it. Raises StorageError."""
+    there = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise StorageError(f"cannot make a run's folder in {out}", fix="correct --out")
+    free = shutil.disk_usage(there).free
+    if free < NEEDED_BYTES:
+        raise StorageError(
+            f"{free // 2**20} MiB are free for runs in {out}; {NEEDED_BYTES // 2**20} are needed",
+            fix="make room, or choose another place with --out",
+        )
 
 
 def create(out: Path) -> RunFolder:
