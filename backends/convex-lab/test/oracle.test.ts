@@ -6,7 +6,7 @@ import { steps, type Step } from "./support/arbitraries.ts";
 import { FIXTURES, Lab, temporaryFolder } from "./support/lab.ts";
 import { IdMap, labSide, loadForOracle, oracle, type Result, type Side } from "./support/oracle.ts";
 
-const RUNS = Number(process.env["ORACLE_RUNS"] ?? 60);
+const RUNS = Number(process.env["ORACLE_RUNS"] ?? 50);
 const TABLES = ["items", "typed", "scores", "counters"];
 
 /** So that `{ref: k}` always has an id to stand for. */
