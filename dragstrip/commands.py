@@ -109,14 +109,14 @@ def race(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["terminal", "markdown"]),
+    type=click.Choice(["terminal", "markdown", "svg"]),
     default="terminal",
     show_default=True,
 )
 def report(run: str, out: Path, form: str) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
     from dragstrip.race import conclude
-    from dragstrip.report import markdown, terminal
+    from dragstrip.report import markdown, picture, terminal
     from dragstrip.run_folder import RunFolder
 
     folder = RunFolder(Path(run) if Path(run).is_dir() else out / run)
@@ -125,6 +125,8 @@ def report(run: str, out: Path, form: str) -> None:
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
     if form == "markdown":
         click.echo(markdown.render(shown, verdict), nl=False)
+    elif form == "svg":
+        click.echo(picture.render(shown, verdict))
     else:
         Console(highlight=False).print(terminal.render(shown, verdict))
 

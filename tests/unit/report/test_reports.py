@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 
 from dragstrip.analyse.model import Run, Verdict
-from dragstrip.report import markdown, terminal, words
+from dragstrip.report import markdown, picture, terminal, words
 from tests.support.runs import conclude, fail, plan_of, record
 
 if TYPE_CHECKING:
@@ -92,3 +94,13 @@ def test_markdown_takes_no_markup_from_names() -> None:
     assert "\\<script\\>" in report
     header = next(line for line in report.splitlines() if "challenger" in line and "|" in line)
     assert header.count(" | ") == 2
+
+
+@pytest.mark.parametrize("name", list(examples()))
+def test_the_picture_says_what_the_terminal_says_and_loads_nothing(name: str) -> None:
+    run, verdict = examples()[name]
+    drawn = picture.render(run, verdict)
+    said = "".join(ElementTree.fromstring(drawn).itertext())
+    for word in re.findall(r"[\w.]+", terminal.text(run, verdict)):
+        assert word in said
+    assert not re.search(r"url\((?!#)|@import|href=|src=|<script", drawn)
