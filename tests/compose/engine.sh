@@ -40,7 +40,10 @@ install_packages() {
 
 # Starts an engine with the given options; fails when it does not answer in time.
 start_engine() {
-  dockerd --host "unix://$state/docker.sock" --exec-root "$state/exec" --pidfile "$state/pid" \
+  # In a session of its own, so that Ctrl-C lets the tests clean up first; and it ends when this
+  # script does, however that comes about.
+  setsid setpriv --pdeathsig TERM \
+    dockerd --host "unix://$state/docker.sock" --exec-root "$state/exec" --pidfile "$state/pid" \
     "$@" >"$state/log" 2>&1 &
   engine=$!
   local deadline=$((SECONDS + START_SECONDS))
