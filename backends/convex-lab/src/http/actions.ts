@@ -1,8 +1,9 @@
 /** HTTP actions: the routes of http.ts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { newRequestId, type Executor } from "../runtime/executor.ts";
+import type { Executor } from "../runtime/executor.ts";
 import { FunctionError } from "../runtime/function-error.ts";
 import type { HttpRouter } from "../runtime/functions.ts";
+import { newRequestId } from "../runtime/request-id.ts";
 import { BodyTooLarge, readBody } from "./body.ts";
 import { sendBytes, sendJson, sendText } from "./respond.ts";
 

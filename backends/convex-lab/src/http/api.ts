@@ -1,7 +1,8 @@
 /** The functions API: POST /api/query, /api/mutation, /api/action, /api/function, /api/run/…, and GET /api/query. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { UserError } from "../errors.ts";
-import { newRequestId, type Access, type Executor, type Outcome } from "../runtime/executor.ts";
+import type { Access, Executor, Outcome } from "../runtime/executor.ts";
+import { newRequestId } from "../runtime/request-id.ts";
 import { exportClean, exportText, parseFormat, type ValueFormat } from "../values/export.ts";
 import type { Authenticator } from "./auth.ts";
 import { badBody, readJsonObject } from "./body.ts";

@@ -112,3 +112,12 @@ export function runInContext<T>(context: CallContext, body: () => T): T {
 export function currentContext(): CallContext | undefined {
   return storage.getStore();
 }
+
+/** The running call. Throws while modules load, when there is none. */
+export function mustContext(): CallContext {
+  const context = currentContext();
+  if (context === undefined) {
+    throw new Error("Convex functions can only be run while a function is being executed, not while modules load");
+  }
+  return context;
+}

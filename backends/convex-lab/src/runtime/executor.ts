@@ -1,15 +1,16 @@
 /** Runs functions: queries on a snapshot, mutations one at a time, actions as they please. */
-import { randomUUID } from "node:crypto";
 import { QueryCache, type CachedResult } from "../cache/query-cache.ts";
 import { CallError, InternalError, unsupported, UserError } from "../errors.ts";
 import type { Store } from "../storage/store.ts";
 import { checkArguments, checkResult, parseArguments } from "../validators/function.ts";
 import { normalise } from "../values/normalise.ts";
 import type { ConvexJson } from "../values/json.ts";
-import { CallContext, currentContext, runInContext } from "./context.ts";
-import { describeThrown, FunctionError } from "./function-error.ts";
+import { CallContext, mustContext, runInContext } from "./context.ts";
+import { describeThrown, rethrowable, type FunctionError } from "./function-error.ts";
 import type { ConvexFunction, Functions, HttpAction } from "./functions.ts";
+import { inTime } from "./in-time.ts";
 import { Mutex } from "./mutex.ts";
+import { newRequestId } from "./request-id.ts";
 import { ASYNC_SYSCALLS, SYNC_SYSCALLS, unknownSyscall } from "./syscalls.ts";
 
 /** "public": anybody's call; "all": with the admin key, or from another function. */
@@ -289,19 +290,6 @@ export class Executor {
   }
 }
 
-async function inTime<T>(work: Promise<T>, timeout_ms: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    const error = new CallError(`Function execution timed out (maximum duration: ${timeout_ms / 1000}s)`);
-    timer = setTimeout(() => reject(error), timeout_ms);
-  });
-  try {
-    return await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 function throwIfFailed({ reader, transaction }: CallContext): void {
   const failure = transaction?.failure ?? reader?.failure;
   if (failure !== undefined) throw failure;
@@ -309,27 +297,8 @@ function throwIfFailed({ reader, transaction }: CallContext): void {
 
 const DEPTH_MESSAGE = "Cross component call depth limit exceeded. Do you have an infinite loop in your app?";
 
-export function newRequestId(): string {
-  return randomUUID().replaceAll("-", "").slice(0, 16);
-}
-
 function nameOf(args: Record<string, unknown>): string {
   const name = args["name"];
   if (typeof name === "string") return name;
   throw unsupported("Calling components or function handles");
 }
-
-/** The form in which the `convex` package expects a callee's error: `data` only for a ConvexError. */
-function rethrowable(error: FunctionError): Error {
-  const message = error.trace;
-  return error.data === undefined ? new Error(message) : Object.assign(new Error(message), { data: error.data });
-}
-
-function mustContext(): CallContext {
-  const context = currentContext();
-  if (context === undefined) {
-    throw new Error("Convex functions can only be run while a function is being executed, not while modules load");
-  }
-  return context;
-}
-

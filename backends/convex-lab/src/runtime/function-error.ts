@@ -55,3 +55,9 @@ function framesOf(thrown: unknown, functionsFolder: string): string[] {
     .filter((line) => line.startsWith("    at ") && line.includes(functionsFolder))
     .map((line) => line.replaceAll(functionsFolder, "../convex"));
 }
+
+/** The form in which the `convex` package expects a callee's error: `data` only for a ConvexError. */
+export function rethrowable(error: FunctionError): Error {
+  const message = error.trace;
+  return error.data === undefined ? new Error(message) : Object.assign(new Error(message), { data: error.data });
+}
