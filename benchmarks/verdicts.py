@@ -1,0 +1,284 @@
+"""The parts of benchmarks/statistics.py: simulated races, judged as real ones are."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from benchmarks.simulated_runs import Array, Scenario, Simulated, simulate, stored_run
+from dragstrip.analyse.pairs import Interval, interval
+from dragstrip.analyse.resample import cross_check
+from dragstrip.analyse.rules import judge
+from dragstrip.analyse.student import mean_of
+from dragstrip.config import RulesConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from dragstrip.analyse.model import Verdict, Word
+
+_T = TypeVar("_T")
+
+PAIRS = (6, 10, 20)
+TRUE_RATIO = 0.8
+LEAST_COVERAGE = 0.936
+MOST_FALSE_ALARMS = 0.08
+A_A_RUNS = 500
+"""So many that a true share of 5 % stays below the bound by three standard errors."""
+FLIP_RUNS = 40
+MIRROR_RUNS = 60
+BOOTSTRAPPED = 300
+
+STEADY = Scenario("steady", memory=0.02)
+HARD = Scenario("drift and autocorrelation", memory=0.2, drift=0.3, walk=0.03)
+QUIET = Scenario("quiet", memory=0.02, drift=0.1, state=0.05, noise=0.05)
+BOUNDED = (
+    STEADY,
+    Scenario("autocorrelation", memory=0.2),
+    Scenario("drift", memory=0.02, drift=0.5, walk=0.05),
+    HARD,
+    Scenario("drifting ratio", memory=0.1, drift=0.3, ratio_drift=0.3),
+)
+BEYOND = Scenario("state outlives the slice", memory=1.0)
+"""Has no bound: a slice must be longer than what it is to average over. Shown all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A figure that must lie within [low, high]."""
+
+    name: str
+    figure: float
+    low: float
+    high: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it does."""
+        return self.low <= self.figure <= self.high
+
+
+@dataclass(slots=True)
+class Results:
+    """What was found, table by table, and the bounds on it."""
+
+    tables: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    bounds: list[Bound] = field(default_factory=list)
+
+    def add(self, table: str, row: dict[str, Any]) -> None:
+        """Append a row to a table."""
+        self.tables.setdefault(table, []).append(row)
+
+    def bound(
+        self, name: str, figure: float, low: float = -math.inf, high: float = math.inf
+    ) -> None:
+        """Hold a figure against its bounds."""
+        self.bounds.append(Bound(name, figure, low, high))
+
+
+class TimeIsUp(Exception):
+    """The benchmark took longer than it was given."""
+
+
+def coverage(seed: int, experiments: int, results: Results) -> Iterator[None]:
+    """Measure the coverage of the interval in every scenario."""
+    for scenario in (*BOUNDED, BEYOND):
+        for pairs in PAIRS:
+            simulated = simulate(
+                scenario,
+                experiments=experiments,
+                pairs=pairs,
+                seed=seed,
+                ratio=TRUE_RATIO,
+                keep_latencies=True,
+            )
+            row = _coverage_row(simulated, seed)
+            name = f"coverage, {scenario.name}, {pairs} pairs"
+            results.add("coverage", {"scenario": scenario.name, "pairs": pairs, **row})
+            if scenario in BOUNDED:
+                results.bound(name, row["interval"], low=LEAST_COVERAGE)
+            if scenario is HARD:
+                results.bound(f"{name}, pooled requests", row["pooled"], high=0.8)
+            yield
+
+
+def _coverage_row(simulated: Simulated, seed: int) -> dict[str, float]:
+    truth = math.log(TRUE_RATIO)
+    logs, times = simulated.log_ratios(), simulated.milliseconds()
+    found = [_interval(one) for one in times]
+    plain = [mean_of(one).interval() for one in logs]
+    checks = [cross_check(one, seed, 1_999) for one in logs[:BOOTSTRAPPED]]
+    known = [check for check in checks if check]
+    pooled = [_pooled(one) for one in _known(simulated.latencies).transpose(0, 2, 1, 3)]
+    return {
+        "interval": _share(one.low <= TRUE_RATIO <= one.high for one in found),
+        "unmerged": _share(low <= truth <= high for low, high in plain),
+        "bootstrap": _share(one.low <= truth <= one.high for one in known),
+        "pooled": _share(low <= truth <= high for low, high in pooled),
+        "merged": _share(one.pairs < logs.shape[1] for one in found),
+        "disagree": _share(not one.agrees for one in known),
+        "half_width": float(np.median([one.high / one.ratio - 1 for one in found])),
+    }
+
+
+def _interval(times_ms: Array) -> Interval:
+    """Return the interval that a verdict would have; `times_ms` has shape (pairs, 2)."""
+    return _known(interval(times_ms[:, 0].tolist(), times_ms[:, 1].tolist()))
+
+
+def _pooled(logs: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[float, float]:
+    """Return the interval as if requests were independent; `logs` has shape (2, pairs, requests).
+
+    The variance of each side's quantile is read off its order statistics (Woodruff, 1952).
+    """
+    sides = np.sort(logs.reshape(2, -1), axis=1)
+    count = sides.shape[1]
+    reach = 1.96 * math.sqrt(count * 0.95 * 0.05)
+    low, middle, high = (math.ceil(count * 0.95 + shift) - 1 for shift in (-reach, 0, reach))
+    error = (sides[:, high] - sides[:, low]) / 2
+    ratio, half = float(sides[1, middle] - sides[0, middle]), float(np.hypot(*error))
+    return ratio - half, ratio + half
+
+
+def false_alarms(seed: int, _experiments: int, results: Results) -> Iterator[None]:
+    """Judge equal targets by a rule that calls every difference one.
+
+    Whatever tells them apart under any other rule does so under this one.
+    """
+    strict = RulesConfig(equivalent=(0.9999, 1.0001))
+    for pairs in PAIRS:
+        simulated = simulate(HARD, experiments=A_A_RUNS, pairs=pairs, seed=seed + 1)
+        words = [_word(simulated, number, strict) for number in range(A_A_RUNS)]
+        alarms = _share(word in {"adopt", "better", "worse"} for word in words)
+        results.add("false_alarms", {"pairs": pairs, "runs": A_A_RUNS, "alarms": alarms})
+        results.bound(f"A/A false alarms, {pairs} pairs", alarms, high=MOST_FALSE_ALARMS)
+        yield
+
+
+def flips(seed: int, _experiments: int, results: Results) -> Iterator[None]:
+    """Judge ratios four half-widths below and above each threshold, and at it."""
+    rules = RulesConfig()
+    low, high = rules.equivalent
+    expected: list[tuple[str, float, Word, Word]] = [
+        ("adopt_ratio", rules.adopt_ratio, "adopt", "better"),
+        ("equivalent[0]", low, "better", "equivalent"),
+        ("equivalent[1]", high, "equivalent", "worse"),
+    ]
+    away = 4 * _half_width(QUIET, 20, seed)
+    for name, threshold, below, above in expected:
+        words = {
+            place: _words(QUIET, threshold * math.exp(shift), rules, seed + 2)
+            for place, shift in (("below", -away), ("at", 0.0), ("above", away))
+        }
+        narrow = "equivalent" if "equivalent" in (below, above) else below
+        row = {
+            "below": _share(word == below for word in words["below"]),
+            "above": _share(word == above for word in words["above"]),
+            "claimed": _share(word == narrow for word in words["at"]),
+        }
+        results.add("flips", {"threshold": name, "at": threshold, **row})
+        results.bound(f"{name}: {below} below", row["below"], low=1.0)
+        results.bound(f"{name}: {above} above", row["above"], low=1.0)
+        # 2.5 % are meant; three standard errors more of so few runs.
+        results.bound(f"{name}: {narrow} claimed at it", row["claimed"], high=0.10)
+        yield
+
+
+def mirror(seed: int, _experiments: int, results: Results) -> Iterator[None]:
+    """Judge runs of many ratios with the sides as they are and swapped."""
+    ratios = np.geomspace(0.5, 2.0, MIRROR_RUNS)
+    reverse: dict[Word, set[Word]] = {
+        "adopt": {"worse"},
+        "better": {"worse"},
+        "worse": {"adopt", "better"},
+        "equivalent": {"equivalent"},
+        "inconclusive": {"inconclusive"},
+    }
+    mirrored, worst = [], 0.0
+    for number, ratio in enumerate(ratios):
+        simulated = simulate(HARD, experiments=1, pairs=10, seed=seed + number, ratio=float(ratio))
+        one, other = (
+            _verdict(simulated, 0, RulesConfig(), swapped=swapped) for swapped in (False, True)
+        )
+        mirrored.append(other.verdict in reverse[one.verdict])
+        for a, b in ((one.ratio, other.ratio), (one.low, other.high), (one.high, other.low)):
+            worst = max(worst, abs(_known(a) * _known(b) - 1))
+        yield
+    results.add("mirror", {"runs": MIRROR_RUNS, "mirrored": _share(mirrored), "error": worst})
+    results.bound("swapped sides mirror the verdict", _share(mirrored), low=1.0)
+    results.bound("swapped sides mirror the interval, largest error", worst, high=1e-9)
+
+
+def power(seed: int, experiments: int, results: Results) -> Iterator[None]:
+    """Inject a change as large as the minimum detectable effect and see how often it is found."""
+    for pairs in PAIRS:
+        logs = simulate(STEADY, experiments=experiments, pairs=pairs, seed=seed + 3).log_ratios()
+        deviation = float(logs.std())
+        effect = Interval(1, 1, 1, pairs, deviation).minimum_detectable_effect
+        changed = simulate(
+            STEADY, experiments=experiments, pairs=pairs, seed=seed + 4, ratio=1 + effect
+        )
+        found = [_interval(one) for one in changed.milliseconds()]
+        own = float(np.median([one.minimum_detectable_effect for one in found]))
+        detected = _share(one.low > 1 for one in found)
+        row = {"pairs": pairs, "effect": effect, "median_reported": own, "detected": detected}
+        results.add("power", row)
+        # Merging without need costs some of the 80 %, most where pairs are few.
+        results.bound(
+            f"power at the minimum detectable effect, {pairs} pairs", detected, 0.70, 0.90
+        )
+        yield
+
+
+def _half_width(scenario: Scenario, pairs: int, seed: int) -> float:
+    logs = simulate(scenario, experiments=200, pairs=pairs, seed=seed).log_ratios()
+    return float(np.median([mean_of(one).half_width() for one in logs]))
+
+
+def _words(scenario: Scenario, ratio: float, rules: RulesConfig, seed: int) -> list[Word]:
+    simulated = simulate(scenario, experiments=FLIP_RUNS, pairs=20, seed=seed, ratio=ratio)
+    return [_word(simulated, number, rules) for number in range(FLIP_RUNS)]
+
+
+def _word(simulated: Simulated, number: int, rules: RulesConfig) -> Word:
+    return _verdict(simulated, number, rules).verdict
+
+
+def _verdict(
+    simulated: Simulated, number: int, rules: RulesConfig, *, swapped: bool = False
+) -> Verdict:
+    return judge(stored_run(simulated, number, rules, swapped=swapped), rules)
+
+
+def _known(value: _T | None) -> _T:
+    if value is None:
+        raise RuntimeError("a simulated run lacks what every real one has")
+    return value
+
+
+def _share(values: Iterable[bool]) -> float:
+    found = list(values)
+    return sum(found) / len(found)
+
+
+PARTS: Sequence[Callable[[int, int, Results], Iterator[None]]] = (
+    coverage,
+    false_alarms,
+    flips,
+    mirror,
+    power,
+)
+
+
+def measure(seed: int, experiments: int, limit_s: float) -> Results:
+    """Run every part. Raises TimeIsUp."""
+    results, started = Results(), time.monotonic()
+    for part in PARTS:
+        for _ in part(seed, experiments, results):
+            if time.monotonic() - started > limit_s:
+                raise TimeIsUp(f"{part.__name__} was not done after {limit_s:g} s")
+    return results
