@@ -1,0 +1,192 @@
+"""Reads one answer after another from a byte stream, within bounds."""
+
+from __future__ import annotations
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+_PROTOCOL = b"HTTP/1."
+_END_OF_HEAD = b"\r\n\r\n"
+# How the headers of interest stand in a head that was made lower case.
+CONTENT_TYPE = "\r\ncontent-type:"
+CONTENT_LENGTH = "\r\ncontent-length:"
+CONTENT_ENCODING = "\r\ncontent-encoding:"
+SERVER_TIMING = "\r\nserver-timing:"
+TRANSFER_ENCODING = "\r\ntransfer-encoding:"
+# A chunk of one byte takes six on the wire; more than this is padding.
+_WIRE_BYTES_PER_BODY_BYTE = 8
+
+
+class Malformed(Exception):
+    """The bytes are not an HTTP/1.x answer that this client understands."""
+
+
+class TooLarge(Exception):
+    """The headers or the body pass their bound."""
+
+
+class _AnotherAnswer(Exception):
+    """Stops the parser at a second answer, before it mixes into the first."""
+
+
+class AnswerParser:
+    """The state of the answer being read. Call `begin` before each; `done` says when it is whole.
+
+    After `done`, `status`, `header()` and `body()` hold; `reusable` says whether another request
+    may follow on the connection.
+    """
+
+    # httptools checks every byte and finds the body. It would also call back for each header,
+    # which costs more than looking up the few of interest in the head, known by then to be
+    # lines between CRLFs.
+    __slots__ = (
+        "_body",
+        "_head",
+        "_max_body_bytes",
+        "_max_head_bytes",
+        "_more",
+        "_parser",
+        "done",
+        "head",
+        "received",
+        "reusable",
+        "size",
+        "status",
+    )
+
+    def __init__(self, *, max_head_bytes: int, max_body_bytes: int) -> None:
+        self._max_head_bytes = max_head_bytes
+        self._max_body_bytes = max_body_bytes
+        self._parser = HttpResponseParser(self)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the last answer."""
+        self.done = self.reusable = False
+        self.status = self.received = self.size = 0
+        self.head: str | None = None
+        """The final answer's headers in lower case, once they are all there."""
+        self._head: bytes | bytearray = b""
+        self._body = b""
+        self._more: list[bytes] | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes. Raises Malformed and TooLarge; then the connection is spent."""
+        self.received += len(data)
+        if self.head is None:
+            self._keep_head(data)
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            raise Malformed("it switches to another protocol") from None
+        except HttpParserError as error:
+            if not self.done:
+                raise Malformed(str(error)[:200]) from None
+            self.reusable = False
+        if self.head is None:
+            self._settle_head()
+        if not self.done:
+            self._check_wire_bytes()
+        if self.size > self._max_body_bytes:
+            raise self._body_too_large()
+
+    def finish(self) -> bool:
+        """Note that the server closed the connection; return whether the answer is whole.
+
+        Only an answer without a length ends that way (RFC 9112, section 6.3).
+        """
+        if self.head is not None:
+            self.done = CONTENT_LENGTH not in self.head and TRANSFER_ENCODING not in self.head
+        return self.done
+
+    def header(self, key: str) -> str:
+        """Return the value of a header of interest in lower case; several make one list."""
+        head = self.head
+        if head is None or key not in head:
+            return ""
+        rest = head.partition(key)[2]
+        value = rest.partition("\r\n")[0].strip()
+        while key in rest:
+            rest = rest.partition(key)[2]
+            value += ", " + rest.partition("\r\n")[0].strip()
+        return value
+
+    def body(self) -> bytes:
+        """Return the body as sent."""
+        return self._body if self._more is None else b"".join(self._more)
+
+    def progress(self) -> str:
+        """Say in words how much of the answer came."""
+        if not self.received:
+            return "before the answer"
+        if self.head is None:
+            return "inside the headers"
+        length = self.header(CONTENT_LENGTH)
+        if length:
+            return f"after {self.size} of {int(length)} body bytes"
+        return f"inside the body, after {self.size} bytes"
+
+    def _keep_head(self, data: bytes) -> None:
+        if not self._head:
+            self._head = data
+            if data[: len(_PROTOCOL)] == _PROTOCOL:
+                return
+        else:
+            self._head = bytearray(self._head) if isinstance(self._head, bytes) else self._head
+            self._head += data
+        # The C parser also takes RTSP/, ICE/ and HTTP/0.9.
+        start = bytes(self._head[: len(_PROTOCOL)])
+        if start != _PROTOCOL[: len(start)]:
+            raise Malformed("it does not begin with HTTP/1.")
+
+    def _settle_head(self) -> None:
+        head, end, _ = self._head.partition(_END_OF_HEAD)
+        if not self.done:
+            self.status = self._parser.get_status_code()
+            if not end or 100 <= self.status < 200:
+                return
+        self.head = head.decode("latin-1").lower()
+        if self.status < 100:
+            raise Malformed(f"its status is {self.status}")
+        if TRANSFER_ENCODING in self.head:
+            if self.header(TRANSFER_ENCODING) != "chunked":
+                raise Malformed("its transfer coding is not chunked")
+        elif not self.done and int(self.header(CONTENT_LENGTH) or 0) > self._max_body_bytes:
+            raise self._body_too_large()
+
+    def _check_wire_bytes(self) -> None:
+        rest = self.received - self.size
+        if rest <= self._max_head_bytes:
+            return
+        if self.head is None:
+            raise TooLarge(f"the headers are longer than {self._max_head_bytes} bytes")
+        if rest > self._max_head_bytes + _WIRE_BYTES_PER_BODY_BYTE * self.size:
+            raise TooLarge("its chunks are mostly padding")
+
+    def _body_too_large(self) -> TooLarge:
+        return TooLarge(f"the body is longer than {self._max_body_bytes} bytes")
+
+    def on_message_begin(self) -> None:
+        """Refuse an answer that nobody asked for."""
+        if self.done:
+            raise _AnotherAnswer
+
+    def on_body(self, data: bytes) -> None:
+        """Keep a piece of the body."""
+        if self.size == 0:
+            self._body = data
+        elif self._more is None:
+            self._more = [self._body, data]
+        elif self.size <= self._max_body_bytes:
+            # Past the bound the rest is dropped; feed() then raises.
+            self._more.append(data)
+        self.size += len(data)
+
+    def on_message_complete(self) -> None:
+        """Note the end of an answer; an interim one (1xx) only announces the next."""
+        status = self._parser.get_status_code()
+        if 100 <= status < 200:
+            self._head = self._head.partition(_END_OF_HEAD)[2].lstrip(b"\r\n")
+            return
+        self.status = status
+        self.done = True
+        self.reusable = self._parser.should_keep_alive()

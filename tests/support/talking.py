@@ -1,0 +1,54 @@
+"""A connection and the server it talks to."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dragstrip.measure.client import SendFailed
+from dragstrip.measure.connection import Connection, Limits
+from dragstrip.targets import Request
+from tests.support.byte_server import ByteServer, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PATIENT = Limits(total_s=30)
+BODY = b'{"found":true}'
+GET = Request("GET", "/lookup?phone=62", {"x-api-key": "secret-0123456789"})
+POST = Request("POST", "/webhook", {"content-type": "application/json"}, b'{"a":1}')
+
+
+@contextmanager
+def talking(
+    script: Callable[[Peer, int], Any], limits: Limits = PATIENT, prefix: str = "", **server: Any
+) -> Iterator[tuple[Connection, ByteServer]]:
+    with ByteServer(script, **server).serving() as running:
+        connection = Connection(running.url + prefix, limits)
+        try:
+            yield connection, running
+        finally:
+            connection.close()
+
+
+def always(*pieces: bytes) -> Callable[[Peer, int], None]:
+    """Answer every request of every connection alike."""
+
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            peer.answer(*pieces)
+
+    return script
+
+
+def once(*pieces: bytes) -> Callable[[Peer, int], None]:
+    """Answer one request per connection, then close it."""
+    return lambda peer, _: peer.answer(*pieces)
+
+
+def failure(connection: Connection, request: Request = GET) -> SendFailed:
+    with pytest.raises(SendFailed) as caught:
+        connection.send(request)
+    return caught.value
