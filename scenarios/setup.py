@@ -133,6 +133,14 @@ def _bind(environment: Environment) -> None:
         Course(environment, plan, plans.folder(), _race_work).attach()
     elif not is_master:
         Lookup.work = _plain_work(getattr(environment.runner, "worker_index", 0))
+        _show_addresses(environment, Lookup.work.targets)
+
+
+def _show_addresses(environment: Environment, targets: dict[str, Target]) -> None:
+    # The web UI asks for a host where a class has none. Nothing is ever sent to this attribute.
+    for user_class in environment.user_classes:
+        if issubclass(user_class, Lookup):
+            user_class.host = targets[user_class.target_name].url
 
 
 def _race_work(plan: Plan, worker: int, outcomes: Path) -> Work:
