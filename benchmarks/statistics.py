@@ -81,7 +81,7 @@ def _at_least(least: int) -> Any:
 
 
 def _show(results: Results, took_s: float) -> None:
-    console = Console(highlight=False, width=100)
+    console = Console(highlight=False, width=120)
     for name, rows in results.tables.items():
         table = Table(title=name.replace("_", " "), title_justify="left", box=None)
         for head in rows[0]:

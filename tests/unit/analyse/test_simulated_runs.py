@@ -65,6 +65,7 @@ def test_a_small_run_keeps_its_bounds_and_pooled_requests_do_not(
     # 95 % less three standard errors of 300.
     monkeypatch.setattr(verdicts, "LEAST_COVERAGE", 0.912)
     monkeypatch.setattr(verdicts, "BOOTSTRAPPED", 20)
+    monkeypatch.setattr(verdicts, "FLIP_RUNS", 12)
     results = Results()
     for part in (verdicts.coverage, verdicts.flips):
         for _ in part(7, 300, results):
