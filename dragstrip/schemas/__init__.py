@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
-from pydantic import BaseModel
 
 from dragstrip.analyse.model import Run, Verdict
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 MODELS: dict[str, type[BaseModel]] = {"run": Run, "verdict": Verdict}
 
