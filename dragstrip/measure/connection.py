@@ -1,8 +1,7 @@
 """One kept-alive HTTP/1.1 connection on gevent: the load generator's hot path.
 
 An answer costs one send, one wake-up and one read. The read watcher stays armed from one answer
-to the next. One timer watches the deadlines, and lazily: it is not moved for each request, but
-looks at the deadline when it fires and goes back to sleep if that has moved on.
+to the next, and so does the timer.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import errno
 import os
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from gevent.hub import get_hub
 from dragstrip.measure import http_body, http_failure, http_tls
 from dragstrip.measure.client import SendFailed
 from dragstrip.measure.http_address import Address
+from dragstrip.measure.http_limits import NEVER_NS, Deadline, Limits
 from dragstrip.measure.http_parser import (
     CONTENT_ENCODING,
     CONTENT_TYPE,
@@ -48,7 +47,6 @@ _READ_BYTES = 1 << 16
 # an unasked answer could pretend is caught when its successors pile up.
 _IDLE_NS = 100_000
 _READABLE, _WRITABLE = 1, 2
-_NEVER_NS = 1 << 63
 _CONNECT, _FIRST_BYTE, _ANSWER = "no connection", "no byte of an answer", "no whole answer"
 
 
@@ -56,23 +54,12 @@ class _DeadlinePassed(BaseException):
     """Thrown into the waiting greenlet; not an Exception, so that nothing on the way keeps it."""
 
 
+class _ClosedHere(BaseException):
+    """Thrown likewise when another greenlet closes the connection."""
+
+
 class _Gone(Exception):
     """The server ended the connection without a byte of the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of an exchange, in seconds and bytes.
-
-    `total_s` covers everything, the opening of a connection included; the other two, when given,
-    end a connection attempt or the wait for an answer's first byte sooner.
-    """
-
-    total_s: float
-    connect_s: float | None = None
-    first_byte_s: float | None = None
-    max_body_bytes: int = 1 << 20
-    max_head_bytes: int = 1 << 16
 
 
 class Connection:
@@ -89,9 +76,8 @@ class Connection:
     # Slots are quicker to read than a dictionary of more than thirty names.
     __slots__ = (
         "_address",
-        "_closing",
         "_connect_limit_ns",
-        "_deadline_ns",
+        "_deadline",
         "_end_ns",
         "_first_byte_limit_ns",
         "_greenlet",
@@ -104,8 +90,6 @@ class Connection:
         "_reader",
         "_reader_armed",
         "_sock",
-        "_timer",
-        "_timer_due_ns",
         "_tls",
         "_total_limit_ns",
         "_trust",
@@ -137,9 +121,9 @@ class Connection:
         self._greenlet: Any = None
         self._hub: Any = None
         self._reader: Any = None
-        self._reader_armed = self._parked = self._closing = False
-        self._timer: Any = None
-        self._timer_due_ns = self._end_ns = self._deadline_ns = _NEVER_NS
+        self._reader_armed = self._parked = False
+        self._deadline = Deadline(self._on_deadline)
+        self._end_ns = NEVER_NS
         self._phase = _CONNECT
         self._opened = 0
         self.retries = 0
@@ -175,16 +159,16 @@ class Connection:
             raise failure from None
         finally:
             self._greenlet = None
+            self._deadline.at_ns = NEVER_NS
         return self._reply()
 
     def close(self) -> None:
         """Close the connection. An exchange that another greenlet has under way fails."""
-        if self._greenlet is not None:
-            self._closing = True
-            self._arm(0)
-            return
-        self._drop()
-        self._disarm()
+        if self._greenlet is None:
+            self._drop()
+            self._deadline.disarm()
+        else:
+            self._hub.loop.run_callback(self._on_close)
 
     def _exchange(self, method: str, data: bytes) -> None:
         now_ns = monotonic_ns()
@@ -239,7 +223,7 @@ class Connection:
                 break
             if parser.received == 0:
                 self.first_byte_ns = self.done_ns
-                self._deadline_ns = self._end_ns
+                self._deadline.at_ns = self._end_ns
                 self._phase = _ANSWER
             parser.feed(piece)
             if parser.done:
@@ -272,6 +256,8 @@ class Connection:
                 return error
             case _DeadlinePassed():
                 return self._too_late()
+            case _ClosedHere():
+                return SendFailed(Outcome.CONNECTION, "closed on this side")
             case Malformed() | TooLarge():
                 return self._refused(error)
             case _Gone():
@@ -288,12 +274,9 @@ class Connection:
         return SendFailed(Outcome.CONNECTION, f"malformed answer: {error}", self._parser.status)
 
     def _too_late(self) -> SendFailed:
-        if self._closing:
-            self._closing = False
-            return SendFailed(Outcome.CONNECTION, "closed on this side")
         limits = self._limits
         sooner_s = limits.connect_s if self._phase is _CONNECT else limits.first_byte_s
-        limit_s = limits.total_s if self._deadline_ns == self._end_ns else sooner_s
+        limit_s = limits.total_s if self._deadline.at_ns == self._end_ns else sooner_s
         return SendFailed(Outcome.TIMEOUT, f"{self._phase} within {limit_s:g} s")
 
     # Opening and dropping.
@@ -421,37 +404,18 @@ class Connection:
             watcher.close()
 
     def _expect(self, deadline_ns: int, phase: str) -> None:
-        if deadline_ns > self._end_ns:
-            deadline_ns = self._end_ns
         self._phase = phase
-        self._deadline_ns = deadline_ns
-        if deadline_ns < self._timer_due_ns:
-            self._arm(deadline_ns)
+        self._deadline.move(min(deadline_ns, self._end_ns), self._hub.loop)
 
-    def _arm(self, due_ns: int) -> None:
-        self._disarm()
-        self._timer_due_ns = due_ns
-        pause_s = max(0, due_ns - monotonic_ns()) / 1e9
-        self._timer = self._hub.loop.timer(pause_s, ref=False)
-        self._timer.start(self._on_timer)
-
-    def _disarm(self) -> None:
-        self._timer_due_ns = _NEVER_NS
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer.close()
-            self._timer = None
-
-    def _on_timer(self) -> None:
-        self._timer_due_ns = _NEVER_NS
-        if self._greenlet is None:
-            if self._closing:
-                self._closing = False
-                self.close()
-        elif self._closing or monotonic_ns() >= self._deadline_ns:
+    def _on_deadline(self) -> None:
+        if self._greenlet is not None:
             self._greenlet.throw(_DeadlinePassed)
+
+    def _on_close(self) -> None:
+        if self._greenlet is None:
+            self.close()
         else:
-            self._arm(self._deadline_ns)
+            self._greenlet.throw(_ClosedHere)
 
 
 def _ns(seconds: float) -> int:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip.measure.client import SendFailed
-from dragstrip.measure.connection import Connection, Limits
+from dragstrip.measure.connection import Connection
+from dragstrip.measure.http_limits import Limits
 from dragstrip.targets import Request
 from tests.support.byte_server import ByteServer, Peer
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dragstrip.measure import http_body
 from dragstrip.measure.client import SendFailed
-from dragstrip.measure.connection import Connection, Limits
+from dragstrip.measure.connection import Connection
+from dragstrip.measure.http_limits import Limits
 from dragstrip.measure.http_parser import (
     CONTENT_TYPE,
     SERVER_TIMING,

@@ -13,7 +13,8 @@ import gevent
 import pytest
 
 from dragstrip.measure.client import SendFailed
-from dragstrip.measure.connection import Connection, Limits
+from dragstrip.measure.connection import Connection
+from dragstrip.measure.http_limits import Limits
 from dragstrip.outcomes import Outcome
 from dragstrip.targets import Request
 from tests.support.byte_server import Peer, answer, chunked
@@ -158,7 +159,7 @@ class TestTimeouts:
     def test_an_idle_connection_outlives_it(self) -> None:
         with talking(always(answer(BODY)), Limits(0.5)) as (connection, server):
             connection.send(GET)
-            while connection._timer_due_ns < 1 << 62:
+            while connection._deadline.armed:
                 gevent.sleep(0.001)
             connection.send(GET)
             assert server.connections == 1

@@ -1,0 +1,97 @@
+"""A local nginx of one's own: static JSON files, a random port, a folder that is removed."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_CONFIG = """\
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off;
+  default_type application/json;
+  keepalive_requests 1000000000;
+  keepalive_timeout 3600;
+  open_file_cache max=10000 inactive=1h;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{ listen 127.0.0.1:{port}; root {folder}/files; }}
+}}
+"""
+_START_LIMIT_S = 10
+
+
+class NginxMissing(Exception):
+    """nginx is not installed, or does not start."""
+
+
+class Files(NamedTuple):
+    """What is served: the base address, and each path with its body's CRC-32."""
+
+    url: str
+    checksums: dict[str, int]
+
+
+@contextmanager
+def serving(bodies: Sequence[bytes]) -> Iterator[Files]:
+    """Serve each body as a file until the end of the block. Raises NginxMissing."""
+    # Debian keeps it where only root's PATH looks.
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        raise NginxMissing("nginx is not installed: apt-get install nginx")
+    with tempfile.TemporaryDirectory(prefix="dragstrip-nginx-") as name:
+        folder = Path(name)
+        # nginx's worker runs under a user of its own.
+        folder.chmod(0o755)
+        (folder / "files").mkdir()
+        for index, body in enumerate(bodies):
+            (folder / "files" / f"{index}.json").write_bytes(body)
+        port = _free_port()
+        config = folder / "nginx.conf"
+        config.write_text(_CONFIG.format(folder=folder, port=port))
+        command = [program, "-p", name, "-c", str(config), "-e", str(folder / "error.log")]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            try:
+                _wait_until_up(process, port, folder / "error.log")
+                checksums = {
+                    f"/{index}.json": zlib.crc32(body) for index, body in enumerate(bodies)
+                }
+                yield Files(f"http://127.0.0.1:{port}", checksums)
+            finally:
+                process.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    words = log.read_text().strip() if log.exists() else "no log"
+    raise NginxMissing(f"nginx did not start: {words[-500:]}")
