@@ -1,4 +1,4 @@
-"""The parts of benchmarks/statistics.py: simulated races, judged as real ones are."""
+"""The parts of benchmarks/inference.py: simulated races, judged as real ones are."""
 
 from __future__ import annotations
 

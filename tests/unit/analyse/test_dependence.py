@@ -140,7 +140,7 @@ def test_independent_pairs_are_hardly_ever_merged_and_covered_all_the_same(pairs
     merged = [merge(row) for row in series]
     # Two tests at this level, which often speak together.
     assert np.mean([one.merged > 0 for one in merged]) < 2 * LEVEL
-    # 95 % less three standard errors of 400; benchmarks/statistics.py looks closer.
+    # 95 % less three standard errors of 400; benchmarks/inference.py looks closer.
     intervals = [mean_of(one.values).interval() for one in merged]
     assert np.mean([low <= 0 <= high for low, high in intervals]) >= 0.917
 

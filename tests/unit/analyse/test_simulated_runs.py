@@ -1,4 +1,4 @@
-"""The simulator of races, and a small run of what benchmarks/statistics.py measures."""
+"""The simulator of races, and a small run of what benchmarks/inference.py measures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from benchmarks import statistics, verdicts
+from benchmarks import inference, verdicts
 from benchmarks.simulated_runs import Scenario, simulate, stored_run
 from benchmarks.verdicts import Results
 from dragstrip.analyse.rules import judge
@@ -87,10 +87,10 @@ def test_a_broken_bound_is_said_stored_and_exited_with(
     results = Results()
     results.add("coverage", {"scenario": "one", "interval": 0.93})
     results.bound("coverage, one", figure, low=0.936)
-    monkeypatch.setattr(statistics, "measure", lambda *_: results)
-    stored = tmp_path / "statistics.json"
-    monkeypatch.setattr("sys.argv", ["statistics", "--json", str(stored)])
-    assert statistics.main() == code
+    monkeypatch.setattr(inference, "measure", lambda *_: results)
+    stored = tmp_path / "inference.json"
+    monkeypatch.setattr("sys.argv", ["inference", "--json", str(stored)])
+    assert inference.main() == code
     assert ("BROKEN  coverage, one" in capsys.readouterr().out) == bool(code)
     bound = json.loads(stored.read_text())["bounds"][0]
     assert (bound["holds"], bound["low"], bound["high"]) == (not code, 0.936, None)
@@ -99,8 +99,8 @@ def test_a_broken_bound_is_said_stored_and_exited_with(
 def test_time_that_is_up_is_no_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["statistics"])
+    monkeypatch.setattr("sys.argv", ["inference"])
     monkeypatch.setattr(verdicts, "PARTS", (verdicts.mirror,))
-    monkeypatch.setattr(statistics, "measure", lambda *_: verdicts.measure(1, 100, limit_s=0))
-    assert statistics.main() == 1
+    monkeypatch.setattr(inference, "measure", lambda *_: verdicts.measure(1, 100, limit_s=0))
+    assert inference.main() == 1
     assert "mirror was not done after 0 s" in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Does the analysis keep what it promises? Simulated races with a known truth, judged as real ones.
 
-    python -m benchmarks.statistics [--json PATH] [--seed N] [--experiments N] [--limit-s S]
+    python -m benchmarks.inference [--json PATH] [--seed N] [--experiments N] [--limit-s S]
 
 - coverage: how often the 95 % interval holds the true ratio, at 6, 10 and 20 pairs, while the
   machine drifts and each target's latencies depend on those before; beside it the same interval
@@ -55,7 +55,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.statistics", description=(__doc__ or "").partition("\n")[0]
+        prog="python -m benchmarks.inference", description=(__doc__ or "").partition("\n")[0]
     )
     parser.add_argument("--json", type=Path, metavar="PATH", help="store every figure there")
     parser.add_argument("--seed", type=_at_least(0), default=SEED, metavar="N")
