@@ -15,6 +15,7 @@ import pytest
 from dragstrip.schemas import validator
 from seeding.dataset import Dataset
 from seeding.seed import seed
+from seeding.stores import open_stores
 from tests.lab.lab_homes import DRAGSTRIP, remaining_after, temporary_home, wait_until
 from tests.support import locust_runs
 from tests.support.seeded_lab import CONTACTS, seeded_config, write_toml
@@ -123,20 +124,16 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
     assert not any(secret in done.stdout + done.stderr for secret in secrets)
 
 
-@pytest.fixture
-def altered_note(seeded: dict[str, str]) -> Iterator[int]:
-    """Change one note of one contact in Supabase, and mend it afterwards."""
+@pytest.fixture(params=["Supabase", "Convex"])
+def altered_note(request: pytest.FixtureRequest, seeded: dict[str, str]) -> Iterator[int]:
+    """Change one note of one contact in one backend, and mend it afterwards."""
     config = seeded_config(seeded)
     dataset = Dataset(42, CONTACTS)
     index = next(i for i in range(40, CONTACTS) if dataset.context(i)["notes"])
-    note = dataset.context(index)["notes"][0]["id"]
-    key = seeded["SUPABASE_SERVICE_ROLE_KEY"]
-    changed = httpx.patch(
-        f"{seeded['SUPABASE_URL']}/rest/v1/contact_notes?id=eq.{note}",
-        json={"content": "changed behind our back"},
-        headers={"apikey": key, "authorization": f"Bearer {key}"},
-    )
-    assert changed.is_success, changed.text
+    context = dataset.context(index)
+    context["notes"][0]["content"] = "changed behind our back"
+    with open_stores(config) as stores:
+        next(one for one in stores if one.name == request.param).write_contexts([context])
     yield index
     seed(config)
 
