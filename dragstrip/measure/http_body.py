@@ -9,6 +9,8 @@ from dragstrip.measure.http_parser import Malformed, TooLarge
 _GZIP = zlib.MAX_WBITS | 16
 _ZLIB = zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
+# Each member copies what follows it: a body of empty ones would take minutes.
+_MOST_MEMBERS = 64
 
 
 def decode(body: bytes, encoding: str, max_bytes: int) -> bytes:
@@ -30,7 +32,7 @@ def _inflate(body: bytes, format_bits: int, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     room = max_bytes
     rest = body
-    while True:
+    for _ in range(_MOST_MEMBERS):
         inflater = zlib.decompressobj(format_bits)
         try:
             # One byte more than there is room for tells a full body from one that goes on.
@@ -48,6 +50,7 @@ def _inflate(body: bytes, format_bits: int, max_bytes: int) -> bytes:
             return b"".join(parts)
         if format_bits != _GZIP:
             raise Malformed("bytes follow its compressed body")
+    raise Malformed(f"its compressed body has more than {_MOST_MEMBERS} members")
 
 
 def _has_zlib_header(body: bytes) -> bool:

@@ -80,7 +80,8 @@ class AnswerParser:
             raise Malformed("it switches to another protocol") from None
         except HttpParserError as error:
             if not self.done:
-                raise Malformed(str(error)[:200]) from None
+                cause = error.__context__
+                raise cause if isinstance(cause, Malformed) else Malformed(str(error)) from None
             self.reusable = False
         if self.head is None:
             self._settle_head()
@@ -128,13 +129,15 @@ class AnswerParser:
     def _keep_head(self, data: bytes) -> None:
         if not self._head:
             self._head = data
-            if data[: len(_PROTOCOL)] == _PROTOCOL:
-                return
         else:
             self._head = bytearray(self._head) if isinstance(self._head, bytes) else self._head
             self._head += data
-        # The C parser also takes RTSP/, ICE/ and HTTP/0.9.
-        start = bytes(self._head[: len(_PROTOCOL)])
+        if self._head[: len(_PROTOCOL)] != _PROTOCOL:
+            self._check_start()
+
+    def _check_start(self) -> None:
+        # The C parser also takes RTSP/, ICE/ and HTTP/0.9, and skips blank lines.
+        start = self._head[: len(_PROTOCOL)]
         if start != _PROTOCOL[: len(start)]:
             raise Malformed("it does not begin with HTTP/1.")
 
@@ -185,7 +188,8 @@ class AnswerParser:
         """Note the end of an answer; an interim one (1xx) only announces the next."""
         status = self._parser.get_status_code()
         if 100 <= status < 200:
-            self._head = self._head.partition(_END_OF_HEAD)[2].lstrip(b"\r\n")
+            self._head = self._head.partition(_END_OF_HEAD)[2]
+            self._check_start()
             return
         self.status = status
         self.done = True

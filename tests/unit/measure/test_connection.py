@@ -239,6 +239,7 @@ class TestRefusedAnswers:
             (b"SSH-2.0-OpenSSH_9\r\n", "malformed answer: it does not begin with HTTP/1.", 0),
             (b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", "does not begin with HTTP/1.", 0),
             (b"RTSP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "does not begin with HTTP/1.", 0),
+            (b"HTTP/1.1 100 C\r\n\r\n\r\n" + answer(BODY), "does not begin with HTTP/1.", 100),
             (b"HTTP/1.1 99 OK\r\nContent-Length: 0\r\n\r\n", "malformed answer: ", 0),
             (b"HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n", "its status is 99", 99),
             (b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "protocol", 101),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import threading
+import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -148,6 +149,7 @@ odd_answers = st.one_of(
 @given(odd_answers, st.lists(st.integers(0, 10_000), max_size=6))
 @example(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 100 C\r\n\r\n", [])
 @example(b"HTTP/1.1 100 C\r\nContent-Length: 2\r\n\r\nok" + answer(b"{}"), [])
+@example(b"HTTP/1.1 100 C\r\n\r\n\r\n" + answer(b"{}"), [25])
 @example(b"HTTP/1.1 204 N\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", [])
 @example(b"HTTP/1.1 200 OK\r\nTransfer-Encoding:\r\n\r\nok", [])
 def test_odd_bytes_are_refused_or_agree_with_another_reader(wire: bytes, places: list[int]) -> None:
@@ -203,12 +205,21 @@ def test_a_cut_compressed_body_is_never_taken(body: bytes, place: int) -> None:
         http_body.decode(packed[: place % len(packed)], "gzip", 1000)
 
 
-@pytest.mark.parametrize("layers", [1, 2])
-def test_a_bomb_costs_no_more_than_the_bound(layers: int) -> None:
+@pytest.mark.parametrize("members", [1, 2])
+def test_a_bomb_costs_no_more_than_the_bound(members: int) -> None:
     bomb = gzip.compress(bytes(1 << 26), 9)
-    members = bomb * layers
-    with pytest.raises(TooLarge):
-        http_body.decode(members, "gzip", 1 << 20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TooLarge):
+            http_body.decode(bomb * members, "gzip", 1 << 20)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 22
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_body_of_empty_members_is_refused() -> None:
+    with pytest.raises(Malformed, match="members"):
+        http_body.decode(gzip.compress(b"") * 50_000, "gzip", 1 << 20)
 
 
 class Wire:
