@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gevent
+from geventhttpclient import HTTPClient
 from locust.contrib.fasthttp import FastHttpUser
 from locust.env import Environment
 
 from benchmarks import nginx
-from dragstrip.measure.client import GeventClient
 from dragstrip.measure.connection import Connection
 from dragstrip.targets import Request
 
@@ -134,19 +134,33 @@ def _slots(name: str, files: Files, count: int) -> list[Any]:
     """Return, for each slot, a function from a path to the status and the body."""
     if name == "locust FastHttpUser":
         return list(_fast_http_users(files, count))
+    make = _connections if name == OURS else _http_clients
+    return list(make(files, count))
+
+
+def _connections(files: Files, count: int) -> Iterator[Any]:
     requests = {path: Request("GET", path, {}) for path in files.checksums}
-    make = Connection if name == OURS else GeventClient
-    return [_asking(make(files.url, _TIMEOUT_S), requests) for _ in range(count)]
+    for _ in range(count):
+        send = Connection(files.url, _TIMEOUT_S).send
+
+        def ask(path: str, send: Any = send) -> tuple[int, bytes]:
+            reply = send(requests[path])
+            return reply.status, reply.body
+
+        yield ask
 
 
-def _asking(client: Connection | GeventClient, requests: dict[str, Request]) -> Any:
-    send = client.send
+def _http_clients(files: Files, count: int) -> Iterator[Any]:
+    for _ in range(count):
+        get = HTTPClient.from_url(files.url, concurrency=1, network_timeout=_TIMEOUT_S).get
 
-    def ask(path: str) -> tuple[int, bytes]:
-        reply = send(requests[path])
-        return reply.status, reply.body
+        def ask(path: str, get: Any = get) -> tuple[int, bytes]:
+            response = get(path)
+            body = bytes(response.read())
+            response.release()
+            return response.status_code, body
 
-    return ask
+        yield ask
 
 
 def _fast_http_users(files: Files, count: int) -> Iterator[Any]:

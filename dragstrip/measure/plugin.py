@@ -20,7 +20,7 @@ import gevent.socket
 from locust import User, constant_throughput, task
 
 from dragstrip.measure import arrivals, lookup
-from dragstrip.measure.client import Client, GeventClient
+from dragstrip.measure.connection import Connection
 from dragstrip.measure.lane import Arrival, Lane
 from dragstrip.plan import PARENT_VARIABLE
 
@@ -146,7 +146,7 @@ class Slot(User):
         """Open the slot."""
         self.target = self.work.targets[self.target_name]
         self.pace = self.work.pace(self.target_name)
-        self.connection: Client = GeventClient(self.target.url, self.work.race.timeout)
+        self.connection = Connection(self.target.url, self.work.race.timeout)
 
     def on_stop(self) -> None:
         """Close the slot's connection."""

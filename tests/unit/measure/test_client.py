@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dragstrip.measure.client import MAX_BODY_BYTES, GeventClient, SendFailed
+from dragstrip.measure.client import SendFailed
+from dragstrip.measure.connection import Connection
+from dragstrip.measure.http_limits import Limits
 from dragstrip.measure.judge import Reply
 from dragstrip.outcomes import Outcome
 from dragstrip.targets import Request
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 DATASET = Dataset(42, 50)
+MAX_BODY_BYTES = Limits(1).max_body_bytes
 
 
 def lookup(index: int = 0, key: str = API_KEY) -> Request:
@@ -35,19 +38,19 @@ def server() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def client(server: StandIn) -> Iterator[GeventClient]:
-    made = GeventClient(server.url, timeout_s=5)
+def client(server: StandIn) -> Iterator[Connection]:
+    made = Connection(server.url, limits=5)
     yield made
     made.close()
 
 
-def failure(client: GeventClient, request: Request | None = None) -> SendFailed:
+def failure(client: Connection, request: Request | None = None) -> SendFailed:
     with pytest.raises(SendFailed) as caught:
         client.send(request or lookup())
     return caught.value
 
 
-def test_answers_arrive_over_one_kept_connection(client: GeventClient, server: StandIn) -> None:
+def test_answers_arrive_over_one_kept_connection(client: Connection, server: StandIn) -> None:
     replies = [client.send(lookup(index)) for index in range(5)]
     assert [reply.status for reply in replies] == [200] * 5
     assert replies[0].content_type == "application/json"
@@ -56,23 +59,23 @@ def test_answers_arrive_over_one_kept_connection(client: GeventClient, server: S
 
 
 def test_a_base_address_may_have_a_path(server: StandIn) -> None:
-    GeventClient(f"{server.url}/base", timeout_s=5).send(lookup())
+    Connection(f"{server.url}/base", limits=5).send(lookup())
     assert server.lookups[-1].startswith("/base/lookup?")
 
 
-def test_a_wrong_key_is_an_answer(client: GeventClient) -> None:
+def test_a_wrong_key_is_an_answer(client: Connection) -> None:
     assert client.send(lookup(key="wrong")).status == 401
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_redirects_are_not_followed(client: GeventClient, server: StandIn, status: int) -> None:
+def test_redirects_are_not_followed(client: Connection, server: StandIn, status: int) -> None:
     elsewhere = f"location: {server.url}/elsewhere\r\n"
     server.misbehave = lambda _n, _body: response({}, status, extra=elsewhere)
     assert client.send(lookup()).status == status
     assert len(server.lookups) == 1
 
 
-def test_a_body_is_bounded(client: GeventClient, server: StandIn) -> None:
+def test_a_body_is_bounded(client: Connection, server: StandIn) -> None:
     server.misbehave = lambda _n, _body: response(raw=b" " * (MAX_BODY_BYTES + 1))
     assert failure(client).outcome is Outcome.TOO_LARGE
     server.misbehave = lambda _n, _body: response(raw=b" " * MAX_BODY_BYTES)
@@ -80,7 +83,7 @@ def test_a_body_is_bounded(client: GeventClient, server: StandIn) -> None:
 
 
 def test_silence_times_out_and_the_next_lookup_works(server: StandIn) -> None:
-    client = GeventClient(server.url, timeout_s=0.2)
+    client = Connection(server.url, limits=0.2)
     server.hangs = True
     assert failure(client).outcome is Outcome.TIMEOUT
     assert failure(client).outcome is Outcome.TIMEOUT
@@ -91,11 +94,11 @@ def test_silence_times_out_and_the_next_lookup_works(server: StandIn) -> None:
 def test_a_body_that_drips_times_out_as_a_whole(server: StandIn) -> None:
     # The announced length never comes, but the connection stays open.
     server.misbehave = lambda _n, _body: response(raw=b"{}", length=100)
-    client = GeventClient(server.url, timeout_s=0.2)
+    client = Connection(server.url, limits=0.2)
     assert failure(client).outcome is Outcome.TIMEOUT
 
 
-def test_half_a_body_is_a_connection_failure(client: GeventClient, server: StandIn) -> None:
+def test_half_a_body_is_a_connection_failure(client: Connection, server: StandIn) -> None:
     server.misbehave = lambda _n, _body: response(
         raw=b"{}", length=100, extra="connection: close\r\n"
     )
@@ -115,18 +118,18 @@ def test_half_a_body_is_a_connection_failure(client: GeventClient, server: Stand
 )
 def test_garbage_is_a_connection_failure(garbage: bytes) -> None:
     with answering(lambda _: garbage) as url:
-        assert failure(GeventClient(url, timeout_s=2)).outcome is Outcome.CONNECTION
+        assert failure(Connection(url, limits=2)).outcome is Outcome.CONNECTION
 
 
 def test_a_closed_port_is_a_connection_failure() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        assert failure(GeventClient(url, timeout_s=2)).outcome is Outcome.CONNECTION
+        assert failure(Connection(url, limits=2)).outcome is Outcome.CONNECTION
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced(
-    client: GeventClient, server: StandIn
+    client: Connection, server: StandIn
 ) -> None:
     server.misbehave = lambda _n, body: response(body, extra="connection: close\r\n")
     assert [client.send(lookup()).status for _ in range(3)] == [200] * 3
@@ -139,7 +142,7 @@ def test_chunked_answers_are_put_together() -> None:
         b'1\r\n{\r\n4\r\n"a":\r\n2\r\n1}\r\n0\r\n\r\n'
     )
     with answering(lambda _: chunked) as url:
-        reply = GeventClient(url, timeout_s=2).send(lookup())
+        reply = Connection(url, limits=2).send(lookup())
     assert reply == Reply(200, "application/json", "", b'{"a":1}')
 
 
@@ -157,7 +160,7 @@ def test_an_untrusted_certificate_is_refused(
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     with answering(lambda _: response({}), context) as url:
-        refused = failure(GeventClient(url, timeout_s=2))
+        refused = failure(Connection(url, limits=2))
     assert refused.outcome is Outcome.CONNECTION
     assert "CERTIFICATE" in str(refused).upper()
 
