@@ -272,7 +272,9 @@ def test_a_damaged_postgres(copied_home: Path) -> None:
 
 
 def test_a_damaged_convex_database(copied_home: Path) -> None:
-    for file in (copied_home / "data").glob("convex.sqlite*"):
+    files = [path for path in (copied_home / "data").glob("convex.sqlite*") if path.is_file()]
+    assert files
+    for file in files:
         file.write_bytes(b"not a database, but long enough to be looked at" * 100)
     done = run("--home", copied_home, "up")
     assert_refused(done, "convex did not start", "convex.log", "--purge", home=copied_home)

@@ -236,7 +236,15 @@ class Saboteur(Quiet):
 
 
 def locust_processes() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    """Return the running ones; other tests' children, a lab among them, are none of them."""
+    return [child for child in psutil.Process().children(recursive=True) if runs_locust(child)]
+
+
+def runs_locust(process: psutil.Process) -> bool:
+    try:
+        return "locust" in process.cmdline()
+    except psutil.Error:
+        return False
 
 
 def test_an_interrupt_keeps_what_was_measured_and_leaves_no_process(
