@@ -36,6 +36,7 @@ def run(
     *,
     processes: int,
     api_key: str,
+    lab: bool,
     limit_s: float,
     tick: Callable[[], None],
 ) -> bool:
@@ -43,7 +44,7 @@ def run(
 
     `tick` is called several times a second. Whatever is raised meanwhile ends Locust first.
     """
-    with _started(folder, processes, api_key) as locust:
+    with _started(folder, processes, api_key, lab) as locust:
         deadline = time.monotonic() + limit_s
         while locust.poll() is None and time.monotonic() < deadline:
             tick()
@@ -61,7 +62,9 @@ def log_tail(folder: RunFolder, lines: int = 5) -> str:
 
 
 @contextmanager
-def _started(folder: RunFolder, processes: int, api_key: str) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    folder: RunFolder, processes: int, api_key: str, lab: bool
+) -> Iterator[subprocess.Popen[bytes]]:
     if not LOCUSTFILE.exists():
         raise StorageError(f"{LOCUSTFILE} is missing", fix="run dragstrip from its checkout")
     reading, writing = os.pipe()
@@ -70,7 +73,7 @@ def _started(folder: RunFolder, processes: int, api_key: str) -> Iterator[subpro
             locust = subprocess.Popen(
                 _command(processes),
                 cwd=folder.path,
-                env=_environment(folder, api_key, reading),
+                env=_environment(folder, api_key, lab, reading),
                 pass_fds=[reading],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -102,13 +105,14 @@ def _command(processes: int) -> list[str]:
     return command
 
 
-def _environment(folder: RunFolder, api_key: str, reading: int) -> dict[str, str]:
+def _environment(folder: RunFolder, api_key: str, lab: bool, reading: int) -> dict[str, str]:
     # A stray LOCUST_USERS or LOCUST_LOCUSTFILE would change what is run.
     inherited = {name: value for name, value in os.environ.items() if name[:7] != "LOCUST_"}
     return inherited | {
         PLAN_VARIABLE: str(folder.plan_file.absolute()),
         PARENT_VARIABLE: str(reading),
         "CRM_API_KEY": api_key,
+        "DRAGSTRIP_LAB": "1" if lab else "",
     }
 
 

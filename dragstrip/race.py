@@ -129,6 +129,7 @@ def perform(
             folder,
             processes=facts.processes,
             api_key=config.environment.require("crm_api_key"),
+            lab=facts.lab,
             limit_s=_limit_s(plan),
             tick=tick,
         )

@@ -144,7 +144,8 @@ def _show_addresses(environment: Environment, targets: dict[str, Target]) -> Non
 
 
 def _race_work(plan: Plan, worker: int, outcomes: Path) -> Work:
-    key = configuration.read_environment(os.environ).require("crm_api_key")
+    environment = configuration.read_environment(os.environ)
+    key = environment.require("crm_api_key")
     writer = OutcomeWriter(outcomes, worker)
     Lookup.work = Work(
         race=plan.race,
@@ -154,6 +155,7 @@ def _race_work(plan: Plan, worker: int, outcomes: Path) -> Work:
         expected=_oracle(plan.dataset, key),
         worker=worker,
         tracks={t.name: Track(number, writer) for number, t in enumerate(plan.targets)},
+        lab=environment.dragstrip_lab,
     )
     return Lookup.work
 
@@ -171,6 +173,7 @@ def _plain_work(worker: int) -> Work:
         expected=_oracle(config.dataset, config.environment.require("crm_api_key")),
         worker=worker,
         tracks={},
+        lab=config.environment.dragstrip_lab,
     )
 
 

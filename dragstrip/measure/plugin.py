@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LAB_MARK = " (lab)"
+"""Ends the name of a lab's target in Locust's statistics: they describe a stand-in."""
+
 _LEAD_NS = 20_000_000
 _DRAIN_POLL_S = 0.01
 _PRIORITY = -10
@@ -61,6 +64,9 @@ class Closed:
 
     def next(self) -> Arrival:
         """Return a lookup that is due now."""
+        # Locust kills a user whose pause is ending as it stops. Let that strike here, before
+        # anything is sent; later, a stop waits for the answer.
+        gevent.sleep(0)
         return Arrival(time.monotonic_ns(), next(self._keys), -1, 0)
 
     def finish(self, arrival: Arrival, result: lookup.Result) -> None:
@@ -113,6 +119,7 @@ class Work:
     expected: Callable[[int], bytes]
     worker: int
     tracks: dict[str, Track]
+    lab: bool = False
     users_started: int = 0
 
     def pace(self, target: str) -> Pace:
@@ -145,6 +152,7 @@ class Slot(User):
     def on_start(self) -> None:
         """Open the slot."""
         self.target = self.work.targets[self.target_name]
+        self.label = self.target_name + (LAB_MARK if self.work.lab else "")
         self.pace = self.work.pace(self.target_name)
         self.connection = Connection(self.target.url, self.work.race.timeout)
 
@@ -161,7 +169,7 @@ class Slot(User):
         failure = result.failure
         self.environment.events.request.fire(
             request_type="GET",
-            name=self.target_name,
+            name=self.label,
             response_time=result.response_ms,
             response_length=result.size,
             exception=LookupFailed(failure) if failure else None,

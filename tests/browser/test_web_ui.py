@@ -76,7 +76,7 @@ def test_pick_a_class_start_see_lookups_stop(page: Page, address: str) -> None:
         entry["name"]: (entry["num_requests"], entry["num_failures"])
         for entry in httpx.get(f"{address}/stats/requests", trust_env=False).json()["stats"]
     }
-    assert counted.keys() == {"convex", "Aggregated"}
-    assert counted["convex"][0] >= 10
-    assert counted["convex"][1] == 0
+    assert counted.keys() == {"convex (lab)", "Aggregated"}
+    assert counted["convex (lab)"][0] >= 10
+    assert counted["convex (lab)"][1] == 0
     assert errors == []

@@ -83,6 +83,7 @@ def stack(lab_of_its_own: dict[str, str], tmp_path_factory: Any) -> Iterator[Sta
     witness = Witness(_bridge_address())
     with witness.forwarding(ports) as addresses:
         given = {
+            "DRAGSTRIP_LAB": environment["DRAGSTRIP_LAB"],
             "DRAGSTRIP_TOML": str(toml),
             "DRAGSTRIP_SECRETS": str(folder),
             "WEB_PORT": str(web_port),
@@ -122,8 +123,8 @@ def test_the_masters_total_is_the_sum_of_its_workers(stack: Stack) -> None:
     assert set(stack.witness.requests) == set(of_workers)
     assert _total(stack)["num_failures"] == 0
     by_target = {s["name"]: s["num_requests"] for s in _stats(stack)["stats"]}
-    assert by_target["convex"] + by_target["supabase"] == wire_total
-    assert min(by_target["convex"], by_target["supabase"]) > 0
+    assert by_target["convex (lab)"] + by_target["supabase (lab)"] == wire_total
+    assert min(by_target["convex (lab)"], by_target["supabase (lab)"]) > 0
 
 
 def test_the_web_ui_is_reached_from_this_machine_alone(stack: Stack) -> None:

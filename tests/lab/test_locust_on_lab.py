@@ -53,8 +53,8 @@ def assert_clean(folder: Path, target: str, before: int, served: Callable[[], in
 @pytest.mark.parametrize(
     ("user_class", "target", "route"),
     [
-        ("NextSupabaseLookup", "supabase", "contacts/by-phone"),
-        ("NextConvexLookup", "next-convex", "contacts/by-phone-convex"),
+        ("NextSupabaseLookup", "supabase (lab)", "contacts/by-phone"),
+        ("NextConvexLookup", "next-convex (lab)", "contacts/by-phone-convex"),
     ],
 )
 def test_headless_by_class_name(
@@ -76,7 +76,7 @@ def test_headless_with_all_classes_at_once(folder: Path, lab_environment: dict[s
     done = locust_runs.run(folder, lab_environment, *SHORT)
     assert done.returncode == 0, done.stderr
     found = locust_runs.totals(folder / "out")
-    assert found.keys() == {"convex", "supabase", "next-convex"}
+    assert found.keys() == {"convex (lab)", "supabase (lab)", "next-convex (lab)"}
     assert all(requests > 0 and failures == 0 for requests, failures in found.values())
 
 
@@ -84,7 +84,7 @@ def test_host_does_not_redirect_anything(folder: Path, lab_environment: dict[str
     nowhere = ("--host", "http://127.0.0.1:9")
     done = locust_runs.run(folder, lab_environment, "ConvexHttpLookup", *SHORT, *nowhere)
     assert done.returncode == 0, done.stderr
-    requests, failures = locust_runs.totals(folder / "out")["convex"]
+    requests, failures = locust_runs.totals(folder / "out")["convex (lab)"]
     assert requests > 20
     assert failures == 0
 
@@ -103,7 +103,7 @@ def test_two_processes(
         *("--master-bind-port", port, "--master-port", port),
     )
     assert done.returncode == 0, done.stderr
-    assert_clean(folder, "supabase", before, lambda: served(route))
+    assert_clean(folder, "supabase (lab)", before, lambda: served(route))
 
 
 def test_master_and_workers(
@@ -124,7 +124,7 @@ def test_master_and_workers(
         for process in (master, *workers):
             process.kill()
     assert codes == [0, 0, 0]
-    assert_clean(folder, "supabase", before, lambda: served(route))
+    assert_clean(folder, "supabase (lab)", before, lambda: served(route))
 
 
 def test_without_a_lab_there_is_one_clear_error(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_wrong_key_shows_as_failures_with_a_reason(
     done = locust_runs.run(folder, wrong, "ConvexHttpLookup", *SHORT, "--csv", "out")
     assert done.returncode == 1
     assert "http_401" in (folder / "out_failures.csv").read_text()
-    requests, failures = locust_runs.totals(folder / "out")["convex"]
+    requests, failures = locust_runs.totals(folder / "out")["convex (lab)"]
     assert requests == failures > 0
 
 
