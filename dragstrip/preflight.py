@@ -9,7 +9,7 @@ import httpx
 
 from dragstrip.errors import DataDiffers, PreflightError
 from dragstrip.targets import targets_of
-from seeding.answers import check_answers
+from seeding.answers import address_of, check_answers, client_of, send
 from seeding.dataset import Dataset
 from seeding.verify import check_data
 
@@ -45,16 +45,8 @@ def _refuses_wrong_key(target: Target, config: Config) -> None:
     request = target.lookup(
         dataset.phone(0), dataset.workspace_id(0), api_key=secrets.token_hex(24)
     )
-    try:
-        with httpx.Client(timeout=config.race.timeout, trust_env=False) as client:
-            answer = client.request(
-                request.method, target.url + request.path, headers=request.headers
-            )
-    except httpx.HTTPError as error:
-        raise PreflightError(
-            f"target {target.name} at {target.url} is unreachable: {error}",
-            fix=f"start it, or correct targets.{target.name}.url",
-        ) from None
+    with client_of(target, config.race.timeout) as client:
+        answer = send(client, target, request)
     if answer.status_code != httpx.codes.UNAUTHORIZED:
         raise PreflightError(
             f"target {target.name} at {target.url} answered HTTP {answer.status_code} to a wrong "
@@ -65,7 +57,7 @@ def _refuses_wrong_key(target: Target, config: Config) -> None:
         raise PreflightError(
             f"target {target.name} at {target.url} answered 401 with another body than the "
             "contract's",
-            fix=f"correct targets.{target.name}.url if this is another service",
+            fix=f"correct {address_of(target)} if this is another service",
         )
 
 

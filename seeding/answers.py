@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dragstrip.config import Config
-    from dragstrip.targets import Target
+    from dragstrip.targets import Request, Target
 
 SAMPLE = 100
 _MISSES = 10  # one in so many
@@ -52,9 +52,7 @@ def check_answers(
     stop = Stop()
 
     def ask_all(target: Target) -> None:
-        with httpx.Client(
-            base_url=target.url, timeout=config.race.timeout, trust_env=False
-        ) as client:
+        with client_of(target, config.race.timeout) as client:
             for index in indices:
                 stop.check()
                 _ask(client, target, dataset, index, api_key)
@@ -75,6 +73,22 @@ def choose_indices(dataset: Dataset, sample: int) -> list[int]:
     ]
 
 
+def client_of(target: Target, timeout_s: float) -> httpx.Client:
+    """Return a client for untimed requests to a target; no proxy of the environment is used."""
+    return httpx.Client(base_url=target.url, timeout=timeout_s, trust_env=False)
+
+
+def send(client: httpx.Client, target: Target, request: Request) -> httpx.Response:
+    """Send one untimed request. Raises BackendError when no answer comes back."""
+    try:
+        return client.request(request.method, request.path, headers=request.headers)
+    except httpx.HTTPError as error:
+        raise BackendError(
+            f"target {target.name} at {target.url} is unreachable: {error or type(error).__name__}",
+            fix=f"start it, or correct {address_of(target)}",
+        ) from None
+
+
 def _is_among(name: str, targets: Sequence[str] | None) -> bool:
     return targets is None or name in targets
 
@@ -82,13 +96,7 @@ def _is_among(name: str, targets: Sequence[str] | None) -> bool:
 def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api_key: str) -> None:
     phone = dataset.phone(index)
     request = target.lookup(phone, dataset.workspace_id(index), api_key=api_key)
-    try:
-        response = client.request(request.method, request.path, headers=request.headers)
-    except httpx.HTTPError as error:
-        raise BackendError(
-            f"target {target.name} at {target.url} is unreachable: {error or type(error).__name__}",
-            fix=f"start it, or correct {_address_of(target)}",
-        ) from None
+    response = send(client, target, request)
     if response.status_code != httpx.codes.OK:
         raise _refused(target, response, api_key)
     try:
@@ -96,7 +104,7 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
     except orjson.JSONDecodeError:
         raise BackendError(
             f"target {target.name} at {target.url} answered something that is no JSON",
-            fix=f"correct {_address_of(target)}",
+            fix=f"correct {address_of(target)}",
         ) from None
     difference = first_difference(dataset.answer(index), found)
     if difference is not None:
@@ -115,11 +123,12 @@ def _refused(target: Target, response: httpx.Response, api_key: str) -> BackendE
     said = excerpt(response.text, (api_key,))
     return BackendError(
         f"target {target.name} at {target.url} answered HTTP {response.status_code}: {said}",
-        fix=f"correct {_address_of(target)} if this is another service; otherwise see its log",
+        fix=f"correct {address_of(target)} if this is another service; otherwise see its log",
     )
 
 
-def _address_of(target: Target) -> str:
+def address_of(target: Target) -> str:
+    """Return the names under which a target's address is configured."""
     return f"targets.{target.name}.url or {ADDRESS_VARIABLE[target.kind]}"
 
 
