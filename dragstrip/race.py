@@ -121,7 +121,7 @@ def perform(
     """Run Locust on a plan that is in its folder, and conclude from whatever it recorded."""
 
     def tick() -> None:
-        progress.slices(len(folder.read_slices()), len(plan.slices))
+        progress.slices(folder.count_slices(), len(plan.slices))
 
     finished = stopped = False
     try:
