@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.support.command_line import dragstrip
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SECRET = "very-secret-key-0123456789"
-
-
-def dragstrip(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dragstrip.cli", *arguments],
-        cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "DRAGSTRIP_LAB_HOME": str(cwd / "lab"), **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("command", ["seed", "verify"])
