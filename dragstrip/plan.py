@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 PLAN_VARIABLE = "DRAGSTRIP_PLAN"
 PARENT_VARIABLE = "DRAGSTRIP_PARENT_FD"
 SLICES_FILE = "slices.jsonl"
-OUTCOMES_FOLDER = "outcomes"
+LEDGER_FOLDER = "ledger"
 
 
 class _Part(BaseModel):
@@ -23,7 +23,7 @@ class _Part(BaseModel):
 
 
 class PlannedTarget(_Part):
-    """A target's address; its place in the list is its number in the outcomes files."""
+    """A target's address; its place in the list is its number in the ledger."""
 
     name: str
     kind: Kind

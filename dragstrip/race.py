@@ -99,7 +99,6 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
     rules = RulesConfig.model_validate(facts.config["rules"])
     summary = summarise(
         folder.read_plan(),
-        folder.read_outcomes(),
         folder.read_slices(),
         rules.metric,
         interrupted=interrupted,

@@ -17,18 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from dragstrip import outcomes
 from dragstrip import plan as plans
 from dragstrip.analyse.model import Run
 from dragstrip.errors import StorageError
-from dragstrip.plan import OUTCOMES_FOLDER, SLICES_FILE
+from dragstrip.ledger import reader
+from dragstrip.plan import LEDGER_FOLDER, SLICES_FILE
 from dragstrip.schemas import validator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dragstrip.analyse.model import Verdict
-    from dragstrip.outcomes import OutcomeFile
+    from dragstrip.ledger.reader import Segment
     from dragstrip.plan import Plan
 
 NEEDED_BYTES = 100 * 2**20
@@ -82,9 +83,9 @@ class RunFolder:
         """Read plan.json. Raises StorageError."""
         return plans.read(self.plan_file)
 
-    def read_outcomes(self) -> list[OutcomeFile]:
-        """Read what every process recorded. Raises StorageError."""
-        return outcomes.read_all(self.path / OUTCOMES_FOLDER)
+    def read_ledger(self) -> Iterator[Segment]:
+        """Yield what every process recorded. Raises StorageError."""
+        return reader.segments(self.path / LEDGER_FOLDER)
 
     def read_slices(self) -> list[dict[str, Any]]:
         """Read the reports of the slices that ran to their end; a line cut off is left out."""
@@ -128,7 +129,7 @@ def create(out: Path) -> RunFolder:
     folder = out / name
     try:
         folder.mkdir(parents=True)
-        (folder / OUTCOMES_FOLDER).mkdir()
+        (folder / LEDGER_FOLDER).mkdir()
         fresh = out / f".{LATEST}-{name}"
         fresh.symlink_to(name)
         fresh.replace(out / LATEST)

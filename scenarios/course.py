@@ -18,7 +18,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from dragstrip import plan as plans
 from dragstrip.measure.conductor import SliceReport, conduct
 from dragstrip.measure.plugin import run_slice
-from dragstrip.plan import OUTCOMES_FOLDER
+from dragstrip.plan import LEDGER_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,10 +108,10 @@ class Course:
         return next(one for one in classes if getattr(one, "target_name", None) == name)
 
     def _open(self, worker: int) -> None:
-        outcomes = self._folder / OUTCOMES_FOLDER
-        outcomes.mkdir(exist_ok=True)
+        ledger = self._folder / LEDGER_FOLDER
+        ledger.mkdir(exist_ok=True)
         self._worker = worker
-        self._work = self._make_work(self._plan, worker, outcomes / f"{worker}.bin")
+        self._work = self._make_work(self._plan, worker, ledger)
 
     def _start(self, **_: Any) -> None:
         gevent.spawn(self._conduct)
@@ -138,8 +138,7 @@ class Course:
         return [self._run(turn, 0, 1)]
 
     def _run(self, turn: PlannedSlice, position: int, of: int) -> SliceReport:
-        tracks = list(self._work.tracks.values())
-        return {"worker": self._worker} | run_slice(self._plan, turn, tracks, position, of)
+        return {"worker": self._worker} | run_slice(self._plan, turn, self._work, position, of)
 
     def _announce(self, turn: PlannedSlice) -> list[SliceReport]:
         runner = self._environment.runner

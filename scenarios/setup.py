@@ -18,9 +18,9 @@ from dragstrip import config as configuration
 from dragstrip import lab
 from dragstrip import plan as plans
 from dragstrip.errors import DragstripError
+from dragstrip.ledger.writer import Ledger
 from dragstrip.measure.judge import oracle
 from dragstrip.measure.plugin import Track, Work, come_first, end_with_parent
-from dragstrip.outcomes import OutcomeWriter
 from dragstrip.targets import Target, targets_of
 from scenarios import last_reports
 from scenarios.course import Course
@@ -143,10 +143,10 @@ def _show_addresses(environment: Environment, targets: dict[str, Target]) -> Non
             user_class.host = targets[user_class.target_name].url
 
 
-def _race_work(plan: Plan, worker: int, outcomes: Path) -> Work:
+def _race_work(plan: Plan, worker: int, folder: Path) -> Work:
     environment = configuration.read_environment(os.environ)
     key = environment.require("crm_api_key")
-    writer = OutcomeWriter(outcomes, worker)
+    ledger = Ledger(folder, worker)
     Lookup.work = Work(
         race=plan.race,
         contacts=plan.dataset.contacts,
@@ -154,7 +154,8 @@ def _race_work(plan: Plan, worker: int, outcomes: Path) -> Work:
         targets={t.name: Target(t.name, t.kind, t.url) for t in plan.targets},
         expected=_oracle(plan.dataset, key),
         worker=worker,
-        tracks={t.name: Track(number, writer) for number, t in enumerate(plan.targets)},
+        tracks={t.name: Track(number, ledger) for number, t in enumerate(plan.targets)},
+        ledger=ledger,
         lab=environment.dragstrip_lab,
     )
     return Lookup.work

@@ -106,7 +106,7 @@ class Machine(_Form):
 
 
 class Run(_Form):
-    """run.json: everything about a race that its outcomes files do not say."""
+    """run.json: everything about a race that its ledger does not say."""
 
     schema_version: Literal[1] = 1
     id: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from dragstrip.ledger.rows import Outcome
     from dragstrip.measure.judge import Reply
-    from dragstrip.outcomes import Outcome
     from dragstrip.targets import Request
 
 

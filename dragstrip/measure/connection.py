@@ -18,6 +18,7 @@ import gevent.socket
 from gevent import getcurrent
 from gevent.hub import get_hub
 
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure import http_body, http_failure, http_tls
 from dragstrip.measure.client import SendFailed
 from dragstrip.measure.http_address import Address
@@ -32,7 +33,6 @@ from dragstrip.measure.http_parser import (
 )
 from dragstrip.measure.http_request import REPEATABLE, RequestWriter, UnfitRequest
 from dragstrip.measure.judge import Reply
-from dragstrip.outcomes import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from dragstrip.outcomes import Outcome
+from dragstrip.ledger.rows import Outcome
 
 
 def explain(error: OSError, when: str) -> tuple[Outcome, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from dragstrip.outcomes import Outcome
+from dragstrip.ledger.rows import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable

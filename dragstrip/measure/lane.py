@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dragstrip.outcomes import Flag
+from dragstrip.ledger.rows import Flag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

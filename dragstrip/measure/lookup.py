@@ -6,14 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure import server_timing
 from dragstrip.measure.client import Client, SendFailed
 from dragstrip.measure.judge import judge
-from dragstrip.outcomes import Outcome, OutcomeWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dragstrip.ledger.writer import Ledger
     from dragstrip.measure.lane import Arrival
     from dragstrip.targets import Request
 
@@ -78,26 +79,35 @@ def perform(
     )
 
 
-def record(writer: OutcomeWriter, arrival: Arrival, result: Result, target: int) -> None:
-    """Append a lookup's row."""
-    writer.append(
-        due_ns=result.due_ns,
-        sent_ns=result.sent_ns,
-        done_ns=result.done_ns,
-        key=arrival.key,
-        slice_index=arrival.slice_index,
-        target=target,
-        outcome=result.outcome,
-        flags=arrival.flags,
-        status=result.status,
-        size=result.size,
+def begin(ledger: Ledger, arrival: Arrival, target: int) -> int:
+    """Write down a lookup that is about to be sent; return its row."""
+    return ledger.begin(
+        arrival.due_ns,
+        arrival.key,
+        arrival.slice_index,
+        target,
+        arrival.flags,
+        0,
+        time.monotonic_ns(),
+    )
+
+
+def end(ledger: Ledger, row: int, result: Result) -> None:
+    """Complete a lookup's row."""
+    ledger.end(
+        row,
+        result.sent_ns,
+        result.done_ns,
+        result.outcome,
+        result.status,
+        result.size,
         query_us=result.query_us,
         total_us=result.total_us,
     )
 
 
-def record_unsent(writer: OutcomeWriter, arrival: Arrival, target: int) -> None:
-    """Append the row of an arrival that no slot was ever free for."""
+def give_up(ledger: Ledger, arrival: Arrival, target: int) -> None:
+    """Write down an arrival that no slot was ever free for."""
     now_ns = time.monotonic_ns()
-    result = Result(arrival.due_ns, now_ns, now_ns, Outcome.UNSENT)
-    record(writer, arrival, result, target)
+    row = begin(ledger, arrival, target)
+    end(ledger, row, Result(arrival.due_ns, now_ns, now_ns, Outcome.UNSENT))

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import gevent
 import gevent.event
 import gevent.socket
+import numpy as np
 from locust import User, constant_throughput, task
 
+from dragstrip.ledger.tally import Tally
 from dragstrip.measure import arrivals, lookup
 from dragstrip.measure.connection import Connection
 from dragstrip.measure.lane import Arrival, Lane
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dragstrip.config import RaceConfig
-    from dragstrip.outcomes import OutcomeWriter
+    from dragstrip.ledger.writer import Ledger
     from dragstrip.plan import Plan, PlannedSlice
     from dragstrip.targets import Request, Target
 
@@ -52,7 +54,10 @@ class Pace(Protocol):
     def next(self) -> Arrival:
         """Block until a lookup is due and return it."""
 
-    def finish(self, arrival: Arrival, result: lookup.Result) -> None:
+    def begin(self, arrival: Arrival) -> int:
+        """Take note of a lookup that is about to be sent; return what `finish` is to be told."""
+
+    def finish(self, row: int, result: lookup.Result) -> None:
         """Take note of a lookup that is over."""
 
 
@@ -69,17 +74,21 @@ class Closed:
         gevent.sleep(0)
         return Arrival(time.monotonic_ns(), next(self._keys), -1, 0)
 
-    def finish(self, arrival: Arrival, result: lookup.Result) -> None:
+    def begin(self, arrival: Arrival) -> int:  # noqa: ARG002
         """Do nothing: Locust's statistics are the only record."""
+        return 0
+
+    def finish(self, row: int, result: lookup.Result) -> None:
+        """Do nothing."""
 
 
 class Track:
     """One target's side of a race in this process: its lane, shared by its slots."""
 
-    def __init__(self, number: int, writer: OutcomeWriter) -> None:
+    def __init__(self, number: int, ledger: Ledger) -> None:
         self.lane = Lane()
         self._number = number
-        self._writer = writer
+        self._ledger = ledger
         self._loaded = gevent.event.Event()
 
     def load(self, *args: Any, **kwargs: Any) -> None:
@@ -97,15 +106,19 @@ class Track:
             gevent.sleep(pause_ns / 1e9)
         return arrival
 
-    def finish(self, arrival: Arrival, result: lookup.Result) -> None:
-        """Write the lookup's row."""
-        lookup.record(self._writer, arrival, result, self._number)
+    def begin(self, arrival: Arrival) -> int:
+        """Write the first half of the lookup's row."""
+        return lookup.begin(self._ledger, arrival, self._number)
+
+    def finish(self, row: int, result: lookup.Result) -> None:
+        """Write the other half."""
+        lookup.end(self._ledger, row, result)
         self.lane.done()
 
     def abandon(self) -> None:
         """Write down the arrivals that no slot was ever free for."""
         for arrival in self.lane.abandon():
-            lookup.record_unsent(self._writer, arrival, self._number)
+            lookup.give_up(self._ledger, arrival, self._number)
 
 
 @dataclass
@@ -119,6 +132,7 @@ class Work:
     expected: Callable[[int], bytes]
     worker: int
     tracks: dict[str, Track]
+    ledger: Ledger | None = None
     lab: bool = False
     users_started: int = 0
 
@@ -164,8 +178,9 @@ class Slot(User):
     def lookup(self) -> None:
         """Take the next lookup, perform it, and tell the record and Locust's statistics."""
         arrival = self.pace.next()
+        row = self.pace.begin(arrival)
         result = lookup.perform(arrival, self.connection, self.request, self.work.expected)
-        self.pace.finish(arrival, result)
+        self.pace.finish(row, result)
         failure = result.failure
         self.environment.events.request.fire(
             request_type="GET",
@@ -179,10 +194,9 @@ class Slot(User):
         )
 
 
-def run_slice(
-    plan: Plan, turn: PlannedSlice, tracks: list[Track], position: int, of: int
-) -> dict[str, Any]:
+def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int) -> dict[str, Any]:
     """Run this process's share of a slice, wait for its answers, and report how it went."""
+    tracks = list(work.tracks.values())
     start_ns = time.monotonic_ns() + _LEAD_NS
     cpu_s = time.process_time()
     for number, track in enumerate(tracks):
@@ -199,7 +213,22 @@ def run_slice(
     cpu_s = time.process_time() - cpu_s
     wall_s = (time.monotonic_ns() - start_ns + _LEAD_NS) / 1e9
     _drain(tracks, plan.race.timeout)
-    return {"start_ns": start_ns, "end_ns": end_ns, "cpu_s": cpu_s, "wall_s": wall_s}
+    return {
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        "cpu_s": cpu_s,
+        "wall_s": wall_s,
+        "tallies": _tallies(work.ledger, end_ns),
+    }
+
+
+def _tallies(ledger: Ledger | None, end_ns: int) -> dict[str, Any]:
+    tallies: dict[int, Tally] = {}
+    for rows in ledger.harvest() if ledger else ():
+        for target in np.unique(rows["target"]).tolist():
+            tally = tallies.setdefault(target, Tally())
+            tally.add(rows[rows["target"] == target], end_ns)
+    return {str(target): tally.encode() for target, tally in tallies.items()}
 
 
 def _drain(tracks: list[Track], timeout_s: float) -> None:

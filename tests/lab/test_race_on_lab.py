@@ -104,7 +104,7 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
     assert run["dataset"]["digest"] == Dataset(42, CONTACTS).digest()
 
     kept = {file.name for file in (folder / "runs" / "latest").iterdir()}
-    assert {"locust.log", "locust.html", "locust_stats.csv", "plan.json", "outcomes"} <= kept
+    assert {"locust.log", "locust.html", "locust_stats.csv", "plan.json", "ledger"} <= kept
 
     lines = done.stdout.splitlines()
     assert "Embedded lab" in lines[1]

@@ -11,7 +11,8 @@ from dragstrip.analyse.model import DatasetFacts, Machine, Run, Verdict, Version
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise
 from dragstrip.config import Config, DatasetConfig, RaceConfig
-from dragstrip.outcomes import ROW, Flag, Outcome, OutcomeFile, Rows
+from dragstrip.ledger.rows import ROW, Flag, Outcome, Rows
+from dragstrip.ledger.tally import Tally
 from dragstrip.plan import Plan, PlannedTarget, alternate
 
 if TYPE_CHECKING:
@@ -50,14 +51,24 @@ def rows_of(turn: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int
     rows["slice"] = turn.index
     rows["target"] = turn.target
     rows["status"] = 200
+    rows["outcome"] = Outcome.OK
+    rows["first_byte_us"] = 700
     rows["query_us"] = 500
     rows["total_us"] = 900
     rows["flags"] = Flag.COUNTED
     return rows
 
 
-def report_of(turn: PlannedSlice, start_ns: int, cpu_s: float = 0.3) -> dict[str, Any]:
-    worker = {"worker": 0, "start_ns": start_ns, "end_ns": start_ns + 3 * SECOND}
+def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3) -> dict[str, Any]:
+    end_ns = start_ns + 3 * SECOND
+    tally = Tally()
+    tally.add(rows, end_ns)
+    worker = {
+        "worker": 0,
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        "tallies": {str(turn.target): tally.encode()},
+    }
     began = STARTED.timestamp() + 3 * turn.index
     timing = {"cpu_s": cpu_s, "wall_s": 3.0}
     return {"index": turn.index, "started": began, "ended": began + 3, "workers": [worker | timing]}
@@ -71,10 +82,10 @@ def record(
     noise: float = 0.05,
     seed: int = 1,
     spoil: Callable[[PlannedSlice, Rows], None] | None = None,
-) -> tuple[list[OutcomeFile], list[dict[str, Any]]]:
-    """Return outcomes and slice reports of a race whose slices scatter by `noise`."""
+) -> list[dict[str, Any]]:
+    """Return the slice reports of a race whose slices scatter by `noise`."""
     random = np.random.default_rng(seed)
-    parts, reports = [], []
+    reports = []
     for turn in plan.slices:
         start_ns = (1 + turn.index) * 4 * SECOND
         shift = np.exp(random.normal(0, noise))
@@ -82,9 +93,8 @@ def record(
         rows = rows_of(turn, response_ms, start_ns)
         if spoil:
             spoil(turn, rows)
-        parts.append(rows)
-        reports.append(report_of(turn, start_ns))
-    return [OutcomeFile(0, 0, 0, np.concatenate(parts))], reports
+        reports.append(report_of(turn, rows, start_ns))
+    return reports
 
 
 def fail(
@@ -96,14 +106,13 @@ def fail(
 
 def conclude(
     plan: Plan,
-    files: list[OutcomeFile],
     reports: list[dict[str, Any]],
     *,
     rules: dict[str, Any] | None = None,
     interrupted: bool = False,
     lab: bool = False,
 ) -> tuple[Run, Verdict]:
-    """Return the run and verdict of recorded outcomes."""
+    """Return the run and verdict of a recorded race."""
     names = [target.name for target in plan.targets]
     config = Config.model_validate(
         {
@@ -113,7 +122,7 @@ def conclude(
             "rules": rules or {},
         }
     )
-    summary = summarise(plan, files, reports, config.rules.metric, interrupted=interrupted)
+    summary = summarise(plan, reports, config.rules.metric, interrupted=interrupted)
     run = Run(
         id=plan.run_id,
         started=STARTED,

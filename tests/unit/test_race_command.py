@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def verdict_of(medians_ms: tuple[float, float], **how: Any) -> Verdict:
     plan = plan_of()
-    return conclude(plan, *record(plan, medians_ms, **how))[1]
+    return conclude(plan, record(plan, medians_ms, **how))[1]
 
 
 VERDICTS = {

@@ -19,8 +19,8 @@ def test_the_shipped_schema_is_the_models(name: str) -> None:
 
 def test_runs_and_verdicts_fit_their_schemas() -> None:
     plan = plan_of()
-    for recorded in (record(plan), record(plan, (1.0, 1.1), noise=1), ([], [])):
-        run, verdict = conclude(plan, *recorded)
+    for recorded in (record(plan), record(plan, (1.0, 1.1), noise=1), []):
+        run, verdict = conclude(plan, recorded)
         schemas.validator("run").validate(json.loads(run.model_dump_json()))
         schemas.validator("verdict").validate(json.loads(verdict.model_dump_json()))
 
@@ -38,6 +38,6 @@ def test_runs_and_verdicts_fit_their_schemas() -> None:
 )
 def test_the_schema_refuses_what_is_not_of_the_form(place: str, value: object) -> None:
     plan = plan_of()
-    document = json.loads(conclude(plan, *record(plan))[1].model_dump_json())
+    document = json.loads(conclude(plan, record(plan))[1].model_dump_json())
     assert schemas.validator("verdict").is_valid(document)
     assert not schemas.validator("verdict").is_valid(document | {place: value})

@@ -19,7 +19,7 @@ from dragstrip.config import RulesConfig
 from tests.support.runs import conclude, fail, plan_of, record
 
 if TYPE_CHECKING:
-    from dragstrip.outcomes import Rows
+    from dragstrip.ledger.rows import Rows
     from dragstrip.plan import PlannedSlice
 
 OLD, NEW = 0, 1
@@ -37,7 +37,7 @@ def some_fail(target: int, every: int, count: int) -> Any:
 
 def test_every_other_metric_is_compared_by_the_same_t_test() -> None:
     plan = plan_of(8)
-    run, verdict = conclude(plan, *record(plan, (20.0, 18.0), spoil=some_fail(NEW, 2, 1)))
+    run, verdict = conclude(plan, record(plan, (20.0, 18.0), spoil=some_fail(NEW, 2, 1)))
     assert set(verdict.secondary) == {"p50", "p99", "throughput", "error_rate"}
 
     old, new = by_pair(run, "p50")
@@ -60,19 +60,19 @@ def test_every_other_metric_is_compared_by_the_same_t_test() -> None:
 
 def test_the_declared_metric_is_not_among_the_others() -> None:
     plan = plan_of(8)
-    verdict = conclude(plan, *record(plan), rules={"metric": "p50"})[1]
+    verdict = conclude(plan, record(plan), rules={"metric": "p50"})[1]
     assert set(verdict.secondary) == {"p95", "p99", "throughput", "error_rate"}
 
 
 def test_a_metric_that_does_not_exist_in_every_slice_is_left_out() -> None:
     plan = plan_of(8)
-    verdict = conclude(plan, *record(plan, spoil=some_fail(OLD, 8, 4)))[1]
+    verdict = conclude(plan, record(plan, spoil=some_fail(OLD, 8, 4)))[1]
     assert "p99" not in verdict.secondary
 
 
 def test_swapping_the_sides_mirrors_everything() -> None:
     plan = plan_of(20)
-    run, verdict = conclude(plan, *record(plan, (20.0, 17.0), spoil=some_fail(NEW, 7, 1)))
+    run, verdict = conclude(plan, record(plan, (20.0, 17.0), spoil=some_fail(NEW, 7, 1)))
     swapped = run.model_copy(update={"baseline": "new", "challenger": "old"})
     mirrored = judge(swapped, RulesConfig())
     for name, one in verdict.secondary.items():
@@ -89,14 +89,14 @@ def test_swapping_the_sides_mirrors_everything() -> None:
 
 def test_an_invalid_run_compares_nothing() -> None:
     plan = plan_of(8)
-    verdict = conclude(plan, *record(plan, samples=20))[1]
+    verdict = conclude(plan, record(plan, samples=20))[1]
     assert verdict.verdict == "invalid"
     assert (verdict.secondary, verdict.dependence, verdict.cross_check) == ({}, None, None)
 
 
 def test_the_cross_check_can_be_repeated() -> None:
     plan = plan_of(8)
-    run, verdict = conclude(plan, *record(plan))
+    run, verdict = conclude(plan, record(plan))
     old, new = by_pair(run, "p95")
     check = verdict.cross_check
     assert check is not None
@@ -107,7 +107,7 @@ def test_the_cross_check_can_be_repeated() -> None:
 
 def test_no_cross_check_where_resamples_have_next_to_no_scatter() -> None:
     plan = plan_of(6)
-    run, _ = conclude(plan, *record(plan))
+    run, _ = conclude(plan, record(plan))
     logs = [1.0, 1e-6, 2e-6, 4e-6, 3e-6, 0.0]
     slices = [
         part.model_copy(
@@ -129,7 +129,7 @@ def slowing(turn: PlannedSlice, rows: Rows) -> None:
 
 def test_drifting_pairs_are_merged_and_the_interval_is_made_of_what_is_left() -> None:
     plan = plan_of(12)
-    run, verdict = conclude(plan, *record(plan, noise=0.01, spoil=slowing))
+    run, verdict = conclude(plan, record(plan, noise=0.01, spoil=slowing))
     assert verdict.dependence is not None
     assert verdict.dependence.merged == 9
     assert verdict.dependence.reason is not None
@@ -143,7 +143,7 @@ def test_drifting_pairs_are_merged_and_the_interval_is_made_of_what_is_left() ->
 
 def test_pairs_needed_counts_pairs_and_not_merged_ones() -> None:
     plan = plan_of(12)
-    verdict = conclude(plan, *record(plan, (20.0, 12.0), noise=0.05, spoil=slowing))[1]
+    verdict = conclude(plan, record(plan, (20.0, 12.0), noise=0.05, spoil=slowing))[1]
     assert verdict.verdict == "inconclusive"
     assert verdict.pairs_needed is not None
     assert verdict.pairs_needed % 4 == 0
@@ -152,14 +152,14 @@ def test_pairs_needed_counts_pairs_and_not_merged_ones() -> None:
 
 def test_error_rates_have_their_interval() -> None:
     plan = plan_of(8)
-    target = conclude(plan, *record(plan, spoil=some_fail(NEW, 1, 4)))[1].targets["new"]
+    target = conclude(plan, record(plan, spoil=some_fail(NEW, 1, 4)))[1].targets["new"]
     assert target.error_rate == pytest.approx(32 / 1600)
     assert (target.error_rate_low, target.error_rate_high) == clopper_pearson(32, 1600)
 
 
 def test_too_few_failures_to_prove_anything_leave_it_open_and_never_win() -> None:
     plan = plan_of(8)
-    verdict = conclude(plan, *record(plan, (20.0, 2.0), spoil=some_fail(NEW, 4, 1)))[1]
+    verdict = conclude(plan, record(plan, (20.0, 2.0), spoil=some_fail(NEW, 4, 1)))[1]
     assert verdict.verdict == "inconclusive"
     assert "too few to tell" in verdict.reason
     assert verdict.pairs_needed is not None
@@ -175,7 +175,7 @@ def test_adopting_takes_an_interval_that_keeps_the_objective(
     slo_ms: float, word: str, slo: str
 ) -> None:
     plan = plan_of(8)
-    verdict = conclude(plan, *record(plan, (20.0, 10.0)), rules={"slo_ms": slo_ms})[1]
+    verdict = conclude(plan, record(plan, (20.0, 10.0)), rules={"slo_ms": slo_ms})[1]
     assert (verdict.verdict, verdict.targets["new"].slo) == (word, slo)
 
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure.client import SendFailed
 from dragstrip.measure.connection import Connection
 from dragstrip.measure.http_limits import Limits
 from dragstrip.measure.judge import Reply
-from dragstrip.outcomes import Outcome
 from dragstrip.targets import Request
 from seeding.dataset import Dataset
 from tests.support.stand_in import API_KEY, StandIn, response

@@ -10,8 +10,8 @@ import gevent
 import gevent.socket
 import pytest
 
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure.connection import Connection
-from dragstrip.outcomes import Outcome
 from dragstrip.targets import Request
 from tests.support.byte_server import Peer, answer, chunked
 from tests.support.talking import BODY, GET, PATIENT, POST, always, failure, once, talking

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure import http_body
 from dragstrip.measure.client import SendFailed
 from dragstrip.measure.connection import Connection
@@ -24,7 +25,6 @@ from dragstrip.measure.http_parser import (
     Malformed,
     TooLarge,
 )
-from dragstrip.outcomes import Outcome
 from tests.support.byte_server import ByteServer, Peer, answer, chunked
 from tests.support.talking import GET
 

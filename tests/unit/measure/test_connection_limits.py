@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import gevent
 import pytest
 
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure.client import SendFailed
 from dragstrip.measure.connection import Connection
 from dragstrip.measure.http_limits import Limits
-from dragstrip.outcomes import Outcome
 from dragstrip.targets import Request
 from tests.support.byte_server import Peer, answer, chunked
 from tests.support.talking import BODY, GET, PATIENT, always, failure, once, talking

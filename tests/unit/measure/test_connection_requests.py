@@ -8,9 +8,9 @@ import time
 import pytest
 
 from dragstrip.errors import ConfigError
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure.connection import Connection
 from dragstrip.measure.http_address import Address
-from dragstrip.outcomes import Outcome
 from dragstrip.targets import Request
 from tests.support.byte_server import answer
 from tests.support.talking import BODY, GET, PATIENT, POST, always, failure, talking

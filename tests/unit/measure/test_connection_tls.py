@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip.errors import ConfigError
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure.connection import Connection
 from dragstrip.measure.http_limits import Limits
-from dragstrip.outcomes import Outcome
 from dragstrip.targets import Request
 from tests.support.byte_server import ByteServer, Peer, answer
 from tests.support.certificates import Authority

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragstrip.ledger.rows import Outcome
 from dragstrip.measure import server_timing
 from dragstrip.measure.judge import Reply, canonical, judge, oracle
-from dragstrip.outcomes import Outcome
 from seeding.dataset import Dataset
 
 DATASET = Dataset(42, 50)

@@ -1,8 +1,8 @@
 import numpy as np
 
+from dragstrip.ledger.rows import Flag
 from dragstrip.measure.arrivals import Arrivals
 from dragstrip.measure.lane import Lane
-from dragstrip.outcomes import Flag
 
 START = 1_000
 

@@ -20,7 +20,7 @@ from tests.support.runs import conclude, fail, plan_of, record
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from dragstrip.outcomes import Rows
+    from dragstrip.ledger.rows import Rows
     from dragstrip.plan import PlannedSlice
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -45,13 +45,13 @@ def hostile(run: Run, verdict: Verdict) -> tuple[Run, Verdict]:
 def examples() -> dict[str, tuple[Run, Verdict]]:
     plan = plan_of()
     return {
-        "adopt": conclude(plan, *record(plan)),
-        "lab": conclude(plan, *record(plan), lab=True),
-        "inconclusive": conclude(plan, *record(plan, (20.0, 18.0), noise=0.5)),
-        "failing": conclude(plan, *record(plan, spoil=some_fail)),
-        "invalid": conclude(plan, *record(plan, samples=20), lab=True),
-        "empty": conclude(plan, [], [], interrupted=True),
-        "hostile": hostile(*conclude(plan, *record(plan))),
+        "adopt": conclude(plan, record(plan)),
+        "lab": conclude(plan, record(plan), lab=True),
+        "inconclusive": conclude(plan, record(plan, (20.0, 18.0), noise=0.5)),
+        "failing": conclude(plan, record(plan, spoil=some_fail)),
+        "invalid": conclude(plan, record(plan, samples=20), lab=True),
+        "empty": conclude(plan, [], interrupted=True),
+        "hostile": hostile(*conclude(plan, record(plan))),
     }
 
 

@@ -1,0 +1,67 @@
+"""Reads ledgers back, segment by segment, also those of a process that was killed."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dragstrip.errors import StorageError
+from dragstrip.ledger.rows import HEADER, MAGIC, ROW, ROW_BYTES, VERSION, Outcome, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+PATTERNS = ("*.rows", "*.rows.gz")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Some rows of one process. Wall-clock time = `wall_ns` + row time - `monotonic_ns`."""
+
+    worker: int
+    first_row: int
+    wall_ns: int
+    monotonic_ns: int
+    rows: Rows
+
+
+def segments(folder: Path) -> Iterator[Segment]:
+    """Yield the segments of a folder by worker, in the order they were written.
+
+    Raises StorageError. Only one segment is in memory at a time, if the caller lets go of it.
+    """
+    files = [path for pattern in PATTERNS for path in folder.glob(pattern)]
+    for path in sorted(files, key=_worker_and_number):
+        yield read(path)
+
+
+def read(path: Path) -> Segment:
+    """Read one segment; what was never begun, at its end, is left out. Raises StorageError."""
+    try:
+        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    except (OSError, EOFError) as error:
+        raise StorageError(f"cannot read {path}: {error}") from None
+    if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
+        raise StorageError(f"{path} is no part of a ledger")
+    _, version, row_bytes, worker, first_row, wall_ns, monotonic_ns = HEADER.unpack_from(data)
+    if (version, row_bytes) != (VERSION, ROW_BYTES):
+        raise StorageError(
+            f"{path} has version {version}", fix=f"this dragstrip reads version {VERSION}"
+        )
+    whole = (len(data) - HEADER.size) // ROW_BYTES
+    rows: NDArray[Any] = np.frombuffer(data, ROW, count=whole, offset=HEADER.size)
+    return Segment(worker, first_row, wall_ns, monotonic_ns, rows[rows["outcome"] != Outcome.EMPTY])
+
+
+def _worker_and_number(path: Path) -> tuple[int, int]:
+    worker, _, number = path.name.partition(".")[0].partition("-")
+    try:
+        return int(worker), int(number)
+    except ValueError:
+        raise StorageError(f"{path} is no part of a ledger") from None

@@ -1,0 +1,111 @@
+"""The ledger's row: what is known of one lookup. docs/ledger.md describes it for other readers.
+
+A row is written in two steps, before the send and after the answer, and its last byte says how far
+it is: whatever kills the process, every row that was begun reads back.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+MAGIC = b"DRAGLEDG"
+VERSION = 2
+
+SEGMENT_BITS = 16
+SEGMENT_ROWS = 1 << SEGMENT_BITS
+"""Rows of one segment file: 4 MiB."""
+
+
+class Outcome(IntEnum):
+    """What became of a lookup. Everything but OK is a failure."""
+
+    EMPTY = 0
+    """The row was never begun."""
+    IN_FLIGHT = 1
+    """It was about to be sent; in a stored ledger, nobody knows what became of it."""
+    OK = 2
+    WRONG_ANSWER = 3
+    HTTP_STATUS = 4
+    CONTENT_TYPE = 5
+    NOT_JSON = 6
+    TOO_LARGE = 7
+    MALFORMED = 8
+    TIMEOUT = 9
+    FIRST_BYTE_TIMEOUT = 10
+    CONNECT_TIMEOUT = 11
+    RESOLVE = 12
+    REFUSED = 13
+    TLS = 14
+    RESET = 15
+    CLOSED = 16
+    CONNECTION = 17
+    UNSENT = 18
+
+    def reason(self, status: int) -> str:
+        """Return the name shown to people; an unexpected status carries its number."""
+        return f"http_{status}" if self is Outcome.HTTP_STATUS else self.name.lower()
+
+
+class Flag(IntFlag):
+    """What else is known about a lookup before it is sent."""
+
+    COUNTED = 1
+    """Due after the settle time, on the target whose turn it is."""
+    NO_SLOT = 2
+    """Every connection was busy when the lookup was due."""
+
+
+ROW = np.dtype(
+    [
+        ("due_ns", "<i8"),
+        ("key", "<i8"),
+        ("slice", "<i4"),
+        ("target", "u1"),
+        ("flags", "u1"),
+        ("slot", "<u2"),
+        ("sent_ns", "<i8"),
+        ("done_ns", "<i8"),
+        ("first_byte_us", "<i4"),
+        ("query_us", "<i4"),
+        ("total_us", "<i4"),
+        ("bytes", "<u4"),
+        ("status", "<u2"),
+        ("opened", "u1"),
+        ("padding", "V4"),
+        ("outcome", "u1"),
+    ]
+)
+ABSENT = -1
+"""`first_byte_us`, `query_us` or `total_us` of a lookup that has none."""
+
+BEGUN = struct.Struct("<qqiBBHq")
+ENDED = struct.Struct("<qqiiiIHB4xB")
+ENDED_OFFSET = 24
+OUTCOME_OFFSET = 63
+ROW_BYTES = ROW.itemsize
+
+HEADER = struct.Struct("<8sHHIQqq24x")
+"""magic, version, row bytes, worker, number of the first row, wall clock and monotonic clock."""
+
+Rows = np.ndarray[tuple[int], np.dtype[np.void]]
+
+
+def reasons(rows: Rows) -> dict[str, int]:
+    """Count rows by the reason of their failure; those that are OK are left out."""
+    failed = rows[rows["outcome"] != Outcome.OK]
+    codes: NDArray[Any] = failed["outcome"].astype(np.int64) << 16 | failed["status"]
+    values, counts = np.unique(codes, return_counts=True)
+    total: dict[str, int] = {}
+    for code, count in zip(values.tolist(), counts.tolist(), strict=True):
+        reason = Outcome(code >> 16).reason(code & 0xFFFF)
+        total[reason] = total.get(reason, 0) + count
+    return total

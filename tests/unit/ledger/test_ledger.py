@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+
+from dragstrip.errors import StorageError
+from dragstrip.ledger import reader
+from dragstrip.ledger.rows import ROW, SEGMENT_ROWS, Flag, Outcome
+from dragstrip.ledger.writer import Ledger
+
+
+def write(folder: Path, count: int, worker: int = 3) -> Ledger:
+    ledger = Ledger(folder, worker)
+    for n in range(count):
+        row = ledger.begin(n, 2**40 + n, n, 1, Flag.COUNTED | Flag.NO_SLOT, 7, n + 1)
+        ledger.end(row, n + 1, n + 2, Outcome.HTTP_STATUS, 503, 665, 9, 12, 34, 2)
+    return ledger
+
+
+def test_rows_come_back_as_written(tmp_path: Path) -> None:
+    write(tmp_path, 5).close()
+    (segment,) = reader.segments(tmp_path)
+
+    assert (segment.worker, segment.first_row, len(segment.rows)) == (3, 0, 5)
+    assert {name: segment.rows[4][name].item() for name in ROW.names or ()} == {
+        "due_ns": 4,
+        "key": 2**40 + 4,
+        "slice": 4,
+        "target": 1,
+        "flags": 3,
+        "slot": 7,
+        "sent_ns": 5,
+        "done_ns": 6,
+        "first_byte_us": 9,
+        "query_us": 12,
+        "total_us": 34,
+        "bytes": 665,
+        "status": 503,
+        "opened": 2,
+        "padding": b"\0\0\0\0",
+        "outcome": Outcome.HTTP_STATUS,
+    }
+
+
+def test_a_row_is_there_before_it_is_sent(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path, 0)
+    ledger.begin(5, 6, 7, 0, 0, 0, 8)
+    (segment,) = reader.segments(tmp_path)
+    assert segment.rows["outcome"].tolist() == [Outcome.IN_FLIGHT]
+    ledger.close()
+
+
+def test_rows_cross_segments_and_each_is_harvested_once(tmp_path: Path) -> None:
+    ledger = write(tmp_path, SEGMENT_ROWS + 10)
+    hung = ledger.begin(-1, 0, 0, 0, 0, 0, 0)
+    assert sum(len(rows) for rows in ledger.harvest()) == SEGMENT_ROWS + 10
+    assert sum(len(rows) for rows in ledger.harvest()) == 0
+    ledger.end(hung, 1, 2, Outcome.OK)
+    assert [rows["due_ns"].tolist() for rows in ledger.harvest()] == [[-1]]
+    ledger.close()
+    stored = [due for one in reader.segments(tmp_path) for due in one.rows["due_ns"].tolist()]
+    assert stored == [*range(SEGMENT_ROWS + 10), -1]
+
+
+def test_a_run_is_never_written_over(tmp_path: Path) -> None:
+    write(tmp_path, 1).close()
+    with pytest.raises(StorageError, match="File exists"):
+        Ledger(tmp_path, 3)
+
+
+def test_foreign_and_newer_files_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "3-00000.rows"
+    path.write_bytes(b"something else entirely, and long enough for a header of ours.......")
+    with pytest.raises(StorageError, match="no part of a ledger"):
+        reader.read(path)
+    path.unlink()
+    write(tmp_path, 1).close()
+    data = bytearray(path.read_bytes())
+    data[8] = 9
+    path.write_bytes(data)
+    with pytest.raises(StorageError, match="version 9"):
+        reader.read(path)
+    with pytest.raises(StorageError, match="cannot read"):
+        reader.read(tmp_path / "0-00000.rows")
