@@ -83,10 +83,15 @@ class _Section(BaseModel):
 
 
 class TargetConfig(_Section):
-    """One path to the answer. `url` is the base address; without it the environment's is used."""
+    """One path to the answer.
+
+    `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
+    to trust for https instead of the well-known ones.
+    """
 
     kind: Kind
     url: Url | None = None
+    ca_file: Path | None = None
 
 
 class DatasetConfig(_Section):
@@ -98,7 +103,11 @@ class DatasetConfig(_Section):
 
 
 class RaceConfig(_Section):
-    """What a race does. `rate` is arrivals per second for each target; durations are seconds."""
+    """What a race does. `rate` is arrivals per second for each target; durations are seconds.
+
+    `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
+    `request` event is fired for each lookup, for the sake of other plugins.
+    """
 
     baseline: str = "supabase"
     challenger: str = "convex"
@@ -111,6 +120,10 @@ class RaceConfig(_Section):
     settle: float = Field(default=5, ge=0, le=86_400)
     users: int = Field(default=32, ge=1, le=100_000)
     timeout: Seconds = 10
+    connect_timeout: Seconds | None = None
+    first_byte_timeout: Seconds | None = None
+    ledger: Literal["keep", "compress", "drop"] = "keep"
+    request_events: bool = False
 
     @model_validator(mode="after")
     def _settle_fits_slice(self) -> Self:
