@@ -86,12 +86,20 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
             _seed_if_needed(ready, progress)
         progress.say("preflight: keys, data and answers of both targets")
         manifest = preflight.check(ready)
-        folder = run_folder.create(options.out)
-        plan = _plan(ready, folder, options)
-        folder.write_plan(plan)
-        facts = _facts(ready, plan, options, manifest)
-        folder.write_run(conclude(folder, facts, interrupted=True)[0])
-        return perform(ready, plan, folder, facts, progress)
+        return perform(ready, *prepare(ready, options, manifest), progress)
+
+
+def prepare(config: Config, options: Options, manifest: Manifest) -> tuple[Plan, RunFolder, Run]:
+    """Make a run's folder, with the plan in it and a run.json that says it was interrupted.
+
+    Raises StorageError, or ConfigError for a target without an address.
+    """
+    folder = run_folder.create(options.out)
+    plan = _plan(config, folder, options)
+    folder.write_plan(plan)
+    facts = _facts(config, plan, options, manifest)
+    folder.write_run(conclude(folder, facts, interrupted=True)[0])
+    return plan, folder, facts
 
 
 def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:

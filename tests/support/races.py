@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-from dragstrip import race, run_folder
+from dragstrip import race
 from dragstrip.config import Config
 from seeding.dataset import GENERATOR, Dataset
 from seeding.progress import Silent
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from seeding.model import Manifest
     from seeding.progress import Reporter
 
 DATASET = Dataset(42, 60)
@@ -56,20 +57,12 @@ def run(
 ) -> race.Result:
     """Race without lab, seeding and preflight, which stand-ins cannot pass."""
     options = race.Options(out=out, processes=processes, seed=seed)
-    folder = run_folder.create(out)
-    plan = race._plan(config, folder, options)
-    folder.write_plan(plan)
-    facts = race._facts(
-        config,
-        plan,
-        options,
-        {
-            "seed": DATASET.seed,
-            "contacts": DATASET.contacts,
-            "digest": DATASET.digest(),
-            "generator": GENERATOR,
-            "state": "complete",
-        },
-    )
-    folder.write_run(race.conclude(folder, facts, interrupted=True)[0])
-    return race.perform(config, plan, folder, facts, progress or Quiet())
+    manifest: Manifest = {
+        "seed": DATASET.seed,
+        "contacts": DATASET.contacts,
+        "digest": DATASET.digest(),
+        "generator": GENERATOR,
+        "state": "complete",
+    }
+    prepared = race.prepare(config, options, manifest)
+    return race.perform(config, *prepared, progress or Quiet())
