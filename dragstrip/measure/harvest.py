@@ -1,0 +1,97 @@
+"""Hands the ended rows of a ledger on, a few times a second and away from the hot path."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING
+
+import gevent
+from gevent.event import Event
+from gevent.lock import Semaphore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dragstrip.ledger.rows import Rows
+    from dragstrip.ledger.writer import Ledger
+
+log = logging.getLogger(__name__)
+
+CHUNK_ROWS = 1024
+"""Rows that are fed at once: a long computation would make lookups late."""
+
+_PAUSE_S = 0.0005
+_EXIT_UNFINISHED = 3
+
+
+class Harvester:
+    """Feeds every row of a ledger that has ended to each feed, exactly once.
+
+    Rows come in chunks of at most CHUNK_ROWS, and other greenlets run between chunks. When a feed
+    or the ledger fails, `on_error` is called in the harvester's greenlet; without it the process
+    ends with code 3.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        feeds: Sequence[Callable[[Rows], None]],
+        period_s: float = 0.25,
+        *,
+        on_error: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._feeds = feeds
+        self._period_s = period_s
+        self._on_error = on_error or _end_process
+        self._waiting: deque[Rows] = deque()
+        self._feeding = Semaphore()
+        self._stopping = Event()
+        self._greenlet: gevent.Greenlet | None = None
+
+    def start(self) -> None:
+        """Begin to harvest at regular intervals."""
+        if self._greenlet is None:
+            self._stopping.clear()
+            self._greenlet = gevent.spawn(self._run)
+
+    def stop(self) -> None:
+        """Stop harvesting, and feed what has ended by now."""
+        if self._greenlet is not None:
+            self._stopping.set()
+            self._greenlet.join()
+            self._greenlet = None
+        self.harvest()
+
+    def harvest(self) -> None:
+        """Feed everything that has ended by now, and return when that is done."""
+        for rows in self._ledger.harvest():
+            for start in range(0, len(rows), CHUNK_ROWS):
+                self._waiting.append(rows[start : start + CHUNK_ROWS])
+        self._feed_one()
+        while self._waiting:
+            # A pause of no length would let ready greenlets run, but neither timers nor sockets.
+            gevent.sleep(_PAUSE_S)
+            self._feed_one()
+
+    def _feed_one(self) -> None:
+        # The lock makes whoever harvests wait for a chunk that another greenlet is at.
+        with self._feeding:
+            if self._waiting:
+                rows = self._waiting.popleft()
+                for feed in self._feeds:
+                    feed(rows)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.wait(self._period_s):
+                self.harvest()
+        except Exception as error:
+            log.exception("the ledger cannot be harvested")
+            self._on_error(error)
+
+
+def _end_process(_: Exception) -> None:
+    # Raised in any greenlet, this ends the main one.
+    raise SystemExit(_EXIT_UNFINISHED)
