@@ -28,6 +28,7 @@ class PlannedTarget(_Part):
     name: str
     kind: Kind
     url: Url
+    ca_file: Path | None = None
 
 
 class PlannedSlice(_Part):

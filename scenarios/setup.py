@@ -151,7 +151,7 @@ def _race_work(plan: Plan, worker: int, folder: Path) -> Work:
         race=plan.race,
         contacts=plan.dataset.contacts,
         seed=plan.seed,
-        targets={t.name: Target(t.name, t.kind, t.url) for t in plan.targets},
+        targets={t.name: Target(t.name, t.kind, t.url, t.ca_file) for t in plan.targets},
         expected=_oracle(plan.dataset, key),
         worker=worker,
         tracks={t.name: Track(number, ledger) for number, t in enumerate(plan.targets)},

@@ -11,6 +11,7 @@ import orjson
 
 from dragstrip.config import ADDRESS_VARIABLE
 from dragstrip.errors import BackendError, DataDiffers
+from dragstrip.measure import http_tls
 from dragstrip.targets import targets_of
 from seeding.dataset import Dataset
 from seeding.differences import first_difference
@@ -74,8 +75,12 @@ def choose_indices(dataset: Dataset, sample: int) -> list[int]:
 
 
 def client_of(target: Target, timeout_s: float) -> httpx.Client:
-    """Return a client for untimed requests to a target; no proxy of the environment is used."""
-    return httpx.Client(base_url=target.url, timeout=timeout_s, trust_env=False)
+    """Return a client for untimed requests to a target; no proxy of the environment is used.
+
+    It trusts the certificates that timed lookups trust. Raises ConfigError for a bad `ca_file`.
+    """
+    verify = http_tls.trust(target.ca_file)
+    return httpx.Client(base_url=target.url, timeout=timeout_s, trust_env=False, verify=verify)
 
 
 def send(client: httpx.Client, target: Target, request: Request) -> httpx.Response:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from dragstrip.ledger.rows import Outcome
+    from dragstrip.measure.http_request import Prepared
     from dragstrip.measure.judge import Reply
     from dragstrip.targets import Request
 
@@ -20,9 +21,21 @@ class SendFailed(Exception):
 
 
 class Client(Protocol):
-    """A connection to one target, used by one slot at a time."""
+    """A connection to one target, used by one slot at a time.
 
-    def send(self, request: Request) -> Reply:
+    After each exchange, also a failed one, the times are those of the monotonic clock (0 for what
+    did not happen), and `opened` counts the connections that it had to open.
+    """
+
+    sent_ns: int
+    first_byte_ns: int
+    done_ns: int
+    opened: int
+
+    def prepare(self, request: Request) -> Prepared:
+        """Check a request once for use by many connections to one address. Raises SendFailed."""
+
+    def send(self, request: Request | Prepared) -> Reply:
         """Send a request and return the answer. Raises SendFailed."""
 
     def close(self) -> None:

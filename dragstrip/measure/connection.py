@@ -6,20 +6,13 @@ to the next, and so does the timer.
 
 from __future__ import annotations
 
-import _socket
-import errno
-import os
-import ssl
-from contextlib import suppress
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import gevent.socket
-from gevent import getcurrent
-from gevent.hub import get_hub
+from gevent import get_hub, getcurrent
 
 from dragstrip.ledger.rows import Outcome
-from dragstrip.measure import http_body, http_failure, http_tls
+from dragstrip.measure import http_body, http_failure
 from dragstrip.measure.client import SendFailed
 from dragstrip.measure.http_address import Address
 from dragstrip.measure.http_limits import NEVER_NS, Deadline, Limits
@@ -31,7 +24,8 @@ from dragstrip.measure.http_parser import (
     Malformed,
     TooLarge,
 )
-from dragstrip.measure.http_request import REPEATABLE, RequestWriter, UnfitRequest
+from dragstrip.measure.http_request import REPEATABLE, Prepared, RequestWriter, UnfitRequest
+from dragstrip.measure.http_wire import READ_BYTES, Wire
 from dragstrip.measure.judge import Reply
 
 if TYPE_CHECKING:
@@ -42,11 +36,9 @@ if TYPE_CHECKING:
 
 DEFAULT_HEADERS = {"user-agent": "dragstrip", "accept": "application/json"}
 
-_READ_BYTES = 1 << 16
 # A look at the socket before each request would cost a tenth of the rate. Back to back, what
 # an unasked answer could pretend is caught when its successors pile up.
 _IDLE_NS = 100_000
-_READABLE, _WRITABLE = 1, 2
 _CONNECT, _FIRST_BYTE, _ANSWER = "no connection", "no byte of an answer", "no whole answer"
 
 
@@ -61,6 +53,10 @@ class _ClosedHere(BaseException):
 class _Gone(Exception):
     """The server ended the connection without a byte of the answer."""
 
+    def __init__(self, outcome: Outcome, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+
 
 class Connection:
     """Sends requests to one address, one at a time, and reads each answer whole.
@@ -68,34 +64,28 @@ class Connection:
     Redirects are answers like any other. A kept-alive connection that the server has closed is
     replaced, and the request sent again once, if it may be repeated and nothing had come back.
 
-    `sent_ns` (just before the first byte went out), `first_byte_ns` and `done_ns` are times of
-    the monotonic clock for the last exchange, also when it failed; 0 for what did not happen.
-    `reconnects` counts the connections opened after the first, `retries` the requests sent again.
+    What is known of the last exchange, also when it failed: `sent_ns` (just before the first byte
+    went out), `first_byte_ns` and `done_ns` are times of the monotonic clock, 0 for what did not
+    happen; `opened` counts the connections that it had to open. `retries` counts the requests
+    sent again since the beginning.
     """
 
-    # Slots are quicker to read than a dictionary of more than thirty names.
+    # Slots are quicker to read than a dictionary of as many names.
     __slots__ = (
         "_address",
         "_connect_limit_ns",
         "_deadline",
         "_end_ns",
         "_first_byte_limit_ns",
-        "_greenlet",
-        "_hub",
         "_limits",
-        "_opened",
-        "_parked",
         "_parser",
         "_phase",
-        "_reader",
-        "_reader_armed",
-        "_sock",
-        "_tls",
         "_total_limit_ns",
-        "_trust",
+        "_wire",
         "_writer",
         "done_ns",
         "first_byte_ns",
+        "opened",
         "retries",
         "sent_ns",
     )
@@ -113,74 +103,74 @@ class Connection:
         self._connect_limit_ns = _ns(self._limits.connect_s or self._limits.total_s)
         self._first_byte_limit_ns = _ns(self._limits.first_byte_s or self._limits.total_s)
         self._address = Address.parse(url)
-        self._trust = http_tls.trust(ca_file) if self._address.tls else None
+        self._wire = Wire(self._address, ca_file)
         self._writer = RequestWriter(self._address, headers)
         self._parser = self._new_parser()
-        self._sock: _socket.socket | None = None
-        self._tls: http_tls.TlsStream | None = None
-        self._greenlet: Any = None
-        self._hub: Any = None
-        self._reader: Any = None
-        self._reader_armed = self._parked = False
         self._deadline = Deadline(self._on_deadline)
         self._end_ns = NEVER_NS
         self._phase = _CONNECT
-        self._opened = 0
-        self.retries = 0
+        self.opened = self.retries = 0
         self.sent_ns = self.first_byte_ns = self.done_ns = 0
 
-    @property
-    def reconnects(self) -> int:
-        """How many connections were opened after the first."""
-        return max(0, self._opened - 1)
+    def prepare(self, request: Request) -> Prepared:
+        """Check a request and turn it into bytes, for this and other connections to the address.
 
-    def send(self, request: Request) -> Reply:
+        Raises SendFailed with the outcome UNSENT.
+        """
+        try:
+            return self._writer.prepare(request)
+        except UnfitRequest as error:
+            raise SendFailed(Outcome.UNSENT, str(error)) from None
+
+    def send(self, request: Request | Prepared) -> Reply:
         """Send a request and return the answer. Raises SendFailed.
 
         What is raised into it from outside (gevent.Timeout, GreenletExit) passes through. After
         either the connection is closed, and the next request opens another.
         """
-        if self._greenlet is not None:
+        wire = self._wire
+        if wire.greenlet is not None:
             raise RuntimeError("a connection takes one request at a time")
-        self.sent_ns = self.first_byte_ns = 0
+        self.sent_ns = self.first_byte_ns = self.opened = 0
+        if not isinstance(request, Prepared):
+            request = self.prepare(request)
+        elif request.address is not self._address and request.address != self._address:
+            raise ValueError("a request that was prepared for another address")
+        wire.greenlet = getcurrent()
         try:
-            data = self._writer.write(request)
-        except UnfitRequest as error:
-            raise SendFailed(Outcome.UNSENT, str(error)) from None
-        self._greenlet = getcurrent()
-        try:
-            self._exchange(request.method, data)
+            self._exchange(request.data, request.method in REPEATABLE)
         except BaseException as error:
-            self._drop()
-            self.done_ns = monotonic_ns()
             failure = self._failure(error)
+            wire.drop()
+            self.done_ns = monotonic_ns()
             if failure is None:
                 raise
             raise failure from None
         finally:
-            self._greenlet = None
+            wire.greenlet = None
             self._deadline.at_ns = NEVER_NS
         return self._reply()
 
     def close(self) -> None:
         """Close the connection. An exchange that another greenlet has under way fails."""
-        if self._greenlet is None:
-            self._drop()
+        wire = self._wire
+        if wire.greenlet is None:
+            wire.drop()
             self._deadline.disarm()
         else:
-            self._hub.loop.run_callback(self._on_close)
+            wire.hub.loop.run_callback(self._on_close)
 
-    def _exchange(self, method: str, data: bytes) -> None:
+    def _exchange(self, data: bytes, repeatable: bool) -> None:
+        wire = self._wire
         now_ns = monotonic_ns()
         self._end_ns = now_ns + self._total_limit_ns
-        repeatable = method in REPEATABLE
         if (
-            self._sock is not None
+            wire.is_open
             and (now_ns - self.done_ns > _IDLE_NS or not repeatable)
-            and not self._silent()
+            and not wire.silent()
         ):
-            self._drop()
-        reused = self._sock is not None
+            wire.drop()
+        reused = wire.is_open
         if not reused:
             self._open()
         try:
@@ -188,34 +178,31 @@ class Connection:
         except _Gone:
             if not (reused and repeatable):
                 raise
-            self._drop()
+            wire.drop()
             self._open()
             self.retries += 1
             self._ask(data)
 
     def _ask(self, data: bytes) -> None:
         """Send the request and read until the answer is whole."""
-        sock, tls, parser = self._sock, self._tls, self._parser
-        assert sock is not None  # noqa: S101
+        wire, parser = self._wire, self._parser
         parser.begin()
-        if tls is not None:
-            data = tls.seal(data)
         now_ns = monotonic_ns()
         if self.sent_ns == 0:
             self.sent_ns = now_ns
         self._expect(now_ns + self._first_byte_limit_ns, _FIRST_BYTE)
-        hung_up = not self._write(sock, data)
-        recv = sock.recv if tls is None else tls.recv
-        self._wait_readable()
+        hung_up = not wire.write(data)
+        recv = wire.recv
+        wire.wait_readable()
         while True:
             try:
-                piece = recv(_READ_BYTES)
+                piece = recv(READ_BYTES)
             except BlockingIOError:
-                self._wait_readable()
+                wire.wait_readable()
                 continue
             except OSError as error:
                 if parser.received == 0:
-                    raise _Gone(http_failure.explain(error, parser.progress())[1]) from None
+                    raise _Gone(*self._explain(error)) from None
                 raise
             self.done_ns = monotonic_ns()
             if not piece:
@@ -228,16 +215,16 @@ class Connection:
             parser.feed(piece)
             if parser.done:
                 break
-        more = len(piece) == _READ_BYTES if tls is None else tls.buffered
-        if hung_up or not parser.reusable or (more and not self._silent()):
-            self._drop()
+        if hung_up or not parser.reusable or (wire.may_hold_more(len(piece)) and not wire.silent()):
+            wire.drop()
 
     def _finish(self) -> None:
-        words = f"closed by the server {self._parser.progress()}"
-        if self._parser.received == 0:
-            raise _Gone(words)
-        if not self._parser.finish():
-            raise SendFailed(Outcome.CONNECTION, words, self._parser.status)
+        parser = self._parser
+        words = f"closed by the server {parser.progress()}"
+        if parser.received == 0:
+            raise _Gone(Outcome.CLOSED, words)
+        if not parser.finish():
+            raise SendFailed(Outcome.CLOSED, words, parser.status)
 
     def _reply(self) -> Reply:
         parser = self._parser
@@ -261,161 +248,57 @@ class Connection:
             case Malformed() | TooLarge():
                 return self._refused(error)
             case _Gone():
-                return SendFailed(Outcome.CONNECTION, str(error))
+                return SendFailed(error.outcome, str(error))
             case OSError():
-                return SendFailed(
-                    *http_failure.explain(error, self._parser.progress()), self._parser.status
-                )
+                return SendFailed(*self._explain(error), self._parser.status)
         return None
+
+    def _explain(self, error: OSError) -> tuple[Outcome, str]:
+        opening = not self._wire.is_open
+        return http_failure.explain(error, opening=opening, when=self._parser.progress())
 
     def _refused(self, error: Malformed | TooLarge) -> SendFailed:
         if isinstance(error, TooLarge):
             return SendFailed(Outcome.TOO_LARGE, str(error), self._parser.status)
-        return SendFailed(Outcome.CONNECTION, f"malformed answer: {error}", self._parser.status)
+        return SendFailed(Outcome.MALFORMED, f"malformed answer: {error}", self._parser.status)
 
     def _too_late(self) -> SendFailed:
-        limits = self._limits
-        sooner_s = limits.connect_s if self._phase is _CONNECT else limits.first_byte_s
-        limit_s = limits.total_s if self._deadline.at_ns == self._end_ns else sooner_s
-        return SendFailed(Outcome.TIMEOUT, f"{self._phase} within {limit_s:g} s")
-
-    # Opening and dropping.
+        # The outcome has the name of the limit that struck; the words say what it struck at.
+        outcome, limit_s = Outcome.TIMEOUT, self._limits.total_s
+        if self._deadline.at_ns < self._end_ns:
+            if self._phase is _CONNECT:
+                outcome, limit_s = Outcome.CONNECT_TIMEOUT, self._limits.connect_s or limit_s
+            else:
+                outcome, limit_s = Outcome.FIRST_BYTE_TIMEOUT, self._limits.first_byte_s or limit_s
+        return SendFailed(outcome, f"{self._phase} within {limit_s:g} s")
 
     def _open(self) -> None:
-        self._hub = get_hub()
+        # What was read over the last connection says nothing about this one.
         self._parser = self._new_parser()
+        wire = self._wire
+        wire.hub = get_hub()
         self._expect(monotonic_ns() + self._connect_limit_ns, _CONNECT)
-        sock = self._connect()
-        if self._trust is not None:
-            self._tls = http_tls.TlsStream(sock, self._trust, self._address.host)
-            self._shake_hands(sock, self._tls)
-        self._opened += 1
+        wire.open()
+        self.opened += 1
 
     def _new_parser(self) -> AnswerParser:
         return AnswerParser(
             max_head_bytes=self._limits.max_head_bytes, max_body_bytes=self._limits.max_body_bytes
         )
 
-    def _connect(self) -> _socket.socket:
-        failure = OSError(errno.EADDRNOTAVAIL, "the host name has no address")
-        for family, kind, protocol, _, place in self._places():
-            sock = self._sock = _socket.socket(family, kind, protocol)
-            sock.setblocking(False)
-            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            self._reader = self._hub.loop.io(sock.fileno(), _READABLE)
-            code = sock.connect_ex(place)
-            if code == errno.EINPROGRESS:
-                self._wait_writable(sock)
-                code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-            if code == 0:
-                return sock
-            failure = OSError(code, os.strerror(code))
-            self._drop()
-        raise failure
-
-    def _places(self) -> list[Any]:
-        where = (self._address.host, self._address.port, 0, _socket.SOCK_STREAM)
-        try:
-            return _socket.getaddrinfo(*where, 0, _socket.AI_NUMERICHOST)
-        except _socket.gaierror:
-            return list(gevent.socket.getaddrinfo(*where))
-
-    def _shake_hands(self, sock: _socket.socket, tls: http_tls.TlsStream) -> None:
-        over = False
-        while not over:
-            try:
-                over = tls.shake_hands()
-            except BlockingIOError:
-                self._wait_readable()
-            except ssl.SSLError:
-                # The server learns why from the alert.
-                with suppress(OSError):
-                    sock.send(tls.unsent())
-                raise
-            else:
-                self._write(sock, tls.unsent())
-
-    def _drop(self) -> None:
-        sock = self._sock
-        if sock is None:
-            return
-        self._sock = self._tls = None
-        self._reader.stop()
-        self._reader.close()
-        self._reader_armed = False
-        sock.close()
-
-    def _silent(self) -> bool:
-        """Whether nothing waits to be read: no end, no answer that nobody asked for.
-
-        Over TLS, session tickets are taken in on the way.
-        """
-        stream = self._tls or self._sock
-        assert stream is not None  # noqa: S101
-        try:
-            stream.recv(_READ_BYTES)
-        except BlockingIOError:
-            return True
-        except OSError:
-            pass
-        return False
-
-    # Waiting. Whoever waits is woken by a watcher, or thrown out by the timer or from outside.
-
-    def _write(self, sock: _socket.socket, data: bytes) -> bool:
-        """Send everything; return False when the server takes no more, as it may have answered."""
-        rest: bytes | memoryview = data
-        while True:
-            try:
-                sent = sock.send(rest)
-            except BlockingIOError:
-                sent = 0
-            except (BrokenPipeError, ConnectionResetError):
-                return False
-            if sent == len(rest):
-                return True
-            rest = memoryview(rest)[sent:]
-            self._wait_writable(sock)
-
-    def _wait_readable(self) -> None:
-        if not self._reader_armed:
-            self._reader.start(self._on_readable)
-            self._reader_armed = True
-        self._parked = True
-        try:
-            self._hub.switch()
-        finally:
-            self._parked = False
-
-    def _on_readable(self) -> None:
-        if self._parked:
-            self._greenlet.switch()
-        else:
-            self._reader.stop()
-            self._reader_armed = False
-
-    def _wait_writable(self, sock: _socket.socket) -> None:
-        watcher = self._hub.loop.io(sock.fileno(), _WRITABLE)
-        watcher.start(self._greenlet.switch)
-        try:
-            self._hub.switch()
-        finally:
-            watcher.stop()
-            watcher.close()
-
     def _expect(self, deadline_ns: int, phase: str) -> None:
         self._phase = phase
-        self._deadline.move(min(deadline_ns, self._end_ns), self._hub.loop)
+        self._deadline.move(min(deadline_ns, self._end_ns), self._wire.hub.loop)
 
     def _on_deadline(self) -> None:
-        if self._greenlet is not None:
-            self._greenlet.throw(_DeadlinePassed)
+        if self._wire.greenlet is not None:
+            self._wire.greenlet.throw(_DeadlinePassed)
 
     def _on_close(self) -> None:
-        if self._greenlet is None:
+        if self._wire.greenlet is None:
             self.close()
         else:
-            self._greenlet.throw(_ClosedHere)
+            self._wire.greenlet.throw(_ClosedHere)
 
 
 def _ns(seconds: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from dragstrip.errors import ConfigError
@@ -29,7 +30,9 @@ class Address:
     authority: str
     prefix: str
 
+    # Every slot of a target shares one, so that comparing two is looking whether they are the same.
     @classmethod
+    @lru_cache(maxsize=64)
     def parse(cls, url: str) -> Address:
         """Take an http:// or https:// address apart. Raises ConfigError, never showing a secret."""
         # urlsplit drops line breaks without a word.

@@ -1,4 +1,4 @@
-"""Words for what the operating system and TLS report, the same on every platform."""
+"""What the errors of the operating system and of TLS mean, in words alike on every platform."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ import ssl
 from dragstrip.ledger.rows import Outcome
 
 
-def explain(error: OSError, when: str) -> tuple[Outcome, str]:
-    """Return the outcome that an error means, and words that group well. `when` follows "reset"."""
-    if isinstance(error, TimeoutError):
-        return Outcome.TIMEOUT, "the operating system gave up: timed out"
-    return Outcome.CONNECTION, _words(error, when)[:200]
+def explain(error: OSError, *, opening: bool, when: str) -> tuple[Outcome, str]:
+    """Return the outcome that an error means, and words that group well.
 
-
-def _words(error: OSError, when: str) -> str:
+    `opening` says whether the connection was still being made; `when` follows "reset".
+    """
     match error:
+        case TimeoutError():
+            outcome = Outcome.CONNECT_TIMEOUT if opening else Outcome.TIMEOUT
+            words = "the operating system gave up: timed out"
         case ssl.SSLCertVerificationError():
-            return f"TLS: the certificate is not trusted: {error.verify_message}"
+            outcome = Outcome.TLS
+            words = f"TLS: the certificate is not trusted: {error.verify_message}"
         case ssl.SSLEOFError():
-            return f"TLS: cut off without notice {when}"
+            outcome = Outcome.TLS if opening else Outcome.CLOSED
+            words = f"TLS: cut off without notice {when}"
         case ssl.SSLError():
-            return f"TLS: {(error.reason or 'error').replace('_', ' ').lower()}"
+            outcome = Outcome.TLS
+            words = f"TLS: {(error.reason or 'error').replace('_', ' ').lower()}"
         case socket.gaierror():
-            return f"the host name does not resolve: {error.strerror}"
+            outcome = Outcome.RESOLVE
+            words = f"the host name does not resolve: {error.strerror}"
         case ConnectionRefusedError():
-            return "connection refused"
+            outcome, words = Outcome.REFUSED, "connection refused"
         case ConnectionResetError() | BrokenPipeError():
-            return f"reset by the server {when}"
+            outcome, words = Outcome.RESET, f"reset by the server {when}"
         case _:
-            return error.strerror or type(error).__name__
+            outcome, words = Outcome.CONNECTION, error.strerror or type(error).__name__
+    return outcome, words[:200]

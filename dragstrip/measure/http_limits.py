@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dragstrip.config import RaceConfig
+
 NEVER_NS = 1 << 63
 
 
@@ -25,6 +27,11 @@ class Limits:
     first_byte_s: float | None = None
     max_body_bytes: int = 1 << 20
     max_head_bytes: int = 1 << 16
+
+    @classmethod
+    def of(cls, race: RaceConfig) -> Limits:
+        """Return the bounds that the configuration sets for each lookup."""
+        return cls(race.timeout, race.connect_timeout, race.first_byte_timeout)
 
 
 class Deadline:

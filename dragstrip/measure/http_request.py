@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,15 +27,32 @@ class UnfitRequest(Exception):
     """A request that cannot be sent as it is; the message shows no header's value."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request as bytes, checked once; any connection to `address` may send it, any often.
+
+    The bytes hold secrets and stay out of the repr.
+    """
+
+    address: Address
+    method: str
+    data: bytes = field(repr=False)
+
+
 class RequestWriter:
     """Turns requests to one address into bytes. `headers` go with each, unless it has its own."""
 
     def __init__(self, address: Address, headers: Mapping[str, str]) -> None:
+        self._address = address
         self._prefix = address.prefix
         self._authority = address.authority
         self._always = {name.lower(): value for name, value in headers.items()}
         self._headers: dict[str, str] = {}
         self._block = self._encode(self._headers)
+
+    def prepare(self, request: Request) -> Prepared:
+        """Return the whole request for use by many. Raises UnfitRequest."""
+        return Prepared(self._address, request.method, self.write(request))
 
     def write(self, request: Request) -> bytes:
         """Return the whole request. Raises UnfitRequest before anything could be sent."""

@@ -26,7 +26,7 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError):
-        fix = "name a readable file of PEM certificates"
+        fix = "let the target's ca_file name a readable file of PEM certificates"
         raise ConfigError(f"cannot read certificates from {ca_file}", fix=fix) from None
     if ca_file is None:
         context.load_verify_locations(certifi.where())

@@ -23,6 +23,7 @@ from locust import User, constant_throughput, task
 from dragstrip.ledger.tally import Tally
 from dragstrip.measure import arrivals, lookup
 from dragstrip.measure.connection import Connection
+from dragstrip.measure.http_limits import Limits
 from dragstrip.measure.lane import Arrival, Lane
 from dragstrip.plan import PARENT_VARIABLE
 
@@ -168,7 +169,8 @@ class Slot(User):
         self.target = self.work.targets[self.target_name]
         self.label = self.target_name + (LAB_MARK if self.work.lab else "")
         self.pace = self.work.pace(self.target_name)
-        self.connection = Connection(self.target.url, self.work.race.timeout)
+        limits = Limits.of(self.work.race)
+        self.connection = Connection(self.target.url, limits, ca_file=self.target.ca_file)
 
     def on_stop(self) -> None:
         """Close the slot's connection."""

@@ -10,6 +10,8 @@ from dragstrip.targets.auth import api_key_header, kapso_headers
 from dragstrip.targets.request import Request
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dragstrip.config import Config, Kind
 
 LOOKUP_PATH: dict[Kind, str] = {
@@ -26,11 +28,16 @@ MESSAGE_PATH: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One path to the answer. `url` is its base address without a trailing slash."""
+    """One path to the answer.
+
+    `url` is its base address without a trailing slash; `ca_file`, an absolute path, holds the
+    authorities to trust for https instead of the well-known ones.
+    """
 
     name: str
     kind: Kind
     url: str
+    ca_file: Path | None = None
 
     def lookup(
         self, phone: str, workspace_id: str, *, api_key: str, request_id: str | None = None
@@ -51,6 +58,12 @@ class Target:
 def targets_of(config: Config) -> dict[str, Target]:
     """Return every configured target by name. Raises ConfigError for one without an address."""
     return {
-        name: Target(name, target.kind, config.url_of(name))
+        name: Target(
+            name,
+            target.kind,
+            config.url_of(name),
+            # Other processes may work in another folder.
+            target.ca_file and target.ca_file.absolute(),
+        )
         for name, target in config.targets.items()
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -55,3 +56,8 @@ def test_two_targets_may_be_of_one_kind() -> None:
         "old": "http://old",
         "new": "http://new",
     }
+
+
+def test_the_authorities_to_trust_have_an_absolute_path() -> None:
+    target = TargetConfig(kind="convex-http", url="https://a", ca_file=Path("ca.pem"))
+    assert targets_of(Config(targets={"a": target}))["a"].ca_file == Path.cwd() / "ca.pem"

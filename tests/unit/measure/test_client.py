@@ -94,15 +94,15 @@ def test_silence_times_out_and_the_next_lookup_works(server: StandIn) -> None:
 def test_a_body_that_drips_times_out_as_a_whole(server: StandIn) -> None:
     # The announced length never comes, but the connection stays open.
     server.misbehave = lambda _n, _body: response(raw=b"{}", length=100)
-    client = Connection(server.url, limits=0.2)
+    client = Connection(server.url, limits=0.1)
     assert failure(client).outcome is Outcome.TIMEOUT
 
 
-def test_half_a_body_is_a_connection_failure(client: Connection, server: StandIn) -> None:
+def test_half_a_body_is_cut_off(client: Connection, server: StandIn) -> None:
     server.misbehave = lambda _n, _body: response(
         raw=b"{}", length=100, extra="connection: close\r\n"
     )
-    assert failure(client).outcome is Outcome.CONNECTION
+    assert failure(client).outcome is Outcome.CLOSED
 
 
 @pytest.mark.parametrize(
@@ -116,16 +116,16 @@ def test_half_a_body_is_a_connection_failure(client: Connection, server: StandIn
         b"\x00" * 64,
     ],
 )
-def test_garbage_is_a_connection_failure(garbage: bytes) -> None:
+def test_garbage_is_malformed(garbage: bytes) -> None:
     with answering(lambda _: garbage) as url:
-        assert failure(Connection(url, limits=2)).outcome is Outcome.CONNECTION
+        assert failure(Connection(url, limits=2)).outcome is Outcome.MALFORMED
 
 
-def test_a_closed_port_is_a_connection_failure() -> None:
+def test_a_closed_port_refuses() -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        assert failure(Connection(url, limits=2)).outcome is Outcome.CONNECTION
+        assert failure(Connection(url, limits=2)).outcome is Outcome.REFUSED
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_replaced(
@@ -161,7 +161,7 @@ def test_an_untrusted_certificate_is_refused(
     context.load_cert_chain(certificate, key)
     with answering(lambda _: response({}), context) as url:
         refused = failure(Connection(url, limits=2))
-    assert refused.outcome is Outcome.CONNECTION
+    assert refused.outcome is Outcome.TLS
     assert "CERTIFICATE" in str(refused).upper()
 
 

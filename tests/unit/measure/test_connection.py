@@ -21,11 +21,12 @@ class TestKeptAlive:
     def test_one_connection_serves_many_requests(self) -> None:
         timing = "Server-Timing: query;dur=0.25, total;dur=1.5"
         with talking(always(answer(BODY, timing))) as (connection, server):
-            for _ in range(3):
+            for opened in [1, 0, 0]:
                 reply = connection.send(GET)
                 assert reply == (200, "application/json", "query;dur=0.25, total;dur=1.5", BODY)
+                assert connection.opened == opened
             assert server.connections == 1
-            assert connection.reconnects == connection.retries == 0
+            assert connection.retries == 0
 
     @pytest.mark.parametrize(
         "wire",
@@ -37,10 +38,9 @@ class TestKeptAlive:
     )
     def test_not_when_the_server_says_so(self, wire: bytes) -> None:
         with talking(always(wire)) as (connection, server):
-            assert connection.send(GET).body == BODY
-            assert connection.send(GET).body == BODY
-            assert server.connections == 2
-            assert connection.reconnects == 1
+            for count in [1, 2]:
+                assert connection.send(GET).body == BODY
+                assert (server.connections, connection.opened) == (count, 1)
 
     def test_http_1_0_with_keep_alive(self) -> None:
         wire = answer(BODY, "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
@@ -78,24 +78,24 @@ class TestKeptAlive:
             connection.send(GET)
             idle.set()
             wait_for_bytes(connection)
-            assert connection.send(POST).body == BODY
-            assert connection.send(POST).body == BODY
-            assert (server.connections, connection.reconnects, connection.retries) == (2, 1, 0)
+            for opened in [1, 0]:
+                assert connection.send(POST).body == BODY
+                assert connection.opened == opened
+            assert (server.connections, connection.retries) == (2, 0)
 
 
 def wait_for_bytes(connection: Connection) -> None:
     """Return when the connection's socket has something to read."""
-    assert connection._sock is not None
-    gevent.socket.wait_read(connection._sock.fileno(), timeout=30)
+    gevent.socket.wait_read(connection._wire._sock.fileno(), timeout=30)
 
 
 class TestStaleConnection:
     def test_closed_while_idle_is_replaced_for_any_method(self) -> None:
         with talking(once(answer(BODY))) as (connection, server):
-            for count in range(3):
+            for _ in range(3):
                 assert connection.send(POST).body == BODY
                 server.wait_for_end_of_script()
-                assert connection.reconnects == count
+                assert connection.opened == 1
             assert connection.retries == 0
             assert len(server.requests) == 3
 
@@ -114,14 +114,14 @@ class TestStaleConnection:
         with talking(self.hang_up_on_the_second) as (connection, server):
             connection.send(request)
             assert connection.send(request).body == BODY
-            assert (connection.retries, connection.reconnects) == (1, 1)
+            assert (connection.retries, connection.opened) == (1, 1)
             assert len(server.requests) == 3
 
     def test_but_not_for_a_method_that_may_not_be_repeated(self) -> None:
         with talking(self.hang_up_on_the_second) as (connection, server):
             connection.send(POST)
             failed = failure(connection, POST)
-            assert failed.outcome is Outcome.CONNECTION
+            assert failed.outcome is Outcome.CLOSED
             assert str(failed) == "closed by the server before the answer"
             assert len(server.requests) == 2
             assert connection.send(POST).body == BODY
@@ -140,8 +140,8 @@ class TestStaleConnection:
 
     def test_not_on_a_fresh_connection(self) -> None:
         with talking(lambda peer, _: peer.request() and None) as (connection, server):
-            assert failure(connection).outcome is Outcome.CONNECTION
-            assert (len(server.requests), connection.retries) == (1, 0)
+            assert failure(connection).outcome is Outcome.CLOSED
+            assert (len(server.requests), connection.retries, connection.opened) == (1, 0, 1)
 
     def test_not_once_something_was_received(self) -> None:
         def script(peer: Peer, _: int) -> None:
@@ -263,7 +263,8 @@ class TestRefusedAnswers:
         with talking(once(wire)) as (connection, _):
             failed = failure(connection)
         assert words in str(failed)
-        assert failed.outcome is Outcome.CONNECTION
+        cut_off = str(failed).startswith("closed by the server")
+        assert failed.outcome is (Outcome.CLOSED if cut_off else Outcome.MALFORMED)
         assert failed.status in {0, status}
 
     def test_reset_inside_the_body(self) -> None:
@@ -280,20 +281,32 @@ class TestRefusedAnswers:
             received.set()
             failed = waiting.get()
         assert str(failed) == "reset by the server after 10 of 14 body bytes"
-        assert (failed.outcome, failed.status) == (Outcome.CONNECTION, 200)
+        assert (failed.outcome, failed.status) == (Outcome.RESET, 200)
 
     def test_refused(self) -> None:
         with talking(always(b"")) as (connection, _):
             pass
         failed = failure(connection)
-        assert (failed.outcome, str(failed)) == (Outcome.CONNECTION, "connection refused")
-        assert connection.sent_ns == connection.first_byte_ns == 0
+        assert (failed.outcome, str(failed)) == (Outcome.REFUSED, "connection refused")
+        assert connection.sent_ns == connection.first_byte_ns == connection.opened == 0
         assert connection.done_ns > 0
 
     def test_a_name_that_does_not_resolve(self) -> None:
         failed = failure(Connection("http://nowhere.invalid", PATIENT))
-        assert failed.outcome is Outcome.CONNECTION
+        assert failed.outcome is Outcome.RESOLVE
         assert "does not resolve" in str(failed)
+
+    def test_reset_before_the_answer(self) -> None:
+        def script(peer: Peer, _: int) -> None:
+            peer.request()
+            peer.reset()
+
+        with talking(script) as (connection, _):
+            failed = failure(connection)
+        assert (failed.outcome, str(failed)) == (
+            Outcome.RESET,
+            "reset by the server before the answer",
+        )
 
     def test_the_next_request_finds_a_new_connection(self) -> None:
         def script(peer: Peer, number: int) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dragstrip.errors import ConfigError
 from dragstrip.ledger.rows import Outcome
+from dragstrip.measure.client import SendFailed
 from dragstrip.measure.connection import Connection
 from dragstrip.measure.http_address import Address
 from dragstrip.targets import Request
@@ -47,6 +48,32 @@ class TestWire:
         assert [b"x-request-id: 2" in r for r in server.requests] == [False, True, False]
         assert [r.count(b"accept: ") for r in server.requests] == [1, 1, 1]
         assert b"accept: text/html" in server.requests[2]
+
+    def test_prepared_once_and_sent_by_many(self) -> None:
+        with talking(always(answer(BODY))) as (connection, server):
+            other = Connection(server.url, PATIENT)
+            for request in [GET, POST]:
+                prepared = connection.prepare(request)
+                for sender in [connection, other, connection]:
+                    assert sender.send(prepared).body == BODY
+                connection.send(request)
+            assert len(set(server.requests)) == 2
+            assert server.connections == 2
+            assert "secret" not in repr(prepared)
+            other.close()
+
+    def test_prepared_for_one_address_is_never_sent_to_another(self) -> None:
+        with talking(always(answer(BODY))) as (connection, server):
+            for url in [
+                "http://127.0.0.1:1",
+                server.url + "/base",
+                f"http://localhost:{server.port}",
+            ]:
+                prepared = Connection(url, PATIENT).prepare(GET)
+                with pytest.raises(ValueError, match="another address"):
+                    connection.send(prepared)
+            assert not server.requests
+            assert connection.send(GET).body == BODY
 
     def test_base_path(self) -> None:
         with talking(always(answer(BODY)), prefix="/base/path/") as (connection, server):
@@ -104,6 +131,8 @@ class TestNeverSent:
             assert failed.outcome is Outcome.UNSENT
             assert words in str(failed)
             assert "secret" not in str(failed)
+            with pytest.raises(SendFailed, match=words):
+                connection.prepare(sent)
             assert server.connections == 0
             assert connection.send(GET).body == BODY
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ssl
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip.errors import ConfigError
+from dragstrip.errors import BackendError, ConfigError
 from dragstrip.ledger.rows import Outcome
 from dragstrip.measure.connection import Connection
 from dragstrip.measure.http_limits import Limits
-from dragstrip.targets import Request
+from dragstrip.targets import Request, Target
+from seeding.answers import client_of, send
 from tests.support.byte_server import ByteServer, Peer, answer
 from tests.support.certificates import Authority
 from tests.support.talking import BODY, GET, PATIENT, always, failure, once
@@ -60,7 +62,7 @@ def test_kept_alive(authority: Authority, name: str, version: ssl.TLSVersion) ->
             assert connection.send(GET).body == BODY
             connection.done_ns = 0
         # Session tickets come unasked, and are no reason to hang up.
-        assert (server.connections, connection.reconnects) == (1, 0)
+        assert (server.connections, connection.opened) == (1, 0)
     assert names == [None if name == "127.0.0.1" else name]
 
 
@@ -78,7 +80,7 @@ class TestTrust:
         with ByteServer(always(b""), tls=authority.server("127.0.0.1")).serving() as server:
             failed = failure(Connection(server.url, PATIENT))
             assert not server.requests
-        assert failed.outcome is Outcome.CONNECTION
+        assert failed.outcome is Outcome.TLS
         assert str(failed).startswith("TLS: the certificate is not trusted: ")
 
     def test_another_name(self, authority: Authority) -> None:
@@ -100,6 +102,17 @@ class TestTrust:
             with pytest.raises(ConfigError, match="cannot read certificates"):
                 Connection("https://127.0.0.1:1", PATIENT, ca_file=path)
 
+    def test_untimed_requests_trust_the_same(self, authority: Authority, tmp_path: Path) -> None:
+        with ByteServer(once(answer(BODY)), tls=authority.server("127.0.0.1")).serving() as server:
+            target = Target("a", "convex-http", server.url, authority.ca_file)
+            with client_of(target, 30) as client:
+                assert send(client, target, GET).content == BODY
+            stranger = replace(target, ca_file=None)
+            with client_of(stranger, 30) as client, pytest.raises(BackendError, match="VERIFY"):
+                send(client, stranger, GET)
+            with pytest.raises(ConfigError, match="cannot read certificates"):
+                client_of(replace(target, ca_file=tmp_path / "absent.pem"), 30)
+
 
 class TestEnds:
     def test_announced(self, authority: Authority) -> None:
@@ -113,6 +126,7 @@ class TestEnds:
     def test_unannounced_is_a_body_cut_off(self, authority: Authority) -> None:
         with talking_tls(authority, once(answer(BODY, length=False))) as (connection, _):
             failed = failure(connection)
+        assert failed.outcome is Outcome.CLOSED
         assert str(failed) == "TLS: cut off without notice inside the body, after 14 bytes"
 
     def test_while_idle_is_a_stale_connection(self, authority: Authority) -> None:
@@ -120,7 +134,7 @@ class TestEnds:
             connection.send(GET)
             server.wait_for_end_of_script()
             assert connection.send(GET).body == BODY
-            assert connection.reconnects == 1
+            assert connection.opened == 1
 
     def test_instead_of_an_answer_is_a_stale_connection(self, authority: Authority) -> None:
         def script(peer: Peer, _: int) -> None:
@@ -151,7 +165,10 @@ class TestHandshake:
         with ByteServer(lambda peer, _: peer.wait_closed()).serving() as server:
             url = server.url.replace("http:", "https:")
             failed = failure(Connection(url, Limits(30, connect_s=0.05)))
-        assert (failed.outcome, str(failed)) == (Outcome.TIMEOUT, "no connection within 0.05 s")
+        assert (failed.outcome, str(failed)) == (
+            Outcome.CONNECT_TIMEOUT,
+            "no connection within 0.05 s",
+        )
 
     @pytest.mark.parametrize(
         ("said", "words"),
@@ -165,10 +182,10 @@ class TestHandshake:
 
         with ByteServer(script).serving() as server:
             failed = failure(Connection(server.url.replace("http:", "https:"), PATIENT))
-        assert failed.outcome is Outcome.CONNECTION
+        assert failed.outcome is Outcome.TLS
         assert str(failed).startswith(words)
 
     def test_plain_http_to_a_tls_port(self, authority: Authority) -> None:
         with ByteServer(always(b""), tls=authority.server("127.0.0.1")).serving() as server:
             failed = failure(Connection(server.url.replace("https:", "http:"), PATIENT))
-        assert failed.outcome is Outcome.CONNECTION
+        assert failed.outcome in {Outcome.RESET, Outcome.CLOSED}
