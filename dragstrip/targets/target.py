@@ -30,8 +30,8 @@ MESSAGE_PATH: dict[Kind, str] = {
 class Target:
     """One path to the answer.
 
-    `url` is its base address without a trailing slash; `ca_file`, an absolute path, holds the
-    authorities to trust for https instead of the well-known ones.
+    `url` is its base address without a trailing slash; `ca_file` holds the authorities to
+    trust for https instead of the well-known ones.
     """
 
     name: str
@@ -58,12 +58,6 @@ class Target:
 def targets_of(config: Config) -> dict[str, Target]:
     """Return every configured target by name. Raises ConfigError for one without an address."""
     return {
-        name: Target(
-            name,
-            target.kind,
-            config.url_of(name),
-            # Other processes may work in another folder.
-            target.ca_file and target.ca_file.absolute(),
-        )
+        name: Target(name, target.kind, config.url_of(name), target.ca_file)
         for name, target in config.targets.items()
     }

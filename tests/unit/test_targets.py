@@ -7,6 +7,7 @@ import hmac
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +59,6 @@ def test_two_targets_may_be_of_one_kind() -> None:
     }
 
 
-def test_the_authorities_to_trust_have_an_absolute_path() -> None:
-    target = TargetConfig(kind="convex-http", url="https://a", ca_file=Path("ca.pem"))
-    assert targets_of(Config(targets={"a": target}))["a"].ca_file == Path.cwd() / "ca.pem"
+def test_a_target_knows_whom_to_trust() -> None:
+    target = TargetConfig(kind="convex-http", url="https://a", ca_file=Path(certifi.where()))
+    assert targets_of(Config(targets={"a": target}))["a"].ca_file == Path(certifi.where())
