@@ -16,6 +16,7 @@ _COMMANDS = {
     "verify": "seeding.commands:verify",
     "race": "dragstrip.commands:race",
     "report": "dragstrip.commands:report",
+    "compare": "dragstrip.trust_commands:compare",
 }
 
 
