@@ -1,0 +1,86 @@
+"""Runs the whole instrument: a real race by Locust in a subprocess, on a core of its own."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.lookups import API_KEY, DATASET
+from benchmarks.scheduling import placed
+from dragstrip import race
+from dragstrip.config import Config
+from seeding.dataset import GENERATOR
+from seeding.progress import Silent
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from dragstrip.ledger.rows import Rows
+    from seeding.model import Manifest
+    from seeding.progress import Reporter
+
+
+class _Quiet:
+    def seeding(self) -> AbstractContextManager[Reporter]:
+        return nullcontext(Silent())
+
+    def say(self, line: str) -> None:
+        pass
+
+    def slices(self, done: int, planned: int) -> None:
+        pass
+
+
+def race_at(
+    url: str,
+    out: Path,
+    cores: set[int],
+    *,
+    processes: int = 1,
+    seed: int = 7,
+    first: bool = True,
+    **settings: Any,
+) -> race.Result:
+    """Race one server's two paths against each other; `settings` are fields of [race].
+
+    The generator is held to `cores` and comes `first` there. Raises RuntimeError for a race that
+    did not run to its end.
+    """
+    config = Config.model_validate(
+        {
+            "targets": {
+                "baseline": {"kind": "next-supabase", "url": url},
+                "challenger": {"kind": "convex-http", "url": url},
+            },
+            "dataset": {"seed": DATASET.seed, "contacts": DATASET.contacts},
+            "race": {"baseline": "baseline", "challenger": "challenger", **settings},
+        }
+    ).with_environment({"CRM_API_KEY": API_KEY})
+    manifest: Manifest = {
+        "seed": DATASET.seed,
+        "contacts": DATASET.contacts,
+        "digest": DATASET.digest(),
+        "generator": GENERATOR,
+        "state": "complete",
+    }
+    options = race.Options(out=out, processes=processes, seed=seed)
+    prepared = race.prepare(config, options, manifest)
+    with placed(cores, first=first):
+        result = race.perform(config, *prepared, _Quiet())
+    if result.unfinished:
+        raise RuntimeError(f"the race did not run to its end: {result.unfinished}")
+    return result
+
+
+def rows_of(result: race.Result) -> Rows:
+    """Return every row of a race's ledgers."""
+    rows: Rows = np.concatenate([segment.rows for segment in result.folder.read_ledger()])
+    return rows
+
+
+def gate(result: race.Result, name: str) -> float:
+    """Return the figure of a validity gate."""
+    return next(gate.figure for gate in result.run.gates if gate.name == name)
