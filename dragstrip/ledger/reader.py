@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dragstrip.errors import StorageError
-from dragstrip.ledger.rows import HEADER, MAGIC, ROW, ROW_BYTES, VERSION, Outcome, Rows
+from dragstrip.ledger.rows import HEADER, MAGIC, ROW, ROW_BYTES, VERSION, Outcome, Rows, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-PATTERNS = ("*.rows", "*.rows.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +35,23 @@ def segments(folder: Path) -> Iterator[Segment]:
 
     Raises StorageError. Only one segment is in memory at a time, if the caller lets go of it.
     """
-    files = [path for pattern in PATTERNS for path in folder.glob(pattern)]
-    for path in sorted(files, key=_worker_and_number):
+    for path in files(folder):
         yield read(path)
+
+
+def files(folder: Path) -> list[Path]:
+    """Return a folder's segments by worker, in the order they were written. Raises StorageError."""
+    by_place = {_worker_and_number(path): path for path in folder.glob("*.rows")}
+    # Where both are there, the process was killed between packing the one and removing the other.
+    by_place |= {_worker_and_number(path): path for path in folder.glob("*.rows.gz")}
+    return [by_place[place] for place in sorted(by_place)]
 
 
 def read(path: Path) -> Segment:
     """Read one segment; what was never begun, at its end, is left out. Raises StorageError."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise StorageError(f"cannot read {path}: {error}") from None
     if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
         raise StorageError(f"{path} is no part of a ledger")
@@ -56,7 +62,8 @@ def read(path: Path) -> Segment:
         )
     whole = (len(data) - HEADER.size) // ROW_BYTES
     rows: NDArray[Any] = np.frombuffer(data, ROW, count=whole, offset=HEADER.size)
-    return Segment(worker, first_row, wall_ns, monotonic_ns, rows[rows["outcome"] != Outcome.EMPTY])
+    begun = select(rows, rows["outcome"] != Outcome.EMPTY)
+    return Segment(worker, first_row, wall_ns, monotonic_ns, begun)
 
 
 def _worker_and_number(path: Path) -> tuple[int, int]:

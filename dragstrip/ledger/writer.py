@@ -1,97 +1,76 @@
-"""Writes a process's ledger: memory-mapped segments, each begun row complete before its send.
+"""Writes a process's ledger: every row is begun before its lookup is sent and ended after it.
 
-A segment's blocks are allocated when it is made: writing to a mapped file on a full disk would
-kill the process instead of raising an error.
+What takes long has its place outside the hot path: `upkeep` may run in another thread while
+lookups are made, `tidy` between slices.
 """
 
 from __future__ import annotations
 
-import mmap
+import errno
+import logging
 import os
-import time
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from dragstrip.errors import StorageError
 from dragstrip.ledger.rows import (
     ABSENT,
     BEGUN,
     ENDED,
     ENDED_OFFSET,
     HEADER,
-    MAGIC,
     OUTCOME_OFFSET,
-    ROW,
     ROW_BYTES,
     SEGMENT_BITS,
     SEGMENT_ROWS,
-    VERSION,
     Outcome,
     Rows,
 )
+from dragstrip.ledger.segment import Segment, compress, unwritable
 
 if TYPE_CHECKING:
+    import mmap
     from collections.abc import Iterator
     from pathlib import Path
 
-    from numpy.typing import NDArray
+log = logging.getLogger(__name__)
+
+Policy = Literal["keep", "compress", "drop"]
 
 _MASK = SEGMENT_ROWS - 1
-_BYTES = HEADER.size + SEGMENT_ROWS * ROW_BYTES
+_RESERVE_FROM = SEGMENT_ROWS // 4
+
+# Looked up for every lookup: module-level names and plain integers are the cheapest there are.
+_FIRST = HEADER.size
+_SECOND_HALF = HEADER.size + ENDED_OFFSET
+_TO_OUTCOME = OUTCOME_OFFSET - ENDED_OFFSET
+_IN_FLIGHT = int(Outcome.IN_FLIGHT)
 _BEGIN = BEGUN.pack_into
 _END = ENDED.pack_into
-
-
-class Segment:
-    """One mapped file of rows, or anonymous memory; `harvested` marks the rows handed on."""
-
-    def __init__(self, path: Path | None, worker: int, first_row: int) -> None:
-        self.path = path
-        self.map = mmap.mmap(-1, _BYTES) if path is None else _create(path)
-        clocks = (time.time_ns(), time.monotonic_ns())
-        HEADER.pack_into(self.map, 0, MAGIC, VERSION, ROW_BYTES, worker, first_row, *clocks)
-        self.harvested: NDArray[np.bool_] = np.zeros(SEGMENT_ROWS, np.bool_)
-        self.harvested_to = 0
-        """Every row before this one is harvested."""
-
-    def rows(self) -> Rows:
-        """Return all rows, in place. Let go of it before the segment is closed."""
-        rows: Rows = np.frombuffer(self.map, ROW, SEGMENT_ROWS, HEADER.size)
-        return rows
-
-    def harvest(self, begun: int) -> Rows:
-        """Return copies of the ended rows among the first `begun` that were not returned before."""
-        window = slice(self.harvested_to, begun)
-        rows = self.rows()[window]
-        fresh = (rows["outcome"] > Outcome.IN_FLIGHT) & ~self.harvested[window]
-        taken: Rows = rows[fresh]
-        self.harvested[window] |= fresh
-        left = np.flatnonzero(~self.harvested[window])
-        self.harvested_to = self.harvested_to + int(left[0]) if len(left) else begun
-        return taken
-
-    def close(self, rows: int) -> None:
-        """Write the rows out; the file ends after the first `rows`."""
-        self.map.flush()
-        self.map.close()
-        if self.path is not None:
-            os.truncate(self.path, HEADER.size + rows * ROW_BYTES)
 
 
 class Ledger:
     """The rows of one process, in the order the lookups were begun.
 
     With a folder, segments are the files `<worker>-<number>.rows` there; without, rows are
-    forgotten once harvested. Times are nanoseconds of this machine's monotonic clock.
+    forgotten once harvested. A segment of which every row was harvested is kept, compressed or
+    dropped, as the policy says. Times are nanoseconds of this machine's monotonic clock.
+
+    Raises StorageError where a segment cannot be made; what was written before stays.
     """
 
-    def __init__(self, folder: Path | None, worker: int) -> None:
+    def __init__(self, folder: Path | None, worker: int, policy: Policy = "keep") -> None:
         self._folder = folder
         self._worker = worker
+        self._policy = policy
         self._open: dict[int, Segment] = {}
         self._maps: dict[int, mmap.mmap] = {}
+        self._spare: Segment | None = None
+        self._made = count()
+        self._sealed: list[Path] = []
         self._row = 0
+        first = self._path(0)
+        if first is not None and any(one.exists() for one in (first, _packed(first))):
+            raise unwritable(first, FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)))
         self._next_segment()
 
     @property
@@ -112,11 +91,10 @@ class Ledger:
         """Write down a lookup that is about to be sent, and return its row's number."""
         row = self._row
         place = row & _MASK
-        if place == 0 and row:
+        if not place and row:
             self._next_segment()
-        offset = HEADER.size + place * ROW_BYTES
-        _BEGIN(self._map, offset, due_ns, key, slice_index, target, flags, slot, now_ns)
-        self._map[offset + OUTCOME_OFFSET] = Outcome.IN_FLIGHT
+        offset = _FIRST + place * ROW_BYTES
+        _BEGIN(self._map, offset, due_ns, key, slice_index, target, flags, slot, now_ns, _IN_FLIGHT)
         self._row = row + 1
         return row
 
@@ -134,9 +112,11 @@ class Ledger:
         opened: int = 0,
     ) -> None:
         """Complete a row; `opened` counts the connections that the lookup had to open."""
+        rows = self._maps[row >> SEGMENT_BITS]
+        offset = _SECOND_HALF + (row & _MASK) * ROW_BYTES
         _END(
-            self._maps[row >> SEGMENT_BITS],
-            HEADER.size + (row & _MASK) * ROW_BYTES + ENDED_OFFSET,
+            rows,
+            offset,
             sent_ns,
             done_ns,
             first_byte_us,
@@ -145,46 +125,94 @@ class Ledger:
             size,
             status,
             opened,
-            outcome,
         )
+        # Apart from the rest, and after it: until here the row is in flight.
+        rows[offset + _TO_OUTCOME] = outcome
 
     def harvest(self) -> Iterator[Rows]:
-        """Yield copies of the rows that ended since the last call, a segment's at a time.
-
-        A segment of which every row was harvested is closed.
-        """
+        """Yield copies of the rows that ended since the last call, a segment's at a time."""
         for number in list(self._open):
             segment = self._open[number]
-            begun = min(self._row - (number << SEGMENT_BITS), SEGMENT_ROWS)
-            yield segment.harvest(begun)
+            rows = segment.harvest(self._begun_in(number))
             if segment.harvested_to == SEGMENT_ROWS:
-                self._close(number, SEGMENT_ROWS)
+                self._seal(number)
+            if len(rows):
+                yield rows
+
+    @property
+    def needs_upkeep(self) -> bool:
+        """Whether `upkeep` has anything to do."""
+        return self._needs_spare or (self._policy == "drop" and bool(self._sealed))
+
+    def upkeep(self) -> None:
+        """Make the next segment ready before it is needed, and remove what is to be dropped.
+
+        May be called in another thread, by one at a time.
+        """
+        if self._needs_spare:
+            self._spare = self._new_segment()
+        if self._policy == "drop":
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Compress or drop the segments that are harvested.
+
+        May be called in another thread, by one at a time. A megabyte of rows takes it about 10 ms
+        of processor time to compress, so call it while no lookups are made.
+        """
+        while self._sealed:
+            path = self._sealed.pop(0)
+            if self._policy == "drop":
+                path.unlink(missing_ok=True)
+            elif not compress(path):
+                log.warning("no room to compress %s: it stays as it is", path)
 
     def close(self) -> None:
-        """Close every segment; a row that was not ended stays in flight for ever."""
+        """Close every segment; a row that was not ended stays in flight for ever.
+
+        A segment with rows that were never harvested is not dropped.
+        """
         for number in list(self._open):
-            self._close(number, min(self._row - (number << SEGMENT_BITS), SEGMENT_ROWS))
+            self._seal(number)
+        if self._spare is not None:
+            self._spare.discard()
+            self._spare = None
+        self.tidy()
+
+    @property
+    def _needs_spare(self) -> bool:
+        return self._spare is None and (self._row & _MASK) >= _RESERVE_FROM
 
     def _next_segment(self) -> None:
         number = self._row >> SEGMENT_BITS
-        path = self._folder and self._folder / f"{self._worker}-{number:05d}.rows"
-        self._open[number] = Segment(path, self._worker, self._row)
-        self._map = self._maps[number] = self._open[number].map
+        segment, self._spare = self._spare or self._new_segment(), None
+        segment.in_place(self._path(number), self._worker, self._row)
+        self._open[number] = segment
+        self._map = self._maps[number] = segment.map
 
-    def _close(self, number: int, rows: int) -> None:
+    def _new_segment(self) -> Segment:
+        # Named apart from the ledger's files until it has a header that can be read, and apart
+        # from one that another thread may be making.
+        name = f"{self._worker}-{next(self._made)}.spare"
+        return Segment(self._folder and self._folder / name)
+
+    def _path(self, number: int) -> Path | None:
+        return self._folder and self._folder / f"{self._worker}-{number:05d}.rows"
+
+    def _begun_in(self, number: int) -> int:
+        return min(self._row - (number << SEGMENT_BITS), SEGMENT_ROWS)
+
+    def _seal(self, number: int) -> None:
         del self._maps[number]
-        self._open.pop(number).close(rows)
+        segment = self._open.pop(number)
+        begun = self._begun_in(number)
+        segment.close(begun)
+        is_harvested = segment.harvested_to == begun
+        if segment.path and (
+            self._policy == "compress" or (self._policy == "drop" and is_harvested)
+        ):
+            self._sealed.append(segment.path)
 
 
-def _create(path: Path) -> mmap.mmap:
-    try:
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        try:
-            os.posix_fallocate(file, 0, _BYTES)
-            return mmap.mmap(file, _BYTES)
-        finally:
-            os.close(file)
-    except OSError as error:
-        raise StorageError(
-            f"cannot write the ledger {path}: {error.strerror}", fix="make room, or correct --out"
-        ) from None
+def _packed(path: Path) -> Path:
+    return path.with_suffix(".rows.gz")

@@ -28,9 +28,9 @@ _EXIT_UNFINISHED = 3
 class Harvester:
     """Feeds every row of a ledger that has ended to each feed, exactly once.
 
-    Rows come in chunks of at most CHUNK_ROWS, and other greenlets run between chunks. When a feed
-    or the ledger fails, `on_error` is called in the harvester's greenlet; without it the process
-    ends with code 3.
+    Rows come in chunks of at most CHUNK_ROWS, and other greenlets run between chunks. It also keeps
+    the ledger's next segment ready. When a feed fails or the disk is full, `on_error` is called in
+    the harvester's greenlet; without it the process ends with code 3.
     """
 
     def __init__(
@@ -75,6 +75,10 @@ class Harvester:
             gevent.sleep(_PAUSE_S)
             self._feed_one()
 
+    def tidy(self) -> None:
+        """Compress or drop what is harvested, as the ledger's policy says; for between slices."""
+        gevent.get_hub().threadpool.apply(self._ledger.tidy)
+
     def _feed_one(self) -> None:
         # The lock makes whoever harvests wait for a chunk that another greenlet is at.
         with self._feeding:
@@ -87,6 +91,8 @@ class Harvester:
         try:
             while not self._stopping.wait(self._period_s):
                 self.harvest()
+                if self._ledger.needs_upkeep:
+                    gevent.get_hub().threadpool.apply(self._ledger.upkeep)
         except Exception as error:
             log.exception("the ledger cannot be harvested")
             self._on_error(error)

@@ -1,11 +1,19 @@
-from pathlib import Path
+"""Writing and reading a ledger in one process."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dragstrip.errors import StorageError
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ROW, SEGMENT_ROWS, Flag, Outcome
-from dragstrip.ledger.writer import Ledger
+from dragstrip.ledger.writer import Ledger, Policy
 
 
 def write(folder: Path, count: int, worker: int = 3) -> Ledger:
@@ -81,3 +89,50 @@ def test_foreign_and_newer_files_are_refused(tmp_path: Path) -> None:
         reader.read(path)
     with pytest.raises(StorageError, match="cannot read"):
         reader.read(tmp_path / "0-00000.rows")
+
+
+@st.composite
+def some_steps(draw: st.DrawFn) -> list[tuple[str, int]]:
+    step = st.tuples(st.sampled_from(["begin", "begin", "end", "harvest"]), st.integers(0, 30_000))
+    return draw(st.lists(step, max_size=14))
+
+
+@pytest.mark.parametrize("policy", ["keep", "compress", "drop"])
+@settings(max_examples=12, deadline=None)
+@given(steps=some_steps(), seed=st.integers(0, 2**32))
+def test_each_row_is_harvested_once_whatever_the_order(
+    policy: Policy, steps: list[tuple[str, int]], seed: int
+) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        ledger = Ledger(folder, 0, policy)
+        random = np.random.default_rng(seed)
+        in_flight: list[int] = []
+        ended: list[int] = []
+        harvested: list[int] = []
+        for step, amount in [*steps, ("harvest", 0)]:
+            if step == "begin":
+                at = ledger.begun
+                in_flight += [ledger.begin(at + n, 0, 0, 0, 0, 0, 0) for n in range(amount)]
+            elif step == "end":
+                random.shuffle(in_flight)
+                now, in_flight = in_flight[:amount], in_flight[amount:]
+                for row in now:
+                    ledger.end(row, 1, 2, Outcome.OK)
+                ended += now
+            else:
+                harvested += [due for rows in ledger.harvest() for due in rows["due_ns"].tolist()]
+                ledger.upkeep()
+                ledger.tidy()
+        assert sorted(harvested) == sorted(ended)
+        begun = ledger.begun
+        ledger.close()
+
+        stored = np.concatenate([[], *(one.rows["due_ns"] for one in reader.segments(folder))])
+        names = {path.suffix for path in folder.iterdir()}
+        if policy == "drop":
+            assert set(in_flight) <= set(stored.tolist())
+            assert bool(in_flight) == bool(names)
+        else:
+            assert stored.tolist() == list(range(begun))
+            assert names == ({".rows"} if policy == "keep" else {".gz"})
