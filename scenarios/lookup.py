@@ -22,6 +22,7 @@ class Lookup(Slot):
     abstract = True
     dataset: ClassVar[Dataset]
     api_key: ClassVar[str]
+    requests_repeat = True
 
     def request(self, key: int) -> Request:
         """Return the lookup of the contact with index `key`."""

@@ -1,4 +1,8 @@
-"""When lookups are due, and for which key: drawn before the slice, independent of any answer."""
+"""When lookups are due, and for which key: drawn from a seed, independent of any answer.
+
+They are drawn a block at a time, as a slice goes on: a long one at a high rate takes no more memory
+than a short one, and drawing a block takes less time than sending a few lookups.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -18,8 +22,9 @@ if TYPE_CHECKING:
 TRICKLE_PER_S = 2.0
 
 _TRICKLE_STREAM = 1
+_CLOSED_STREAM = 2
 _MISS_SPREAD = 1_000_000
-_BLOCK = 256
+_BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +43,41 @@ class Arrivals:
 
 
 def of_slice(plan: Plan, turn: PlannedSlice) -> Arrivals:
-    """Draw a slice's arrivals: the same in every process, and for both slices of a pair."""
-    random = np.random.default_rng([plan.seed, turn.pair])
-    offsets = _OFFSETS[plan.race.arrivals](random, plan.race.rate, plan.race.slice)
-    return _with_keys(random, offsets, plan)
+    """Draw all of a slice's arrivals: the same in every process, and for both of a pair."""
+    return _joined(blocks_of_slice(plan, turn))
 
 
 def trickle(plan: Plan, turn: PlannedSlice) -> Arrivals:
     """Draw the few uncounted lookups that keep the other target awake during a slice."""
+    return _joined(blocks_of_trickle(plan, turn))
+
+
+def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
+    """Draw a slice's arrivals a block at a time."""
+    random = np.random.default_rng([plan.seed, turn.pair])
+    race = plan.race
+    return _with_keys(random, _OFFSETS[race.arrivals](random, race.rate, race.slice), plan)
+
+
+def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
+    """Draw the trickle a block at a time."""
     random = np.random.default_rng([plan.seed, turn.index, _TRICKLE_STREAM])
-    offsets = _constant(random, min(TRICKLE_PER_S, plan.race.rate), plan.race.slice)
-    return _with_keys(random, offsets, plan)
+    rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
+    return _with_keys(random, _constant(random, rate, plan.race.slice), plan)
+
+
+def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:
+    """Yield a worker's share of each block, as Arrivals.share does for the whole."""
+    drawn = 0
+    for block in blocks:
+        yield block.share((position - drawn) % of, of)
+        drawn += len(block)
+
+
+def closed_keys(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
+    """Yield a worker's keys in the closed model for ever: the same for both slices of a pair."""
+    seed = (plan.seed, turn.pair, worker, _CLOSED_STREAM)
+    return key_stream(plan.race, plan.dataset.contacts, seed)
 
 
 def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator[int]:
@@ -58,9 +87,20 @@ def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator
         yield from draw_keys(random, _BLOCK, race, contacts).tolist()
 
 
-def _with_keys(random: np.random.Generator, offsets_s: NDArray[np.float64], plan: Plan) -> Arrivals:
-    keys = draw_keys(random, len(offsets_s), plan.race, plan.dataset.contacts)
-    return Arrivals((offsets_s * 1e9).astype(np.int64), keys)
+def _joined(blocks: Iterable[Arrivals]) -> Arrivals:
+    parts = list(blocks)
+    return Arrivals(
+        np.concatenate([np.empty(0, np.int64), *(part.offsets_ns for part in parts)]),
+        np.concatenate([np.empty(0, np.int64), *(part.keys for part in parts)]),
+    )
+
+
+def _with_keys(
+    random: np.random.Generator, offsets_s: Iterable[NDArray[np.float64]], plan: Plan
+) -> Iterator[Arrivals]:
+    for block in offsets_s:
+        keys = draw_keys(random, len(block), plan.race, plan.dataset.contacts)
+        yield Arrivals((block * 1e9).astype(np.int64), keys)
 
 
 def draw_keys(
@@ -78,15 +118,24 @@ def draw_keys(
     return np.where(random.random(count) < race.miss, nobody, keys)
 
 
-def _poisson(random: np.random.Generator, rate: float, duration_s: float) -> NDArray[np.float64]:
-    # Given their number, the points of a Poisson process are uniform over the time.
-    return np.sort(random.random(random.poisson(rate * duration_s)) * duration_s)
+def _poisson(
+    random: np.random.Generator, rate: float, duration_s: float
+) -> Iterator[NDArray[np.float64]]:
+    last_s = 0.0
+    while last_s < duration_s:
+        times = last_s + np.cumsum(random.exponential(1 / rate, _BLOCK))
+        last_s = float(times[-1])
+        yield times[times < duration_s]
 
 
-def _constant(random: np.random.Generator, rate: float, duration_s: float) -> NDArray[np.float64]:
+def _constant(
+    random: np.random.Generator, rate: float, duration_s: float
+) -> Iterator[NDArray[np.float64]]:
     phase = random.random()
-    steps = np.arange(int(rate * duration_s), dtype=np.float64)
-    return np.asarray((steps + phase) / rate, np.float64)
+    count = int(rate * duration_s)
+    for first in range(0, count, _BLOCK):
+        steps = np.arange(first, min(first + _BLOCK, count), dtype=np.float64)
+        yield np.asarray((steps + phase) / rate, np.float64)
 
 
 _OFFSETS = {"poisson": _poisson, "constant": _constant}

@@ -1,38 +1,75 @@
-"""Kills a user of plain Locust just as its pause ends, and prints how many lookups it began.
+"""Stops a user of Locust just as its next lookup becomes due, and prints how many it began.
 
-A program of its own: importing Locust patches the process.
+A program of its own: importing Locust patches the process. The argument says whose pace it is:
+`race` or `own`.
 """
 
 from __future__ import annotations
 
-import itertools
 import sys
 import time
 
 import gevent
+import numpy as np
 from gevent.hub import get_hub
+from gevent.pool import Group
+from locust.env import Environment
 
-from dragstrip.measure.plugin import Closed
+from dragstrip.config import RaceConfig
+from dragstrip.ledger.writer import Ledger
+from dragstrip.measure.arrivals import Arrivals
+from dragstrip.measure.plugin import Slot, Work
+from dragstrip.measure.schedule import Open, Span
+from dragstrip.targets import Request, Target
+
+PAUSE_S = 0.6
+
+
+class User(Slot):
+    target_name = "a"
+
+    def request(self, key: int) -> Request:  # noqa: ARG002
+        return Request("GET", "/", {})
+
+
+def stop_soon(user: User) -> None:
+    hub = get_hub()
+    # Of two watchers of the highest priority, the loop serves a timer before a file.
+    hub.wait(hub.loop.timer(PAUSE_S / 4, priority=hub.loop.MAXPRI))
+    user.stop()
 
 
 def main() -> None:
-    begun: list[int] = []
-
-    def user() -> None:
-        gevent.sleep(0.01)
-        begun.append(Closed(itertools.count()).next().key)
-        gevent.sleep(60)
-
-    greenlet = gevent.spawn(user)
+    in_race = sys.argv[1] == "race"
+    ledger = Ledger(None, 0)
+    User.work = Work(
+        race=RaceConfig(rate=1 / PAUSE_S, users=1),
+        contacts=1,
+        seed=1,
+        # Nothing listens there: a lookup would be refused, and its row would tell.
+        targets={"a": Target("a", "convex-http", "http://127.0.0.1:1")},
+        expected=lambda _: b"",
+        worker=0,
+        ledger=ledger,
+        racing=in_race,
+    )
+    user = User(Environment(user_classes=[User]))
+    group = Group()
+    greenlet = user.start(group)
+    gevent.sleep(PAUSE_S / 2)
+    before = ledger.begun
+    if in_race:
+        due_ns = time.monotonic_ns() + round(PAUSE_S / 2 * 1e9)
+        soon = Arrivals(np.zeros(9, np.int64), np.arange(9))
+        User.work.pacers["a"].load(Open([soon], Span(0, due_ns, due_ns, due_ns + 1)))
+    stopper = gevent.spawn(stop_soon, user)
     gevent.sleep(0)
-    killer = get_hub().loop.timer(0.005)
-    killer.start(lambda: greenlet.kill(block=False))
-    # Both timers are over before the loop turns again, so that it serves them in one go.
-    end = time.monotonic() + 0.05
+    # By its end both timers are over before the loop turns again, so it serves them in one go.
+    end = time.monotonic() + PAUSE_S
     while time.monotonic() < end:
         pass
-    greenlet.join()
-    sys.stdout.write(f"{len(begun)}\n")
+    gevent.joinall([stopper, greenlet])
+    sys.stdout.write(f"{before} {ledger.begun}\n")
 
 
 if __name__ == "__main__":

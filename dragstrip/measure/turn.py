@@ -1,0 +1,95 @@
+"""One process's share of a slice, from its first lookup to its last answer."""
+
+from __future__ import annotations
+
+import gc
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+import gevent
+
+from dragstrip.ledger.rows import Outcome
+from dragstrip.measure import arrivals
+from dragstrip.measure.alarm import NEVER_NS
+from dragstrip.measure.schedule import Closed, Open, Schedule, Span
+from dragstrip.measure.vitals import Vitals
+
+if TYPE_CHECKING:
+    from dragstrip.measure.pacer import Pacer
+    from dragstrip.measure.work import Work
+    from dragstrip.plan import Plan, PlannedSlice
+    from dragstrip.slice_report import WorkerReport
+
+_LEAD_NS = 20_000_000
+_DRAIN_POLL_S = 0.01
+
+
+def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int) -> WorkerReport:
+    """Run this process's share of a slice, wait for its answers, and report how it went.
+
+    The share is every `of`-th arrival from `position`; in the closed model, what the process's own
+    slots can do.
+    """
+    _clear_memory()
+    pacers = list(work.pacers.values())
+    vitals = Vitals()
+    start_ns = monotonic_ns() + _LEAD_NS
+    end_ns = start_ns + round(plan.race.slice * 1e9)
+    work.counts.begin(turn.index, end_ns)
+    for number, pacer in enumerate(pacers):
+        is_active = number == turn.target
+        settled_ns = start_ns + round(plan.race.settle * 1e9) if is_active else NEVER_NS
+        span = Span(turn.index, start_ns, settled_ns, end_ns)
+        pacer.load(_schedule(plan, turn, span, work.worker, is_active, position, of))
+    gevent.sleep((end_ns - monotonic_ns()) / 1e9)
+    for pacer in pacers:
+        pacer.stop()
+    seen = vitals.stop()
+    _drain(pacers, work, plan.race.timeout)
+    work.harvester.harvest()
+    return {
+        "worker": work.worker,
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        **seen,
+        "tallies": work.counts.encode(),
+    }
+
+
+def _schedule(
+    plan: Plan,
+    turn: PlannedSlice,
+    span: Span,
+    worker: int,
+    is_active: bool,
+    position: int,
+    of: int,
+) -> Schedule:
+    if is_active and plan.race.rate == 0:
+        return Closed(arrivals.closed_keys(plan, turn, worker), span)
+    blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, turn)
+    return Open(arrivals.shares(blocks, position, of), span)
+
+
+def _drain(pacers: list[Pacer], work: Work, timeout_s: float) -> None:
+    # Whoever answers slowly must be waited for, or the slower side would look faster.
+    _wait_until_at_rest(pacers, timeout_s)
+    for target, pacer in enumerate(pacers):
+        for due_ns, key, slice_index, flags in pacer.abandon():
+            now_ns = monotonic_ns()
+            row = work.ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns)
+            work.ledger.end(row, now_ns, now_ns, Outcome.UNSENT)
+    _wait_until_at_rest(pacers, timeout_s + 1)
+
+
+def _wait_until_at_rest(pacers: list[Pacer], limit_s: float) -> None:
+    deadline_ns = monotonic_ns() + round(limit_s * 1e9)
+    while monotonic_ns() < deadline_ns and not all(pacer.at_rest for pacer in pacers):
+        gevent.sleep(_DRAIN_POLL_S)
+
+
+def _clear_memory() -> None:
+    # A collection in the middle of a slice would stop the loop for tens of milliseconds. What is
+    # there now stays, and need not be looked at again.
+    gc.collect()
+    gc.freeze()

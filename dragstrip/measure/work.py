@@ -1,0 +1,167 @@
+"""What the slots of one process share, and what their lookups come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dragstrip.ledger.tally import Tally
+from dragstrip.ledger.writer import Ledger
+from dragstrip.measure import arrivals
+from dragstrip.measure.harvest import Harvester
+from dragstrip.measure.judge import Judge
+from dragstrip.measure.locust_stats import LocustStats
+from dragstrip.measure.own_pace import OwnPace
+from dragstrip.measure.pacer import Pacer
+from dragstrip.measure.slot import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from locust.env import Environment
+
+    from dragstrip.config import RaceConfig
+    from dragstrip.ledger.rows import Rows
+    from dragstrip.measure.client import Client
+    from dragstrip.measure.http_request import Prepared
+    from dragstrip.targets import Target
+
+LAB_MARK = " (lab)"
+"""Ends the name of a lab's target in Locust's statistics: they describe a stand-in."""
+
+_REQUESTS = 16_384
+"""Prepared requests kept for each user class: a few hundred bytes each."""
+
+
+class SliceCounts:
+    """A harvester's feed: the tallies of the slice under way, by the target's number."""
+
+    def __init__(self) -> None:
+        self.slice_index: int | None = None
+        self._end_ns = 0
+        self._tallies: dict[int, Tally] = {}
+
+    def begin(self, slice_index: int, end_ns: int) -> None:
+        """Begin a slice that ends at `end_ns`, with nothing counted."""
+        self.slice_index = slice_index
+        self._end_ns = end_ns
+        self._tallies.clear()
+
+    def __call__(self, rows: Rows) -> None:
+        """Count rows."""
+        for target in np.unique(rows["target"]).tolist():
+            tally = self._tallies.setdefault(target, Tally())
+            tally.add(rows[rows["target"] == target], self._end_ns)
+
+    def encode(self) -> dict[str, Any]:
+        """Return the tallies as in WorkerReport."""
+        return {str(target): tally.encode() for target, tally in sorted(self._tallies.items())}
+
+
+def Track(number: int, ledger: Ledger) -> None:  # noqa: N802
+    """Do nothing."""
+
+
+@dataclass
+class Work:
+    """What the users of this process share; scenarios make it once Locust knows its role.
+
+    `racing` users wait for `run_slice`; others pace themselves at race.rate / race.users.
+    """
+
+    race: RaceConfig
+    contacts: int
+    seed: int
+    targets: dict[str, Target]
+    expected: Callable[[int], bytes]
+    worker: int
+    ledger: Ledger = None  # type: ignore[assignment]
+    racing: bool = False
+    lab: bool = False
+    tracks: dict[str, Any] | None = None
+    pacers: dict[str, Pacer] = field(init=False)
+    counts: SliceCounts = field(init=False)
+    harvester: Harvester = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.racing = self.racing or bool(self.tracks)
+        self.ledger = self.ledger or Ledger(None, self.worker)
+        self.pacers = {name: Pacer() for name in self.targets} if self.racing else {}
+        self.counts = SliceCounts()
+        self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
+        self.harvester = Harvester(self.ledger, self._feeds)
+        self._judge = Judge(self.expected)
+        self._requests: dict[type, Callable[[int], Prepared]] = {}
+        self._attached = False
+        self._slots_started = self._slots_open = 0
+
+    def attach(self, environment: Environment) -> None:
+        """Feed an environment's statistics from now on."""
+        if self._attached:
+            return
+        self._attached = True
+        mark = LAB_MARK if self.lab else ""
+        self._feeds.append(
+            LocustStats(
+                environment.stats,
+                [name + mark for name in self.targets],
+                urls=[target.url for target in self.targets.values()],
+                fire=environment.events.request.fire if self.race.request_events else None,
+            )
+        )
+        self.harvester.start()
+
+    def sender(
+        self,
+        target: str,
+        client: Client,
+        prepare: Callable[[int], Prepared],
+        *,
+        shared_by: type | None,
+    ) -> Sender:
+        """Return the loop of a new slot; its class, if given, shares what is prepared for a key."""
+        self._slots_started += 1
+        self._slots_open += 1
+        if shared_by is not None:
+            prepare = self._requests.setdefault(shared_by, lru_cache(_REQUESTS)(prepare))
+        return Sender(
+            self.pacers[target] if self.racing else self._own_pace(),
+            self.ledger,
+            client,
+            prepare,
+            self._judge,
+            target=list(self.targets).index(target),
+            number=self._slots_started,
+        )
+
+    def slot_closed(self) -> None:
+        """Take note of a slot's end. At the last one's, every lookup is counted.
+
+        So it is before Locust prints its statistics, or a worker sends its last.
+        """
+        self._slots_open -= 1
+        if self._slots_open == 0:
+            self.harvester.harvest()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the lookups begun so far, the slice under way, and its tallies up to now."""
+        return {
+            "rows": self.ledger.begun,
+            "slice": self.counts.slice_index,
+            "tallies": self.counts.encode(),
+        }
+
+    def close(self) -> None:
+        """Count and store what is over; call it when no user runs any more."""
+        self.harvester.stop()
+        self.ledger.close()
+        for pacer in self.pacers.values():
+            pacer.close()
+
+    def _own_pace(self) -> OwnPace:
+        seed = (self.seed, self.worker, self._slots_started)
+        keys = arrivals.key_stream(self.race, self.contacts, seed)
+        return OwnPace(keys, self.race.rate / self.race.users)
