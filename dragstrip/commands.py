@@ -5,32 +5,27 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from dragstrip import config as configuration
-from dragstrip.analyse.gates import FIXES
+from dragstrip import presets
+from dragstrip.analyse.conditions import fix_of
 from dragstrip.analyse.rules import Requirement
-from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided
+from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
+from dragstrip.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from dragstrip.analyse.model import Verdict
-    from dragstrip.config import RulesConfig
+    from dragstrip.config import Config, RulesConfig
     from dragstrip.race import Options, Result
     from seeding.progress import Reporter
-
-QUICK = {"pairs": 6, "slice": 5.0, "settle": 1.0}
-"""About a minute: as few pairs as a verdict allows."""
-
-QUICK_RATE = 25.0
-"""Unless a rate is configured: what the lab's stand-ins answer on a small, busy machine."""
 
 _REQUIREMENTS = get_args(Requirement)
 _out = click.option(
@@ -50,10 +45,17 @@ _out = click.option(
     help="Configuration file; ./dragstrip.toml when it is there.",
 )
 @_out
-@click.option("--quick", is_flag=True, help="About a minute: 6 pairs of 5 s slices.")
+@click.option(
+    "--preset",
+    type=click.Choice(list(PRESETS)),
+    help="quick: about a minute; standard: 20 minutes; thorough: 80. See docs/configuration.md.",
+)
+@click.option("--quick", is_flag=True, help="The same as --preset quick.")
 @click.option("--pairs", type=int, metavar="N", help="Pairs of slices.")
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of a slice.")
-@click.option("--rate", type=float, metavar="PER_S", help="Arrivals per second and target.")
+@click.option(
+    "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
+)
 @click.option("--keys", metavar="HOW", help="uniform, zipf:S or hot:N.")
 @click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a run's arrivals.")
@@ -74,6 +76,7 @@ _out = click.option(
 def race(
     path: Path | None,
     out: Path,
+    preset: Preset | None,
     quick: bool,
     pairs: int | None,
     slice_s: float | None,
@@ -89,11 +92,7 @@ def race(
     from dragstrip import race as racing
 
     given = {"pairs": pairs, "slice": slice_s, "rate": rate, "keys": keys, "miss": miss}
-    chosen: dict[str, Any] = dict(QUICK) if quick else {}
-    chosen.update({name: value for name, value in given.items() if value is not None})
-    config = configuration.load(os.environ, path, {"race": chosen})
-    if quick and "rate" not in config.race.model_fields_set:
-        config = configuration.load(os.environ, path, {"race": chosen | {"rate": QUICK_RATE}})
+    config = presets.load(os.environ, path, _preset(preset, quick), given)
     options = racing.Options(out=out, processes=processes, seed=seed, keep_lab=keep_lab)
     result = _race(config, options)
     _show(result.folder.path, result)
@@ -131,7 +130,15 @@ def report(run: str, out: Path, form: str) -> None:
         Console(highlight=False).print(terminal.render(shown, verdict))
 
 
-def _race(config: configuration.Config, options: Options) -> Result:
+def _preset(preset: Preset | None, quick: bool) -> Preset | None:
+    if quick and preset not in {None, "quick"}:
+        raise UsageError(
+            f"--quick and --preset {preset} exclude each other", fix="give one of them"
+        )
+    return "quick" if quick else preset
+
+
+def _race(config: Config, options: Options) -> Result:
     from dragstrip import race as racing
 
     with _progress(Console(stderr=True, highlight=False)) as progress:
@@ -153,7 +160,7 @@ def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) ->
 
     if verdict.verdict == "invalid":
         first = next(gate.name for gate in verdict.gates if not gate.passed)
-        raise InvalidRun("the run is invalid", fix=FIXES[first])
+        raise InvalidRun(f"the run is invalid: {verdict.reason}", fix=fix_of(first))
     met = meets(verdict, require, rules) if require else True
     if met is None:
         needed = verdict.pairs_needed

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import ssl
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -73,6 +74,18 @@ def _is_float_within(text: str, low: float, high: float) -> bool:
         return False
 
 
+def _authorities(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"{path} holds no PEM certificates") from None
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    # Locust's processes run in the run's folder.
+    return path.absolute()
+
+
+Authorities = Annotated[Path, AfterValidator(_authorities)]
 Url = Annotated[str, AfterValidator(_http_url)]
 KeyDistribution = Annotated[str, AfterValidator(_key_distribution)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -91,7 +104,7 @@ class TargetConfig(_Section):
 
     kind: Kind
     url: Url | None = None
-    ca_file: Path | None = None
+    ca_file: Authorities | None = None
 
 
 class DatasetConfig(_Section):
@@ -105,13 +118,15 @@ class DatasetConfig(_Section):
 class RaceConfig(_Section):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
 
-    `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
+    A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
+    answered. The timeouts for connecting and for the first byte are `timeout` where they are not
+    set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
     `request` event is fired for each lookup, for the sake of other plugins.
     """
 
     baseline: str = "supabase"
     challenger: str = "convex"
-    rate: float = Field(default=50, gt=0, le=1_000_000)
+    rate: float = Field(default=50, ge=0, le=1_000_000)
     arrivals: Literal["poisson", "constant"] = "poisson"
     keys: KeyDistribution = "uniform"
     miss: float = Field(default=0.05, ge=0, le=1)
@@ -130,6 +145,24 @@ class RaceConfig(_Section):
         if self.settle >= self.slice:
             raise ValueError("settle must be shorter than slice")
         return self
+
+    @model_validator(mode="after")
+    def _timeouts_fit(self) -> Self:
+        for name in ("connect_timeout", "first_byte_timeout"):
+            limit = getattr(self, name)
+            if limit is not None and limit > self.timeout:
+                raise ValueError(f"{name} ({limit:g}) must not exceed timeout ({self.timeout:g})")
+        return self
+
+    @property
+    def closed_model(self) -> bool:
+        """Whether lookups wait for answers instead of being due at times of their own."""
+        return self.rate == 0
+
+    @property
+    def counted_s(self) -> float:
+        """How many seconds of each slice count."""
+        return self.slice - self.settle
 
 
 class RulesConfig(_Section):

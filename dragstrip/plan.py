@@ -59,7 +59,7 @@ class Plan(_Part):
     @property
     def counted_s(self) -> float:
         """How many seconds of each slice count."""
-        return self.race.slice - self.race.settle
+        return self.race.counted_s
 
 
 def alternate(pairs: int, seed: int) -> tuple[PlannedSlice, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from dragstrip.errors import DataDiffers, PreflightError
+from dragstrip.errors import BackendError, DataDiffers, PreflightError
 from dragstrip.targets import targets_of
 from seeding.answers import address_of, check_answers, client_of, send
 from seeding.dataset import Dataset
@@ -37,6 +37,18 @@ def check(config: Config) -> Manifest:
     except DataDiffers as difference:
         raise PreflightError(difference.message, fix=difference.fix) from None
     return proof.manifest
+
+
+def difference(config: Config) -> str | None:
+    """Return how the backends' data differs from the dataset by now; None when it does not.
+
+    A backend that cannot be asked any more has not proved that it held the data throughout.
+    """
+    try:
+        check_data(config)
+    except (DataDiffers, BackendError) as error:
+        return error.message
+    return None
 
 
 def _refuses_wrong_key(target: Target, config: Config) -> None:

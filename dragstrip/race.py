@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
-from dragstrip import __version__, lab, locust_process, preflight, run_folder
+from dragstrip import __version__, feasible, lab, locust_process, preflight, run_folder
 from dragstrip.analyse.model import DatasetFacts, Machine, Run, Verdict, Versions
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise
 from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
-from dragstrip.errors import UsageError
 from dragstrip.plan import Plan, PlannedTarget, alternate
 from dragstrip.targets import targets_of
 from seeding.dataset import GENERATOR
@@ -28,7 +27,7 @@ from seeding.seed import seed
 from seeding.stores import open_stores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from dragstrip.run_folder import RunFolder
@@ -75,18 +74,15 @@ class Result:
 def race(config: Config, options: Options, progress: Progress) -> Result:
     """Compare the configured baseline and challenger. Raises DragstripError; see errors.py."""
     config = _of_two(config)
-    if options.processes > config.race.users:
-        raise UsageError(
-            f"--processes {options.processes} exceeds race.users ({config.race.users})",
-            fix="every process needs a connection of its own: raise race.users",
-        )
+    feasible.require(config, processes=options.processes)
     run_folder.require_room(options.out)
     with _signals_as_interrupts(), _backends(config, options, progress) as ready:
         if ready.environment.dragstrip_lab:
             _seed_if_needed(ready, progress)
         progress.say("preflight: keys, data and answers of both targets")
         manifest = preflight.check(ready)
-        return perform(ready, *prepare(ready, options, manifest), progress)
+        prepared = prepare(ready, options, manifest)
+        return perform(ready, *prepared, progress, recheck=lambda: preflight.difference(ready))
 
 
 def prepare(config: Config, options: Options, manifest: Manifest) -> tuple[Plan, RunFolder, Run]:
@@ -110,6 +106,8 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
         folder.read_slices(),
         rules.metric,
         interrupted=interrupted,
+        finish=folder.read_finish(),
+        data_after=facts.data_after,
     )
     run = facts.model_copy(
         update={
@@ -123,9 +121,19 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
 
 
 def perform(
-    config: Config, plan: Plan, folder: RunFolder, facts: Run, progress: Progress
+    config: Config,
+    plan: Plan,
+    folder: RunFolder,
+    facts: Run,
+    progress: Progress,
+    *,
+    recheck: Callable[[], str | None] | None = None,
 ) -> Result:
-    """Run Locust on a plan that is in its folder, and conclude from whatever it recorded."""
+    """Run Locust on a plan that is in its folder, and conclude from whatever it recorded.
+
+    `recheck` is asked once the race is over, and returns what differs between the backends' data
+    and the dataset; None when nothing does.
+    """
 
     def tick() -> None:
         progress.slices(folder.count_slices(), len(plan.slices))
@@ -140,14 +148,24 @@ def perform(
             limit_s=_limit_s(plan),
             tick=tick,
         )
-    except KeyboardInterrupt:
-        stopped = True
-    with _interrupts_ignored():
         facts = facts.model_copy(update={"ended": datetime.now(UTC)})
+        if finished and recheck:
+            progress.say("race: checking that both backends still hold the same data")
+            facts = facts.model_copy(update=_data_after(recheck()))
+    except KeyboardInterrupt:
+        finished, stopped = False, True
+    with _interrupts_ignored():
+        if stopped:
+            facts = facts.model_copy(update={"ended": datetime.now(UTC)})
         run, verdict = conclude(folder, facts, interrupted=not finished)
         folder.write_run(run)
         folder.write_verdict(verdict)
     return Result(folder, run, verdict, _why_unfinished(folder, finished, stopped))
+
+
+def _data_after(difference: str | None) -> dict[str, str | None]:
+    state = "same" if difference is None else "changed"
+    return {"data_after": state, "data_difference": difference}
 
 
 def _why_unfinished(folder: RunFolder, finished: bool, stopped: bool) -> str:
@@ -210,7 +228,12 @@ def _plan(config: Config, folder: RunFolder, options: Options) -> Plan:
     seed_number = secrets.randbits(32) if options.seed is None else options.seed
     targets = targets_of(config)
     baseline, challenger = (
-        PlannedTarget(name=name, kind=targets[name].kind, url=targets[name].url)
+        PlannedTarget(
+            name=name,
+            kind=targets[name].kind,
+            url=targets[name].url,
+            ca_file=targets[name].ca_file,
+        )
         for name in require_race_targets(config)
     )
     return Plan(
@@ -231,6 +254,7 @@ def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> 
         ended=now,
         interrupted=True,
         lab=config.environment.dragstrip_lab,
+        closed_model=plan.race.closed_model,
         seed=plan.seed,
         baseline=plan.targets[0].name,
         challenger=plan.targets[1].name,

@@ -13,8 +13,9 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from dragstrip import plan as plans
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from dragstrip.analyse.model import Verdict
     from dragstrip.ledger.reader import Segment
     from dragstrip.plan import Plan
+    from dragstrip.slice_report import Finish, SliceReport
 
 NEEDED_BYTES = 100 * 2**20
 
 LATEST = "latest"
 RUN_FILE = "run.json"
 VERDICT_FILE = "verdict.json"
+FINISH_FILE = "finish.json"
 PLAN_FILE = "plan.json"
 
 
@@ -87,14 +90,26 @@ class RunFolder:
         """Yield what every process recorded. Raises StorageError."""
         return reader.segments(self.path / LEDGER_FOLDER)
 
-    def read_slices(self) -> list[dict[str, Any]]:
-        """Read the reports of the slices that ran to their end; a line cut off is left out."""
-        reports = []
-        with suppress(FileNotFoundError):
-            for line in (self.path / SLICES_FILE).read_text().splitlines():
-                with suppress(json.JSONDecodeError):
-                    reports.append(json.loads(line))
-        return reports
+    def read_slices(self) -> Iterator[SliceReport]:
+        """Yield the reports of the slices that ran to their end; a line cut off is left out.
+
+        A line can be large, with the histograms of a hundred processes: only one is in memory, if
+        the caller lets go of it.
+        """
+        with suppress(FileNotFoundError), (self.path / SLICES_FILE).open("rb") as file:
+            for line in file:
+                with suppress(orjson.JSONDecodeError):
+                    yield orjson.loads(line)
+
+    def read_finish(self) -> Finish | None:
+        """Read every process's last word; None when there is none. Raises StorageError."""
+        file = self.path / FINISH_FILE
+        try:
+            return cast("Finish", orjson.loads(file.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise StorageError(f"cannot read {file}: {error}") from None
 
     def count_slices(self) -> int:
         """Count the slices that ran to their end; cheap enough to ask while lookups are timed."""

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dragstrip.config import Kind, Metric  # noqa: TC001
 
 Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invalid"]
+DataAfter = Literal["same", "changed", "unchecked"]
 
 Count = Annotated[int, Field(ge=0)]
 Milliseconds = Annotated[float, Field(ge=0)]
@@ -56,17 +57,25 @@ class Slice(Figures):
 class TargetTotals(Figures):
     """The counted lookups of one target over all complete pairs.
 
-    Service time counts from the actual send; `query` and `total` are what the server reports.
+    Service time counts from the actual send, as the first byte does; `query` and `total` are what
+    the server reports. `low` and `high` are the exact extremes of the response time. The lookups
+    `opened` so many connections and took so many `bytes` of bodies; at `no_slot` of them, every
+    connection was busy when they were due.
     """
 
     kind: Kind
     url: str
     error_rate: Rate
+    low_ms: Milliseconds | None = None
+    high_ms: Milliseconds | None = None
     service_p50_ms: Milliseconds | None
+    first_byte_p50_ms: Milliseconds | None = None
     query_p50_ms: Milliseconds | None
     total_p50_ms: Milliseconds | None
     send_lag_p99_ms: float | None
     no_slot: Count
+    opened: Count = 0
+    bytes: Count = 0
 
 
 class Gate(_Form):
@@ -106,7 +115,11 @@ class Machine(_Form):
 
 
 class Run(_Form):
-    """run.json: everything about a race that its ledger does not say."""
+    """run.json: everything about a race that its ledger does not say.
+
+    `data_after` says whether the backends still held the same data when the race was over, and
+    `data_difference` what differed first, or why nobody could tell.
+    """
 
     schema_version: Literal[1] = 1
     id: str
@@ -114,6 +127,7 @@ class Run(_Form):
     ended: datetime
     interrupted: bool
     lab: bool
+    closed_model: bool = False
     seed: Count
     baseline: str
     challenger: str
@@ -122,6 +136,8 @@ class Run(_Form):
     machine: Machine
     config: dict[str, Any]
     dataset: DatasetFacts
+    data_after: DataAfter = "unchecked"
+    data_difference: str | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]
     gates: list[Gate]
@@ -204,6 +220,7 @@ class Verdict(_Form):
     targets: dict[str, VerdictTarget]
     gates: list[Gate]
     lab: bool
+    closed_model: bool = False
     dependence: Dependence | None = None
     cross_check: CrossCheck | None = None
     secondary: dict[str, Comparison] = {}

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dragstrip.analyse.conditions import bound_of, figure_of, words_of
 from dragstrip.analyse.dependence import Merged, merge
 from dragstrip.analyse.model import CrossCheck, Dependence, Run, Verdict, VerdictTarget, Word
 from dragstrip.analyse.objective import slice_interval, standing
@@ -17,7 +18,7 @@ from dragstrip.analyse.series import by_pair
 from dragstrip.analyse.student import mean_of
 
 if TYPE_CHECKING:
-    from dragstrip.analyse.model import TargetTotals
+    from dragstrip.analyse.model import Gate, TargetTotals
     from dragstrip.config import RulesConfig
 
 Requirement = Literal["adopt", "better", "equivalent", "not-worse"]
@@ -40,26 +41,29 @@ class _Compared:
 
 def judge(run: Run, rules: RulesConfig) -> Verdict:
     """Return the verdict on a run."""
-    compared = _compare(run, rules)
-    targets = _targets(run, rules)
-    found = compared.interval if compared else None
-    word, reason = _decide(run, rules, targets, found)
-    shown = compared if word != "invalid" else None
+    failed = [gate for gate in run.gates if not gate.passed]
+    compared = None if failed else _compare(run, rules)
+    targets = _targets(run, rules, is_valid=not failed)
+    if failed:
+        word, reason = _invalid(run, failed)
+    else:
+        word, reason = _decide(run, rules, targets, compared.interval if compared else None)
     return Verdict(
         verdict=word,
         reason=reason,
         metric=rules.metric,
-        ratio=shown.interval.ratio if shown else None,
-        low=shown.interval.low if shown else None,
-        high=shown.interval.high if shown else None,
+        ratio=compared.interval.ratio if compared else None,
+        low=compared.interval.low if compared else None,
+        high=compared.interval.high if compared else None,
         pairs=complete_pairs(run),
         pairs_needed=_pairs_needed(run, rules, compared) if word == "inconclusive" else None,
-        minimum_detectable_effect=shown.interval.minimum_detectable_effect if shown else None,
+        minimum_detectable_effect=compared.interval.minimum_detectable_effect if compared else None,
         targets=targets,
         gates=run.gates,
         lab=run.lab,
-        dependence=_dependence(shown.merged) if shown else None,
-        cross_check=_cross_check(run, shown.merged) if shown else None,
+        closed_model=run.closed_model,
+        dependence=_dependence(compared.merged) if compared else None,
+        cross_check=_cross_check(run, compared.merged) if compared else None,
         secondary=secondary(run, rules.metric) if word != "invalid" else {},
     )
 
@@ -94,12 +98,13 @@ def _compare(run: Run, rules: RulesConfig) -> _Compared | None:
     return _Compared(around(mean_of(merged.values)), merged)
 
 
-def _targets(run: Run, rules: RulesConfig) -> dict[str, VerdictTarget]:
+def _targets(run: Run, rules: RulesConfig, *, is_valid: bool) -> dict[str, VerdictTarget]:
+    """Describe both sides; of an invalid run, nothing that would let one of them pass."""
     slices = dict(zip((run.baseline, run.challenger), by_pair(run, rules.metric), strict=True))
     targets = {}
     for name, total in run.targets.items():
         low, high = clopper_pearson(_failures(total), total.due)
-        own = slice_interval(slices[name])
+        own = slice_interval(slices[name]) if is_valid else None
         targets[name] = VerdictTarget.model_validate(
             total.model_dump(include=_SHOWN)
             | {
@@ -107,7 +112,7 @@ def _targets(run: Run, rules: RulesConfig) -> dict[str, VerdictTarget]:
                 "error_rate_high": high,
                 "low_ms": own[0] if own else None,
                 "high_ms": own[1] if own else None,
-                "slo": standing(own, rules.slo_ms),
+                "slo": standing(own, rules.slo_ms) if is_valid else None,
             }
         )
     return targets
@@ -171,12 +176,20 @@ def _standing(total: TargetTotals, limit: float) -> Standing:
     return against(limit, _failures(total), total.due)
 
 
+def _invalid(run: Run, failed: list[Gate]) -> tuple[Word, str]:
+    """Name every condition that failed, with its figure and bound in words."""
+    said = []
+    for gate in failed:
+        what = f"{words_of(gate.name)}: {figure_of(gate)}, must be {bound_of(gate)}"
+        if gate.name == "changed_data" and run.data_difference:
+            what = run.data_difference
+        said.append(f"{gate.name} ({what})")
+    return "invalid", "the run fails " + "; ".join(said)
+
+
 def _decide(
     run: Run, rules: RulesConfig, targets: dict[str, VerdictTarget], found: Interval | None
 ) -> tuple[Word, str]:
-    failed = [gate.name for gate in run.gates if not gate.passed]
-    if failed:
-        return "invalid", "the run fails " + ", ".join(failed)
     failing = _by_failures(run, rules)
     if failing:
         return failing

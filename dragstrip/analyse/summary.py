@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dragstrip.analyse import figures
-from dragstrip.analyse.gates import gates
-from dragstrip.analyse.model import Gate, Slice, TargetTotals
+from dragstrip.analyse.gates import Evidence, Pairs, gates
+from dragstrip.analyse.model import DataAfter, Gate, Slice, TargetTotals
+from dragstrip.analyse.watch import Watch
 from dragstrip.ledger.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from dragstrip.config import Metric
     from dragstrip.plan import Plan, PlannedSlice
-
-SliceReport = dict[str, Any]
+    from dragstrip.slice_report import Finish, SliceReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,45 +30,37 @@ class Summary:
 
 
 def summarise(
-    plan: Plan, reports: Sequence[SliceReport], metric: Metric, *, interrupted: bool
+    plan: Plan,
+    reports: Iterable[SliceReport],
+    metric: Metric,
+    *,
+    interrupted: bool,
+    finish: Finish | None = None,
+    data_after: DataAfter = "unchecked",
 ) -> Summary:
     """Compute everything that run.json says about what happened.
 
-    `reports` are the lines of slices.jsonl: a slice without one did not run to its end, and its
-    pair is left out.
+    `reports` are the lines of slices.jsonl, of which one is held at a time: a slice without one did
+    not run to its end, and its pair is left out, as is one of which a slice is void.
     """
-    ended = {report["index"]: report for report in reports}
-    complete = _complete_pairs(plan, set(ended))
-    totals = [Tally() for _ in plan.targets]
-    lateness = Tally()
-    slices = []
-    for turn in plan.slices:
-        if turn.pair in complete:
-            tally = tally_of(ended[turn.index], turn.target)
-            totals[turn.target].merge(tally)
-            lateness.merge(tally)
-            slices.append(_slice(plan, turn, ended[turn.index], tally))
-    shown = {
-        target.name: TargetTotals(
-            kind=target.kind,
-            url=target.url,
-            **figures.figures(tally, plan.counted_s * len(complete)),
-            **figures.details(tally),
-        )
-        for target, tally in zip(plan.targets, totals, strict=True)
-    }
-    judged = gates(
-        pairs_planned=plan.pairs,
-        pairs_complete=len(complete),
-        interrupted=interrupted,
-        totals=shown,
-        slices=slices,
-        wrong_answers=sum(_wrong(report) for report in reports),
-        send_lag_p99_ms=lateness.part_ms("send_lag", 0.99) or 0.0,
-        cpu=max((_cpu(report) for report in reports), default=0.0),
+    turns = {turn.index: turn for turn in plan.slices}
+    books, watch = _Books(plan), Watch()
+    for report in reports:
+        watch.see(report)
+        books.enter(turns[report["index"]], report)
+    totals = books.totals()
+    evidence = Evidence(
         metric=metric,
+        pairs=Pairs(plan.pairs, len(books.used) + len(books.voided), len(books.voided)),
+        interrupted=interrupted,
+        closed_model=plan.race.closed_model,
+        users=plan.race.users,
+        totals=totals,
+        slices=books.slices,
+        witness=watch.witness(finish, books.send_lag_p99_ms(), whole=len(watch.seen) == len(turns)),
+        data_after=data_after,
     )
-    return Summary(slices, shown, judged)
+    return Summary(books.slices, totals, gates(evidence))
 
 
 def tally_of(report: SliceReport, target: int) -> Tally:
@@ -81,13 +73,50 @@ def tally_of(report: SliceReport, target: int) -> Tally:
     return total
 
 
-def _wrong(report: SliceReport) -> int:
-    return sum(form["wrong"] for worker in report["workers"] for form in worker["tallies"].values())
+@dataclass(slots=True)
+class _Books:
+    """The pairs so far. A slice's histograms are dropped once its pair is added to the totals."""
 
+    plan: Plan
+    slices: list[Slice] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+    voided: set[int] = field(default_factory=set)
+    _sums: tuple[Tally, Tally] = field(default_factory=lambda: (Tally(), Tally()))
+    _waiting: dict[int, tuple[Slice, Tally | None]] = field(default_factory=dict)
 
-def _complete_pairs(plan: Plan, ended: set[int]) -> set[int]:
-    cut_short = {turn.pair for turn in plan.slices if turn.index not in ended}
-    return set(range(plan.pairs)) - cut_short
+    def enter(self, turn: PlannedSlice, report: SliceReport) -> None:
+        """Take in a slice; its pair counts from the second one on."""
+        tally = None if report.get("void") else tally_of(report, turn.target)
+        part = _slice(self.plan, turn, report, tally or Tally())
+        other = self._waiting.pop(turn.pair, None)
+        if other is None:
+            self._waiting[turn.pair] = (part, tally)
+        elif tally is None or other[1] is None:
+            self.voided.add(turn.pair)
+        else:
+            self.used.add(turn.pair)
+            self.slices += sorted((other[0], part), key=lambda one: one.index)
+            self._sums[turn.target].merge(tally)
+            self._sums[1 - turn.target].merge(other[1])
+
+    def totals(self) -> dict[str, TargetTotals]:
+        """Return the totals of both targets by name."""
+        return {
+            target.name: TargetTotals(
+                kind=target.kind,
+                url=target.url,
+                **figures.figures(tally, self.plan.counted_s * len(self.used)),
+                **figures.details(tally),
+            )
+            for target, tally in zip(self.plan.targets, self._sums, strict=True)
+        }
+
+    def send_lag_p99_ms(self) -> float:
+        """Return the p99 of both targets together."""
+        both = Tally()
+        for tally in self._sums:
+            both.merge(tally)
+        return both.part_ms("send_lag", 0.99) or 0.0
 
 
 def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tally: Tally) -> Slice:
@@ -100,7 +129,3 @@ def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tally: Tally) ->
         ended=datetime.fromtimestamp(report["ended"], UTC),
         **figures.figures(tally, plan.counted_s),
     )
-
-
-def _cpu(report: SliceReport) -> float:
-    return max(float(worker["cpu_s"] / worker["wall_s"]) for worker in report["workers"])

@@ -21,8 +21,8 @@ def render(run: Run, verdict: Verdict) -> str:
 
 
 def _lines(run: Run, verdict: Verdict) -> Iterator[str]:
-    if run.lab:
-        yield f"> **{words.LAB_BANNER}**"
+    for banner in words.banners(run):
+        yield f"> **{banner}**"
         yield ""
     yield f"**{_escape(words.headline(run, verdict))}**"
     yield ""

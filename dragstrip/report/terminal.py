@@ -30,8 +30,7 @@ _COLOURS = {
 def render(run: Run, verdict: Verdict) -> RenderableType:
     """Return the whole report; it fits 80 columns."""
     parts: list[RenderableType] = []
-    if run.lab:
-        parts.append(Panel(Text(words.LAB_BANNER), style="yellow"))
+    parts += [Panel(Text(banner), style="yellow") for banner in words.banners(run)]
     headline = Text(words.headline(run, verdict), style=_COLOURS[verdict.verdict])
     if verdict.verdict == "invalid":
         # Nobody may read the figures before they read why these prove nothing.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.analyse.gates import WORDS
+from dragstrip.analyse.conditions import bound_of, figure_of, words_of
 from dragstrip.analyse.proportion import clopper_pearson
 
 if TYPE_CHECKING:
@@ -24,9 +24,17 @@ LAB_BANNER = (
     "Embedded lab: these numbers describe the lab's stand-ins on this machine, not Convex or "
     "Supabase as you would deploy them."
 )
+CLOSED_BANNER = (
+    "Closed model: a connection sends its next lookup only when its last is answered. It waits for "
+    "a slow target, so these times hide the waiting that users would see, and response time is "
+    "service time. Throughput is what a closed model compares well."
+)
 NOTHING = "–"
 
-_LEAST = {"complete_pairs", "verified", "achieved_rate", "samples_per_slice"}
+
+def banners(run: Run) -> list[str]:
+    """Return what must be read before any figure."""
+    return [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model
 
 
 def headline(run: Run, verdict: Verdict) -> str:
@@ -88,21 +96,36 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
     def row(label: str, *cells: str) -> tuple[str, str, str]:
         return (label, cells[0], cells[1])
 
-    return [
+    made = [
         row("path", *(side.kind for side in sides)),
         row("verified lookups", *(f"{side.verified:,}" for side in sides)),
         row("failed (95 % limits)", *(_failed(side) for side in sides)),
         *(row(f"  {r}", *(f"{side.failed.get(r, 0):,}" for side in sides)) for r in reasons),
-        row("offered rate", *(per_second(side.offered_per_s) for side in sides)),
-        row("achieved rate", *(per_second(side.achieved_per_s) for side in sides)),
+    ]
+    if run.closed_model:
+        made.append(row("throughput", *(per_second(side.achieved_per_s) for side in sides)))
+    else:
+        made += [
+            row("offered rate", *(per_second(side.offered_per_s) for side in sides)),
+            row("achieved rate", *(per_second(side.achieved_per_s) for side in sides)),
+        ]
+    made += [
         row("response p50", *(milliseconds(side.p50_ms) for side in sides)),
         row("response p95", *(milliseconds(side.p95_ms) for side in sides)),
         row("response p99", *(milliseconds(side.p99_ms) for side in sides)),
-        row("service p50", *(milliseconds(side.service_p50_ms) for side in sides)),
+        row("slowest answer", *(milliseconds(side.high_ms) for side in sides)),
+    ]
+    if not run.closed_model:
+        made.append(row("service p50", *(milliseconds(side.service_p50_ms) for side in sides)))
+    made += [
+        row("first byte p50", *(milliseconds(side.first_byte_p50_ms) for side in sides)),
         row("server: handler p50", *(milliseconds(side.total_p50_ms) for side in sides)),
         row("server: query p50", *(milliseconds(side.query_p50_ms) for side in sides)),
-        row("found no free slot", *(f"{side.no_slot:,}" for side in sides)),
+        row("connections opened", *(f"{side.opened:,}" for side in sides)),
     ]
+    if not run.closed_model:
+        made.append(row("found no free slot", *(f"{side.no_slot:,}" for side in sides)))
+    return made
 
 
 def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
@@ -110,9 +133,9 @@ def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
     return [
         (
             "ok" if gate.passed else "FAILED",
-            WORDS.get(gate.name, gate.name),
-            number(gate.figure),
-            ("at least " if gate.name in _LEAST else "at most ") + number(gate.bound),
+            words_of(gate.name),
+            figure_of(gate),
+            bound_of(gate),
         )
         for gate in gates
     ]
@@ -121,9 +144,10 @@ def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
 def conditions(run: Run) -> str:
     """Return in one line what was run."""
     race: Mapping[str, object] = run.config["race"]
+    load = "closed model" if run.closed_model else f"{race['arrivals']} arrivals"
     return (
         f"{race['pairs']} pairs of {race['slice']:g} s slices ({race['settle']:g} s of each not "
-        f"counted), {race['arrivals']} arrivals, {race['users']} connections, keys {race['keys']}, "
+        f"counted), {load}, {race['users']} connections, keys {race['keys']}, "
         f"misses {percent(_as_float(race['miss']))}, {run.dataset.contacts:,} contacts of seed "
         f"{run.dataset.seed}, arrival seed {run.seed}"
     )
@@ -145,11 +169,6 @@ def per_second(value: float) -> str:
 def percent(value: float | None) -> str:
     """Return a share in per cent."""
     return NOTHING if value is None else f"{value * 100:.3g} %"
-
-
-def number(value: float) -> str:
-    """Return a figure as short as it can be."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
 
 
 def _failed(side: TargetTotals) -> str:

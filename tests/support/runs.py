@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dragstrip.analyse.model import DatasetFacts, Machine, Run, Verdict, Versions
+from dragstrip.analyse.model import DataAfter, DatasetFacts, Machine, Run, Verdict, Versions
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise
 from dragstrip.config import Config, DatasetConfig, RaceConfig
 from dragstrip.ledger.rows import ROW, Flag, Outcome, Rows
-from dragstrip.ledger.tally import Tally
+from dragstrip.ledger.tally import COUNTS, Tally
 from dragstrip.plan import Plan, PlannedTarget, alternate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dragstrip.plan import PlannedSlice
+    from dragstrip.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
 
 SECOND = 1_000_000_000
 STARTED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -59,19 +60,29 @@ def rows_of(turn: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int
     return rows
 
 
-def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3) -> dict[str, Any]:
+def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3) -> SliceReport:
     end_ns = start_ns + 3 * SECOND
     tally = Tally()
     tally.add(rows, end_ns)
-    worker = {
+    worker: WorkerReport = {
         "worker": 0,
         "start_ns": start_ns,
         "end_ns": end_ns,
+        "cpu_s": cpu_s,
+        "wall_s": 3.0,
+        "loop_lag_p99_ms": 0.5,
+        "loop_lag_max_ms": 2.0,
+        "clock_step_ms": 0.01,
         "tallies": {str(turn.target): tally.encode()},
     }
     began = STARTED.timestamp() + 3 * turn.index
-    timing = {"cpu_s": cpu_s, "wall_s": 3.0}
-    return {"index": turn.index, "started": began, "ended": began + 3, "workers": [worker | timing]}
+    return {
+        "index": turn.index,
+        "started": began,
+        "ended": began + 3,
+        "void": None,
+        "workers": [worker],
+    }
 
 
 def record(
@@ -82,7 +93,7 @@ def record(
     noise: float = 0.05,
     seed: int = 1,
     spoil: Callable[[PlannedSlice, Rows], None] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[SliceReport]:
     """Return the slice reports of a race whose slices scatter by `noise`."""
     random = np.random.default_rng(seed)
     reports = []
@@ -97,6 +108,19 @@ def record(
     return reports
 
 
+def finish_of(plan: Plan, reports: Sequence[SliceReport]) -> Finish:
+    """Return the last words that fit the slices."""
+    finals: dict[str, FinalCounts] = {}
+    for worker in (worker for report in reports for worker in report["workers"]):
+        counts = finals.setdefault(str(worker["worker"]), {"rows": 0, "tallies": {}})
+        for target, form in worker["tallies"].items():
+            sums = counts["tallies"].setdefault(target, dict.fromkeys(COUNTS, 0))
+            for name in COUNTS:
+                sums[name] += form[name]
+            counts["rows"] += form["due"] + form["uncounted"]
+    return {"run_id": plan.run_id, "workers": finals, "lost_workers": []}
+
+
 def fail(
     rows: Rows, which: slice, outcome: Outcome = Outcome.HTTP_STATUS, status: int = 500
 ) -> None:
@@ -106,13 +130,22 @@ def fail(
 
 def conclude(
     plan: Plan,
-    reports: list[dict[str, Any]],
+    reports: list[SliceReport],
     *,
     rules: dict[str, Any] | None = None,
     interrupted: bool = False,
     lab: bool = False,
+    finish: Finish | None = None,
+    data_difference: str | None = None,
+    rechecked: bool = True,
 ) -> tuple[Run, Verdict]:
-    """Return the run and verdict of a recorded race."""
+    """Return the run and verdict of a recorded race.
+
+    Its last words fit its slices unless they are given, and its data is as it was before.
+    """
+    data_after: DataAfter = "unchecked"
+    if rechecked and not interrupted:
+        data_after = "same" if data_difference is None else "changed"
     names = [target.name for target in plan.targets]
     config = Config.model_validate(
         {
@@ -122,13 +155,23 @@ def conclude(
             "rules": rules or {},
         }
     )
-    summary = summarise(plan, reports, config.rules.metric, interrupted=interrupted)
+    summary = summarise(
+        plan,
+        reports,
+        config.rules.metric,
+        interrupted=interrupted,
+        finish=finish or finish_of(plan, reports),
+        data_after=data_after,
+    )
     run = Run(
         id=plan.run_id,
         started=STARTED,
         ended=STARTED,
         interrupted=interrupted,
         lab=lab,
+        closed_model=plan.race.closed_model,
+        data_after=data_after,
+        data_difference=data_difference,
         seed=plan.seed,
         baseline=names[0],
         challenger=names[1],

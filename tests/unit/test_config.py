@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
+import certifi
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,10 +58,22 @@ def test_one_address_alone_names_the_missing_one(tmp_path: Path) -> None:
     [
         ("[race]\nratee = 5", r"race\.ratee: unknown field; did you mean rate\?"),
         ("[rase]\nrate = 5", r"rase: unknown field; did you mean race\?"),
-        ("[race]\nrate = 0", r"race\.rate: .*greater than 0.*got 0"),
-        ("[race]\nrate = -1", r"race\.rate"),
-        ("[race]\nrate = nan", r"race\.rate"),
-        ("[race]\nrate = inf", r"race\.rate"),
+        ("[race]\nrate = -1", r"race\.rate: .*greater than or equal to 0 \(got -1"),
+        ("[race]\nrate = nan", r"race\.rate: [^;]*finite number$"),
+        ("[race]\nrate = inf", r"race\.rate: [^;]*finite number \(got inf\)$"),
+        ("[race]\nrate = -inf", r"race\.rate: [^;]*finite number \(got -inf\)$"),
+        ("[race]\nconnect_timeout = 11", r"race: connect_timeout \(11\) must not exceed timeout"),
+        ("[race]\ntimeout = 1\nfirst_byte_timeout = 2", r"race: first_byte_timeout \(2\) must not"),
+        ("[race]\nfirst_byte_timeout = 0", r"race\.first_byte_timeout: .*greater than 0"),
+        ('[race]\nledger = "burn"', r"race\.ledger"),
+        (
+            '[targets.a]\nkind = "convex-http"\nca_file = "/nowhere/ca.pem"',
+            r"targets\.a\.ca_file: cannot read /nowhere/ca\.pem: No such file",
+        ),
+        (
+            '[targets.a]\nkind = "convex-http"\nca_file = "/dev/null"',
+            r"targets\.a\.ca_file: /dev/null holds no PEM certificates",
+        ),
         ('[race]\nrate = "fast"', r"race\.rate"),
         ("[race]\nslice = 5\nsettle = 5", r"race: settle must be shorter than slice"),
         ('[race]\nkeys = "zipf"', r"race\.keys: .*zipf:S"),
@@ -90,7 +104,7 @@ def test_each_mistake_names_its_field(tmp_path: Path, text: str, expected: str) 
 
 def test_all_mistakes_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path, "[race]\nrate = 0\npairs = 0\n[dataset]\nseed = -1\n")
+        load(tmp_path, "[race]\nrate = -1\npairs = 0\n[dataset]\nseed = -1\n")
     for field in ("race.rate", "race.pairs", "dataset.seed"):
         assert field in caught.value.message
 
@@ -117,6 +131,20 @@ def test_the_command_line_overrides_the_file(tmp_path: Path) -> None:
     path.write_text("[race]\nrate = 10\npairs = 3\n")
     config = configuration.load({}, path, {"race": {"rate": 99, "pairs": None}})
     assert (config.race.rate, config.race.pairs) == (99, 3)
+
+
+def test_a_rate_of_0_is_the_closed_model(tmp_path: Path) -> None:
+    assert load(tmp_path, "[race]\nrate = 0\n").race.closed_model
+    assert not load(tmp_path, "").race.closed_model
+
+
+def test_authorities_are_found_from_the_runs_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(certifi.where(), tmp_path / "ca.pem")
+    monkeypatch.chdir(tmp_path)
+    config = load(tmp_path, '[targets.a]\nkind = "convex-http"\nca_file = "ca.pem"\n')
+    assert config.targets["a"].ca_file == tmp_path / "ca.pem"
 
 
 def test_a_secret_is_read_from_a_file(tmp_path: Path) -> None:

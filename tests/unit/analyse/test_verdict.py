@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from dragstrip.analyse.conditions import CONDITIONS
 from dragstrip.analyse.rules import meets
+from dragstrip.analyse.summary import summarise
 from dragstrip.config import RulesConfig
 from dragstrip.ledger.rows import Flag, Outcome, Rows
-from tests.support.runs import conclude, fail, plan_of, record
+from tests.support.runs import conclude, fail, finish_of, plan_of, record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dragstrip.analyse.model import Verdict
     from dragstrip.plan import PlannedSlice
+    from dragstrip.slice_report import SliceReport
 
 OLD, NEW = 0, 1
 
@@ -132,11 +138,24 @@ def late(turn: PlannedSlice, rows: Rows) -> None:
     rows["done_ns"] += 60_000_000
 
 
-def starved(turn: PlannedSlice, rows: Rows) -> None:
+def unsent(turn: PlannedSlice, rows: Rows) -> None:
     if turn.target == NEW:
         rows["sent_ns"][:20] += 10**10
         rows["done_ns"][:20] += 10**10
-        rows["flags"][:20] |= np.uint8(Flag.NO_SLOT)
+        rows["flags"][:1] |= np.uint8(Flag.NO_SLOT)
+        rows["sent_ns"][1:20] = rows["due_ns"][1:20]
+        rows["outcome"][1:20] = Outcome.UNSENT
+
+
+def no_slot(turn: PlannedSlice, rows: Rows) -> None:
+    if turn.target == NEW:
+        rows["flags"][:3] |= np.uint8(Flag.NO_SLOT)
+
+
+def reconnecting(turn: PlannedSlice, rows: Rows) -> None:
+    """Open 15 connections a slice: 120 in 8 slices, of which 32 are each slot's first."""
+    if turn.target == NEW:
+        rows["opened"][:15] = 1
 
 
 @pytest.mark.parametrize(
@@ -145,7 +164,9 @@ def starved(turn: PlannedSlice, rows: Rows) -> None:
         (wrong, "wrong_answers"),
         (wrong_while_settling, "wrong_answers"),
         (late, "send_lag_p99_ms"),
-        (starved, "achieved_rate"),
+        (unsent, "achieved_rate"),
+        (no_slot, "no_slot"),
+        (reconnecting, "reconnects"),
     ],
 )
 def test_a_gate_that_fails_makes_the_run_invalid(change: Any, gate: str) -> None:
@@ -166,11 +187,125 @@ def test_small_slices_make_the_run_invalid() -> None:
     assert failed_gates(verdict_of(samples=298, rules={"metric": "p99"})) == {"samples_per_slice"}
 
 
-def test_a_busy_generator_makes_the_run_invalid() -> None:
+def busy(report: SliceReport) -> None:
+    if report["index"] == 5:
+        report["workers"][0]["cpu_s"] = 2.9
+
+
+def stepping(report: SliceReport) -> None:
+    if report["index"] == 5:
+        report["workers"][0]["clock_step_ms"] = -150.0
+
+
+def lagging(report: SliceReport) -> None:
+    report["workers"][0]["loop_lag_p99_ms"] = 30.0
+
+
+def lagging_once(report: SliceReport) -> None:
+    if report["index"] == 5:
+        lagging(report)
+
+
+@pytest.mark.parametrize(
+    ("change", "gates"),
+    [
+        (busy, {"generator_cpu"}),
+        (stepping, {"clock_step_ms"}),
+        (lagging, {"loop_lag_ms"}),
+        (lagging_once, set()),
+    ],
+)
+def test_a_generator_in_trouble_makes_the_run_invalid(
+    change: Callable[[SliceReport], None], gates: set[str]
+) -> None:
     plan = plan_of()
     reports = record(plan)
-    reports[5]["workers"][0]["cpu_s"] = 2.9
-    assert failed_gates(conclude(plan, reports)[1]) == {"generator_cpu"}
+    for report in reports:
+        change(report)
+    assert failed_gates(conclude(plan, reports)[1]) == gates
+
+
+def test_a_void_slice_takes_its_pair_out_and_makes_the_run_invalid() -> None:
+    plan = plan_of()
+    reports = record(plan)
+    whole = conclude(plan, reports)[0]
+    reports[5]["void"] = "worker 1 was lost"
+    run, verdict = conclude(plan, reports)
+    assert failed_gates(verdict) == {"voided_pairs"}
+    assert "voided_pairs" in verdict.reason
+    assert [part.index for part in run.slices] == [i for i in range(16) if i not in {4, 5}]
+    assert run.targets["old"].due == whole.targets["old"].due - 200
+
+
+def test_a_lost_worker_makes_the_run_invalid() -> None:
+    plan = plan_of()
+    reports = record(plan)
+    finish = finish_of(plan, reports)
+    finish["lost_workers"] = [1]
+    assert failed_gates(conclude(plan, reports, finish=finish)[1]) == {"lost_workers"}
+
+
+@pytest.mark.parametrize("change", ["row", "count", "silent"])
+def test_final_counts_that_differ_from_the_slices_make_the_run_invalid(change: str) -> None:
+    plan = plan_of()
+    reports = record(plan)
+    finish = finish_of(plan, reports)
+    if change == "row":
+        finish["workers"]["0"]["rows"] += 1
+    elif change == "count":
+        finish["workers"]["0"]["tallies"]["1"]["due"] -= 1
+    else:
+        finish["workers"] = {}
+    _, verdict = conclude(plan, reports, finish=finish)
+    gate = next(gate for gate in verdict.gates if gate.name == "lost_rows")
+    assert failed_gates(verdict) == {"lost_rows"}
+    assert gate.figure == (3200 if change == "silent" else 1)
+
+
+def test_data_that_changed_makes_the_run_invalid_and_names_the_difference() -> None:
+    plan = plan_of()
+    run, verdict = conclude(plan, record(plan), data_difference="Convex: contact 3: name differs")
+    assert failed_gates(verdict) == {"changed_data"}
+    assert "Convex: contact 3: name differs" in verdict.reason
+    assert run.data_after == "changed"
+
+
+def test_a_closed_model_is_labelled_and_not_judged_by_what_is_due() -> None:
+    plan = plan_of(rate=0)
+
+    def wait_for_slots(turn: PlannedSlice, rows: Rows) -> None:
+        late(turn, rows)
+        no_slot(turn, rows)
+
+    run, verdict = conclude(plan, record(plan, (20.0, 20.0), spoil=wait_for_slots))
+    assert run.closed_model
+    assert verdict.closed_model
+    assert failed_gates(verdict) == set()
+    left_out = {"achieved_rate", "no_slot", "send_lag_p99_ms"}
+    assert {gate.name for gate in verdict.gates} == set(CONDITIONS) - left_out
+
+
+def test_every_condition_is_judged_and_an_invalid_run_lets_nobody_pass() -> None:
+    verdict = verdict_of((20.0, 2.0), samples=58)
+    assert {gate.name for gate in verdict.gates} == set(CONDITIONS)
+    assert "lookups in the smallest slice: 58, must be at least 59" in verdict.reason
+    assert (verdict.ratio, verdict.secondary, verdict.cross_check) == (None, {}, None)
+    for side in verdict.targets.values():
+        assert (side.slo, side.low_ms, side.high_ms) == (None, None, None)
+
+
+@pytest.mark.parametrize("order", ["as they ran", "reversed", "shuffled"])
+def test_slices_may_come_in_any_order_and_one_at_a_time(order: str) -> None:
+    plan = plan_of()
+    reports = record(plan)
+    expected = summarise(plan, reports, "p95", interrupted=False)
+    if order == "reversed":
+        reports.reverse()
+    elif order == "shuffled":
+        random.Random(3).shuffle(reports)
+    found = summarise(plan, iter(reports), "p95", interrupted=False)
+    assert found.totals == expected.totals
+    assert {part.index: part for part in found.slices} == {p.index: p for p in expected.slices}
 
 
 def test_lateness_is_small_beside_slow_targets() -> None:

@@ -42,6 +42,14 @@ def hostile(run: Run, verdict: Verdict) -> tuple[Run, Verdict]:
     return Run.model_validate_json(renamed(run)), Verdict.model_validate_json(renamed(verdict))
 
 
+def closed() -> tuple[Run, Verdict]:
+    plan = plan_of(rate=0)
+    return conclude(plan, record(plan))
+
+
+CHANGED = "Supabase: contact 3 (Ana, +5511987654321): notes[0].content: 'a' where 'b' was stored"
+
+
 def examples() -> dict[str, tuple[Run, Verdict]]:
     plan = plan_of()
     return {
@@ -50,6 +58,8 @@ def examples() -> dict[str, tuple[Run, Verdict]]:
         "inconclusive": conclude(plan, record(plan, (20.0, 18.0), noise=0.5)),
         "failing": conclude(plan, record(plan, spoil=some_fail)),
         "invalid": conclude(plan, record(plan, samples=20), lab=True),
+        "changed": conclude(plan, record(plan), data_difference=CHANGED),
+        "closed": closed(),
         "empty": conclude(plan, [], interrupted=True),
         "hostile": hostile(*conclude(plan, record(plan))),
     }
@@ -80,12 +90,26 @@ def test_a_lab_run_says_so_first(name: str) -> None:
     assert markdown.render(run, verdict).startswith(f"> **{words.LAB_BANNER}**")
 
 
-def test_an_invalid_run_names_no_winner() -> None:
-    run, verdict = examples()["invalid"]
-    for report in (terminal.text(run, verdict), markdown.render(run, verdict)):
-        assert "INVALID" in report
-        assert "interval" not in report
-        assert not any(word in report for word in ("ADOPT", "BETTER", "WORSE"))
+@pytest.mark.parametrize("name", ["invalid", "changed", "empty"])
+def test_an_invalid_run_gives_its_reason_first_and_names_no_winner(name: str) -> None:
+    run, verdict = examples()[name]
+    drawn = "".join(ElementTree.fromstring(picture.render(run, verdict)).itertext())
+    for report in (terminal.text(run, verdict), markdown.render(run, verdict), drawn):
+        plain = " ".join(re.sub(r"[\\│╭╮╰╯─]", "", report).split())
+        gate = next(gate.name for gate in verdict.gates if not gate.passed)
+        assert plain.index("INVALID") < plain.index(gate) < plain.index("verified lookups")
+        assert "interval" not in plain
+        assert "slo_ms" not in plain
+        assert not any(word in plain for word in ("ADOPT", "BETTER", "WORSE", "EQUIVALENT"))
+
+
+def test_a_closed_model_is_labelled_before_any_figure() -> None:
+    run, verdict = examples()["closed"]
+    drawn = "".join(ElementTree.fromstring(picture.render(run, verdict)).itertext())
+    for report in (terminal.text(run, verdict), markdown.render(run, verdict), drawn):
+        assert report.index("Closed") < report.index("path")
+    assert "closed model" in words.conditions(run)
+    assert "offered rate" not in terminal.text(run, verdict)
 
 
 def test_markdown_takes_no_markup_from_names() -> None:

@@ -1,0 +1,44 @@
+"""How long a race takes, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from dragstrip import config as configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from dragstrip.config import Config
+
+Preset = Literal["quick", "standard", "thorough"]
+
+PRESETS: dict[Preset, dict[str, float]] = {
+    "quick": {"pairs": 6, "slice": 5.0, "settle": 1.0},
+    "standard": {"pairs": 20, "slice": 30.0, "settle": 5.0},
+    "thorough": {"pairs": 40, "slice": 60.0, "settle": 10.0},
+}
+"""About 1, 20 and 80 minutes. quick has as few pairs as a verdict allows."""
+
+QUICK_RATE = 25.0
+"""Unless a rate is configured: what the lab's stand-ins answer on a small, busy machine."""
+
+
+def load(
+    environ: Mapping[str, str],
+    path: Path | None,
+    preset: Preset | None,
+    given: Mapping[str, Any],
+) -> Config:
+    """Read the configuration for a race. Raises ConfigError.
+
+    `given` are the fields of [race] that the command line sets, None for those it does not. They
+    come before the preset, which comes before the file: both are said for this one race.
+    """
+    flags = {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, Any] = (PRESETS[preset] if preset else {}) | flags
+    config = configuration.load(environ, path, {"race": chosen})
+    if preset == "quick" and "rate" not in config.race.model_fields_set:
+        config = configuration.load(environ, path, {"race": chosen | {"rate": QUICK_RATE}})
+    return config
