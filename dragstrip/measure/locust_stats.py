@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dragstrip.ledger.rows import Outcome, Rows
+from dragstrip.ledger.rows import Outcome, Rows, select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,7 @@ class LocustStats:
 
     def __call__(self, rows: Rows) -> None:
         """Take in rows of lookups that are over."""
-        rows = rows[np.argsort(rows["done_ns"], kind="stable")]
+        rows = select(rows, np.argsort(rows["done_ns"], kind="stable"))
         if self._fire:
             self._fire_each(rows, self._fire)
             return
@@ -71,7 +71,7 @@ class LocustStats:
         for second, part in _runs(wall_ns // 1_000_000_000):
             self._log(self._stats.total, second, rows[part], wall_ns[part])
             for target, which in _groups(rows["target"][part]):
-                chosen, done_ns = rows[part][which], wall_ns[part][which]
+                chosen, done_ns = select(rows[part], which), wall_ns[part][which]
                 self._log(self._entry(target, done_ns), second, chosen, done_ns)
                 self._log_errors(target, chosen, done_ns)
 
@@ -121,7 +121,7 @@ class LocustStats:
         failed = rows["outcome"] != Outcome.OK
         if not failed.any():
             return
-        rows, done_ns = rows[failed], done_ns[failed]
+        rows, done_ns = select(rows, failed), done_ns[failed]
         codes = rows["outcome"].astype(np.int64) << 16 | rows["status"]
         by_reason: dict[str, NDArray[np.bool_]] = {}
         for code, which in _groups(codes):

@@ -47,6 +47,7 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     seen = vitals.stop()
     _drain(pacers, work, plan.race.timeout)
     work.harvester.harvest()
+    work.harvester.tidy()
     return {
         "worker": work.worker,
         "start_ns": start_ns,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dragstrip.ledger.rows import select
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.measure import arrivals
@@ -54,7 +55,7 @@ class SliceCounts:
         """Count rows."""
         for target in np.unique(rows["target"]).tolist():
             tally = self._tallies.setdefault(target, Tally())
-            tally.add(rows[rows["target"] == target], self._end_ns)
+            tally.add(select(rows, rows["target"] == target), self._end_ns)
 
     def encode(self) -> dict[str, Any]:
         """Return the tallies as in WorkerReport."""
