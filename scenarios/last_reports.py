@@ -14,6 +14,8 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from locust.env import Environment
 
 log = logging.getLogger(__name__)
@@ -24,11 +26,15 @@ _POLL_S = 0.02
 _MARGIN_S = 10.0
 
 
-def collect(environment: Environment) -> None:
-    """Take this process's part: a master asks and waits, a worker finishes and reports."""
+def collect(environment: Environment, harvest: Callable[[], None]) -> None:
+    """Take this process's part: a master asks and waits, a worker finishes and reports.
+
+    `harvest` brings Locust's statistics up to date in a process that makes lookups.
+    """
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
-        runner.register_message(_ASK, _finish, concurrent=True)
+        worker = runner
+        worker.register_message(_ASK, lambda **_: _finish(worker, harvest), concurrent=True)
     elif isinstance(runner, MasterRunner):
         finished: set[str] = set()
         runner.register_message(_ANSWER, lambda msg, **_: finished.add(msg.node_id))
@@ -48,11 +54,15 @@ def _wait(runner: MasterRunner, finished: set[str]) -> None:
         gevent.sleep(_POLL_S)
 
 
-def _finish(environment: Environment, **_: Any) -> None:
-    runner = environment.runner
-    assert isinstance(runner, WorkerRunner)  # noqa: S101
-    runner.stop()
+def send_counts(runner: WorkerRunner) -> None:
+    """Send the master what Locust has counted here and not yet sent."""
     counts: dict[str, Any] = {}
-    environment.events.report_to_master.fire(client_id=runner.client_id, data=counts)
+    runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=counts)
     runner.send_message("stats", counts)
+
+
+def _finish(runner: WorkerRunner, harvest: Callable[[], None]) -> None:
+    runner.stop()
+    harvest()
+    send_counts(runner)
     runner.send_message(_ANSWER)

@@ -7,24 +7,29 @@ work with nothing running. Addresses are looked up when Locust is about to run u
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from locust.runners import MasterRunner
+from locust.runners import MasterRunner, WorkerRunner
 
 from dragstrip import config as configuration
 from dragstrip import lab
 from dragstrip import plan as plans
-from dragstrip.errors import DragstripError
+from dragstrip.errors import DragstripError, StorageError
+from dragstrip.handover import RUNS_VARIABLE
 from dragstrip.ledger.writer import Ledger
 from dragstrip.measure.judge import oracle
-from dragstrip.measure.plugin import Track, Work, come_first, end_with_parent
+from dragstrip.measure.plugin import Work, come_first, end_with_parent
+from dragstrip.plan import LEDGER_FOLDER
 from dragstrip.targets import Target, targets_of
 from scenarios import last_reports
-from scenarios.course import Course
+from scenarios.course import LoneCourse
 from scenarios.lookup import BY_KIND, Lookup
+from scenarios.master import RaceMaster
+from scenarios.worker import RaceWorker
 from seeding.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -38,6 +43,9 @@ if TYPE_CHECKING:
 
 CONFIG_VARIABLE = "DRAGSTRIP_CONFIG"
 
+RACE_CLASSES = ("Baseline", "Challenger")
+"""The user classes of every race, so that workers know them before they have the plan."""
+
 T = TypeVar("T")
 
 
@@ -46,7 +54,7 @@ def user_classes() -> dict[str, type[Lookup]]:
 
     A target that is the only one of its kind gives `ConvexHttpLookup`; of several, each gives
     `ConvexHttpLookup_name`. With no [targets] configured there is one for every kind that has an
-    address.
+    address. In a race they are `Baseline` and `Challenger`.
     """
     return _or_exit(_user_classes)
 
@@ -69,13 +77,25 @@ def class_names(kinds: dict[str, Kind]) -> dict[str, str]:
 def _user_classes() -> dict[str, type[Lookup]]:
     plan = plans.current()
     if plan:
-        kinds = {target.name: target.kind for target in plan.targets}
-    else:
-        kinds = _kinds(_configuration())
+        return _race_classes(plan)
+    if _gets_plan_later():
+        return {name: type(name, (Lookup,), {"abstract": False}) for name in RACE_CLASSES}
+    kinds = _kinds(_configuration())
     return {
         name: _user_class(name, target, kinds[target])
         for target, name in class_names(kinds).items()
     }
+
+
+def _race_classes(plan: Plan) -> dict[str, type[Lookup]]:
+    return {
+        name: _user_class(name, target.name, target.kind)
+        for name, target in zip(RACE_CLASSES, plan.targets, strict=True)
+    }
+
+
+def _gets_plan_later() -> bool:
+    return RUNS_VARIABLE in os.environ
 
 
 def _user_class(name: str, target: str, kind: Kind) -> type[Lookup]:
@@ -115,25 +135,56 @@ def _targets(config: Config, kinds: dict[str, Kind]) -> dict[str, Target]:
 def _set_defaults(parser: Any, **_: Any) -> None:
     # Locust would listen on every interface, and drop what is in flight when a test stops. When a
     # race stops nothing is in flight: its slots wait for arrivals that never come.
-    wait_s = 0 if plans.current() else _or_exit(_configuration).race.timeout + 1
+    in_race = plans.current() or _gets_plan_later()
+    wait_s = 0 if in_race else _or_exit(_configuration).race.timeout + 1
     parser.set_defaults(web_host="127.0.0.1", class_picker=True, stop_timeout=wait_s)
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
     end_with_parent()
     come_first()
-    last_reports.collect(environment)
     _or_exit(lambda: _bind(environment))
 
 
 def _bind(environment: Environment) -> None:
     plan = plans.current()
-    is_master = isinstance(environment.runner, MasterRunner)
-    if plan:
-        Course(environment, plan, plans.folder(), _race_work).attach()
-    elif not is_master:
+    if plan or _gets_plan_later():
+        _bind_to_race(environment, plan)
+        return
+    last_reports.collect(environment, lambda: Lookup.work.harvester.harvest())
+    if not isinstance(environment.runner, MasterRunner):
         Lookup.work = _plain_work(getattr(environment.runner, "worker_index", 0))
         _show_addresses(environment, Lookup.work.targets)
+
+
+def _bind_to_race(environment: Environment, plan: Plan | None) -> None:
+    lab = configuration.read_environment(os.environ).dragstrip_lab
+
+    def join(plan: Plan, lab: bool, worker: int) -> Work:
+        environment.user_classes[:] = list(_race_classes(plan).values())
+        return _race_work(plan, worker, _ledger_folder(plan), lab)
+
+    if isinstance(environment.runner, WorkerRunner):
+        # One way for all: those that this machine's master forked get their plan by message too.
+        RaceWorker(environment, join).attach()
+    elif plan and isinstance(environment.runner, MasterRunner):
+        RaceMaster(environment, plan, plans.folder(), lab=lab).attach()
+    elif plan:
+        LoneCourse(environment, plan, plans.folder(), lambda: join(plan, lab, 0)).attach()
+
+
+def _ledger_folder(plan: Plan) -> Path:
+    runs = os.environ.get(RUNS_VARIABLE)
+    if runs is None:
+        run = plans.folder()
+    # Whoever answers on the master's port must not choose where this process writes.
+    elif not re.fullmatch("[0-9A-Za-z][0-9A-Za-z-]*", plan.run_id):
+        raise StorageError(f"the master's run has an id that is no name: {plan.run_id!r}")
+    else:
+        run = Path(runs) / plan.run_id
+    folder = run / LEDGER_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _show_addresses(environment: Environment, targets: dict[str, Target]) -> None:
@@ -143,10 +194,9 @@ def _show_addresses(environment: Environment, targets: dict[str, Target]) -> Non
             user_class.host = targets[user_class.target_name].url
 
 
-def _race_work(plan: Plan, worker: int, folder: Path) -> Work:
+def _race_work(plan: Plan, worker: int, folder: Path, lab: bool) -> Work:
     environment = configuration.read_environment(os.environ)
     key = environment.require("crm_api_key")
-    ledger = Ledger(folder, worker)
     Lookup.work = Work(
         race=plan.race,
         contacts=plan.dataset.contacts,
@@ -154,9 +204,9 @@ def _race_work(plan: Plan, worker: int, folder: Path) -> Work:
         targets={t.name: Target(t.name, t.kind, t.url, t.ca_file) for t in plan.targets},
         expected=_oracle(plan.dataset, key),
         worker=worker,
-        tracks={t.name: Track(number, ledger) for number, t in enumerate(plan.targets)},
-        ledger=ledger,
-        lab=environment.dragstrip_lab,
+        ledger=Ledger(folder, worker, plan.race.ledger),
+        racing=True,
+        lab=lab,
     )
     return Lookup.work
 
@@ -173,7 +223,6 @@ def _plain_work(worker: int) -> Work:
         targets=_targets(config, kinds),
         expected=_oracle(config.dataset, config.environment.require("crm_api_key")),
         worker=worker,
-        tracks={},
         lab=config.environment.dragstrip_lab,
     )
 

@@ -1,0 +1,96 @@
+"""Deals a race's connection slots out to its workers: to each its share of both targets' slots."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import gevent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from locust import User
+    from locust.runners import WorkerNode
+
+SPAWN_PER_S = 100
+"""Slots that each worker opens in a second."""
+
+Dealt = dict[str, dict[str, int]]
+"""How many users of each class, by its name, are on each worker, by its id."""
+
+
+class EvenDispatcher:
+    """Stands in for Locust's dispatcher, which deals each user to the next worker in turn.
+
+    That would leave one of two workers with one kind of slot only. Locust would also deal again by
+    itself whenever a worker comes or goes, and so take slots away in the middle of a slice: here
+    users go to the workers that `takes_part` picks, and change places only when the race says so.
+    """
+
+    dispatch_in_progress = True
+    """What keeps Locust from dealing again by itself."""
+
+    def __init__(
+        self,
+        worker_nodes: list[WorkerNode],
+        user_classes: list[type[User]],
+        takes_part: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._nodes = {node.id: node for node in worker_nodes}
+        self._names = [one.__name__ for one in user_classes]
+        self._takes_part = takes_part
+        self._steps: Iterator[Dealt] = iter(())
+
+    def new_dispatch(
+        self,
+        target_user_count: int,
+        spawn_rate: float,  # noqa: ARG002
+        user_classes: list[type[User]] | None = None,  # noqa: ARG002
+    ) -> None:
+        """Begin to bring `target_user_count` users into place."""
+        chosen = [node for key, node in sorted(self._nodes.items()) if self._takes_part(key)]
+        before = {node.id: dict(node.user_classes_count) for node in chosen}
+        wanted = deal(target_user_count, list(before), self._names)
+        self._steps = _ramp(before, wanted, math.ceil(SPAWN_PER_S / len(self._names)))
+
+    def add_worker(self, worker_node: WorkerNode) -> None:
+        """Know one worker more."""
+        self._nodes[worker_node.id] = worker_node
+
+    def remove_worker(self, worker_node: WorkerNode) -> None:
+        """Forget a worker."""
+        self._nodes.pop(worker_node.id, None)
+
+    def __iter__(self) -> Iterator[Dealt]:
+        return self._steps
+
+
+def deal(users: int, workers: Sequence[str], names: Sequence[str]) -> Dealt:
+    """Share users evenly over classes and, class by class, over workers."""
+    of_class = {name: _share(users, place, len(names)) for place, name in enumerate(names)}
+    return {
+        worker: {name: _share(of_class[name], place, len(workers)) for name in names}
+        for place, worker in enumerate(workers)
+    }
+
+
+def _share(count: int, place: int, of: int) -> int:
+    return count // of + (place < count % of)
+
+
+def _ramp(before: Dealt, wanted: Dealt, most: int) -> Iterator[Dealt]:
+    """Yield what to have each second, `most` users per worker and class at a time."""
+    now = {
+        worker: {name: before[worker].get(name, 0) for name in classes}
+        for worker, classes in wanted.items()
+    }
+    while True:
+        for worker, classes in wanted.items():
+            for name, count in classes.items():
+                have = now[worker][name]
+                now[worker][name] = max(have - most, min(have + most, count))
+        yield {worker: dict(classes) for worker, classes in now.items()}
+        if now == wanted:
+            return
+        gevent.sleep(1)
