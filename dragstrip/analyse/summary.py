@@ -69,7 +69,7 @@ def tally_of(report: SliceReport, target: int) -> Tally:
     for worker in report["workers"]:
         form = worker["tallies"].get(str(target))
         if form is not None:
-            total.merge(Tally.decode(form))
+            total.merge_encoded(form)
     return total
 
 

@@ -63,7 +63,8 @@ class Histogram:
         rank = max(math.ceil(q * (self.total + slower)), 1)
         if rank > self.total:
             return None
-        bin_ = int(np.searchsorted(np.cumsum(self._counts), rank))
+        first, last = self._range()
+        bin_ = first + int(np.searchsorted(np.cumsum(self._counts[first : last + 1]), rank))
         return min(max(middle_ns(bin_), self.low_ns), self.high_ns)
 
     def encode(self) -> str:
@@ -83,15 +84,24 @@ class Histogram:
     def decode(cls, text: str) -> Histogram:
         """Return the histogram that `encode` wrote. Raises ValueError."""
         one = cls()
+        one.merge_encoded(text)
+        return one
+
+    def merge_encoded(self, text: str) -> None:
+        """Add the counts that another's `encode` wrote, at the price of its bins in use alone.
+
+        Raises ValueError, and then has added nothing.
+        """
         try:
             data = zlib.decompress(base64.b64decode(text, validate=True))
-            one.low_ns, one.high_ns = np.frombuffer(data, "<i8", 2).tolist()
+            low_ns, high_ns = np.frombuffer(data, "<i8", 2).tolist()
             steps, counts = np.split(np.frombuffer(data, "<u4", offset=16).astype(np.int64), 2)
-            one._counts[np.cumsum(steps)] = counts
+            self._counts[np.cumsum(steps)] += counts
         except (zlib.error, IndexError, ValueError) as error:
             raise ValueError(f"not a histogram: {error}") from None
-        one.total = int(counts.sum())
-        return one
+        if len(counts):
+            self._widen(low_ns, high_ns)
+            self.total += int(counts.sum())
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -103,9 +113,13 @@ class Histogram:
     __hash__ = None  # type: ignore[assignment]
 
     def _used(self) -> NDArray[np.int64]:
-        first, last = bins_of(np.clip([self.low_ns, self.high_ns], 0, MOST_NS)).tolist()
+        first, last = self._range()
         used: NDArray[np.int64] = np.flatnonzero(self._counts[first : last + 1]) + first
         return used
+
+    def _range(self) -> tuple[int, int]:
+        first, last = bins_of(np.clip([self.low_ns, self.high_ns], 0, MOST_NS)).tolist()
+        return first, last
 
     def _widen(self, low_ns: int, high_ns: int) -> None:
         self.low_ns = min(self.low_ns, low_ns) if self.total else low_ns

@@ -109,12 +109,20 @@ class Tally:
     def decode(cls, form: dict[str, Any]) -> Tally:
         """Return the tally that `encode` wrote. Raises KeyError or ValueError."""
         one = cls()
-        for name in COUNTS:
-            setattr(one, name, int(form[name]))
-        one.failed = dict(form["failed"])
-        one.failed_uncounted = dict(form["failed_uncounted"])
-        one.histograms = {name: Histogram.decode(text) for name, text in form["histograms"].items()}
+        one.merge_encoded(form)
         return one
+
+    def merge_encoded(self, form: dict[str, Any]) -> None:
+        """Add what another's `encode` wrote, without decoding it to its full size first.
+
+        Raises as `decode` does, and is not to be used any more then.
+        """
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + int(form[name]))
+        _sum_into(self.failed, form["failed"])
+        _sum_into(self.failed_uncounted, form["failed_uncounted"])
+        for name, text in form["histograms"].items():
+            self._histogram(name).merge_encoded(text)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tally) and vars(self) == vars(other)

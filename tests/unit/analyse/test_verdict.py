@@ -349,11 +349,11 @@ def test_equal_targets_are_hardly_ever_told_apart() -> None:
     plan = plan_of(6)
     words = [
         conclude(plan, record(plan, (20.0, 20.0), noise=0.1, samples=100, seed=seed))[1].verdict
-        for seed in range(200)
+        for seed in range(100)
     ]
     assert set(words) <= {"equivalent", "inconclusive", "better", "worse"}
-    # 5 % of 200, and three standard errors of that.
-    assert sum(word in {"better", "worse"} for word in words) <= 19
+    # 5 % of 100, and three standard errors of that; `python -m benchmarks.inference` makes many.
+    assert sum(word in {"better", "worse"} for word in words) <= 11
 
 
 @pytest.mark.parametrize(
