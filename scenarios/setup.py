@@ -223,6 +223,7 @@ def _plain_work(worker: int) -> Work:
         targets=_targets(config, kinds),
         expected=_oracle(config.dataset, config.environment.require("crm_api_key")),
         worker=worker,
+        ledger=Ledger(None, worker),
         lab=config.environment.dragstrip_lab,
     )
 

@@ -45,7 +45,6 @@ from dragstrip.measure.connection import Connection
 from dragstrip.measure.http_limits import Limits
 from dragstrip.measure.turn import run_slice as run_slice
 from dragstrip.measure.work import LAB_MARK as LAB_MARK
-from dragstrip.measure.work import Track as Track
 from dragstrip.measure.work import Work as Work  # noqa: TC001
 from dragstrip.plan import PARENT_VARIABLE
 

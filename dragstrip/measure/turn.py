@@ -15,6 +15,7 @@ from dragstrip.measure.schedule import Closed, Open, Schedule, Span
 from dragstrip.measure.vitals import Vitals
 
 if TYPE_CHECKING:
+    from dragstrip.ledger.writer import Ledger
     from dragstrip.measure.pacer import Pacer
     from dragstrip.measure.work import Work
     from dragstrip.plan import Plan, PlannedSlice
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LEAD_NS = 20_000_000
 _DRAIN_POLL_S = 0.01
+_ROWS_AT_ONCE = 1000
 
 
 def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int) -> WorkerReport:
@@ -76,11 +78,17 @@ def _drain(pacers: list[Pacer], work: Work, timeout_s: float) -> None:
     # Whoever answers slowly must be waited for, or the slower side would look faster.
     _wait_until_at_rest(pacers, timeout_s)
     for target, pacer in enumerate(pacers):
-        for due_ns, key, slice_index, flags in pacer.abandon():
-            now_ns = monotonic_ns()
-            row = work.ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns)
-            work.ledger.end(row, now_ns, now_ns, Outcome.UNSENT)
+        _give_up(pacer, work.ledger, target)
     _wait_until_at_rest(pacers, timeout_s + 1)
+
+
+def _give_up(pacer: Pacer, ledger: Ledger, target: int) -> None:
+    for count, (due_ns, key, slice_index, flags) in enumerate(pacer.abandon()):
+        now_ns = monotonic_ns()
+        row = ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns)
+        ledger.end(row, now_ns, now_ns, Outcome.UNSENT)
+        if count % _ROWS_AT_ONCE == 0:
+            gevent.sleep(0)
 
 
 def _wait_until_at_rest(pacers: list[Pacer], limit_s: float) -> None:

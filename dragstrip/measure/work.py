@@ -10,7 +10,6 @@ import numpy as np
 
 from dragstrip.ledger.rows import select
 from dragstrip.ledger.tally import Tally
-from dragstrip.ledger.writer import Ledger
 from dragstrip.measure import arrivals
 from dragstrip.measure.harvest import Harvester
 from dragstrip.measure.judge import Judge
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from dragstrip.config import RaceConfig
     from dragstrip.ledger.rows import Rows
+    from dragstrip.ledger.writer import Ledger
     from dragstrip.measure.client import Client
     from dragstrip.measure.http_request import Prepared
     from dragstrip.targets import Target
@@ -62,10 +62,6 @@ class SliceCounts:
         return {str(target): tally.encode() for target, tally in sorted(self._tallies.items())}
 
 
-def Track(number: int, ledger: Ledger) -> None:  # noqa: N802
-    """Do nothing."""
-
-
 @dataclass
 class Work:
     """What the users of this process share; scenarios make it once Locust knows its role.
@@ -79,17 +75,14 @@ class Work:
     targets: dict[str, Target]
     expected: Callable[[int], bytes]
     worker: int
-    ledger: Ledger = None  # type: ignore[assignment]
+    ledger: Ledger
     racing: bool = False
     lab: bool = False
-    tracks: dict[str, Any] | None = None
     pacers: dict[str, Pacer] = field(init=False)
     counts: SliceCounts = field(init=False)
     harvester: Harvester = field(init=False)
 
     def __post_init__(self) -> None:
-        self.racing = self.racing or bool(self.tracks)
-        self.ledger = self.ledger or Ledger(None, self.worker)
         self.pacers = {name: Pacer() for name in self.targets} if self.racing else {}
         self.counts = SliceCounts()
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
