@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import platform
 import secrets
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import psutil
-
-from dragstrip import __version__, feasible, lab, locust_process, preflight, run_folder
-from dragstrip.analyse.model import DatasetFacts, Machine, Run, Verdict, Versions
+from dragstrip import calibration, feasible, lab, locust_process, preflight, run_folder
+from dragstrip.analyse.model import Calibrated, DatasetFacts, Run, Verdict
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise
 from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
+from dragstrip.machine import these_versions, this_machine
 from dragstrip.plan import Plan, PlannedTarget, alternate
 from dragstrip.targets import targets_of
 from seeding.dataset import GENERATOR
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from dragstrip.handover import Workers
     from dragstrip.run_folder import RunFolder
     from seeding.model import Manifest
     from seeding.progress import Reporter
@@ -46,6 +44,8 @@ class Options:
     processes: int = 1
     seed: int | None = None
     keep_lab: bool = False
+    workers: Workers | None = None
+    """With these, as many as `processes` says, no process is started here but the master."""
 
 
 class Progress(Protocol):
@@ -74,26 +74,49 @@ class Result:
 def race(config: Config, options: Options, progress: Progress) -> Result:
     """Compare the configured baseline and challenger. Raises DragstripError; see errors.py."""
     config = _of_two(config)
-    feasible.require(config, processes=options.processes)
+    known = calibration.consult(config, options.processes, this_machine(), these_versions())
+    # What this machine can send says nothing of the workers'.
+    ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
+    feasible.require(config, processes=options.processes, ceiling_per_s=ceiling_per_s)
     run_folder.require_room(options.out)
-    with _signals_as_interrupts(), _backends(config, options, progress) as ready:
-        if ready.environment.dragstrip_lab:
-            _seed_if_needed(ready, progress)
+    with ready(config, options, progress) as (found, manifest):
+        prepared = prepare(found, options, manifest, known)
+        return perform(
+            found,
+            *prepared,
+            progress,
+            recheck=lambda: preflight.difference(found),
+            workers=options.workers,
+        )
+
+
+@contextmanager
+def ready(
+    config: Config, options: Options, progress: Progress
+) -> Iterator[tuple[Config, Manifest]]:
+    """Yield the configuration with addresses, and what its backends were proven to hold.
+
+    A lab that was started for it goes down afterwards, whatever ends the block.
+    """
+    with signals_as_interrupts(), _backends(config, options, progress) as found:
+        if found.environment.dragstrip_lab:
+            _seed_if_needed(found, progress)
         progress.say("preflight: keys, data and answers of both targets")
-        manifest = preflight.check(ready)
-        prepared = prepare(ready, options, manifest)
-        return perform(ready, *prepared, progress, recheck=lambda: preflight.difference(ready))
+        yield found, preflight.check(found)
 
 
-def prepare(config: Config, options: Options, manifest: Manifest) -> tuple[Plan, RunFolder, Run]:
+def prepare(
+    config: Config, options: Options, manifest: Manifest, known: Calibrated | None = None
+) -> tuple[Plan, RunFolder, Run]:
     """Make a run's folder, with the plan in it and a run.json that says it was interrupted.
 
-    Raises StorageError, or ConfigError for a target without an address.
+    `known` is what calibration says about it. Raises StorageError, or ConfigError for a target
+    without an address.
     """
     folder = run_folder.create(options.out)
     plan = _plan(config, folder, options)
     folder.write_plan(plan)
-    facts = _facts(config, plan, options, manifest)
+    facts = _facts(config, plan, options, manifest, known)
     folder.write_run(conclude(folder, facts, interrupted=True)[0])
     return plan, folder, facts
 
@@ -128,6 +151,7 @@ def perform(
     progress: Progress,
     *,
     recheck: Callable[[], str | None] | None = None,
+    workers: Workers | None = None,
 ) -> Result:
     """Run Locust on a plan that is in its folder, and conclude from whatever it recorded.
 
@@ -139,14 +163,17 @@ def perform(
         progress.slices(folder.count_slices(), len(plan.slices))
 
     finished = stopped = False
+    if workers:
+        progress.say(f"race: waiting for {workers.count} workers at {workers.bind}")
     try:
         finished = locust_process.run(
             folder,
             processes=facts.processes,
             api_key=config.environment.require("crm_api_key"),
             lab=facts.lab,
-            limit_s=_limit_s(plan),
+            limit_s=_limit_s(plan) + (workers.wait_s if workers else 0),
             tick=tick,
+            workers=workers,
         )
         facts = facts.model_copy(update={"ended": datetime.now(UTC)})
         if finished and recheck:
@@ -171,7 +198,7 @@ def _data_after(difference: str | None) -> dict[str, str | None]:
 def _why_unfinished(folder: RunFolder, finished: bool, stopped: bool) -> str:
     if finished:
         return ""
-    return "interrupted" if stopped else locust_process.log_tail(folder)
+    return "interrupted" if stopped else locust_process.why_unfinished(folder)
 
 
 def _limit_s(plan: Plan) -> float:
@@ -246,7 +273,9 @@ def _plan(config: Config, folder: RunFolder, options: Options) -> Plan:
     )
 
 
-def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> Run:
+def _facts(
+    config: Config, plan: Plan, options: Options, manifest: Manifest, known: Calibrated | None
+) -> Run:
     now = datetime.now(UTC)
     return Run(
         id=plan.run_id,
@@ -259,10 +288,8 @@ def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> 
         baseline=plan.targets[0].name,
         challenger=plan.targets[1].name,
         processes=options.processes,
-        versions=Versions(
-            dragstrip=__version__, locust=version("locust"), python=platform.python_version()
-        ),
-        machine=_machine(),
+        versions=these_versions(),
+        machine=this_machine(),
         config=config.model_dump(mode="json", exclude={"environment"}),
         dataset=DatasetFacts(
             seed=manifest["seed"],
@@ -270,33 +297,15 @@ def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> 
             digest=manifest["digest"],
             generator=manifest["generator"],
         ),
+        calibration=known,
         targets={},
         slices=[],
         gates=[],
     )
 
 
-def _machine() -> Machine:
-    return Machine(
-        system=f"{platform.system()} {platform.release()}",
-        architecture=platform.machine(),
-        processor=_processor(),
-        cpus=os.cpu_count() or 1,
-        memory_bytes=psutil.virtual_memory().total,
-    )
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
 @contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
+def signals_as_interrupts() -> Iterator[None]:
     """Treat a request to end like Ctrl-C, so that it is cleaned up after in the same way."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from dragstrip import calibration
 from dragstrip import lab as embedded
 from dragstrip.lab import lifecycle
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 # How long an example takes says more about the machine's load than about the code.
 settings.register_profile("dragstrip", deadline=None)
 settings.load_profile("dragstrip")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_calibration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what this machine was calibrated to out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(calibration.HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

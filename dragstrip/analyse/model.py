@@ -114,11 +114,26 @@ class Machine(_Form):
     memory_bytes: Count
 
 
+class Calibrated(_Form):
+    """What a calibration of this machine says about a race; docs/calibrate.md says how.
+
+    One process was found to send `ceiling_per_s` on time; null where the calibration is of another
+    machine or version. `noise_floor` is the relative change up to which equal targets part; empty
+    where it was not found with a target of this race. `remarks` say it in words.
+    """
+
+    made: datetime
+    ceiling_per_s: Rate | None
+    noise_floor: dict[Metric, Annotated[float, Field(ge=0)]]
+    remarks: list[str]
+
+
 class Run(_Form):
     """run.json: everything about a race that its ledger does not say.
 
     `data_after` says whether the backends still held the same data when the race was over, and
-    `data_difference` what differed first, or why nobody could tell.
+    `data_difference` what differed first, or why nobody could tell. `calibration` is null where
+    there was none when the race began.
     """
 
     schema_version: Literal[1] = 1
@@ -138,6 +153,7 @@ class Run(_Form):
     dataset: DatasetFacts
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
+    calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]
     gates: list[Gate]

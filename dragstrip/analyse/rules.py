@@ -168,6 +168,9 @@ def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> i
         )
     if compared is None:
         return None
+    if _by_interval(compared.interval, rules) != "inconclusive":
+        # It is the noise floor that leaves it open, and no number of pairs lowers that.
+        return None
     values = pairs_needed(compared.interval, lambda one: _by_interval(one, rules) != "inconclusive")
     return values and values * compared.merged.size
 
@@ -198,11 +201,26 @@ def _decide(
     if found is None:
         return "inconclusive", f"{rules.metric} does not exist in every slice: too many failures"
     word = _by_interval(found, rules)
+    floor = _noise_floor(run, rules)
+    if word in _TELL_APART and abs(math.log(found.ratio)) <= math.log1p(floor):
+        return "inconclusive", f"a change of less than {floor:.1%} is within the noise floor"
     value, slo = run.targets[run.challenger].quantile_ms(rules.metric), targets[run.challenger].slo
     if word == "adopt" and (slo != "met" or value is None or value > rules.slo_ms):
         may = "may miss" if slo == "open" else "misses"
         return "better", f"{rules.metric} {may} the objective of {rules.slo_ms:g} ms"
     return word, _REASONS[word]
+
+
+_TELL_APART: set[Word] = {"adopt", "better", "worse"}
+
+
+def _noise_floor(run: Run, rules: RulesConfig) -> float:
+    """Return how far equal targets part on this machine, relative; 0 when nobody knows.
+
+    The interval allows for what differs from pair to pair. What differs between the sides of a
+    whole run, such as where their connections fell, it cannot see; calibration can.
+    """
+    return run.calibration.noise_floor.get(rules.metric, 0.0) if run.calibration else 0.0
 
 
 def _by_failures(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:

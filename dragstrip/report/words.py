@@ -74,7 +74,18 @@ def remarks(run: Run, verdict: Verdict) -> list[str]:
         sides = ((name, verdict.targets[name]) for name in (run.baseline, run.challenger))
         words = ", ".join(f"{name} {_objective(side)}" for name, side in sides if side.slo)
         found += [f"{verdict.metric} of a typical slice against slo_ms: {words}."] if words else []
-    return found
+    return found + _calibration(run, verdict)
+
+
+def _calibration(run: Run, verdict: Verdict) -> list[str]:
+    made = run.calibration
+    if made is None:
+        return ["Not calibrated: `dragstrip calibrate` finds how far this machine can be trusted."]
+    floor = made.noise_floor.get(verdict.metric)
+    if floor is None:
+        return made.remarks
+    by = f"On this machine, equal targets parted by up to {percent(floor)} in {verdict.metric}"
+    return [f"{by} (calibrated {made.made:%Y-%m-%d}).", *made.remarks]
 
 
 SECONDARY_HEADS = ("other metrics", "challenger/baseline", "95 % interval", "p (Holm)")

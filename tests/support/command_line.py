@@ -14,7 +14,12 @@ def dragstrip(*arguments: str, cwd: Path, **environ: str) -> subprocess.Complete
     return subprocess.run(
         [sys.executable, "-m", "dragstrip.cli", *arguments],
         cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", "DRAGSTRIP_LAB_HOME": str(cwd / "lab"), **environ},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "DRAGSTRIP_HOME": str(cwd),
+            "DRAGSTRIP_LAB_HOME": str(cwd / "lab"),
+            **environ,
+        },
         capture_output=True,
         text=True,
         timeout=60,
