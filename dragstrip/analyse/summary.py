@@ -57,7 +57,12 @@ def summarise(
         users=plan.race.users,
         totals=totals,
         slices=books.slices,
-        witness=watch.witness(finish, books.send_lag_p99_ms(), whole=len(watch.seen) == len(turns)),
+        witness=watch.witness(
+            finish,
+            books.send_lag_p99_ms(),
+            whole=len(watch.seen) == len(turns),
+            interrupted=interrupted,
+        ),
         data_after=data_after,
     )
     return Summary(books.slices, totals, gates(evidence))

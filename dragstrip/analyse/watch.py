@@ -31,7 +31,9 @@ class Watch:
         for worker in report["workers"]:
             self._see_worker(worker)
 
-    def witness(self, finish: Finish | None, send_lag_p99_ms: float, *, whole: bool) -> Witness:
+    def witness(
+        self, finish: Finish | None, send_lag_p99_ms: float, *, whole: bool, interrupted: bool
+    ) -> Witness:
         """Return the worst of what was seen; `whole` says that no planned slice is missing.
 
         The event loop's lag is the worst process's mean, over slices, of its p99 in each. Without
@@ -45,7 +47,7 @@ class Watch:
             cpu=self._cpu,
             clock_step_ms=self._clock_step_ms,
             lost_workers=len(finish["lost_workers"]) if finish else missing,
-            lost_rows=self._lost_rows(finish) if finish and whole else None,
+            lost_rows=self._lost_rows(finish, interrupted=interrupted) if whole else None,
         )
 
     def _see_worker(self, worker: WorkerReport) -> None:
@@ -57,8 +59,13 @@ class Watch:
         if "loop_lag_p99_ms" in worker:
             self._lags_ms.setdefault(number, []).append(worker["loop_lag_p99_ms"])
 
-    def _lost_rows(self, finish: Finish) -> int:
-        """Count the rows by which processes' final counts differ from the sums of their slices."""
+    def _lost_rows(self, finish: Finish | None, *, interrupted: bool) -> int | None:
+        """Count the rows by which processes' final counts differ from the sums of their slices.
+
+        All of them, when a race that ended by itself left no final counts.
+        """
+        if finish is None:
+            return None if interrupted else sum(self._rows.values())
         finals = {int(worker): counts for worker, counts in finish["workers"].items()}
         silent = self._rows.keys() - finals.keys() - set(finish["lost_workers"])
         return sum(_apart(counts, self._rows[worker]) for worker, counts in finals.items()) + sum(

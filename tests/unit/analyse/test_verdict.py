@@ -294,6 +294,15 @@ def test_every_condition_is_judged_and_an_invalid_run_lets_nobody_pass() -> None
         assert (side.slo, side.low_ms, side.high_ms) == (None, None, None)
 
 
+def test_a_race_that_ended_by_itself_leaves_final_counts() -> None:
+    plan = plan_of()
+    reports = record(plan)
+    gates = summarise(plan, reports, "p95", interrupted=False).gates
+    assert next(gate.figure for gate in gates if gate.name == "lost_rows") == 3200
+    cut_short = summarise(plan, reports[:9], "p95", interrupted=True).gates
+    assert "lost_rows" not in {gate.name for gate in cut_short}
+
+
 @pytest.mark.parametrize("order", ["as they ran", "reversed", "shuffled"])
 def test_slices_may_come_in_any_order_and_one_at_a_time(order: str) -> None:
     plan = plan_of()
