@@ -15,6 +15,7 @@ _COMMANDS = {
     "seed": "seeding.commands:seed",
     "verify": "seeding.commands:verify",
     "race": "dragstrip.commands:race",
+    "worker": "dragstrip.worker_command:worker",
     "report": "dragstrip.commands:report",
     "compare": "dragstrip.trust_commands:compare",
 }

@@ -16,10 +16,11 @@ from dragstrip import presets
 from dragstrip.analyse.conditions import fix_of
 from dragstrip.analyse.rules import Requirement
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
+from dragstrip.handover import DEFAULT_PORT, Workers, parse_address, require_free
 from dragstrip.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from dragstrip.analyse.model import Verdict
@@ -35,6 +36,35 @@ _out = click.option(
     show_default=True,
     help="Folder of the stored runs.",
 )
+
+
+def _workers(command: Callable[..., int]) -> Callable[..., int]:
+    options = (
+        click.option(
+            "--workers",
+            type=click.IntRange(1, 1000),
+            metavar="N",
+            help="Instead of --processes: as many `dragstrip worker` processes, started elsewhere.",
+        ),
+        click.option(
+            "--bind",
+            default="127.0.0.1",
+            show_default=True,
+            metavar="HOST[:PORT]",
+            help=f"Where workers find this race; the port is {DEFAULT_PORT} unless given.",
+        ),
+        click.option(
+            "--worker-wait",
+            type=click.FloatRange(min=0, max=86_400),
+            default=60.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long to wait for the workers.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.command()
@@ -67,6 +97,7 @@ _out = click.option(
     metavar="N",
     help="Locust processes that make the load.",
 )
+@_workers
 @click.option(
     "--require",
     type=click.Choice(_REQUIREMENTS),
@@ -85,6 +116,9 @@ def race(
     miss: float | None,
     seed: int | None,
     processes: int,
+    workers: int | None,
+    bind: str,
+    worker_wait: float,
     require: Requirement | None,
     keep_lab: bool,
 ) -> int:
@@ -93,7 +127,14 @@ def race(
 
     given = {"pairs": pairs, "slice": slice_s, "rate": rate, "keys": keys, "miss": miss}
     config = presets.load(os.environ, path, _preset(preset, quick), given)
-    options = racing.Options(out=out, processes=processes, seed=seed, keep_lab=keep_lab)
+    elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
+    options = racing.Options(
+        out=out,
+        processes=workers or processes,
+        seed=seed,
+        keep_lab=keep_lab,
+        workers=elsewhere,
+    )
     result = _race(config, options)
     _show(result.folder.path, result)
     if result.unfinished == "interrupted":
@@ -128,6 +169,21 @@ def report(run: str, out: Path, form: str) -> None:
         click.echo(picture.render(shown, verdict))
     else:
         Console(highlight=False).print(terminal.render(shown, verdict))
+
+
+def _elsewhere(
+    workers: int | None, bind: str, wait_s: float, processes: int, config: Config
+) -> Workers | None:
+    if workers is None:
+        return None
+    if processes > 1:
+        raise UsageError("--workers and --processes exclude each other", fix="give one of them")
+    if workers > config.race.users:
+        raise UsageError(
+            f"--workers {workers} exceeds race.users ({config.race.users})",
+            fix="every worker needs a connection of its own: raise race.users",
+        )
+    return Workers(workers, require_free(parse_address(bind, "--bind")), wait_s)
 
 
 def _preset(preset: Preset | None, quick: bool) -> Preset | None:

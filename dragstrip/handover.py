@@ -1,4 +1,4 @@
-"""What a race hands over to the Locust processes that it starts, and why one of them stopped early.
+"""What a race hands over to Locust's processes, where they find one another, why one stopped early.
 
 The plan's own variables are in dragstrip.plan.
 """
@@ -6,9 +6,12 @@ The plan's own variables are in dragstrip.plan.
 from __future__ import annotations
 
 import json
+import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,9 +22,30 @@ WAIT_VARIABLE = "DRAGSTRIP_WORKER_WAIT"
 """How many seconds a master waits for its workers."""
 
 STOP_FILE = "stopped.json"
+DEFAULT_PORT = 5557
+"""Locust's own."""
 
 EXIT_USAGE = 2
 EXIT_UNFINISHED = 3
+
+
+class Address(NamedTuple):
+    """Where a master listens, or is found."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Workers that are started elsewhere, and how long their master waits for them."""
+
+    count: int
+    bind: Address
+    wait_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +66,30 @@ def read_stop(folder: Path) -> Stop | None:
     with suppress(OSError, ValueError, TypeError):
         return Stop(**json.loads((folder / STOP_FILE).read_text()))
     return None
+
+
+def parse_address(text: str, what: str) -> Address:
+    """Read HOST or HOST:PORT; `what` names the flag or argument. Raises UsageError."""
+    host, colon, port = text.rpartition(":") if ":" in text else (text, "", "")
+    number = int(port) if port.isascii() and port.isdecimal() else 0
+    if not host or ":" in host or "/" in host or (colon and not 0 < number < 2**16):
+        raise UsageError(
+            f"{what}: {text!r} is no HOST[:PORT]",
+            fix=f"give a name or an IPv4 address, and a port unless it is {DEFAULT_PORT}",
+        )
+    return Address(host, number or DEFAULT_PORT)
+
+
+def require_free(address: Address) -> Address:
+    """Return the address in figures, if a master could listen there. Raises UsageError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found = Address(socket.gethostbyname(address.host), address.port)
+            probe.bind(found)
+        except OSError as error:
+            raise UsageError(
+                f"--bind {address}: {error.strerror or error}",
+                fix="name an address of this machine and a port that is free",
+            ) from None
+    return found

@@ -14,19 +14,26 @@ import sys
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import dragstrip
-from dragstrip.errors import StorageError
+from dragstrip.errors import StorageError, UsageError
+from dragstrip.handover import RUNS_VARIABLE, WAIT_VARIABLE, read_stop
 from dragstrip.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from dragstrip.handover import Address, Workers
     from dragstrip.run_folder import RunFolder
 
 LOCUSTFILE = Path(dragstrip.__file__).parent.parent / "locustfile.py"
 
+# All are relative to the run's folder, which is where Locust is started.
+_FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")
+_WORKERS_FIX = "start as many as --workers says with `dragstrip worker`, or give --worker-wait"
+_OWN_WAIT_S = 60.0
+_OURS = {PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE}
 _POLL_S = 0.1
 _STOP_S = 5.0
 
@@ -39,19 +46,52 @@ def run(
     lab: bool,
     limit_s: float,
     tick: Callable[[], None],
+    workers: Workers | None = None,
 ) -> bool:
     """Run Locust on the folder's plan; return whether it ran to its end.
 
-    `tick` is called several times a second. Whatever is raised meanwhile ends Locust first.
+    It starts `processes` itself, or waits for `workers`. `tick` is called several times a second.
+    Whatever is raised meanwhile ends Locust first. Raises UsageError when workers did not come.
     """
-    with _started(folder, processes, api_key, lab) as locust:
+    command = [*_locust("--headless"), *_FILES, *_roles(processes, workers)]
+    variables = {
+        PLAN_VARIABLE: str(folder.plan_file.absolute()),
+        WAIT_VARIABLE: str(workers.wait_s if workers else _OWN_WAIT_S),
+        "CRM_API_KEY": api_key,
+        "DRAGSTRIP_LAB": "1" if lab else "",
+    }
+    with _log(folder).open("wb") as log, _started(command, variables, folder.path, log) as locust:
         deadline = time.monotonic() + limit_s
         while locust.poll() is None and time.monotonic() < deadline:
             tick()
             with suppress(subprocess.TimeoutExpired):
                 locust.wait(_POLL_S)
         tick()
-        return locust.poll() == 0
+        if locust.poll() == 0:
+            return True
+    stop = read_stop(folder.path)
+    if stop and stop.before_start:
+        raise UsageError(stop.reason, fix=_WORKERS_FIX if workers else None)
+    return False
+
+
+def run_worker(master: Address, runs: Path) -> int:
+    """Run a worker that takes part in the master's race; return its exit code, as in handover.
+
+    Its ledger goes to a folder of the run's name in `runs`. A request to end is passed on, so that
+    the master hears of it at once.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    command = _locust("--worker", "--loglevel", "ERROR")
+    command += ["--master-host", master.host, "--master-port", str(master.port)]
+    with _started(command, {RUNS_VARIABLE: str(runs.absolute())}, Path.cwd(), None) as locust:
+        return locust.wait()
+
+
+def why_unfinished(folder: RunFolder) -> str:
+    """Return why Locust ended early: in its own words, or by the last lines of its log."""
+    stop = read_stop(folder.path)
+    return stop.reason if stop else log_tail(folder)
 
 
 def log_tail(folder: RunFolder, lines: int = 5) -> str:
@@ -63,23 +103,28 @@ def log_tail(folder: RunFolder, lines: int = 5) -> str:
 
 @contextmanager
 def _started(
-    folder: RunFolder, processes: int, api_key: str, lab: bool
+    command: list[str], variables: dict[str, str], place: Path, log: IO[bytes] | None
 ) -> Iterator[subprocess.Popen[bytes]]:
     if not LOCUSTFILE.exists():
         raise StorageError(f"{LOCUSTFILE} is missing", fix="run dragstrip from its checkout")
+    # A stray LOCUST_USERS or LOCUST_LOCUSTFILE would change what is run.
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LOCUST_") and name not in _OURS
+    }
     reading, writing = os.pipe()
     try:
-        with _log(folder).open("wb") as log:
-            locust = subprocess.Popen(
-                _command(processes),
-                cwd=folder.path,
-                env=_environment(folder, api_key, lab, reading),
-                pass_fds=[reading],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        locust = subprocess.Popen(
+            command,
+            cwd=place,
+            env=inherited | variables | {PARENT_VARIABLE: str(reading)},
+            pass_fds=[reading],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT if log else None,
+            start_new_session=True,
+        )
         os.close(reading)
         reading = -1
         try:
@@ -92,28 +137,27 @@ def _started(
             os.close(reading)
 
 
-def _command(processes: int) -> list[str]:
-    command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"]
-    # Both are relative to the run's folder, which is where Locust is started.
-    command += ["--csv", "locust", "--html", "locust.html"]
-    command += ["--only-summary", "--exit-code-on-error", "0"]
+def _locust(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments]
+
+
+def _roles(processes: int, workers: Workers | None) -> list[str]:
+    if workers:
+        bind = [
+            "--master-bind-host",
+            workers.bind.host,
+            "--master-bind-port",
+            str(workers.bind.port),
+        ]
+        return ["--master", "--expect-workers", str(workers.count), *bind]
     if processes > 1:
         port = str(_free_port())
-        command += ["--processes", str(processes)]
-        command += ["--master-bind-host", "127.0.0.1", "--master-bind-port", port]
-        command += ["--master-host", "127.0.0.1", "--master-port", port]
-    return command
-
-
-def _environment(folder: RunFolder, api_key: str, lab: bool, reading: int) -> dict[str, str]:
-    # A stray LOCUST_USERS or LOCUST_LOCUSTFILE would change what is run.
-    inherited = {name: value for name, value in os.environ.items() if name[:7] != "LOCUST_"}
-    return inherited | {
-        PLAN_VARIABLE: str(folder.plan_file.absolute()),
-        PARENT_VARIABLE: str(reading),
-        "CRM_API_KEY": api_key,
-        "DRAGSTRIP_LAB": "1" if lab else "",
-    }
+        return [
+            *("--processes", str(processes)),
+            *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+            *("--master-host", "127.0.0.1", "--master-port", port),
+        ]
+    return []
 
 
 def _stop(locust: subprocess.Popen[bytes]) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
 from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterRunner
 
-from dragstrip.handover import WAIT_VARIABLE
+from dragstrip.handover import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.measure.conductor import Conductor, Share
 from dragstrip.measure.snapshots import MasterEnd
 from scenarios.course import POLL_S, Course, StoppedByLocust
@@ -54,10 +55,16 @@ class RaceMaster(Course):
 
     def attach(self) -> None:
         """Take up the role."""
+        # Locust has a handler of its own only after the race; until then workers would be left behind.
+        gevent.signal_handler(signal.SIGTERM, self._quit)
         master = self._master
         master.register_message(HELLO, self._on_hello)
         master.register_message(SNAPSHOT, self._on_snapshot)
         super().attach()
+
+    def _quit(self) -> None:
+        self._master.quit()
+        raise SystemExit(EXIT_UNFINISHED)
 
     @property
     def _master(self) -> MasterRunner:

@@ -37,6 +37,7 @@ SNAPSHOT = "dragstrip_snapshot"
 ORDERS = "dragstrip_orders"
 
 _FAREWELL_S = 3
+_PATIENCE_S = 30
 
 
 def versions() -> dict[str, str]:
@@ -71,6 +72,7 @@ class RaceWorker:
         self._share: OwnShare | None = None
         self._end: WorkerEnd | None = None
         self._plan: Plan | None = None
+        self._unanswered_s = 0.0
         self._exit_code: int | None = None
 
     def attach(self) -> None:
@@ -85,10 +87,13 @@ class RaceWorker:
         while self._end is None:
             self._runner.send_message(HELLO, {"versions": versions(), "problem": None})
             self._news.wait(SNAPSHOT_S)
-        while True:
+        while self._unanswered_s < _PATIENCE_S:
             self._news.clear()
             self._send_snapshot(self._end)
-            self._news.wait(SNAPSHOT_S)
+            if not self._news.wait(SNAPSHOT_S):
+                self._unanswered_s += SNAPSHOT_S
+        sys.stderr.write("error: the master has fallen silent\n")
+        self._runner.quit()
 
     def _send_snapshot(self, end: WorkerEnd) -> None:
         assert self._share is not None  # noqa: S101
@@ -133,6 +138,7 @@ class RaceWorker:
     def _on_orders(self, msg: Any, **_: Any) -> None:
         if self._end is None:
             return
+        self._unanswered_s = 0.0
         was_finishing = self._end.finishing
         turn = self._end.hear(msg.data)
         if turn:
