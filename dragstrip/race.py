@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import os
-import platform
 import secrets
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import psutil
-
-from dragstrip import __version__, feasible, lab, locust_process, preflight, run_folder
-from dragstrip.analyse.model import DatasetFacts, Machine, Run, Verdict, Versions
+from dragstrip import calibration, feasible, lab, locust_process, preflight, run_folder
+from dragstrip.analyse.model import Calibrated, DatasetFacts, Run, Verdict
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise
 from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
+from dragstrip.machine import these_versions, this_machine
 from dragstrip.plan import Plan, PlannedTarget, alternate
 from dragstrip.targets import targets_of
 from seeding.dataset import GENERATOR
@@ -77,32 +74,49 @@ class Result:
 def race(config: Config, options: Options, progress: Progress) -> Result:
     """Compare the configured baseline and challenger. Raises DragstripError; see errors.py."""
     config = _of_two(config)
-    feasible.require(config, processes=options.processes)
+    known = calibration.consult(config, options.processes, this_machine(), these_versions())
+    # What this machine can send says nothing of the workers'.
+    ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
+    feasible.require(config, processes=options.processes, ceiling_per_s=ceiling_per_s)
     run_folder.require_room(options.out)
-    with _signals_as_interrupts(), _backends(config, options, progress) as ready:
-        if ready.environment.dragstrip_lab:
-            _seed_if_needed(ready, progress)
-        progress.say("preflight: keys, data and answers of both targets")
-        manifest = preflight.check(ready)
-        prepared = prepare(ready, options, manifest)
+    with ready(config, options, progress) as (found, manifest):
+        prepared = prepare(found, options, manifest, known)
         return perform(
-            ready,
+            found,
             *prepared,
             progress,
-            recheck=lambda: preflight.difference(ready),
+            recheck=lambda: preflight.difference(found),
             workers=options.workers,
         )
 
 
-def prepare(config: Config, options: Options, manifest: Manifest) -> tuple[Plan, RunFolder, Run]:
+@contextmanager
+def ready(
+    config: Config, options: Options, progress: Progress
+) -> Iterator[tuple[Config, Manifest]]:
+    """Yield the configuration with addresses, and what its backends were proven to hold.
+
+    A lab that was started for it goes down afterwards, whatever ends the block.
+    """
+    with signals_as_interrupts(), _backends(config, options, progress) as found:
+        if found.environment.dragstrip_lab:
+            _seed_if_needed(found, progress)
+        progress.say("preflight: keys, data and answers of both targets")
+        yield found, preflight.check(found)
+
+
+def prepare(
+    config: Config, options: Options, manifest: Manifest, known: Calibrated | None = None
+) -> tuple[Plan, RunFolder, Run]:
     """Make a run's folder, with the plan in it and a run.json that says it was interrupted.
 
-    Raises StorageError, or ConfigError for a target without an address.
+    `known` is what calibration says about it. Raises StorageError, or ConfigError for a target
+    without an address.
     """
     folder = run_folder.create(options.out)
     plan = _plan(config, folder, options)
     folder.write_plan(plan)
-    facts = _facts(config, plan, options, manifest)
+    facts = _facts(config, plan, options, manifest, known)
     folder.write_run(conclude(folder, facts, interrupted=True)[0])
     return plan, folder, facts
 
@@ -259,7 +273,9 @@ def _plan(config: Config, folder: RunFolder, options: Options) -> Plan:
     )
 
 
-def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> Run:
+def _facts(
+    config: Config, plan: Plan, options: Options, manifest: Manifest, known: Calibrated | None
+) -> Run:
     now = datetime.now(UTC)
     return Run(
         id=plan.run_id,
@@ -272,10 +288,8 @@ def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> 
         baseline=plan.targets[0].name,
         challenger=plan.targets[1].name,
         processes=options.processes,
-        versions=Versions(
-            dragstrip=__version__, locust=version("locust"), python=platform.python_version()
-        ),
-        machine=_machine(),
+        versions=these_versions(),
+        machine=this_machine(),
         config=config.model_dump(mode="json", exclude={"environment"}),
         dataset=DatasetFacts(
             seed=manifest["seed"],
@@ -283,33 +297,15 @@ def _facts(config: Config, plan: Plan, options: Options, manifest: Manifest) -> 
             digest=manifest["digest"],
             generator=manifest["generator"],
         ),
+        calibration=known,
         targets={},
         slices=[],
         gates=[],
     )
 
 
-def _machine() -> Machine:
-    return Machine(
-        system=f"{platform.system()} {platform.release()}",
-        architecture=platform.machine(),
-        processor=_processor(),
-        cpus=os.cpu_count() or 1,
-        memory_bytes=psutil.virtual_memory().total,
-    )
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
-
-
 @contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
+def signals_as_interrupts() -> Iterator[None]:
     """Treat a request to end like Ctrl-C, so that it is cleaned up after in the same way."""
     numbers = (signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]

@@ -55,7 +55,7 @@ class RaceMaster(Course):
 
     def attach(self) -> None:
         """Take up the role."""
-        # Locust has a handler of its own only after the race; until then workers would be left behind.
+        # Locust handles it only after a race; until then workers would be left behind.
         gevent.signal_handler(signal.SIGTERM, self._quit)
         master = self._master
         master.register_message(HELLO, self._on_hello)
