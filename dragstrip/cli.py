@@ -18,6 +18,7 @@ _COMMANDS = {
     "worker": "dragstrip.worker_command:worker",
     "report": "dragstrip.commands:report",
     "compare": "dragstrip.trust_commands:compare",
+    "ledger": "dragstrip.ledger_commands:ledger",
 }
 
 

@@ -1,0 +1,99 @@
+"""A run's folder as a race leaves it, from lookups that a test makes up."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dragstrip.ledger.rows import ABSENT, Flag, Outcome, select
+from dragstrip.ledger.tally import Tally
+from dragstrip.ledger.writer import Ledger
+from dragstrip.measure.snapshots import Totals
+from dragstrip.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run_folder import FINISH_FILE, RunFolder
+from tests.support.runs import SECOND, plan_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dragstrip.ledger.writer import Policy
+    from dragstrip.plan import PlannedSlice
+
+OUTCOMES = ((Outcome.OK, 200), (Outcome.HTTP_STATUS, 503), (Outcome.UNSENT, 0))
+SHARES = (0.95, 0.03, 0.02)
+
+
+def record_run(
+    path: Path, *, workers: int = 2, lookups: int = 300, policy: Policy = "keep", hung: int = 0
+) -> RunFolder:
+    """Store a run of 2 pairs with `lookups` per worker and slice, `hung` of them without an end."""
+    path.mkdir()
+    (path / LEDGER_FOLDER).mkdir()
+    plan = plan_of(pairs=2, ledger=policy)
+    folder = RunFolder(path)
+    folder.write_plan(plan)
+    ledgers = [Ledger(path / LEDGER_FOLDER, worker, policy) for worker in range(workers)]
+    totals = [Totals() for _ in ledgers]
+    random = np.random.default_rng(7)
+    with (path / SLICES_FILE).open("w") as file:
+        for turn in plan.slices:
+            reports = [
+                _run_slice(ledger, turn, worker, random, lookups, hung)
+                for worker, ledger in enumerate(ledgers)
+            ]
+            for total, report in zip(totals, reports, strict=True):
+                total.add(report["tallies"])
+            line = {"index": turn.index, "started": 0, "ended": 1, "void": None, "workers": reports}
+            file.write(json.dumps(line) + "\n")
+    finish = {
+        "run_id": plan.run_id,
+        "workers": {
+            str(worker): total.counts(ledger.begun)
+            for worker, (total, ledger) in enumerate(zip(totals, ledgers, strict=True))
+        },
+        "lost_workers": [],
+    }
+    (path / FINISH_FILE).write_text(json.dumps(finish))
+    for ledger in ledgers:
+        ledger.close()
+    return folder
+
+
+def _run_slice(
+    ledger: Ledger,
+    turn: PlannedSlice,
+    worker: int,
+    random: np.random.Generator,
+    lookups: int,
+    hung: int,
+) -> dict[str, Any]:
+    start_ns = (10 * worker + turn.index + 1) * 4 * SECOND
+    end_ns = start_ns + 3 * SECOND
+    due_ns = start_ns + np.sort(random.integers(0, 3 * SECOND, lookups))
+    took_ns = random.lognormal(16, 0.5, lookups).astype(int)
+    chosen = random.choice(len(OUTCOMES), lookups, p=SHARES)
+    for n in range(lookups):
+        due, took, (outcome, status) = int(due_ns[n]), int(took_ns[n]), OUTCOMES[chosen[n]]
+        target = 1 - turn.target if n % 50 == 0 else turn.target
+        counted = target == turn.target and due > start_ns + SECOND
+        flags = Flag.COUNTED if counted else 0
+        row = ledger.begin(due, n, turn.index, target, flags, n % 8, due + 1000)
+        if n >= hung:
+            query_us = ABSENT if n % 3 else took // 2000
+            timings = (took // 1000, query_us, took // 1500, n % 7 == 0)
+            ledger.end(row, due + 1000, due + took, outcome, status, n, *timings)
+    tallies: dict[int, Tally] = {}
+    for rows in ledger.harvest():
+        for target in (0, 1):
+            tally = tallies.setdefault(target, Tally())
+            tally.add(select(rows, rows["target"] == target), end_ns)
+    return {
+        "worker": worker,
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        "cpu_s": 1.0,
+        "wall_s": 3.0,
+        "tallies": {str(target): tally.encode() for target, tally in tallies.items()},
+    }
