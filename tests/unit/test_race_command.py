@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scipy import stats
 
-from dragstrip import commands, feasible, locust_process, presets
+from dragstrip import commands, feasible, presets
 from dragstrip.cli import main
 from dragstrip.config import Config, RulesConfig
 from dragstrip.errors import DragstripError, UsageError
@@ -73,12 +73,6 @@ def test_an_invalid_run_says_what_to_do() -> None:
     said = exit_code("invalid", None)[1]
     assert "raise --rate" in said
     assert "lookups in the smallest slice: 10, must be at least 59" in said
-
-
-def test_the_key_is_not_on_locusts_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CRM_API_KEY", "a-secret")
-    for processes in (1, 4):
-        assert "a-secret" not in " ".join(locust_process._command(processes))
 
 
 @pytest.fixture
