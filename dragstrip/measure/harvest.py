@@ -10,6 +10,8 @@ import gevent
 from gevent.event import Event
 from gevent.lock import Semaphore
 
+from dragstrip.errors import StorageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -77,7 +79,7 @@ class Harvester:
 
     def tidy(self) -> None:
         """Compress or drop what is harvested, as the ledger's policy says; for between slices."""
-        gevent.get_hub().threadpool.apply(self._ledger.tidy)
+        _in_thread(self._ledger.tidy)
 
     def _feed_one(self) -> None:
         # The lock makes whoever harvests wait for a chunk that another greenlet is at.
@@ -92,10 +94,28 @@ class Harvester:
             while not self._stopping.wait(self._period_s):
                 self.harvest()
                 if self._ledger.needs_upkeep:
-                    gevent.get_hub().threadpool.apply(self._ledger.upkeep)
+                    _in_thread(self._ledger.upkeep)
+        except StorageError as error:
+            log.critical("error: %s (fix: %s)", error.message, error.fix)
+            self._on_error(error)
         except Exception as error:
             log.exception("the ledger cannot be harvested")
             self._on_error(error)
+
+
+def _in_thread(work: Callable[[], None]) -> None:
+    """Let this greenlet wait for a thread. Raises what it raises, which gevent would print."""
+
+    def attempt() -> StorageError | None:
+        try:
+            work()
+        except StorageError as error:
+            return error
+        return None
+
+    problem = gevent.get_hub().threadpool.apply(attempt)
+    if problem is not None:
+        raise problem
 
 
 def _end_process(_: Exception) -> None:
