@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import psutil
 
+from benchmarks import scheduling
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -100,6 +102,7 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count() or 1,
         "memory_bytes": psutil.virtual_memory().total,
         "python": platform.python_version(),
+        "scheduling": scheduling.how(),
         "load_average": round(os.getloadavg()[0], 2),
     }
 

@@ -7,8 +7,11 @@ does not grant that, a higher priority is asked for, and the figures need a quie
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,31 +20,54 @@ if TYPE_CHECKING:
 _PRIORITY = -10
 
 
-def come_first() -> str:
-    """Run this process before all others that it can; return the name of how that was reached."""
+def come_first() -> None:
+    """Run this process, and what it starts from now on, before all others that it can."""
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     except OSError:
         with suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-            return f"nice {_PRIORITY}"
-        return "usual"
-    return "first in, first out"
+
+
+def how() -> str:
+    """Return in words how `come_first` is granted to this process."""
+    before, priority = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    come_first()
+    if os.sched_getscheduler(0) == os.SCHED_FIFO:
+        os.sched_setscheduler(0, before, os.sched_param(0))
+        return "first in, first out"
+    reached = os.getpriority(os.PRIO_PROCESS, 0)
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, priority)
+    return f"nice {reached}"
 
 
 @contextmanager
 def placed(cores: set[int], *, first: bool = True) -> Iterator[None]:
-    """Hold this process, and what it starts, to some cores; let it come `first`."""
-    where, how = os.sched_getaffinity(0), os.sched_getscheduler(0)
+    """Hold this process, and what it starts, to some cores; let it come `first`.
+
+    Waits until no other benchmark of this machine is in such a block: two that come first would
+    keep each other waiting. Do not nest.
+    """
+    where, scheduler = os.sched_getaffinity(0), os.sched_getscheduler(0)
     priority = os.getpriority(os.PRIO_PROCESS, 0)
-    os.sched_setaffinity(0, cores)
-    if first:
-        come_first()
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, where)
+    with _nobody_else():
+        os.sched_setaffinity(0, cores)
         if first:
-            os.sched_setscheduler(0, how, os.sched_param(0))
-            with suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, 0, priority)
+            come_first()
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, where)
+            if first:
+                os.sched_setscheduler(0, scheduler, os.sched_param(0))
+                with suppress(OSError):
+                    os.setpriority(os.PRIO_PROCESS, 0, priority)
+
+
+@contextmanager
+def _nobody_else() -> Iterator[None]:
+    path = Path(tempfile.gettempdir()) / f"dragstrip-benchmark-{os.getuid()}.lock"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -36,6 +36,14 @@ def test_every_row_finds_its_own_times_at_the_server(seed: int) -> None:
     assert (rows["done_ns"] - log.departure_ns[places] == 70).all()
 
 
+def test_lookups_of_one_phone_number_that_overtook_each_other_are_told_apart() -> None:
+    rows = np.zeros(2, ROW)
+    rows["sent_ns"], rows["done_ns"] = [100, 101], [900, 500]
+    seen = np.array([[103, 800], [102, 400]])
+    log = Log(np.zeros(2, np.int64), np.full(2, 1000), seen[:, 0], seen[:, 1])
+    assert match(rows, log, phone_of).tolist() == [0, 1]
+
+
 def test_a_lookup_that_one_side_does_not_know_is_found_out() -> None:
     rows, log = made(100, 1)
     with pytest.raises(Unmatched, match="99 rows, but the server saw 100"):
