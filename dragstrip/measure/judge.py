@@ -10,7 +10,6 @@ from array import array
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import orjson
 
 from dragstrip.ledger.rows import Outcome
@@ -78,9 +77,8 @@ class Judge:
     def __init__(self, expected: Callable[[int], bytes], *, table_bits: int = _TABLE_BITS) -> None:
         self._expected = expected
         self._mask = (1 << table_bits) - 1
-        # An answer's place is the end of its hash. At first each place holds a value that ends
-        # otherwise, so that it stands for no answer at all.
-        self._seen = array("q", (~np.arange(1 << table_bits, dtype=np.int64)).tobytes())
+        # No hash is ever -1, so that this stands for no answer at all.
+        self._seen = array("q", [-1]) * (1 << table_bits)
 
     def __call__(self, key: int, reply: Reply) -> int:
         """Return the Outcome of a reply to the lookup of a key."""

@@ -46,8 +46,9 @@ class Pacer:
         return self._schedule.next_ns == NEVER_NS and self._slots == len(self._idle)
 
     def abandon(self) -> Iterator[Arrival]:
-        """Yield the lookups that no slot has taken, and forget them."""
-        return self._schedule.rest()
+        """Yield the lookups that no slot has taken; no slot gets them any more."""
+        left, self._schedule = self._schedule, Schedule()
+        return left.rest()
 
     def enter(self) -> None:
         """Take note of a slot; until it leaves, it is busy whenever it does not wait in `take`."""

@@ -1,3 +1,5 @@
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,6 +67,52 @@ def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
     together = np.sort(np.concatenate([share.offsets_ns for share in shares]))
     assert np.array_equal(together, whole.offsets_ns)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+@given(workers=st.integers(1, 40), rate=st.sampled_from([3, 500, 2000]))
+def test_shares_of_blocks_are_blocks_of_shares(model: str, workers: int, rate: float) -> None:
+    made = plan(rate=rate, arrivals=model)
+    turn = made.slices[0]
+    whole = arrivals.of_slice(made, turn)
+    for position in {0, workers // 2, workers - 1}:
+        blocks = list(arrivals.shares(arrivals.blocks_of_slice(made, turn), position, workers))
+        mine = whole.share(position, workers)
+        assert np.concatenate([block.offsets_ns for block in blocks]).tolist() == (
+            mine.offsets_ns.tolist()
+        )
+        assert np.concatenate([block.keys for block in blocks]).tolist() == mine.keys.tolist()
+
+
+def test_a_days_arrivals_at_a_high_rate_are_drawn_as_they_are_needed() -> None:
+    made = plan(rate=100_000, slice=86_400)
+    blocks = arrivals.blocks_of_slice(made, made.slices[0])
+    first, second = next(blocks), next(blocks)
+    assert first.offsets_ns[-1] <= second.offsets_ns[0]
+    assert len(first) == len(second) < 10_000
+
+
+def test_how_many_arrivals_a_poisson_slice_has_varies_as_it_should() -> None:
+    counts = []
+    for seed in range(300):
+        made = plan(seed, rate=50, slice=2, settle=0)
+        counts.append(len(arrivals.of_slice(made, made.slices[0])))
+    # Mean and variance are both 100; 300 draws put them within 3 and 40 (over 5 deviations).
+    assert np.mean(counts) == pytest.approx(100, abs=3)
+    assert np.var(counts) == pytest.approx(100, abs=42)
+
+
+def test_the_closed_models_keys_are_those_of_the_pair_and_the_worker() -> None:
+    made = plan(rate=0)
+
+    def first(turn: int, worker: int) -> list[int]:
+        return list(islice(arrivals.closed_keys(made, made.slices[turn], worker), 2000))
+
+    assert first(0, 0) == first(1, 0)
+    assert first(0, 0) != first(2, 0)
+    assert first(0, 0) != first(0, 1)
+    assert np.mean(np.array(first(0, 0)) >= CONTACTS) == pytest.approx(0.05, abs=0.03)
+    assert len(arrivals.trickle(made, made.slices[0])) == 10
 
 
 def test_misses_are_indices_that_nobody_has_in_the_share_asked_for() -> None:

@@ -1,3 +1,6 @@
+import sys
+import tracemalloc
+
 import orjson
 import pytest
 from hypothesis import given
@@ -5,7 +8,7 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.measure import server_timing
-from dragstrip.measure.judge import Reply, canonical, judge, oracle
+from dragstrip.measure.judge import Judge, Reply, canonical, judge, oracle
 from seeding.dataset import Dataset
 
 DATASET = Dataset(42, 50)
@@ -106,3 +109,69 @@ def test_server_timing_is_read_in_microseconds(header: str, found: tuple[int, in
 @given(st.text(max_size=300))
 def test_no_server_timing_makes_it_raise(header: str) -> None:
     assert all(-1 <= value < 2**31 for value in server_timing.read(header))
+
+
+def bodies_of(key: int) -> list[bytes]:
+    """Return right bodies of a key, and wrong ones that are right for others, or nearly right."""
+    right = [b'{"key":%d}' % key, b' {"key": %d}' % key]
+    return [*right, b'{"key":%d}' % (key + 1), b'{"key":%d.0}' % key, b'{"key":%d' % key]
+
+
+@given(
+    lookups=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), st.integers(0, 1))),
+    table_bits=st.integers(0, 6),
+)
+def test_a_judge_that_remembers_says_what_a_full_comparison_says(
+    lookups: list[tuple[int, int, int]], table_bits: int
+) -> None:
+    expected = oracle(lambda key: {"key": key})
+    judging = Judge(expected, table_bits=table_bits)
+    for key, place, kind in lookups:
+        answer = reply(
+            bodies_of(key)[place], kind=("application/json", "Application/JSON ;a=b")[kind]
+        )
+        assert judging(key, answer) == judge(answer, expected(key))
+
+
+def test_right_bytes_are_compared_once_for_each_key_and_wrong_ones_always() -> None:
+    compared: list[int] = []
+
+    def expected(key: int) -> bytes:
+        compared.append(key)
+        return canonical({"found": False}) if key >= 5 else canonical({"key": key})
+
+    judging = Judge(expected)
+    nobody, third = reply({"found": False}), reply({"key": 3})
+    for key, answer, right in [
+        (3, third, True),
+        (3, third, True),
+        (7, nobody, True),
+        (8, nobody, True),
+        (8, nobody, True),
+        (3, nobody, False),
+        (3, nobody, False),
+        (3, third, True),
+        (4, third, False),
+    ]:
+        assert (judging(key, answer) == Outcome.OK) is right
+    assert compared == [3, 7, 8, 3, 3, 4]
+
+
+def test_bytes_that_are_known_to_be_right_still_need_the_status_and_the_content_type() -> None:
+    judging = Judge(lambda _: EXPECTED)
+    assert judging(3, reply(ANSWER)) == Outcome.OK
+    assert judging(3, reply(ANSWER, status=500)) == Outcome.HTTP_STATUS
+    assert judging(3, reply(ANSWER, kind="text/html")) == Outcome.CONTENT_TYPE
+
+
+def test_of_a_million_keys_a_judge_remembers_what_fits_into_eight_mebibytes() -> None:
+    judging = Judge(lambda key: b'{"key":%d}' % key)
+    tracemalloc.start()
+    try:
+        for key in range(0, 1_000_000, 50):
+            assert judging(key, Reply(200, "application/json", "", b'{"key":%d}' % key)) == 2
+        grown = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert sys.getsizeof(judging._seen) < 2**23 + 200
+    assert grown < 100_000

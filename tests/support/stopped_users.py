@@ -1,0 +1,86 @@
+"""Runs users of Locust against a slow server, stops them in the middle, and prints the counts.
+
+A program of its own: importing Locust patches the process, and so must come first.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import gevent
+import numpy as np
+from locust.env import Environment
+
+from dragstrip.config import RaceConfig
+from dragstrip.ledger import reader
+from dragstrip.ledger.rows import Outcome
+from dragstrip.ledger.writer import Ledger
+from dragstrip.measure.judge import oracle
+from dragstrip.measure.plugin import Slot, Work
+from dragstrip.targets import Request, Target
+from tests.support.byte_server import ByteServer, Peer
+
+USERS = 4
+KEYS = 3
+
+
+class User(Slot):
+    target_name = "a"
+    requests_repeat = True
+    built = 0
+
+    def request(self, key: int) -> Request:  # noqa: ARG002
+        User.built += 1
+        return Request("GET", "/", {})
+
+
+def slowly(peer: Peer, _: int) -> None:
+    body = b'{"right": true}'
+    head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    while True:
+        peer.request()
+        time.sleep(0.05)
+        peer.send(head.encode() + b"\r\n\r\n" + body)
+
+
+def main() -> None:
+    environment = Environment(user_classes=[User], stop_timeout=30)
+    runner = environment.create_local_runner()
+    with tempfile.TemporaryDirectory() as name, ByteServer(slowly).serving() as server:
+        User.work = Work(
+            race=RaceConfig(rate=0, users=USERS, miss=0),
+            contacts=KEYS,
+            seed=1,
+            targets={"a": Target("a", "convex-http", server.url)},
+            expected=oracle(lambda _: {"right": True}),
+            worker=0,
+            ledger=Ledger(Path(name), 0),
+            lab=True,
+        )
+        runner.start(USERS, spawn_rate=USERS)
+        while User.work.ledger.begun < 10 * USERS:
+            gevent.sleep(0.01)
+        runner.stop()
+        counted = environment.stats.total.num_requests
+        User.work.close()
+        rows = np.concatenate([segment.rows for segment in reader.segments(Path(name))])
+    counts = {
+        "users": USERS,
+        "running": runner.user_count,
+        "begun": len(rows),
+        "received": len(server.requests),
+        "counted": counted,
+        "verified": int((rows["outcome"] == Outcome.OK).sum()),
+        "failed": environment.stats.total.num_failures,
+        "built": User.built,
+        "names": sorted(name for name, _ in environment.stats.entries),
+    }
+    sys.stdout.write(json.dumps(counts))
+
+
+if __name__ == "__main__":
+    main()
