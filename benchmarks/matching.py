@@ -48,7 +48,8 @@ def match(rows: Rows, log: Log, phone_of: Callable[[int], str]) -> NDArray[Any]:
 def _allowed(rows: Rows, log: Log, places: NDArray[Any]) -> NDArray[np.bool_]:
     before = rows["sent_ns"] <= log.arrival_ns[places]
     after = log.departure_ns[places] <= rows["done_ns"]
-    return np.logical_and(before, after)
+    allowed: NDArray[np.bool_] = np.logical_and(before, after)
+    return allowed
 
 
 def _paired(rows: Rows, log: Log, places: NDArray[Any]) -> NDArray[Any]:
