@@ -17,6 +17,7 @@ _COMMANDS = {
     "race": "dragstrip.commands:race",
     "worker": "dragstrip.worker_command:worker",
     "report": "dragstrip.commands:report",
+    "calibrate": "dragstrip.trust_commands:calibrate",
     "compare": "dragstrip.trust_commands:compare",
     "ledger": "dragstrip.ledger_commands:ledger",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dragstrip.analyse import regression
 from dragstrip.analyse.gates import SAMPLES_NEEDED
 from dragstrip.analyse.likeness import unlike
+from dragstrip.calibration import between_runs
 from dragstrip.errors import InvalidRun, UsageError
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from dragstrip.analyse.model import Run
     from dragstrip.analyse.regression import Tolerance
     from dragstrip.analyse.regression_model import Regression
-    from dragstrip.analyse.welch import Between
+    from dragstrip.calibration import Calibration
     from dragstrip.config import Metric
 
 
@@ -26,11 +27,12 @@ def compare(
     *,
     target: str | None = None,
     force: bool = False,
-    between: Between | None = None,
+    known: Calibration | None = None,
 ) -> Regression:
     """Compare one target of two runs; `force` compares what is unlike, and states it.
 
-    Without a name, the target is the baseline of both: what runs today. Raises UsageError where the
+    Without a name, the target is the baseline of both: what runs today. `known` is the machine's
+    calibration, if it has one. Raises UsageError where the
     runs cannot be compared or must not be, and InvalidRun where one of them proves nothing.
     """
     if not 1 <= tolerance.ratio < math.inf or not 0 <= tolerance.errors <= 1:
@@ -46,6 +48,7 @@ def compare(
     differences = unlike(older, newer, name)
     if differences and not force:
         raise _refusal(differences[0], len(differences) - 1)
+    between = between_runs(newer, name, tolerance.metric, found=known)
     return regression.compare(older, newer, name, tolerance, between=between, unlike=differences)
 
 

@@ -2,18 +2,87 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 from rich.console import Console
 
+from dragstrip import config as configuration
 from dragstrip.config import Metric
 from dragstrip.errors import RequirementNotMet, Undecided
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from dragstrip.analyse.model import Run
     from dragstrip.analyse.regression_model import Regression
+    from seeding.progress import Reporter
+
+
+@click.command()
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file; ./dragstrip.toml when it is there.",
+)
+@click.option(
+    "--runs",
+    type=click.IntRange(0, 1000),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Runs of equal targets; 0 finds the ceiling alone.",
+)
+@click.option("--target", metavar="NAME", help="Target to race with itself; the baseline if not.")
+@click.option("--rate", type=float, metavar="PER_S", help="Arrivals per second for these runs.")
+@click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of their slices.")
+@click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
+def calibrate(
+    path: Path | None,
+    runs: int,
+    target: str | None,
+    rate: float | None,
+    slice_s: float | None,
+    as_json: bool,
+) -> None:
+    """Find out how far this machine can be trusted, and store it for `race` and `compare`.
+
+    First how many lookups a second one process sends on time; then how often, and how far, two
+    sides are told apart that are the same target. Leave the machine alone meanwhile.
+    """
+    from dragstrip import calibrate as calibrating
+    from dragstrip.report import trust
+
+    config = configuration.load(os.environ, path, {"race": {"rate": rate}})
+    settings = calibrating.Settings(runs=runs, target=target, slice_s=slice_s)
+    made = calibrating.calibrate(config, settings, _Lines(Console(stderr=True, highlight=False)))
+    if as_json:
+        click.echo(made.model_dump_json(indent=2))
+    else:
+        Console(highlight=False).print(trust.render(made))
+
+
+class _Lines:
+    """Progress as lines; how a single race goes on is of no interest here."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def seeding(self) -> AbstractContextManager[Reporter]:
+        """Return a reporter for the time of seeding."""
+        from seeding.progress import progress_on
+
+        return progress_on(self._console)
+
+    def say(self, line: str) -> None:
+        """Report a step in words."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def slices(self, done: int, planned: int) -> None:
+        """Say nothing."""
 
 
 @click.command()
@@ -66,6 +135,7 @@ def compare(
     Each is a folder, an id under --out, or "latest". Exit code 0: no regression; 1: a regression;
     2: the runs cannot be compared; 3: one of them is invalid; 4: they leave it open.
     """
+    from dragstrip import calibration
     from dragstrip import compare as comparing
     from dragstrip.analyse.regression import Tolerance
     from dragstrip.report import over_time
@@ -78,6 +148,7 @@ def compare(
         Tolerance(metric, tolerance, error_tolerance),
         target=target,
         force=force,
+        known=calibration.read(),
     )
     if as_json:
         click.echo(found.model_dump_json(indent=2))
