@@ -185,7 +185,12 @@ class Ledger:
 
     def _next_segment(self) -> None:
         number = self._row >> SEGMENT_BITS
-        segment, self._spare = self._spare or self._new_segment(), None
+        segment = self._spare
+        if segment is None:
+            segment = self._new_segment()
+        else:
+            # Only now: another thread may have made one meanwhile, and it must not be lost.
+            self._spare = None
         segment.in_place(self._path(number), self._worker, self._row)
         self._open[number] = segment
         self._map = self._maps[number] = segment.map

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from dragstrip.errors import StorageError
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ROW, SEGMENT_ROWS, Flag, Outcome
+from dragstrip.ledger.segment import Segment
 from dragstrip.ledger.writer import Ledger, Policy
 
 
@@ -136,3 +137,21 @@ def test_each_row_is_harvested_once_whatever_the_order(
         else:
             assert stored.tolist() == list(range(begun))
             assert names == ({".rows"} if policy == "keep" else {".gz"})
+
+
+def test_a_segment_made_ready_at_the_last_moment_is_not_lost(tmp_path: Path) -> None:
+    class Overtaken(Ledger):
+        def _new_segment(self) -> Segment:
+            if self.begun and self._spare is None:
+                self._spare = super()._new_segment()  # as another thread does
+            return super()._new_segment()
+
+    ledger = Overtaken(tmp_path, 3)
+    for n in range(2 * SEGMENT_ROWS + 1):
+        ledger.end(ledger.begin(n, n, 0, 0, 0, 0, n), n, n, Outcome.OK)
+    ledger.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "3-00000.rows",
+        "3-00001.rows",
+        "3-00002.rows",
+    ]
