@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from dragstrip.errors import StorageError
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ROW, SEGMENT_ROWS, Flag, Outcome
-from dragstrip.ledger.segment import Segment
 from dragstrip.ledger.writer import Ledger, Policy
+
+if TYPE_CHECKING:
+    from dragstrip.ledger.segment import Segment
 
 
 def write(folder: Path, count: int, worker: int = 3) -> Ledger:
