@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -13,7 +14,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from dragstrip import plan as plans
 from dragstrip.errors import DragstripError
 from dragstrip.handover import EXIT_UNFINISHED, EXIT_USAGE, Stop
-from dragstrip.measure.conductor import NobodyLeft, Share, conduct, write_finish
+from dragstrip.measure.conductor import NobodyLeft, Outcome, conduct, write_finish
 from dragstrip.measure.plugin import run_slice
 from dragstrip.measure.snapshots import Totals
 from scenarios.dealing import SPAWN_PER_S, EvenDispatcher
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.02
-_TICK_S = 1.0
 
 
 class RaceShape(LoadTestShape):
@@ -45,14 +45,15 @@ class RaceShape(LoadTestShape):
     def tick(self) -> tuple[int, float] | None:
         """Return (users, users per second), or None when the race is over.
 
-        Locust asks once a second; waiting here instead lets it hear of the end at once.
+        Locust asks once a second by the wall clock. Waiting here instead lets it hear of the end at
+        once, and spares it a pause of an hour when that clock is set back by an hour.
         """
         course = RaceShape.course
         if course is None:
             return None
         course.ready.wait()
         if self._begun:
-            course.ended.wait(_TICK_S)
+            course.ended.wait()
         self._begun = True
         return None if course.ended.is_set() else (course.slots, course.spawn_per_s)
 
@@ -113,7 +114,7 @@ class Course:
     def _gather(self) -> None:
         """Wait for what must be there before users are started."""
 
-    def _run_slice(self, turn: PlannedSlice) -> Share:
+    def _run_slice(self, turn: PlannedSlice) -> Outcome:
         raise NotImplementedError
 
     def _finish(self) -> Finish:
@@ -147,10 +148,10 @@ class LoneCourse(Course):
         super().__init__(environment, plan, folder)
         self._share = OwnShare(plan, make_work())
 
-    def _run_slice(self, turn: PlannedSlice) -> Share:
+    def _run_slice(self, turn: PlannedSlice) -> Outcome:
         while self._runner.user_count < self.slots:
             gevent.sleep(POLL_S)
-        return [self._share.run(turn, 0, 1)], None
+        return Outcome(time.time(), [self._share.run(turn, 0, 1)])
 
     def _finish(self) -> Finish:
         # Its slots are idle and stay so: Locust stops them as the race ends.

@@ -12,7 +12,7 @@ import gevent
 from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterRunner
 
 from dragstrip.handover import EXIT_UNFINISHED, WAIT_VARIABLE
-from dragstrip.measure.conductor import Conductor, Share
+from dragstrip.measure.conductor import Conductor, NobodyLeft, Outcome, write_finish
 from dragstrip.measure.snapshots import MasterEnd
 from scenarios.course import POLL_S, Course, StoppedByLocust
 from scenarios.dealing import EvenDispatcher, deal
@@ -111,24 +111,35 @@ class RaceMaster(Course):
         reasons = "; ".join(f"one cannot take part: {why}" for why in self._unfit.values())
         return f"{came}: {reasons}" if reasons else f"{came} within {self._wait_s:g} s"
 
-    def _run_slice(self, turn: PlannedSlice) -> Share:
-        return self._conductor.run_slice(turn)
+    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+        try:
+            return self._conductor.run_slice(turn)
+        except NobodyLeft:
+            write_finish(self._folder, self._conductor.outcome())
+            raise
 
     def _finish(self) -> Finish:
         return self._conductor.finish()
 
     def _pause(self) -> None:
         gevent.sleep(POLL_S)
-        if self._master.state in _ENDING:
-            raise StoppedByLocust
         for worker in self._end.members:
             if self._ids[worker] not in self._master.clients:
                 self._end.lose(worker, "left")
+        self._heed_locust()
         now = time.monotonic()
         if now - self._last_second >= 1:
             self._last_second = now
             self._end.elapse()
         self._dismiss_the_lost()
+
+    def _heed_locust(self) -> None:
+        # Locust ends a test when no worker has sent it a heartbeat lately; it may notice first.
+        if self._master.state in _ENDING:
+            if self._master.worker_count > 0:
+                raise StoppedByLocust
+            for worker in self._end.members:
+                self._end.lose(worker, "was lost")
 
     def _dismiss_the_lost(self) -> None:
         # Locust would count on a lost worker again as soon as it came back to life.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dragstrip.plan import SLICES_FILE
 
@@ -25,29 +25,33 @@ FINISH_FILE = "finish.json"
 
 _GRACE_S = 15
 
-Share = tuple["list[WorkerReport]", "str | None"]
-"""The reports of a slice, and why it must not be used, if so."""
+
+class Outcome(NamedTuple):
+    """A slice that is over: when it began, its reports, and why it must not be used, if so."""
+
+    started: float
+    reports: list[WorkerReport]
+    void: str | None = None
 
 
 class NobodyLeft(Exception):
     """Every worker is lost."""
 
 
-def conduct(plan: Plan, run_slice: Callable[[PlannedSlice], Share], folder: Path) -> None:
+def conduct(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Path) -> None:
     """Run every slice of the plan; one line per finished slice goes to `slices.jsonl`.
 
     Raises OSError where it cannot be written, and what `run_slice` raises.
     """
     with (folder / SLICES_FILE).open("a", buffering=1) as file:
         for turn in plan.slices:
-            started = time.time()
-            reports, void = run_slice(turn)
+            outcome = run_slice(turn)
             line: SliceReport = {
                 "index": turn.index,
-                "started": started,
+                "started": outcome.started,
                 "ended": time.time(),
-                "void": void,
-                "workers": reports,
+                "void": outcome.void,
+                "workers": outcome.reports,
             }
             file.write(json.dumps(line) + "\n")
 
@@ -84,13 +88,14 @@ class Conductor:
         self._send = send
         self._pause = pause
 
-    def run_slice(self, turn: PlannedSlice) -> Share:
+    def run_slice(self, turn: PlannedSlice) -> Outcome:
         """Deal a slice out to the workers present. Raises NobodyLeft.
 
         A worker that is lost before it has reported makes the slice void; the others' reports are
         waited for, so that all is quiet when the next one begins.
         """
         workers = self._whoever_is_present()
+        started = time.time()
         self._end.announce(turn.index, workers)
         for worker in workers:
             self._send(worker)
@@ -98,7 +103,8 @@ class Conductor:
         self._wait(workers, race.slice + 2 * race.timeout, lambda one: bool(self._report(one)))
         missing = [worker for worker in workers if not self._report(worker)]
         void = "; ".join(f"worker {one} {self._end.lost[one]}" for one in missing)
-        return [report for one in workers if (report := self._report(one))], void or None
+        reports = [report for one in workers if (report := self._report(one))]
+        return Outcome(started, reports, void or None)
 
     def finish(self) -> Finish:
         """Ask the workers for their totals and wait for them."""
