@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from dragstrip.race import Progress
     from seeding.model import Manifest
 
-PAIRS_PER_RUN = 2 * PAIRS
-"""Two stretches that are judged like races of their own."""
 SETTLE_S = 0.25
 LEAST_SLICE_S = 1.0
 MOST_S = 3600
@@ -42,9 +40,13 @@ _START_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line adds: how many runs of equal targets (0: none), of which target."""
+    """What the command line adds: how many runs of equal targets (0: none), and of which.
 
-    runs: int = 4
+    Runs are what the noise floor is found from; more pairs in a run are judged as several races.
+    """
+
+    runs: int = 6
+    pairs: int = PAIRS
     target: str | None = None
     slice_s: float | None = None
 
@@ -83,6 +85,10 @@ def _equal(config: Config, settings: Settings) -> Config:
             f"--runs {settings.runs} tells nothing of what differs from run to run",
             fix=f"give {LEAST_RUNS} or more, or 0 for the ceiling alone",
         )
+    if settings.pairs < PAIRS:
+        raise UsageError(
+            f"--pairs {settings.pairs} is fewer than a race has", fix=f"give {PAIRS} or more"
+        )
     _require_reachable(config, name)
     slice_s = settings.slice_s or _slice_s(config.race, config.rules.metric)
     if not SETTLE_S < slice_s < math.inf:
@@ -91,7 +97,7 @@ def _equal(config: Config, settings: Settings) -> Config:
     changes = {
         "baseline": name,
         "challenger": again,
-        "pairs": PAIRS_PER_RUN,
+        "pairs": settings.pairs,
         "slice": slice_s,
         "settle": SETTLE_S,
         "ledger": "drop",
@@ -105,7 +111,7 @@ def _equal(config: Config, settings: Settings) -> Config:
     if _duration_s(equal, settings) > MOST_S:
         raise UsageError(
             f"that takes {_duration_s(equal, settings) / 60:.0f} minutes",
-            fix="give fewer --runs, a shorter --slice or a higher race.rate",
+            fix="give fewer --runs or --pairs, a shorter --slice or a higher race.rate",
         )
     return equal
 
@@ -129,7 +135,7 @@ def _slice_s(race: RaceConfig, metric: Metric) -> float:
 def _duration_s(equal: Config | None, settings: Settings) -> float:
     if equal is None:
         return CEILING_S
-    return CEILING_S + settings.runs * (_START_S + 2 * PAIRS_PER_RUN * equal.race.slice)
+    return CEILING_S + settings.runs * (_START_S + 2 * equal.race.pairs * equal.race.slice)
 
 
 def _race_equals(config: Config, settings: Settings, out: Path, progress: Progress) -> SameTarget:

@@ -79,7 +79,7 @@ def _search(
     """Find the highest share that holds twice: by halves, then from there downwards.
 
     Whether a rate holds is partly chance near the ceiling, so that the first find is only where to
-    start from. At most 3 + len(SHARES) races.
+    start from. At most 4 + 2 * len(SHARES) races.
     """
     attempts: list[Attempt] = []
 
@@ -95,8 +95,10 @@ def _search(
         middle = (low + high) // 2
         low, high = (middle, high) if holds(middle) else (low, middle)
     for rung in range(low, -1, -1):
-        if holds(rung):
-            return attempts[-1].rate_per_s, attempts
+        rate = _rounded(SHARES[rung] * most_per_s)
+        tried = any(one.held and one.rate_per_s == rate for one in attempts)
+        if holds(rung) and (tried or holds(rung)):
+            return rate, attempts
     return None, attempts
 
 

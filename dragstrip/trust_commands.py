@@ -31,10 +31,18 @@ if TYPE_CHECKING:
 @click.option(
     "--runs",
     type=click.IntRange(0, 1000),
-    default=4,
+    default=6,
     show_default=True,
     metavar="N",
     help="Runs of equal targets; 0 finds the ceiling alone.",
+)
+@click.option(
+    "--pairs",
+    type=click.IntRange(6, 1000),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Pairs of slices in each of these runs; every 6 are judged like a race.",
 )
 @click.option("--target", metavar="NAME", help="Target to race with itself; the baseline if not.")
 @click.option("--rate", type=float, metavar="PER_S", help="Arrivals per second for these runs.")
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 def calibrate(
     path: Path | None,
     runs: int,
+    pairs: int,
     target: str | None,
     rate: float | None,
     slice_s: float | None,
@@ -57,7 +66,7 @@ def calibrate(
     from dragstrip.report import trust
 
     config = configuration.load(os.environ, path, {"race": {"rate": rate}})
-    settings = calibrating.Settings(runs=runs, target=target, slice_s=slice_s)
+    settings = calibrating.Settings(runs=runs, pairs=pairs, target=target, slice_s=slice_s)
     made = calibrating.calibrate(config, settings, _Lines(Console(stderr=True, highlight=False)))
     if as_json:
         click.echo(made.model_dump_json(indent=2))

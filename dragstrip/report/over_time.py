@@ -75,6 +75,11 @@ def _unpaired(found: Regression) -> str:
             "These runs are not paired: what the machine did differently at the two times is in "
             "the ratio and not in the interval. `dragstrip calibrate` finds how much that is."
         )
+    if found.between_runs == 0:
+        return (
+            "These runs are not paired. When this machine was calibrated, repeated runs differed "
+            "no more than their slices did; what changes from one day to another may be more."
+        )
     apart = words.percent(found.between_runs)
     return (
         f"These runs are not paired. The interval allows for the {apart} (standard deviation) by "

@@ -11,7 +11,6 @@ from dragstrip.analyse.regression import Tolerance
 from dragstrip.compare import compare
 from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.run_folder import RunFolder
-from tests.support.command_line import dragstrip
 from tests.unit.trust.over_time import NEWER, OLDER, run_of, two
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.analyse.model import Run
+    from tests.unit.trust.calls import Call
 
 THEN, NOW = two(20.0, 20.0, noise=0.02)
 
@@ -154,23 +154,25 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("invalid", 3, "invalid"),
     ],
 )
-def test_the_exit_code_is_the_verdicts(stored: Path, newer: str, code: int, word: str) -> None:
-    done = dragstrip("compare", OLDER, newer, "--out", ".", cwd=stored)
-    assert done.returncode == code, done.stderr
-    assert word in done.stdout + done.stderr
+def test_the_exit_code_is_the_verdicts(
+    stored: Path, call: Call, newer: str, code: int, word: str
+) -> None:
+    done = call("compare", OLDER, newer, "--out", str(stored))
+    assert done.code == code, done.err
+    assert word in done.out + done.err
     if code != 3:
-        assert "not paired" in done.stdout
-        assert all(len(line) <= 80 for line in done.stdout.splitlines())
+        assert "not paired" in done.out
+        assert all(len(line) <= 80 for line in done.out.splitlines())
 
 
-def test_json_holds_what_the_terminal_shows(stored: Path) -> None:
-    done = dragstrip("compare", OLDER, "same", "--out", ".", "--json", cwd=stored)
-    found = json.loads(done.stdout)
-    assert (done.returncode, found["verdict"], found["target"]) == (0, "no regression", "old")
+def test_json_holds_what_the_terminal_shows(stored: Path, call: Call) -> None:
+    done = call("compare", OLDER, "same", "--out", str(stored), "--json")
+    found = json.loads(done.out)
+    assert (done.code, found["verdict"], found["target"]) == (0, "no regression", "old")
     assert found["low"] < found["ratio"] < found["high"] < found["tolerance"]
 
 
-def test_a_run_that_is_not_there_is_named(stored: Path) -> None:
-    done = dragstrip("compare", OLDER, "nowhere", "--out", ".", cwd=stored)
-    assert done.returncode == 2
-    assert "nowhere" in done.stderr
+def test_a_run_that_is_not_there_is_named(stored: Path, call: Call) -> None:
+    done = call("compare", OLDER, "nowhere", "--out", str(stored))
+    assert done.code == 2
+    assert "nowhere" in done.err

@@ -1,0 +1,3 @@
+from tests.unit.trust.calls import call
+
+__all__ = ["call"]
