@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from dragstrip.errors import StorageError
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ROW, SEGMENT_ROWS, Flag, Outcome
+from dragstrip.ledger.segment import compress
 from dragstrip.ledger.writer import Ledger, Policy
 
 if TYPE_CHECKING:
@@ -158,3 +160,35 @@ def test_a_segment_made_ready_at_the_last_moment_is_not_lost(tmp_path: Path) -> 
         "3-00001.rows",
         "3-00002.rows",
     ]
+
+
+def test_a_segment_whose_packing_was_cut_short_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path, 5).close()
+    plain = tmp_path / "3-00000.rows"
+    rows = plain.read_bytes()
+    (tmp_path / "3-00000.gz.new").write_bytes(gzip.compress(rows)[:50])
+    (tmp_path / "3-1.spare").write_bytes(bytes(len(rows)))
+    assert [len(one.rows) for one in reader.segments(tmp_path)] == [5]
+    assert compress(plain)
+    plain.write_bytes(rows)  # as if it was killed before it could remove this one
+    assert [len(one.rows) for one in reader.segments(tmp_path)] == [5]
+
+
+def test_without_room_to_pack_it_a_segment_stays(tmp_path: Path) -> None:
+    write(tmp_path, 5).close()
+    plain = tmp_path / "3-00000.rows"
+    (tmp_path / "3-00000.rows.gz").mkdir()  # nothing can be put in its place
+    assert not compress(plain)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == [plain.name]
+
+
+def test_a_damaged_packed_segment_is_told(tmp_path: Path) -> None:
+    write(tmp_path, 500).close()
+    plain = tmp_path / "3-00000.rows"
+    assert compress(plain)
+    packed = tmp_path / "3-00000.rows.gz"
+    data = packed.read_bytes()
+    for damaged in (data[:-20], data[:100] + b"\xff" * 20 + data[120:], b"no gzip"):
+        packed.write_bytes(damaged)
+        with pytest.raises(StorageError, match="cannot read"):
+            reader.read(packed)
