@@ -190,7 +190,12 @@ class Connection:
         now_ns = monotonic_ns()
         if self.sent_ns == 0:
             self.sent_ns = now_ns
-        self._expect(now_ns + self._first_byte_limit_ns, _FIRST_BYTE)
+        self._phase = _FIRST_BYTE
+        at_ns = now_ns + self._first_byte_limit_ns
+        deadline = self._deadline
+        deadline.at_ns = at_ns = at_ns if at_ns < self._end_ns else self._end_ns
+        if at_ns < deadline.due_ns:
+            deadline.move(at_ns, wire.hub.loop)
         hung_up = not wire.write(data)
         recv = wire.recv
         wire.wait_readable()
@@ -210,7 +215,7 @@ class Connection:
                 break
             if parser.received == 0:
                 self.first_byte_ns = self.done_ns
-                self._deadline.at_ns = self._end_ns
+                deadline.at_ns = self._end_ns
                 self._phase = _ANSWER
             parser.feed(piece)
             if parser.done:
@@ -229,8 +234,8 @@ class Connection:
     def _reply(self) -> Reply:
         parser = self._parser
         body = parser.body()
-        if CONTENT_ENCODING in (parser.head or ""):
-            encoding = parser.header(CONTENT_ENCODING)
+        encoding = parser.header(CONTENT_ENCODING)
+        if encoding:
             try:
                 body = http_body.decode(body, encoding, self._limits.max_body_bytes)
             except (Malformed, TooLarge) as error:

@@ -64,7 +64,7 @@ class AnswerParser:
         self.done = self.reusable = False
         self.status = self.received = self.size = 0
         self.head: str | None = None
-        """The final answer's headers in lower case, once they are all there."""
+        """The final answer's headers in lower case, once they are all there; each ends its line."""
         self._head: bytes | bytearray = b""
         self._body = b""
         self._more: list[bytes] | None = None
@@ -73,7 +73,10 @@ class AnswerParser:
         """Take the next bytes. Raises Malformed and TooLarge; then the connection is spent."""
         self.received += len(data)
         if self.head is None:
-            self._keep_head(data)
+            if not self._head and data.startswith(_PROTOCOL):
+                self._head = data
+            else:
+                self._keep_head(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -101,14 +104,15 @@ class AnswerParser:
 
     def header(self, key: str) -> str:
         """Return the value of a header of interest in lower case; several make one list."""
-        head = self.head
-        if head is None or key not in head:
+        head = self.head or ""
+        found = head.find(key)
+        if found < 0:
             return ""
-        rest = head.partition(key)[2]
-        value = rest.partition("\r\n")[0].strip()
-        while key in rest:
-            rest = rest.partition(key)[2]
-            value += ", " + rest.partition("\r\n")[0].strip()
+        end = head.find("\r\n", found + 2)
+        value = head[found + len(key) : end].strip()
+        while (found := head.find(key, end)) >= 0:
+            end = head.find("\r\n", found + 2)
+            value += ", " + head[found + len(key) : end].strip()
         return value
 
     def body(self) -> bytes:
@@ -142,12 +146,13 @@ class AnswerParser:
             raise Malformed("it does not begin with HTTP/1.")
 
     def _settle_head(self) -> None:
-        head, end, _ = self._head.partition(_END_OF_HEAD)
+        end = self._head.find(_END_OF_HEAD)
         if not self.done:
             self.status = self._parser.get_status_code()
-            if not end or 100 <= self.status < 200:
+            if end < 0 or 100 <= self.status < 200:
                 return
-        self.head = head.decode("latin-1").lower()
+        lines = self._head if end < 0 else self._head[: end + 2]
+        self.head = lines.decode("latin-1").lower()
         if self.status < 100:
             raise Malformed(f"its status is {self.status}")
         if TRANSFER_ENCODING in self.head:

@@ -29,8 +29,9 @@ _READABLE, _WRITABLE = 1, 2
 class Wire:
     """Opens, writes, waits and closes; used by one greenlet at a time.
 
-    `recv(most)` reads what has come, without waiting; BlockingIOError when nothing has. `is_open`
-    is false before `open` and after `drop`.
+    `recv(most)` reads what has come, without waiting; BlockingIOError when nothing has.
+    `write(data)` sends everything, and returns False when the server takes no more, as it may have
+    answered. Both are there while it `is_open`, between `open` and `drop`.
     """
 
     __slots__ = (
@@ -45,9 +46,11 @@ class Wire:
         "hub",
         "is_open",
         "recv",
+        "write",
     )
 
     recv: Callable[[int], bytes]
+    write: Callable[[bytes], bool]
 
     def __init__(self, address: Address, ca_file: Path | None) -> None:
         self._address = address
@@ -64,15 +67,16 @@ class Wire:
     def open(self) -> None:
         """Connect, and agree on TLS. Raises OSError; then `drop` what was begun."""
         self._connect()
-        self.recv = self._sock.recv
+        self.recv, self.write = self._sock.recv, self._send
         if self._trust is not None:
             self._tls = http_tls.TlsStream(self._sock, self._trust, self._address.host)
             self._shake_hands(self._tls)
-            self.recv = self._tls.recv
+            self.recv, self.write = self._tls.recv, self._seal_and_send
         self.is_open = True
 
     def drop(self) -> None:
         """Close at once, however far it came."""
+        self._parked = False
         sock = self._sock
         if sock is None:
             return
@@ -81,12 +85,6 @@ class Wire:
         self._reader.stop()
         self._reader.close()
         sock.close()
-
-    def write(self, data: bytes) -> bool:
-        """Send everything; return False when the server takes no more, as it may have answered."""
-        if self._tls is not None:
-            data = self._tls.seal(data)
-        return self._send(data)
 
     def silent(self) -> bool:
         """Whether nothing waits to be read: no end, no answer that nobody asked for.
@@ -106,18 +104,16 @@ class Wire:
         return read == READ_BYTES if self._tls is None else self._tls.buffered
 
     def wait_readable(self) -> None:
-        """Block until something has come."""
+        """Block until something has come. After an error that is raised into it, `drop`."""
         if not self._armed:
             self._reader.start(self._on_readable)
             self._armed = True
         self._parked = True
-        try:
-            self.hub.switch()
-        finally:
-            self._parked = False
+        self.hub.switch()
 
     def _on_readable(self) -> None:
         if self._parked:
+            self._parked = False
             self.greenlet.switch()
         else:
             self._reader.stop()
@@ -132,11 +128,16 @@ class Wire:
             watcher.stop()
             watcher.close()
 
+    def _seal_and_send(self, data: bytes) -> bool:
+        assert self._tls is not None  # noqa: S101
+        return self._send(self._tls.seal(data))
+
     def _send(self, data: bytes) -> bool:
+        sock = self._sock
         rest: bytes | memoryview = data
         while True:
             try:
-                sent = self._sock.send(rest)
+                sent = sock.send(rest)
             except BlockingIOError:
                 sent = 0
             except (BrokenPipeError, ConnectionResetError):
