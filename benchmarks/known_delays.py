@@ -50,12 +50,13 @@ class Delays:
     """How long answers on a path are held back: a mixture of lognormals.
 
     `parts` holds (share, median in ms, sigma of the logarithm). After `stall_after` lookups nothing
-    is answered for `stall_s`, then everything at once.
+    is answered for `stall_s`, then everything at once; and again after each further `stall_every`.
     """
 
     path: str
     parts: tuple[tuple[float, float, float], ...] = ((1.0, 0.0, 0.0),)
     stall_after: int | None = None
+    stall_every: int | None = None
     stall_s: float = 0.0
 
     def draw_ns(self, random: np.random.Generator, count: int) -> NDArray[np.int64]:
@@ -114,13 +115,15 @@ class _Stream:
         self._random = np.random.default_rng([seed, number])
         self._drawn: list[int] = []
         self._seen = 0
+        self._stall_at = delays.stall_after
         self.number = number
         self.stalled_until_ns = 0
 
     def next_ns(self, now_ns: int) -> int:
         """Take note of a lookup that arrived, and return its delay."""
         self._seen += 1
-        if self._seen == self._delays.stall_after:
+        if self._seen == self._stall_at:
+            self._stall_at += self._delays.stall_every or 0
             self.stalled_until_ns = now_ns + round(self._delays.stall_s * 1e9)
         if not self._drawn:
             self._drawn = self._delays.draw_ns(self._random, _BLOCK).tolist()[::-1]

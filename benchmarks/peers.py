@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.scheduling import placed
+
 _ROOT = Path(__file__).parent.parent
 _COLUMNS = {"p50": "50%", "p95": "95%", "p99": "99%"}
 _ENDING_S = 60
@@ -38,26 +40,27 @@ def run(url: str, path: str, *, core: int, users: int, rate: float, seconds: flo
     Raises RuntimeError when Locust fails.
     """
     with tempfile.TemporaryDirectory(prefix="dragstrip-peer-") as folder:
-        command = ["taskset", "--cpu-list", str(core), sys.executable, "-m", "locust"]
+        command = [sys.executable, "-m", "locust"]
         command += ["-f", str(_ROOT / "benchmarks" / "peer_users.py"), "--headless"]
         command += ["-u", str(users), "-r", str(users), "-t", f"{seconds:g}s"]
         command += ["--stop-timeout", "5", "--csv", "peer", "--only-summary"]
         inherited = {name: text for name, text in os.environ.items() if name[:7] != "LOCUST_"}
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=inherited
-            | {
-                "PYTHONPATH": str(_ROOT),
-                "PEER_URL": url,
-                "PEER_PATH": path,
-                "PEER_RATE_PER_USER": str(rate / users),
-            },
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=seconds + _ENDING_S,
-            check=False,
-        )
+        own = {
+            "PYTHONPATH": str(_ROOT),
+            "PEER_URL": url,
+            "PEER_PATH": path,
+            "PEER_RATE_PER_USER": str(rate / users),
+        }
+        with placed({core}):
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env=inherited | own,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=seconds + _ENDING_S,
+                check=False,
+            )
         if done.returncode:
             raise RuntimeError(f"Locust failed: {done.stderr.decode(errors='replace')[-500:]}")
         return read(Path(folder) / "peer_stats.csv", "peer")
