@@ -7,7 +7,6 @@ locust --list                                   their names
 
 from locust import events
 
-from scenarios.course import RaceShape as RaceShape
 from scenarios.setup import attach, user_classes
 
 attach(events)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dragstrip.handover import Address, Workers
     from dragstrip.run_folder import RunFolder
 
-LOCUSTFILE = Path(dragstrip.__file__).parent.parent / "locustfile.py"
+LOCUSTFILE = Path(dragstrip.__file__).parent.parent / "scenarios" / "race.py"
 
 # All are relative to the run's folder, which is where Locust is started.
 _FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")
@@ -106,7 +106,7 @@ def _started(
     command: list[str], variables: dict[str, str], place: Path, log: IO[bytes] | None
 ) -> Iterator[subprocess.Popen[bytes]]:
     if not LOCUSTFILE.exists():
-        raise StorageError(f"{LOCUSTFILE} is missing", fix="run dragstrip from its checkout")
+        raise StorageError(f"{LOCUSTFILE} is missing", fix="install dragstrip again")
     # A stray LOCUST_USERS or LOCUST_LOCUSTFILE would change what is run.
     inherited = {
         name: value

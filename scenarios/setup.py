@@ -54,9 +54,14 @@ def user_classes() -> dict[str, type[Lookup]]:
 
     A target that is the only one of its kind gives `ConvexHttpLookup`; of several, each gives
     `ConvexHttpLookup_name`. With no [targets] configured there is one for every kind that has an
-    address. In a race they are `Baseline` and `Challenger`.
+    address.
     """
     return _or_exit(_user_classes)
+
+
+def race_classes() -> dict[str, type[Lookup]]:
+    """Return a race's two user classes by name; a worker's are bound once it has the plan."""
+    return _or_exit(lambda: _race_classes(plans.current()))
 
 
 def attach(events: Events) -> None:
@@ -75,11 +80,6 @@ def class_names(kinds: dict[str, Kind]) -> dict[str, str]:
 
 
 def _user_classes() -> dict[str, type[Lookup]]:
-    plan = plans.current()
-    if plan:
-        return _race_classes(plan)
-    if _gets_plan_later():
-        return {name: type(name, (Lookup,), {"abstract": False}) for name in RACE_CLASSES}
     kinds = _kinds(_configuration())
     return {
         name: _user_class(name, target, kinds[target])
@@ -87,7 +87,9 @@ def _user_classes() -> dict[str, type[Lookup]]:
     }
 
 
-def _race_classes(plan: Plan) -> dict[str, type[Lookup]]:
+def _race_classes(plan: Plan | None) -> dict[str, type[Lookup]]:
+    if plan is None:
+        return {name: type(name, (Lookup,), {"abstract": False}) for name in RACE_CLASSES}
     return {
         name: _user_class(name, target.name, target.kind)
         for name, target in zip(RACE_CLASSES, plan.targets, strict=True)

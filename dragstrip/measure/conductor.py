@@ -6,10 +6,11 @@ are still there.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
 
 from dragstrip.plan import SLICES_FILE
 
@@ -43,7 +44,7 @@ def conduct(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Pa
 
     Raises OSError where it cannot be written, and what `run_slice` raises.
     """
-    with (folder / SLICES_FILE).open("a", buffering=1) as file:
+    with (folder / SLICES_FILE).open("ab") as file:
         for turn in plan.slices:
             outcome = run_slice(turn)
             line: SliceReport = {
@@ -53,14 +54,15 @@ def conduct(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Pa
                 "void": outcome.void,
                 "workers": outcome.reports,
             }
-            file.write(json.dumps(line) + "\n")
+            file.write(orjson.dumps(line) + b"\n")
+            file.flush()
 
 
 def write_finish(folder: Path, finish: Finish) -> None:
     """Store finish.json. Raises OSError."""
     fresh = folder / f"{FINISH_FILE}.new"
-    with fresh.open("w") as file:
-        json.dump(finish, file)
+    with fresh.open("wb") as file:
+        file.write(orjson.dumps(finish))
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(folder / FINISH_FILE)
