@@ -218,6 +218,11 @@ def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) ->
         first = next(gate.name for gate in verdict.gates if not gate.passed)
         raise InvalidRun(f"the run is invalid: {verdict.reason}", fix=fix_of(first))
     met = meets(verdict, require, rules) if require else True
+    if met is None and require == "slo":
+        raise Undecided(
+            f"--require slo: {verdict.challenger} may keep slo_ms = {rules.slo_ms:g} or miss it",
+            fix="more pairs or longer slices narrow its interval",
+        )
     if met is None:
         needed = verdict.pairs_needed
         raise Undecided(
@@ -225,7 +230,10 @@ def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) ->
             fix=f"run with --pairs {needed}" if needed else "no number of pairs settles it",
         )
     if not met:
-        raise RequirementNotMet(f"--require {require} is not met: the verdict is {verdict.verdict}")
+        found = f"the verdict is {verdict.verdict}"
+        if require == "slo":
+            found = f"{verdict.challenger} misses slo_ms = {rules.slo_ms:g}"
+        raise RequirementNotMet(f"--require {require} is not met: {found}")
 
 
 class _Progress:

@@ -227,6 +227,8 @@ class Verdict(_Form):
     verdict: Word
     reason: str
     metric: Metric
+    baseline: str
+    challenger: str
     ratio: float | None
     low: float | None
     high: float | None

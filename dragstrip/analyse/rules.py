@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from dragstrip.analyse.conditions import bound_of, figure_of, words_of
 from dragstrip.analyse.dependence import Merged, merge
 from dragstrip.analyse.model import CrossCheck, Dependence, Run, Verdict, VerdictTarget, Word
-from dragstrip.analyse.objective import slice_interval, standing
+from dragstrip.analyse.objective import Objective, slice_interval, standing
 from dragstrip.analyse.pairs import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
 from dragstrip.analyse.proportion import Standing, against, clopper_pearson
 from dragstrip.analyse.resample import RESAMPLES, cross_check
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dragstrip.analyse.model import Gate, TargetTotals
     from dragstrip.config import RulesConfig
 
-Requirement = Literal["adopt", "better", "equivalent", "not-worse"]
+Requirement = Literal["adopt", "better", "equivalent", "not-worse", "slo"]
 
 _MEETS: dict[Requirement, set[Word]] = {
     "adopt": {"adopt"},
@@ -52,6 +52,8 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
         verdict=word,
         reason=reason,
         metric=rules.metric,
+        baseline=run.baseline,
+        challenger=run.challenger,
         ratio=compared.interval.ratio if compared else None,
         low=compared.interval.low if compared else None,
         high=compared.interval.high if compared else None,
@@ -71,14 +73,20 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
 def meets(verdict: Verdict, requirement: Requirement, rules: RulesConfig) -> bool | None:
     """Whether a requirement holds; None when the run cannot tell.
 
-    "not-worse" is met as soon as the interval stays below the upper end of the equivalent band.
+    "not-worse" is met as soon as the interval stays below the upper end of the equivalent band, and
+    "slo" when the challenger's own interval is within slo_ms, whatever the baseline does.
     """
+    if requirement == "slo":
+        return _KEEPS[verdict.targets[verdict.challenger].slo]
     if verdict.verdict in _MEETS[requirement]:
         return True
     if verdict.verdict != "inconclusive":
         return False
     not_worse = verdict.high is not None and verdict.high <= rules.equivalent[1]
     return True if requirement == "not-worse" and not_worse and _settled(verdict) else None
+
+
+_KEEPS = {"met": True, "missed": False, "open": None, None: None}
 
 
 def complete_pairs(run: Run) -> int:
@@ -112,10 +120,19 @@ def _targets(run: Run, rules: RulesConfig, *, is_valid: bool) -> dict[str, Verdi
                 "error_rate_high": high,
                 "low_ms": own[0] if own else None,
                 "high_ms": own[1] if own else None,
-                "slo": standing(own, rules.slo_ms) if is_valid else None,
+                "slo": _objective(total, own, rules) if is_valid else None,
             }
         )
     return targets
+
+
+def _objective(
+    total: TargetTotals, own: tuple[float, float] | None, rules: RulesConfig
+) -> Objective:
+    # Failures rank as slower than anything: with too many, the quantile is beyond every objective.
+    if total.quantile_ms(rules.metric) is None:
+        return "missed"
+    return standing(own, rules.slo_ms)
 
 
 _SHOWN = set(VerdictTarget.model_fields)

@@ -32,11 +32,13 @@ VERDICTS = {
     "worse": verdict_of((10.0, 20.0)),
     "inconclusive": verdict_of((20.0, 18.0), noise=0.5),
     "invalid": verdict_of((20.0, 10.0), samples=10),
+    "missed": verdict_of((5000.0, 1000.0)),
+    "open": verdict_of((5000.0, 230.0), noise=0.1),
 }
 
 
 def exit_code(word: str, requirement: Requirement | None) -> tuple[int, str]:
-    assert VERDICTS[word].verdict == word
+    assert VERDICTS[word].verdict == {"missed": "better", "open": "better"}.get(word, word)
     try:
         commands._judge(VERDICTS[word], requirement, RulesConfig())
     except DragstripError as error:
@@ -51,6 +53,11 @@ def exit_code(word: str, requirement: Requirement | None) -> tuple[int, str]:
         ("adopt", "adopt", 0),
         ("adopt", "not-worse", 0),
         ("adopt", "equivalent", 1),
+        ("adopt", "slo", 0),
+        ("worse", "slo", 0),
+        ("missed", "slo", 1),
+        ("open", "slo", 4),
+        ("invalid", "slo", 3),
         ("worse", None, 0),
         ("worse", "not-worse", 1),
         ("inconclusive", None, 0),
@@ -102,7 +109,7 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         ("", "--quick --rate 10", "rules.metric = p95 needs 59"),
         ("rules.metric = 'p99'", "--quick --rate 50", "rules.metric = p99 needs 299"),
         ("", "--processes 33", "--processes 33 exceeds race.users (32)"),
-        ("", "--quick --preset thorough", "--quick and --preset thorough differ"),
+        ("", "--quick --preset thorough", "--quick and --preset thorough exclude each other"),
         ("", "--preset long", "--preset"),
         ("race.timeout = 2\nrace.connect_timeout = 3", "", "connect_timeout (3) must not exceed"),
         ("race.timeout = 2\nrace.first_byte_timeout = 3", "", "first_byte_timeout (3) must not"),

@@ -193,3 +193,19 @@ def test_an_objective_is_judged_by_the_whole_interval() -> None:
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, math.nan], [1.0, 0.0], [math.inf, 1.0]])
 def test_slices_without_the_quantile_have_no_interval(values: list[float]) -> None:
     assert slice_interval(values) is None
+
+
+@pytest.mark.parametrize(("slo_ms", "met"), [(50, True), (22, None), (10, False)])
+def test_the_objective_can_be_required_of_the_challenger(slo_ms: float, met: bool | None) -> None:
+    plan = plan_of()
+    run, verdict = conclude(plan, record(plan, (200.0, 10.0)), rules={"slo_ms": slo_ms})
+    assert (verdict.baseline, verdict.challenger) == (run.baseline, run.challenger)
+    assert meets(verdict, "slo", RulesConfig(slo_ms=slo_ms)) is met
+
+
+def test_a_target_that_fails_too_often_for_the_metric_misses_every_objective() -> None:
+    plan = plan_of()
+    verdict = conclude(plan, record(plan, (2.0, 1.0), spoil=some_fail(NEW, 1, 16)))[1]
+    assert verdict.targets["new"].p95_ms is None
+    assert verdict.targets["new"].slo == "missed"
+    assert meets(verdict, "slo", RulesConfig()) is False

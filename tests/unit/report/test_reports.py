@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
@@ -50,6 +51,7 @@ def closed() -> tuple[Run, Verdict]:
 CHANGED = "Supabase: contact 3 (Ana, +5511987654321): notes[0].content: 'a' where 'b' was stored"
 
 
+@cache
 def examples() -> dict[str, tuple[Run, Verdict]]:
     plan = plan_of()
     return {
