@@ -1,6 +1,7 @@
 """Does the analysis keep what it promises? Simulated races with a known truth, judged as real ones.
 
-    python -m benchmarks.inference [--json PATH] [--seed N] [--experiments N] [--limit-s S]
+    python -m benchmarks.inference [--json PATH] [--quick] [--seed N] [--experiments N]
+                                   [--a-a-runs N] [--limit-s S]
 
 - coverage: how often the 95 % interval holds the true ratio, at 6, 10 and 20 pairs, while the
   machine drifts and each target's latencies depend on those before; beside it the same interval
@@ -10,64 +11,76 @@
 - mirror: verdicts with the sides swapped.
 - power: how often a change as large as the minimum detectable effect is detected; it should be
   four times out of five.
+- resolution: how far the histograms' bins move the ends of an interval.
 
-One core; one to two minutes. Exit code 1 when a bound is broken or the time is up.
+One core; one to two minutes, and a third of it with --quick, which leaves scenarios out. Exit code
+1 when a bound is broken or the time is up.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import math
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.verdicts import TimeIsUp, measure
+from benchmarks import form
+from benchmarks.verdicts import A_A_BATCH, A_A_RUNS, Plan, TimeIsUp, measure
 
 if TYPE_CHECKING:
-    from benchmarks.verdicts import Bound, Results
+    from collections.abc import Sequence
+
+    from benchmarks.verdicts import Results
 
 SEED = 20250102
 EXPERIMENTS = 1000
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, store; return the exit code."""
-    options = _options()
+    argv = sys.argv[1:] if argv is None else argv
+    options = _options(argv)
+    runs = options.a_a_runs // (4 if options.quick else 1)
+    plan = Plan(options.seed, options.experiments, max(runs, A_A_BATCH), quick=options.quick)
     started = time.monotonic()
     try:
-        results = measure(options.seed, options.experiments, options.limit_s)
+        results = measure(plan, options.limit_s)
     except TimeIsUp as error:
         sys.stderr.write(f"{error}\n")
-        return 1
-    took_s = time.monotonic() - started
-    _show(results, took_s)
-    if options.json:
-        document = _document(results, options, took_s)
-        options.json.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n")
-    return 0 if all(bound.holds for bound in results.bounds) else 1
+        return form.EXIT_BOUND
+    _show(results)
+    figures: dict[str, Any] = {
+        "seed": plan.seed,
+        "experiments": plan.experiments,
+        "a_a_runs": plan.a_a_runs,
+        "seconds": round(time.monotonic() - started, 1),
+        **results.tables,
+    }
+    return form.conclude("inference", argv, results.bounds, figures, options.json)
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.inference", description=(__doc__ or "").partition("\n")[0]
-    )
-    parser.add_argument("--json", type=Path, metavar="PATH", help="store every figure there")
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = form.parser("inference", __doc__)
     parser.add_argument("--seed", type=_at_least(0), default=SEED, metavar="N")
     parser.add_argument(
         "--experiments",
         type=_at_least(100),
         default=EXPERIMENTS,
         metavar="N",
-        help="per scenario and number of pairs (1000)",
+        help=f"per scenario and number of pairs ({EXPERIMENTS})",
+    )
+    parser.add_argument(
+        "--a-a-runs",
+        type=_at_least(A_A_BATCH),
+        default=A_A_RUNS,
+        metavar="N",
+        help=f"per number of pairs, in batches of {A_A_BATCH} ({A_A_RUNS})",
     )
     parser.add_argument("--limit-s", type=_at_least(1), default=600, metavar="SECONDS")
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 def _at_least(least: int) -> Any:
@@ -80,8 +93,8 @@ def _at_least(least: int) -> Any:
     return number
 
 
-def _show(results: Results, took_s: float) -> None:
-    console = Console(highlight=False, width=120)
+def _show(results: Results) -> None:
+    console = Console(highlight=False, width=120, stderr=True)
     for name, rows in results.tables.items():
         table = Table(title=name.replace("_", " "), title_justify="left", box=None)
         for head in rows[0]:
@@ -92,43 +105,10 @@ def _show(results: Results, took_s: float) -> None:
         for row in rows:
             table.add_row(*map(_cell, row.values()))
         console.print(table, "")
-    broken = [bound for bound in results.bounds if not bound.holds]
-    for bound in broken:
-        console.print(f"BROKEN  {bound.name}: {bound.figure:.4g}, {_limits(bound)}")
-    kept = len(results.bounds) - len(broken)
-    console.print(f"{kept} of {len(results.bounds)} bounds hold; {took_s:.0f} s")
 
 
 def _cell(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _limits(bound: Bound) -> str:
-    parts = []
-    if math.isfinite(bound.low):
-        parts.append(f"at least {bound.low:g}")
-    if math.isfinite(bound.high):
-        parts.append(f"at most {bound.high:g}")
-    return " and ".join(parts)
-
-
-def _document(results: Results, options: argparse.Namespace, took_s: float) -> dict[str, Any]:
-    return {
-        "seed": options.seed,
-        "experiments": options.experiments,
-        "seconds": round(took_s, 1),
-        **results.tables,
-        "bounds": [
-            {
-                "name": bound.name,
-                "figure": bound.figure,
-                "low": bound.low if math.isfinite(bound.low) else None,
-                "high": bound.high if math.isfinite(bound.high) else None,
-                "holds": bound.holds,
-            }
-            for bound in results.bounds
-        ],
-    }
 
 
 if __name__ == "__main__":

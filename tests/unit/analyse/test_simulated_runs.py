@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks import inference, verdicts
 from benchmarks.simulated_runs import Scenario, simulate, stored_run
-from benchmarks.verdicts import Results
+from benchmarks.verdicts import Plan, Results
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.series import by_pair
 from dragstrip.config import RulesConfig
@@ -67,10 +67,11 @@ def test_a_small_run_keeps_its_bounds_and_pooled_requests_do_not(
     monkeypatch.setattr(verdicts, "BOOTSTRAPPED", 20)
     monkeypatch.setattr(verdicts, "FLIP_RUNS", 12)
     results = Results()
-    for part in (verdicts.coverage, verdicts.flips):
-        for _ in part(7, 300, results):
+    monkeypatch.setattr(verdicts, "BINNED", 5)
+    for part in (verdicts.coverage, verdicts.flips, verdicts.resolution):
+        for _ in part(Plan(7, 300), results):
             pass
-    assert [bound for bound in results.bounds if not bound.holds] == []
+    assert [bound for bound in results.bounds if not bound.passed] == []
     hard = [row for row in results.tables["coverage"] if row["scenario"] == small.name]
     assert len(hard) == 3
     assert all(row["pooled"] < 0.7 for row in hard)
@@ -89,18 +90,24 @@ def test_a_broken_bound_is_said_stored_and_exited_with(
     results.bound("coverage, one", figure, low=0.936)
     monkeypatch.setattr(inference, "measure", lambda *_: results)
     stored = tmp_path / "inference.json"
-    monkeypatch.setattr("sys.argv", ["inference", "--json", str(stored)])
-    assert inference.main() == code
-    assert ("BROKEN  coverage, one" in capsys.readouterr().out) == bool(code)
-    bound = json.loads(stored.read_text())["bounds"][0]
-    assert (bound["holds"], bound["low"], bound["high"]) == (not code, 0.936, None)
+    assert inference.main(["--json", str(stored)]) == code
+    assert ("BROKEN  coverage, one" in capsys.readouterr().err) == bool(code)
+    document = json.loads(stored.read_text())
+    assert document["figures"]["coverage"] == results.tables["coverage"]
+    bound = document["bounds"][0]
+    assert (bound["passed"], bound["must_be"], bound["bound"]) == (not code, "at least", 0.936)
 
 
 def test_time_that_is_up_is_no_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.argv", ["inference"])
     monkeypatch.setattr(verdicts, "PARTS", (verdicts.mirror,))
-    monkeypatch.setattr(inference, "measure", lambda *_: verdicts.measure(1, 100, limit_s=0))
-    assert inference.main() == 1
+    monkeypatch.setattr(inference, "measure", lambda plan, _: verdicts.measure(plan, limit_s=0))
+    assert inference.main([]) == 1
     assert "mirror was not done after 0 s" in capsys.readouterr().err
+
+
+def test_quick_keeps_to_the_scenario_that_asks_the_most() -> None:
+    assert Plan(1, 100, quick=True).scenarios == (verdicts.HARD,)
+    assert verdicts.HARD in verdicts.BOUNDED
+    assert set(Plan(1, 100).scenarios) > set(verdicts.BOUNDED)
