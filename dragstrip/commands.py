@@ -216,7 +216,7 @@ def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) ->
 
     if verdict.verdict == "invalid":
         first = next(gate.name for gate in verdict.gates if not gate.passed)
-        raise InvalidRun(f"the run is invalid: {verdict.reason}", fix=fix_of(first))
+        raise InvalidRun(f"invalid: {verdict.reason}", fix=fix_of(first))
     met = meets(verdict, require, rules) if require else True
     if met is None and require == "slo":
         raise Undecided(
