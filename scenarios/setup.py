@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from dragstrip import config as configuration
@@ -145,6 +146,9 @@ def _set_defaults(parser: Any, **_: Any) -> None:
 def _prepare(environment: Environment, **_: Any) -> None:
     end_with_parent()
     come_first()
+    # Locust sets its timers, --run-time among them, by the loop's idea of the time, which is as old
+    # as the imports took.
+    gevent.get_hub().loop.update_now()
     _or_exit(lambda: _bind(environment))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import gevent
 
-from dragstrip.ledger.rows import Outcome
+from dragstrip.ledger.rows import ABSENT, Outcome
 from dragstrip.measure import server_timing
 from dragstrip.measure.client import SendFailed
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NO_TIMING = (server_timing.ABSENT, server_timing.ABSENT)
 _UNSENT = int(Outcome.UNSENT)
+_LONGEST_US = 2**31 - 1
 
 
 class Pace(Protocol):
@@ -124,7 +125,7 @@ class Sender:
                 judge(key, reply),
                 reply.status,
                 len(reply.body),
-                (client.first_byte_ns - sent_ns) // 1000,
+                min((client.first_byte_ns - sent_ns) // 1000, _LONGEST_US),
                 query_us,
                 total_us,
                 client.opened,
@@ -140,7 +141,9 @@ class Sender:
             monotonic_ns(),
             failed.outcome,
             failed.status,
-            first_byte_us=(first_byte_ns - sent_ns) // 1000 if first_byte_ns else -1,
+            first_byte_us=(
+                min((first_byte_ns - sent_ns) // 1000, _LONGEST_US) if first_byte_ns else ABSENT
+            ),
             opened=client.opened,
         )
         # What fails without waiting, like a connection that is refused, would keep others waiting.

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 LAB_MARK = " (lab)"
 """Ends the name of a lab's target in Locust's statistics: they describe a stand-in."""
 
-_HARVEST_S = 1.0
-"""How often rows are counted. Each time holds up the loop for a moment: rarely is better for the
-lateness of lookups, and often enough for a web UI that asks every two seconds."""
+_HARVEST_S = 0.25
+_HARVEST_IN_RACE_S = 1.0
+"""How often rows are counted. Each time holds up the event loop for a moment, and a race's lookups
+are not to be late for that: its snapshots go out once a second."""
 
 _REQUESTS = 16_384
 """Prepared requests kept for each user class: a few hundred bytes each."""
@@ -90,7 +91,8 @@ class Work:
         self.pacers = {name: Pacer() for name in self.targets} if self.racing else {}
         self.counts = SliceCounts()
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
-        self.harvester = Harvester(self.ledger, self._feeds, _HARVEST_S)
+        period_s = _HARVEST_IN_RACE_S if self.racing else _HARVEST_S
+        self.harvester = Harvester(self.ledger, self._feeds, period_s)
         self._judge = Judge(self.expected)
         self._requests: dict[type, Callable[[int], Prepared]] = {}
         self._attached = False
