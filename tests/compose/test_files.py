@@ -61,7 +61,8 @@ def test_one_port_is_published_on_loopback(services: dict[str, Any]) -> None:
 def test_the_harness_starts_without_the_profile(services: dict[str, Any]) -> None:
     default = {name for name, service in services.items() if "profiles" not in service}
     assert default == {"ready", "seed", "master", "worker"}
-    assert {tuple(s["profiles"]) for s in services.values() if "profiles" in s} == {("backends",)}
+    profiles = {tuple(s["profiles"]) for s in services.values() if "profiles" in s}
+    assert profiles == {("backends",), ("race",)}
 
 
 def test_every_file_that_is_mounted_is_there(services: dict[str, Any]) -> None:
@@ -85,7 +86,11 @@ def test_the_scripts_parse(script: Path) -> None:
 
 
 @pytest.mark.compose
-@pytest.mark.parametrize("options", [(), ("--profile", "backends")], ids=["harness", "backends"])
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--profile", "race"), ("--profile", "backends")],
+    ids=["harness", "race", "backends"],
+)
 def test_compose_accepts_the_files(options: tuple[str, ...]) -> None:
     engine.require()
     engine.run(*engine.compose_command(), *options, "config", "--quiet", limit_s=60)
