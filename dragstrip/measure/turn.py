@@ -98,7 +98,8 @@ def _wait_until_at_rest(pacers: list[Pacer], limit_s: float) -> None:
 
 
 def _clear_memory() -> None:
-    # A collection in the middle of a slice would stop the loop for tens of milliseconds. What is
-    # there now stays, and need not be looked at again.
+    # A full collection in the middle of a slice would stop the loop for 40 ms. What is there now is
+    # left out of those until the next slice.
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
