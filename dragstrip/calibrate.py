@@ -111,7 +111,7 @@ def _equal(config: Config, settings: Settings) -> Config:
     if _duration_s(equal, settings) > MOST_S:
         raise UsageError(
             f"that takes {_duration_s(equal, settings) / 60:.0f} minutes",
-            fix="give fewer --runs or --pairs, a shorter --slice or a higher race.rate",
+            fix="give fewer --runs or --pairs, a shorter --slice or a higher --rate",
         )
     return equal
 
@@ -169,7 +169,7 @@ def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> Same
         raise InvalidRun(
             f"{len(runs)} of {len(runs) + len(invalid)} runs of equal targets are valid, "
             f"{LEAST_RUNS} are needed; the others fail {gates}",
-            fix="leave this machine to the calibration, or lower race.rate",
+            fix="leave this machine to the calibration, or lower --rate",
         )
     metrics = list(_metrics(runs))
     slices = [
