@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -127,8 +128,8 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
     assert not any(secret in done.stdout + done.stderr for secret in secrets)
 
 
-@pytest.fixture(params=["Supabase", "Convex"])
-def altered_note(request: pytest.FixtureRequest, seeded: dict[str, str]) -> Iterator[int]:
+@contextmanager
+def altered_note(seeded: dict[str, str], backend: str) -> Iterator[int]:
     """Change one note of one contact in one backend, and mend it afterwards."""
     config = seeded_config(seeded)
     dataset = Dataset(42, CONTACTS)
@@ -136,20 +137,39 @@ def altered_note(request: pytest.FixtureRequest, seeded: dict[str, str]) -> Iter
     context = dataset.context(index)
     context["notes"][0]["content"] = "changed behind our back"
     with open_stores(config) as stores:
-        next(one for one in stores if one.name == request.param).write_contexts([context])
-    yield index
-    seed(config)
+        next(one for one in stores if one.name == backend).write_contexts([context])
+    try:
+        yield index
+    finally:
+        seed(config)
 
 
+@pytest.mark.parametrize("backend", ["Supabase", "Convex"])
 def test_a_changed_note_is_named_and_refused(
-    folder: Path, lab_environment: dict[str, str], altered_note: int
+    folder: Path, seeded: dict[str, str], backend: str
 ) -> None:
-    done = dragstrip(folder, lab_environment, "race", *SHORT)
+    with altered_note(seeded, backend) as index:
+        done = dragstrip(folder, seeded, "race", *SHORT)
     assert done.returncode == 2
-    assert f"contact {altered_note} " in done.stderr
+    assert f"contact {index} " in done.stderr
     assert "changed behind our back" in done.stderr
     assert done.stdout == ""
     assert not (folder / "runs").exists()
+
+
+def test_a_note_that_changes_during_the_race_makes_it_invalid(
+    folder: Path, seeded: dict[str, str]
+) -> None:
+    race = start(folder, seeded, "race", *SHORT)
+    wait_until(lambda: slices_done(folder) >= 2)
+    with altered_note(seeded, "Convex") as index:
+        assert race.wait(120) == 3
+    run, verdict = stored(folder, "run.json"), stored(folder, "verdict.json")
+    assert "changed_data" in {gate["name"] for gate in verdict["gates"] if not gate["passed"]}
+    assert run["data_after"] == "changed"
+    assert f"contact {index} " in run["data_difference"]
+    assert run["data_difference"] in verdict["reason"]
+    assert verdict["ratio"] is None
 
 
 @pytest.mark.parametrize(
