@@ -158,7 +158,7 @@ def false_alarms(plan: Plan, results: Results) -> Iterator[None]:
     """Judge equal targets by a rule that calls every difference one, in batches of A_A_BATCH.
 
     Whatever tells them apart under any other rule does so under this one. Where one in twenty is
-    told apart, as is meant, one batch in thirty exceeds the bound by chance; so it is kept over all
+    told apart, as is meant, one batch in forty exceeds the bound by chance; so it is kept over all
     batches, and the first and the worst are shown.
     """
     strict = RulesConfig(equivalent=(0.9999, 1.0001))
