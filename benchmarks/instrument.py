@@ -18,20 +18,24 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from dragstrip.handover import Workers
     from dragstrip.ledger.rows import Rows
     from seeding.model import Manifest
     from seeding.progress import Reporter
 
 
-class _Quiet:
+class Quiet:
+    """Hears how a race goes on, and says nothing."""
+
     def seeding(self) -> AbstractContextManager[Reporter]:
+        """Return a reporter that says nothing either."""
         return nullcontext(Silent())
 
     def say(self, line: str) -> None:
-        pass
+        """Say nothing."""
 
     def slices(self, done: int, planned: int) -> None:
-        pass
+        """Say nothing."""
 
 
 def race_at(
@@ -42,6 +46,8 @@ def race_at(
     processes: int = 1,
     seed: int = 7,
     first: bool = True,
+    workers: Workers | None = None,
+    progress: race.Progress | None = None,
     **settings: Any,
 ) -> race.Result:
     """Race one server's two paths against each other; `settings` are fields of [race].
@@ -69,7 +75,7 @@ def race_at(
     options = race.Options(out=out, processes=processes, seed=seed)
     prepared = race.prepare(config, options, manifest)
     with placed(cores, first=first):
-        result = race.perform(config, *prepared, _Quiet())
+        result = race.perform(config, *prepared, progress or Quiet(), workers=workers)
     if result.unfinished:
         raise RuntimeError(f"the race did not run to its end: {result.unfinished}")
     return result
