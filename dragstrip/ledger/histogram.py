@@ -95,8 +95,10 @@ class Histogram:
         try:
             data = zlib.decompress(base64.b64decode(text, validate=True))
             low_ns, high_ns = np.frombuffer(data, "<i8", 2).tolist()
-            steps, counts = np.split(np.frombuffer(data, "<u4", offset=16).astype(np.int64), 2)
-            self._counts[np.cumsum(steps)] += counts
+            numbers = np.frombuffer(data, "<u4", offset=16).astype(np.int64)
+            used = len(numbers) // 2
+            counts = numbers[used:]
+            self._counts[numbers[:used].cumsum()] += counts
         except (zlib.error, IndexError, ValueError) as error:
             raise ValueError(f"not a histogram: {error}") from None
         if len(counts):

@@ -148,7 +148,10 @@ class Tally:
         self._histogram(name).add(durations_ns)
 
     def _histogram(self, name: str) -> Histogram:
-        return self.histograms.setdefault(name, Histogram())
+        one = self.histograms.get(name)
+        if one is None:
+            one = self.histograms[name] = Histogram()
+        return one
 
 
 def _sum_into(total: dict[str, int], more: dict[str, int]) -> None:
