@@ -5,7 +5,7 @@
 Every lookup goes through the real ledger (on disk, full segments dropped), the judge's table, the
 harvester, the slices' tallies and Locust's statistics; only its times and its answer are made up.
 A million keys are looked up, so that the judge's table fills. Memory is looked at after FIRST
-lookups, a tenth of them all, and at the end.
+lookups and at the end.
 """
 
 from __future__ import annotations
