@@ -193,7 +193,7 @@ class Connection:
         self._phase = _FIRST_BYTE
         at_ns = now_ns + self._first_byte_limit_ns
         deadline = self._deadline
-        deadline.at_ns = at_ns = at_ns if at_ns < self._end_ns else self._end_ns
+        deadline.at_ns = at_ns = min(at_ns, self._end_ns)
         if at_ns < deadline.due_ns:
             deadline.move(at_ns, wire.hub.loop)
         hung_up = not wire.write(data)
@@ -233,14 +233,15 @@ class Connection:
 
     def _reply(self) -> Reply:
         parser = self._parser
-        body = parser.body()
-        encoding = parser.header(CONTENT_ENCODING)
-        if encoding:
+        head, header, body = parser.head or "", parser.header, parser.body()
+        if CONTENT_ENCODING in head:
+            encoding = header(CONTENT_ENCODING)
             try:
                 body = http_body.decode(body, encoding, self._limits.max_body_bytes)
             except (Malformed, TooLarge) as error:
                 raise self._refused(error) from None
-        return Reply(parser.status, parser.header(CONTENT_TYPE), parser.header(SERVER_TIMING), body)
+        timing = header(SERVER_TIMING) if SERVER_TIMING in head else ""
+        return Reply(parser.status, header(CONTENT_TYPE), timing, body)
 
     def _failure(self, error: BaseException) -> SendFailed | None:
         match error:

@@ -118,7 +118,10 @@ def bodies_of(key: int) -> list[bytes]:
 
 
 @given(
-    lookups=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), st.integers(0, 1))),
+    # Some keys fall on the same place in what is kept.
+    lookups=st.lists(
+        st.tuples(st.sampled_from([0, 1, 2, 4096, 8192]), st.integers(0, 4), st.integers(0, 1))
+    ),
     table_bits=st.integers(0, 6),
 )
 def test_a_judge_that_remembers_says_what_a_full_comparison_says(
