@@ -7,11 +7,12 @@ answers; the generators take turns on another core, each in a process of its own
 connections and no pause between lookups (a closed model). Ours is the whole instrument: a race run
 by Locust, every answer verified, every lookup in the ledger on disk, Locust's statistics fed in
 bulk, snapshots taken. Locust's HttpUser and FastHttpUser verify each answer by its status and
-CRC-32; hey, h2load and wrk ask for one phone number for ever, verify nothing, and are there for
-scale. A round holds one turn of each, in an order that rotates; ratios are medians over rounds,
-with their range, so that a machine that slows down slows them alike. Processor time for each
-lookup stands beside the rate: on a machine that is busy with other things it is the steadier
-figure.
+CRC-32; their paths are made beforehand. hey, h2load and wrk ask for one phone number for ever,
+verify nothing, and are there for scale.
+
+A round holds one turn of each, in an order that rotates; ratios are medians over rounds, with their
+range, so that a machine that slows down slows them alike. Processor time for each lookup stands
+beside the rate: on a machine that is busy with other things it is the steadier figure.
 
 Linux. Exit code 1 when a bound is broken or an answer was wrong, 2 when nginx is missing.
 """
@@ -77,7 +78,7 @@ class WrongAnswers(Exception):
 def main(argv: Sequence[str]) -> int:
     """Measure, print, store; return the exit code."""
     options = parser("speed", __doc__).parse_args(argv)
-    lengths = Lengths(2, 0.5, 2) if options.quick else Lengths(5, 1, 3)
+    lengths = Lengths(2, 1, 2) if options.quick else Lengths(5, 1.5, 3)
     bodies = {DATASET.phone(key): _body(key) for key in range(DATASET.contacts)}
     where = cores()
     try:

@@ -2,8 +2,8 @@
 
     python -m benchmarks.speed_clients NAME < SPEC    # started by benchmarks.speed
 
-Every answer is verified by its status and its body's CRC-32. Locust's users are run by Locust, and
-its statistics are kept as it keeps them.
+Every answer is verified by its status and its body's CRC-32. Locust's users are run by Locust,
+which keeps its statistics; a wrong answer would be a failure in them.
 """
 
 from __future__ import annotations
@@ -53,12 +53,14 @@ class Counts:
     wrong: int = 0
     paths: Iterator[tuple[str, int]] = field(default_factory=lambda: iter(()))
 
-    def check(self, status: int, body: bytes, checksum: int) -> None:
+    def check(self, status: int, body: bytes, checksum: int) -> bool:
         """Verify an answer."""
-        if status == 200 and zlib.crc32(body) == checksum:
+        is_right = status == 200 and zlib.crc32(body) == checksum
+        if is_right:
             self.right += 1
         else:
             self.wrong += 1
+        return is_right
 
 
 def main(argv: list[str]) -> int:
@@ -107,8 +109,12 @@ def _start_locust(kind: type[Any], spec: Spec, counts: Counts) -> None:
         @task
         def lookup(self) -> None:
             path, checksum = next(counts.paths)
-            response = self.client.get(path, headers=spec.headers, name="lookup")
-            counts.check(response.status_code, response.content or b"", checksum)
+            # How Locust's manual has it: what is found wrong must show among the failures.
+            with self.client.get(
+                path, headers=spec.headers, name="lookup", catch_response=True
+            ) as response:
+                if not counts.check(response.status_code, response.content or b"", checksum):
+                    response.failure("wrong answer")
 
     environment = Environment(user_classes=[Caller])
     environment.create_local_runner().start(spec.users, spawn_rate=spec.users)
