@@ -13,7 +13,7 @@
   four times out of five.
 - resolution: how far the histograms' bins move the ends of an interval.
 
-One core; one to two minutes, and a third of it with --quick, which leaves scenarios out. Exit code
+One core; two to three minutes, and half of it with --quick, which leaves scenarios out. Exit code
 1 when a bound is broken or the time is up.
 """
 
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, store; return the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     options = _options(argv)
-    runs = options.a_a_runs // (4 if options.quick else 1)
+    runs = options.a_a_runs // (2 if options.quick else 1)
     plan = Plan(options.seed, options.experiments, max(runs, A_A_BATCH), quick=options.quick)
     started = time.monotonic()
     try:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dragstrip.config import DatasetConfig, Kind, RaceConfig, Url  # noqa: TC001
+from dragstrip.config import DatasetConfig, Kind, RaceConfig  # noqa: TC001
+from dragstrip.config_fields import Url  # noqa: TC001
 from dragstrip.errors import StorageError
 
 SCHEMA_VERSION = 1

@@ -24,7 +24,7 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
     [
         (["nonsense"], "No such command 'nonsense'"),
         (["race", "--nonsense"], "No such option"),
-        (["race", "--rate", "0"], "race.rate"),
+        (["race", "--rate", "-1"], "race.rate"),
         (["race", "--config", "absent.toml"], "absent.toml"),
         (["seed", "--contacts", "0"], "dataset.contacts"),
         (["verify", "--config", "absent.toml"], "absent.toml"),
