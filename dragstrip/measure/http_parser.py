@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from dragstrip.measure.http_heads import Head, KnownHeads
+
 _PROTOCOL = b"HTTP/1."
 _END_OF_HEAD = b"\r\n\r\n"
 # How the headers of interest stand in a head that was made lower case.
@@ -28,6 +30,9 @@ class _AnotherAnswer(Exception):
     """Stops the parser at a second answer, before it mixes into the first."""
 
 
+_HEADS = KnownHeads()
+
+
 class AnswerParser:
     """The state of the answer being read. Call `begin` before each; `done` says when it is whole.
 
@@ -41,6 +46,7 @@ class AnswerParser:
     __slots__ = (
         "_body",
         "_head",
+        "_heads",
         "_max_body_bytes",
         "_max_head_bytes",
         "_more",
@@ -53,7 +59,10 @@ class AnswerParser:
         "status",
     )
 
-    def __init__(self, *, max_head_bytes: int, max_body_bytes: int) -> None:
+    def __init__(
+        self, *, max_head_bytes: int, max_body_bytes: int, heads: KnownHeads = _HEADS
+    ) -> None:
+        self._heads = heads
         self._max_head_bytes = max_head_bytes
         self._max_body_bytes = max_body_bytes
         self._parser = HttpResponseParser(self)
@@ -71,6 +80,38 @@ class AnswerParser:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Malformed and TooLarge; then the connection is spent."""
+        if self.received == 0 and self._heads.learning:
+            if not self._recall(data):
+                self._parse(data)
+                self._learn(data)
+        else:
+            self._parse(data)
+
+    def _recall(self, data: bytes) -> bool:
+        """Take a whole answer with a head that is known; return whether it was one."""
+        head = self._heads.find(data)
+        if head is None or len(data) != head.start + head.body_bytes:
+            return False
+        if head.body_bytes > self._max_body_bytes:
+            return False
+        self.status, self.head, start, self.size = head
+        self.received = len(data)
+        self._body = data[start:]
+        self.done = self.reusable = True
+        return True
+
+    def _learn(self, data: bytes) -> None:
+        # Its length must follow from the head alone. An interim answer came before the head if
+        # what was kept of that is no longer the data.
+        head = self.head
+        if not (self.done and self.reusable and head and self._head is data):
+            return
+        if CONTENT_LENGTH in head and TRANSFER_ENCODING not in head:
+            start = len(data) - self.size
+            if data.find(_END_OF_HEAD) + len(_END_OF_HEAD) == start:
+                self._heads.learn(data, Head(self.status, head, start, self.size))
+
+    def _parse(self, data: bytes) -> None:
         self.received += len(data)
         if self.head is None:
             if not self._head and data.startswith(_PROTOCOL):
