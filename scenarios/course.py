@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_S = 0.02
+_PLACES_S = 30.0
 
 
 class RaceShape(LoadTestShape):
@@ -56,6 +57,10 @@ class RaceShape(LoadTestShape):
         return None if course.ended.is_set() else (course.slots, course.spawn_per_s)
 
 
+class UsersMissing(Exception):
+    """Users ended as soon as they were started; Locust's log has the reason."""
+
+
 class StoppedByLocust(Exception):
     """Locust ends the test: the last worker went missing, or somebody asked it to."""
 
@@ -66,6 +71,7 @@ class Course:
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
         self.slots = 2 * plan.race.users
         self.spawn_per_s = float(min(self.slots, SPAWN_PER_S))
+        self.places_s = self.slots / SPAWN_PER_S + _PLACES_S
         self.ready = gevent.event.Event()
         self.ended = gevent.event.Event()
         self._environment = environment
@@ -96,7 +102,7 @@ class Course:
             self._stop("every worker was lost")
         except StoppedByLocust:
             self._stop("Locust stopped the race")
-        except (DragstripError, OSError) as error:
+        except (DragstripError, OSError, UsersMissing) as error:
             self._stop(str(error))
         except Exception as error:
             log.exception("the race stopped early")
@@ -147,7 +153,10 @@ class LoneCourse(Course):
         self._share = OwnShare(plan, make_work())
 
     def _run_slice(self, turn: PlannedSlice) -> Outcome:
-        while self._runner.user_count < self.slots:
+        last_s = time.monotonic() + self.places_s
+        while (count := self._runner.user_count) < self.slots:
+            if time.monotonic() > last_s:
+                raise UsersMissing(f"only {count} of {self.slots} users are there")
             gevent.sleep(POLL_S)
         return Outcome(time.time(), [self._share.run(turn, 0, 1)])
 

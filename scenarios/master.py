@@ -9,7 +9,13 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
-from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterRunner
+from locust.runners import (
+    HEARTBEAT_LIVENESS,
+    STATE_CLEANUP,
+    STATE_STOPPED,
+    STATE_STOPPING,
+    MasterRunner,
+)
 
 from dragstrip.handover import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.measure.conductor import Conductor, NobodyLeft, Outcome, write_finish
@@ -29,8 +35,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PLACES_S = 30
-"""Users that are not in place by then are not waited for any longer."""
 _ENDING = {STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING}
 
 
@@ -47,6 +51,7 @@ class RaceMaster(Course):
         self._end = MasterEnd(plan.run_id)
         self._ids: dict[int, str] = {}
         self._unfit: dict[str, str] = {}
+        self._pids: dict[str, int | None] = {}
         self._chosen: set[str] = set()
         self._last_second = time.monotonic()
         self._conductor = Conductor(
@@ -82,6 +87,7 @@ class RaceMaster(Course):
             self._unfit[msg.node_id] = str(problem)
             self._master.send_message("quit", client_id=msg.node_id)
         elif msg.node_id not in self._unfit:
+            self._pids[msg.node_id] = msg.data.get("pid")
             self._master.send_message(PLAN, self._offer, client_id=msg.node_id)
 
     def _on_snapshot(self, msg: Any, **_: Any) -> None:
@@ -123,9 +129,7 @@ class RaceMaster(Course):
 
     def _pause(self) -> None:
         gevent.sleep(POLL_S)
-        for worker in self._end.members:
-            if self._ids[worker] not in self._master.clients:
-                self._end.lose(worker, "left")
+        self._look_around()
         self._heed_locust()
         now = time.monotonic()
         if now - self._last_second >= 1:
@@ -133,8 +137,20 @@ class RaceMaster(Course):
             self._end.elapse()
         self._dismiss_the_lost()
 
+    def _look_around(self) -> None:
+        for worker in self._end.members:
+            node = self._master.clients.get(self._ids[worker])
+            if node is None:
+                self._end.lose(worker, "left")
+            elif self._has_own_workers and _is_dead(self._pids.get(node.id)):
+                self._end.lose(worker, "was lost")
+            else:
+                # Whether a worker is lost is for the race to say. Locust has less patience, and
+                # ends the test when it misses the last one's heartbeat for four seconds.
+                node.heartbeat = HEARTBEAT_LIVENESS
+
     def _heed_locust(self) -> None:
-        # Locust ends a test when no worker has sent it a heartbeat lately; it may notice first.
+        # Locust ends a test when its last worker leaves.
         if self._master.state in _ENDING:
             if self._master.worker_count > 0:
                 raise StoppedByLocust
@@ -157,24 +173,39 @@ class RaceMaster(Course):
 
     def _present(self) -> list[int]:
         """Deal the slots out anew if the workers are others than before, and wait for them."""
-        last_s = self._end.seconds + _PLACES_S
+        last_s = self._end.seconds + self.places_s
         while members := self._end.members:
             if self._member_ids() != self._chosen:
                 self._choose()
                 self._master.start(self.slots, self.spawn_per_s)
-            if self._all_in_place() or self._end.seconds >= last_s:
+                last_s = self._end.seconds + self.places_s
+            missing = self._not_in_place()
+            if not missing:
                 return [worker for worker in members if all(self._users_on(worker).values())]
+            if self._end.seconds >= last_s:
+                for worker in missing:
+                    self._end.lose(worker, "did not start its users")
             self._pause()
         return []
 
-    def _all_in_place(self) -> bool:
+    def _not_in_place(self) -> list[int]:
         names = [one.__name__ for one in self._environment.user_classes]
         wanted = deal(self.slots, sorted(self._chosen), names)
-        return all(
-            self._users_on(worker) == wanted.get(self._ids[worker]) for worker in self._end.members
-        )
+        members = self._end.members
+        return [one for one in members if self._users_on(one) != wanted.get(self._ids[one])]
 
     def _users_on(self, worker: int) -> dict[str, int]:
         names = [one.__name__ for one in self._environment.user_classes]
         node = self._master.clients.get(self._ids[worker])
         return {name: node.user_classes_count.get(name, 0) if node else 0 for name in names}
+
+
+def _is_dead(child: int | None) -> bool:
+    if child is None:
+        return False
+    try:
+        # Locust collects its children itself, at the end.
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, child, how) is not None
+    except ChildProcessError:  # it came from elsewhere
+        return False

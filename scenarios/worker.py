@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -85,7 +86,7 @@ class RaceWorker:
     def _talk(self) -> None:
         # Whatever is lost on the way is said again.
         while self._end is None:
-            self._runner.send_message(HELLO, {"versions": versions(), "problem": None})
+            self._say_hello(None)
             self._news.wait(SNAPSHOT_S)
         while self._unanswered_s < _PATIENCE_S:
             self._news.clear()
@@ -94,6 +95,10 @@ class RaceWorker:
                 self._unanswered_s += SNAPSHOT_S
         sys.stderr.write("error: the master has fallen silent\n")
         self._runner.quit()
+
+    def _say_hello(self, problem: str | None) -> None:
+        hello = {"versions": versions(), "problem": problem, "pid": os.getpid()}
+        self._runner.send_message(HELLO, hello)
 
     def _send_snapshot(self, end: WorkerEnd) -> None:
         assert self._share is not None  # noqa: S101
@@ -130,7 +135,7 @@ class RaceWorker:
     def _refuse(self, problem: str) -> None:
         sys.stderr.write(f"error: this worker cannot take part: {problem}\n")
         self._exit_code = EXIT_USAGE
-        self._runner.send_message(HELLO, {"versions": versions(), "problem": problem})
+        self._say_hello(problem)
         # The master sends whoever cannot take part away.
         gevent.sleep(_FAREWELL_S)
         self._runner.quit()

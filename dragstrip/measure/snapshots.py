@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from dragstrip.slice_report import FinalCounts, WorkerReport
 
 SNAPSHOT_S = 1.0
-SILENT_S = 5
-"""A worker that was not heard of for longer is lost."""
+SILENT_S = 10
+"""A worker that was not heard of for longer is lost. A shorter pause may be a busy machine's."""
 
 
 class Turn(NamedTuple):
