@@ -71,7 +71,8 @@ def run(
             return True
     stop = read_stop(folder.path)
     if stop and stop.before_start:
-        raise UsageError(stop.reason, fix=_WORKERS_FIX if workers else None)
+        fix = _WORKERS_FIX if workers else f"see {_log(folder)}, or give fewer --processes"
+        raise UsageError(stop.reason, fix=fix)
     return False
 
 
