@@ -164,4 +164,7 @@ def _write(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         fresh.replace(path)
     except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror}") from None
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}",
+            fix="make room; `dragstrip report` shows what was recorded before",
+        ) from None
