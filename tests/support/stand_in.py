@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,10 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from tests.support.served import Served
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from seeding.dataset import Dataset
+
+    Deed = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 API_KEY = "stand-in-key-0123456789"
 
@@ -26,11 +33,15 @@ class StandIn:
     dataset: Dataset
     delay_s: Callable[[int], float] = lambda _: 0.0
     misbehave: Callable[[int, dict[str, object]], bytes | None] = lambda _n, _body: None
+    deeds: dict[int, Deed] = field(default_factory=dict)
+    """What is done instead of answering, by the index of the contact that is asked for."""
     api_key: str = API_KEY
     hangs: bool = False
     port: int = 0
     lookups: list[str] = field(default_factory=list)
     """The paths of the lookups that had the right key."""
+    served: list[Served] = field(default_factory=list)
+    """The lookups that were answered, with the server's own times."""
     connections: int = 0
 
     @property
@@ -40,7 +51,9 @@ class StandIn:
     @contextmanager
     def serving(self) -> Iterator[StandIn]:
         loop = asyncio.new_event_loop()
-        server = loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        server = loop.run_until_complete(
+            asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
+        )
         self.port = server.sockets[0].getsockname()[1]
         thread = threading.Thread(target=loop.run_forever, daemon=True)
         thread.start()
@@ -56,34 +69,44 @@ class StandIn:
         self.connections += 1
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
+                read_ns = time.monotonic_ns()
                 lines = head.decode("latin-1").split("\r\n")
                 headers = {
                     name.lower(): value.strip()
                     for name, _, value in (line.partition(":") for line in lines[1:] if line)
                 }
-                await self._answer(lines[0].split(" ")[1], headers, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
+                await self._answer(lines[0].split(" ")[1], headers, writer, read_ns)
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            # The client has hung up, or serving is over.
             pass
         finally:
             writer.close()
 
     async def _answer(
-        self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter
+        self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter, read_ns: int
     ) -> None:
         if headers.get("x-api-key") != self.api_key:
             writer.write(response({"found": False, "error": "Unauthorized"}, 401))
             return
         self.lookups.append(path)
         count = len(self.lookups)
+        phone = parse_qs(urlsplit(path).query)["phone"][0]
+        index = self.dataset.index(phone)
         while self.hangs:
             await asyncio.sleep(0.01)
+        if index in self.deeds:
+            await self.deeds[index](writer)
+            await writer.drain()
+            return
         await asyncio.sleep(self.delay_s(count))
-        index = self.dataset.index(parse_qs(urlsplit(path).query)["phone"][0])
         body: dict[str, object] = dict(
             self.dataset.answer(self.dataset.contacts if index is None else index)
         )
         changed = self.misbehave(count, body)
-        writer.write(response(body) if changed is None else changed)
+        answer = response(body) if changed is None else changed
+        # Noted before it is written, so that no client can have had it any earlier.
+        self.served.append(Served(path, read_ns, time.monotonic_ns()))
+        writer.write(answer)
         if changed is not None and b"connection: close" in changed:
             await writer.drain()
             raise ConnectionError
@@ -113,3 +136,54 @@ def response(
         f"server-timing: query;dur=0.25, total;dur=1.5\r\n{extra}\r\n"
     )
     return head.encode() + payload
+
+
+def saying(answer: bytes) -> Deed:
+    """Answer with these bytes."""
+
+    async def deed(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+
+    return deed
+
+
+def hanging_up(answer: bytes = b"") -> Deed:
+    """Close the connection after these bytes."""
+
+    async def deed(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        raise ConnectionError
+
+    return deed
+
+
+def resetting(answer: bytes = b"") -> Deed:
+    """Reset the connection after these bytes."""
+
+    async def deed(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+        raise ConnectionError
+
+    return deed
+
+
+def dripping(answer: bytes, pause_s: float) -> Deed:
+    """Send a byte at a time, with a pause after each."""
+
+    async def deed(writer: asyncio.StreamWriter) -> None:
+        for byte in answer:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(pause_s)
+
+    return deed
+
+
+async def saying_nothing(writer: asyncio.StreamWriter) -> None:
+    """Take the request and never answer."""
+    await asyncio.Event().wait()

@@ -1,0 +1,409 @@
+"""Every figure of a report, computed again from the ledger: a figure that nobody can is an error.
+
+What is printed must be what tests/support/recomputed.py finds, character by character.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from dragstrip import cli
+from dragstrip.analyse.resample import cross_check
+from dragstrip.recount import recount
+from tests.support import report_cells
+from tests.support.races import DATASET, Raced, racing, sections
+from tests.support.recomputed import (
+    QUANTILES,
+    Interval,
+    Recomputed,
+    holm,
+    interval,
+    limits,
+    quantile_ms,
+)
+from tests.support.stand_in import StandIn, dripping, hanging_up, response, saying
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.support.recomputed import Part, Values
+    from tests.unit.race.conftest import Known
+
+NOTHING = "–"
+RACES = ["alike", "delayed", "failing", "spoilt", "closed"]
+
+
+@pytest.fixture(scope="module")
+def stored(known: Known, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Raced]]:
+    place = tmp_path_factory.mktemp("recomputed")
+    with ExitStack() as stack:
+        good, bad = (stack.enter_context(StandIn(DATASET).serving()) for _ in range(2))
+        good.delay_s = bad.delay_s = lambda count: 0.002 * (count % 5)
+        bad.deeds = {
+            1: saying(response(DATASET.answer(2))),
+            2: saying(response({}, 404)),
+            3: hanging_up(),
+            4: dripping(response(DATASET.answer(4)), 0.05),
+        }
+        short = {"pairs": 6, "slice": 0.4, "timeout": 0.3, "users": 8}
+        # Fewer connections than it takes, so that some lookups find none.
+        spoilt = sections(good.url, bad.url, rate=300, **short)
+        closed = sections(good.url, good.url, rate=0, **short)
+        made = {
+            name: stack.enter_context(racing(place / name, configuration, *flags))
+            for name, configuration, flags in (
+                ("spoilt", spoilt, ["--processes", "2"]),
+                ("closed", closed, []),
+            )
+        }
+        for raced in made.values():
+            raced.wait()
+        yield (
+            {"alike": known.alike.raced, "delayed": known.delayed.raced}
+            | {"failing": known.failing.raced}
+            | made
+        )
+
+
+@pytest.mark.parametrize("name", RACES)
+def test_every_printed_figure_is_what_the_ledger_says(
+    stored: dict[str, Raced],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    # Wide enough that no cell goes on in another line.
+    monkeypatch.setenv("COLUMNS", "200")
+    raced = stored[name]
+    race = Recomputed(raced.folder.path)
+    for form, take_apart in (
+        ("terminal", report_cells.of_terminal),
+        ("markdown", report_cells.of_markdown),
+    ):
+        with pytest.raises(SystemExit, match="0"):
+            cli.main(["report", str(raced.folder.path), "--format", form])
+        cells = take_apart(capsys.readouterr().out, race.run["id"])
+        assert cells.figures == figures(race)
+        assert cells.others == others(race, raced)
+        assert cells.gates == gates(race)
+        rest = cells.text
+        for sentence in sentences(race, raced):
+            assert sentence in rest, rest
+            rest = rest.replace(sentence, "", 1)
+        assert not any(letter.isdigit() for letter in rest), rest
+
+
+@pytest.mark.parametrize("name", RACES)
+def test_the_ledger_bears_out_what_was_reported(stored: dict[str, Raced], name: str) -> None:
+    counted = recount(stored[name].folder)
+    assert counted.holds, counted.differences
+    assert sum(counted.rows.values()) == len(stored[name].rows())
+
+
+def test_the_stored_races_show_what_there_is_to_recompute(stored: dict[str, Raced]) -> None:
+    spoilt, failing = stored["spoilt"].run.targets["new"], stored["failing"].run.targets["new"]
+    assert set(spoilt.failed) >= {"wrong_answer", "http_404", "closed", "timeout"}
+    assert failing.failed
+    assert failing.p99_ms is None
+    for raced in stored.values():
+        rows = raced.rows()
+        assert (rows["flags"] & 1 == 0).any()
+        assert (rows["key"] >= DATASET.contacts).any()
+    verdicts = [raced.verdict.verdict for raced in stored.values()]
+    assert 0 < verdicts.count("invalid") < len(verdicts)
+
+
+def figures(race: Recomputed) -> dict[str, tuple[str, ...]]:
+    sides = race.totals
+    targets = [race.run["config"]["targets"][one["name"]] for one in race.plan["targets"]]
+
+    def row(of: Callable[[Part], str]) -> tuple[str, ...]:
+        return tuple(map(of, sides))
+
+    found = {
+        "path": tuple(target["kind"] for target in targets),
+        "verified lookups": row(lambda one: f"{one.verified:,}"),
+        "failed (95 % limits)": row(failed),
+    }
+    for reason in sorted({reason for one in sides for reason in one.reasons}):
+        found[reason] = tuple(f"{one.reasons[reason]:,}" for one in sides)
+    if race.closed:
+        found["throughput"] = row(lambda one: f"{one.achieved_per_s:,.1f}/s")
+    else:
+        found["offered rate"] = row(lambda one: f"{one.offered_per_s:,.1f}/s")
+        found["achieved rate"] = row(lambda one: f"{one.achieved_per_s:,.1f}/s")
+    for name, q in QUANTILES.items():
+        found[f"response {name}"] = tuple(ms(one.response_ms(q)) for one in sides)
+    found["slowest answer"] = row(lambda one: ms(one.slowest_ms))
+    if not race.closed:
+        found["service p50"] = row(lambda one: ms(one.service_ms(0.5)))
+    found["first byte p50"] = row(lambda one: ms(one.reported_ms("first_byte_us", 0.5)))
+    found["server: handler p50"] = row(lambda one: ms(one.reported_ms("total_us", 0.5)))
+    found["server: query p50"] = row(lambda one: ms(one.reported_ms("query_us", 0.5)))
+    found["connections opened"] = row(lambda one: f"{one.opened:,}")
+    if not race.closed:
+        found["found no free slot"] = row(lambda one: f"{one.no_slot:,}")
+    return found
+
+
+def failed(one: Part) -> str:
+    low, high = limits(one.failures, one.due)
+    share = f"{one.error_rate * 100:.3g} %; " if one.failures else ""
+    return f"{one.failures:,} ({share}{low * 100:.3g} to {high * 100:.3g} %)"
+
+
+def ms(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} ms"
+
+
+def compared(race: Recomputed) -> dict[str, Interval]:
+    """Return each metric's interval over the pairs, where every slice has a value."""
+    measures: dict[str, Callable[[Part], float | None]] = {
+        "p50": lambda one: one.response_ms(0.5),
+        "p95": lambda one: one.response_ms(0.95),
+        "p99": lambda one: one.response_ms(0.99),
+        "throughput": lambda one: one.achieved_per_s,
+        "error rate": lambda one: one.error_rate,
+    }
+    found = {}
+    for name, of in measures.items():
+        old, new = race.pairwise(of)
+        values = new - old if name == "error rate" else logs(old, new)
+        if len(values) > 1 and np.isfinite(values).all():
+            found[name] = interval(values)
+    return found
+
+
+def logs(old: Values, new: Values) -> Values:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.log(new) - np.log(old))
+
+
+def others(race: Recomputed, raced: Raced) -> dict[str, tuple[str, ...]]:
+    if raced.verdict.verdict == "invalid":
+        return {}
+    found = {name: one for name, one in compared(race).items() if name != race.metric}
+    adjusted = dict(zip(found, holm([one.p for one in found.values()]), strict=True))
+    return {name: (*effect(name, one), p_value(adjusted[name])) for name, one in found.items()}
+
+
+def effect(name: str, one: Interval) -> tuple[str, str]:
+    if name == "error rate":
+        mean, low, high = (value * 100 for value in (one.mean, one.low, one.high))
+        return f"{mean:+.3g} pp", f"{low:+.3g} to {high:+.3g} pp"
+    return f"{math.exp(one.mean):.3f}", f"{math.exp(one.low):.3f} to {math.exp(one.high):.3f}"
+
+
+def p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+GATES = {
+    "complete_pairs": "pairs of slices run to their end",
+    "voided_pairs": "pairs voided, by a worker's death or the like",
+    "lost_workers": "generator processes lost on the way",
+    "lost_rows": "lookups that final counts do not bear out",
+    "changed_data": "backends changed while the race ran",
+    "verified": "verified lookups of each target",
+    "wrong_answers": "answers that were not what the data says",
+    "samples_per_slice": "lookups in the smallest slice",
+    "achieved_rate": "lookups sent before their slice was over",
+    "no_slot": "lookups due while every connection was busy",
+    "reconnects": "lookups that had to open a connection anew",
+    "send_lag_p99_ms": "lateness of the generator itself, p99",
+    "loop_lag_ms": "lateness of its event loop, p99",
+    "generator_cpu": "of a core used by its busiest process",
+    "clock_step_ms": "step of the wall clock during a slice",
+}
+
+
+def gates(race: Recomputed) -> dict[str, tuple[str, ...]]:
+    return {GATES[name]: words for name, words in judged(race).items()}
+
+
+def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
+    """Return each gate's state, figure and bound in words."""
+    sides, workers = race.totals, [w for one in race.reports.values() for w in one["workers"]]
+    users = race.plan["race"]["users"]
+    slower = max(one.response_ms(QUANTILES[race.metric]) or 0.0 for one in sides)
+    lag_ms = max(25.0, 0.1 * slower)
+    wrong = sum(int(np.isin(rows["outcome"], (3, 5, 6, 7)).sum()) for rows in race.ledger.values())
+    lags: dict[int, list[float]] = {}
+    for worker in workers:
+        lags.setdefault(worker["worker"], []).append(worker["loop_lag_p99_ms"])
+    late = np.concatenate([one.send_lag_ns for one in sides])
+    found: dict[str, tuple[str, ...]] = {
+        "complete_pairs": at_least(len(race.whole_pairs), race.plan["race"]["pairs"]),
+        "voided_pairs": at_most(len(race.voided_pairs), 0),
+        "lost_workers": at_most(len(race.finish["lost_workers"]), 0),
+        "lost_rows": at_most(lost_rows(race), 0),
+        "changed_data": at_most(int(race.run["data_after"] == "changed"), 0),
+        "verified": at_least(min(one.verified for one in sides), 1),
+        "wrong_answers": at_most(wrong, 0),
+        "samples_per_slice": at_least(
+            min(one.due for one in race.slices.values()),
+            {"p50": 6, "p95": 59, "p99": 299}[race.metric],
+        ),
+        "achieved_rate": at_least(
+            min(one.achieved_per_s / one.offered_per_s for one in sides), 0.95, "%"
+        ),
+        "no_slot": at_most(max(one.no_slot / one.due for one in sides), 0.01, "%"),
+        "reconnects": at_most(
+            max(max(one.opened - users, 0) / one.due for one in sides), 0.05, "%"
+        ),
+        "send_lag_p99_ms": at_most(quantile_ms(late, 0.99) or 0.0, lag_ms, "ms"),
+        "loop_lag_ms": at_most(max(sum(one) / len(one) for one in lags.values()), lag_ms, "ms"),
+        "generator_cpu": at_most(max(one["cpu_s"] / one["wall_s"] for one in workers), 0.9, "%"),
+        "clock_step_ms": at_most(max(abs(one["clock_step_ms"]) for one in workers), 100, "ms"),
+    }
+    if race.closed:
+        for name in ("achieved_rate", "no_slot", "send_lag_p99_ms"):
+            del found[name]
+    return found
+
+
+def lost_rows(race: Recomputed) -> int:
+    """Return by how many rows the processes' last words differ from their ledgers."""
+    said = {int(worker): one["rows"] for worker, one in race.finish["workers"].items()}
+    assert said.keys() == race.ledger.keys()
+    return sum(abs(said[worker] - len(rows)) for worker, rows in race.ledger.items())
+
+
+def at_least(figure: float, bound: float, unit: str = "") -> tuple[str, str, str]:
+    state = "ok" if figure >= bound else "FAILED"
+    return state, number(figure, unit), f"at least {number(bound, unit)}"
+
+
+def at_most(figure: float, bound: float, unit: str = "") -> tuple[str, str, str]:
+    state = "ok" if figure <= bound else "FAILED"
+    return state, number(figure, unit), f"at most {number(bound, unit)}"
+
+
+def number(value: float, unit: str) -> str:
+    value = value * 100 if unit == "%" else value
+    text = f"{value:,.0f}" if value == int(value) else f"{value:,.3g}"
+    return f"{text} {unit}".strip()
+
+
+def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
+    """Yield every sentence of the report that has a figure in it."""
+    word, rules = raced.verdict.verdict, race.run["config"]["rules"]
+    if word == "invalid":
+        failing = [
+            f"{name} ({GATES[name]}: {figure}, must be {bound})"
+            for name, (state, figure, bound) in judged(race).items()
+            if state == "FAILED"
+        ]
+        yield (
+            f"INVALID: the run fails {'; '.join(failing)}. This run proves nothing about new "
+            "against old."
+        )
+    else:
+        yield headline(race, raced)
+        yield from comparison(race)
+    if word != "invalid":
+        yield from objective(race, rules["slo_ms"])
+    yield conditions(race)
+
+
+def headline(race: Recomputed, raced: Raced) -> str:
+    rules, new = race.run["config"]["rules"], race.totals[1]
+    word = raced.verdict.verdict.upper()
+    if new.error_rate > rules["max_error_rate"]:
+        assert limits(new.failures, new.due)[0] > rules["max_error_rate"]
+        why = f"{new.error_rate:.2%} of its lookups fail; max_error_rate is 0.001"
+        return f"{word}: new against old: {why}."
+    found = compared(race)[race.metric]
+    assert word == by_interval(*found.after(found.count), rules)
+    said = f"{word}: new against old: {raced.verdict.reason}"
+    if word != "INCONCLUSIVE":
+        return f"{said}."
+    settled = (n for n in range(6, 10_001) if by_interval(*found.after(n), rules) != word)
+    needed = next(settled) * (race.pairs // found.count)
+    return f"{said} ({needed} pairs would settle it)."
+
+
+def by_interval(low: float, high: float, rules: dict[str, Any]) -> str:
+    low, high = math.exp(low), math.exp(high)
+    if high <= rules["adopt_ratio"]:
+        return "ADOPT"
+    if rules["equivalent"][0] <= low and high <= rules["equivalent"][1]:
+        return "EQUIVALENT"
+    return "BETTER" if high < 1 else "WORSE" if low > 1 else "INCONCLUSIVE"
+
+
+def comparison(race: Recomputed) -> Iterator[str]:
+    found = compared(race).get(race.metric)
+    if found is None:
+        return
+    pairs = race.pairs
+    yield (
+        f"{race.metric} new/old = {math.exp(found.mean):.3f} (95 % interval "
+        f"{math.exp(found.low):.3f} to {math.exp(found.high):.3f}, {pairs} pairs; smallest "
+        f"detectable change {found.detectable * 100:.3g} %)"
+    )
+    if found.findings:
+        reason = " and ".join(found.findings)
+        if found.count == pairs:
+            yield f"Too few pairs to merge, yet {reason}: the interval may be too narrow."
+        else:
+            yield f"{pairs} pairs merged into {found.count}, since {reason}"
+    # Resampling by a seeded generator has no other description than its code.
+    check = cross_check(found.values, race.plan["seed"])
+    if check and not check.agrees:
+        low, high = math.exp(check.low), math.exp(check.high)
+        yield f"A bootstrap over the pairs disagrees: {low:.3f} to {high:.3f}."
+
+
+def objective(race: Recomputed, slo_ms: float) -> Iterator[str]:
+    sides = race.pairwise(lambda one: one.response_ms(QUANTILES[race.metric]))
+    said = []
+    for name, values in zip(("old", "new"), sides, strict=True):
+        if not np.isfinite(values).all():
+            said.append(f"{name} open")
+            continue
+        found = interval(np.log(values))
+        low, high = math.exp(found.low), math.exp(found.high)
+        state = "met" if high <= slo_ms else "missed" if low > slo_ms else "open"
+        said.append(f"{name} {state} ({ms(low)} to {ms(high)})")
+    if compared(race).get(race.metric):
+        yield f"{race.metric} of a typical slice against slo_ms: {', '.join(said)}."
+
+
+def conditions(race: Recomputed) -> str:
+    plan = race.plan["race"]
+    load = "closed model" if race.closed else "poisson arrivals"
+    return (
+        f"{plan['pairs']} pairs of {plan['slice']:g} s slices ({plan['settle']:g} s of each not "
+        f"counted), {load}, {plan['users']} connections, keys {plan['keys']}, misses "
+        f"{plan['miss'] * 100:.3g} %, {DATASET.contacts} contacts of seed {DATASET.seed}, arrival "
+        f"seed {race.plan['seed']}"
+    )
+
+
+def test_run_json_and_verdict_json_say_the_same(stored: dict[str, Raced]) -> None:
+    for raced in stored.values():
+        race = Recomputed(raced.folder.path)
+        verdict = json.loads((raced.folder.path / "verdict.json").read_text())
+        for name, part in zip(("old", "new"), race.totals, strict=True):
+            of_run, of_verdict = race.run["targets"][name], verdict["targets"][name]
+            for field in ("verified", "failed", "p50_ms", "p95_ms", "p99_ms", "error_rate"):
+                assert of_verdict[field] == of_run[field]
+            assert of_run["failed"] == dict(part.reasons)
+            assert of_run["due"] == part.due
+            assert of_run["bytes"] == int(part.rows["bytes"].sum())
+            ends = (of_verdict["error_rate_low"], of_verdict["error_rate_high"])
+            assert ends == pytest.approx(limits(part.failures, part.due))
+        for slice_ in race.run["slices"]:
+            part = race.slices[slice_["index"]]
+            assert (slice_["due"], slice_["verified"]) == (part.due, part.verified)
+            for name, q in QUANTILES.items():
+                assert slice_[f"{name}_ms"] == part.response_ms(q)
