@@ -1,8 +1,8 @@
 """Where and how urgently a benchmark's processes run.
 
-Under Linux's first-in-first-out scheduling a process that is ready runs before everything that is
-scheduled as usual: what else goes on on the machine does not get into the figures. Where the system
-does not grant that, a higher priority is asked for, and the figures need a quiet machine.
+They ask for a higher priority than what else goes on on the machine, where the system grants it.
+Real-time scheduling would shut that out altogether, and with it the kernel's own threads: it has
+frozen a process inside the kernel for ten minutes. So the figures need a quiet machine.
 """
 
 from __future__ import annotations
@@ -21,24 +21,18 @@ _PRIORITY = -10
 
 
 def come_first() -> None:
-    """Run this process, and what it starts from now on, before all others that it can."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
-    except OSError:
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+    """Run this process, and what it starts from now on, before others as far as that is granted."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
 
 
 def how() -> str:
     """Return in words how `come_first` is granted to this process."""
-    before, priority = os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    before = os.getpriority(os.PRIO_PROCESS, 0)
     come_first()
-    if os.sched_getscheduler(0) == os.SCHED_FIFO:
-        os.sched_setscheduler(0, before, os.sched_param(0))
-        return "first in, first out"
     reached = os.getpriority(os.PRIO_PROCESS, 0)
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, priority)
+        os.setpriority(os.PRIO_PROCESS, 0, before)
     return f"nice {reached}"
 
 
@@ -49,8 +43,7 @@ def placed(cores: set[int], *, first: bool = True) -> Iterator[None]:
     Waits until no other benchmark of this machine is in such a block: two that come first would
     keep each other waiting. Do not nest.
     """
-    where, scheduler = os.sched_getaffinity(0), os.sched_getscheduler(0)
-    priority = os.getpriority(os.PRIO_PROCESS, 0)
+    where, priority = os.sched_getaffinity(0), os.getpriority(os.PRIO_PROCESS, 0)
     with _nobody_else():
         os.sched_setaffinity(0, cores)
         if first:
@@ -60,7 +53,6 @@ def placed(cores: set[int], *, first: bool = True) -> Iterator[None]:
         finally:
             os.sched_setaffinity(0, where)
             if first:
-                os.sched_setscheduler(0, scheduler, os.sched_param(0))
                 with suppress(OSError):
                     os.setpriority(os.PRIO_PROCESS, 0, priority)
 
