@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -32,8 +33,6 @@ LATEST = ROOT / "benchmarks" / "latest.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 SCHEMA_VERSION = 1
 
-_LIMIT_S = 900
-
 
 def main(argv: Sequence[str]) -> int:
     """Run, print, store, render; return the exit code."""
@@ -41,6 +40,7 @@ def main(argv: Sequence[str]) -> int:
     if options.render:
         PAGE.write_text(render(json.loads(LATEST.read_text())))
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     collected = _collected(options)
     for name in options.only or ABOUT:
         sys.stderr.write(f"== {name}: {ABOUT[name].question}\n")
@@ -87,10 +87,15 @@ def _run(name: str, *, quick: bool) -> dict[str, Any]:
         with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None  # noqa: S101
             lines = []
-            for line in process.stderr:
-                sys.stderr.write(line)
-                lines.append(line)
-            exit_code = process.wait()
+            try:
+                for line in process.stderr:
+                    sys.stderr.write(line)
+                    lines.append(line)
+                exit_code = process.wait()
+            except BaseException:
+                # It ends what it has started only when it is interrupted, not when it is killed.
+                process.send_signal(signal.SIGINT)
+                raise
         document = json.loads(path.read_text()) if path.exists() else None
     return {
         "measured": measured,
