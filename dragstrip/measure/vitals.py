@@ -98,14 +98,20 @@ class LoopWatch:
 
 
 class Vitals:
-    """Watches from its making until `stop`."""
+    """Watches from its making until `stop`; the clocks from `before`, if that is given.
 
-    def __init__(self, read: Callable[[], Reading] = read_clocks) -> None:
+    `last` is the newest reading of the clocks.
+    """
+
+    def __init__(
+        self, read: Callable[[], Reading] = read_clocks, *, before: Reading | None = None
+    ) -> None:
         self._read = read
-        first = read()
+        self.last = first = read()
         self._began_ns = first.monotonic_ns
         self._cpu_s = time.process_time()
-        self._clocks = ClockWatch(first)
+        self._clocks = ClockWatch(before or first)
+        self._clocks.look(first)
         self._loop = LoopWatch(first.monotonic_ns + APPOINTMENT_NS)
         self._alarm = Alarm(self._keep_appointment)
         self._alarm.set(self._loop.next_ns)
@@ -113,7 +119,7 @@ class Vitals:
     def stop(self) -> Figures:
         """Stop watching, and return what was seen."""
         self._alarm.close()
-        last = self._read()
+        self.last = last = self._read()
         self._clocks.look(last)
         self._loop.look(last.monotonic_ns)
         p99_ms, max_ms = self._loop.p99_and_max_ms()

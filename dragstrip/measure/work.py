@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dragstrip.ledger.writer import Ledger
     from dragstrip.measure.client import Client
     from dragstrip.measure.http_request import Prepared
+    from dragstrip.measure.vitals import Reading
     from dragstrip.targets import Target
 
 LAB_MARK = " (lab)"
@@ -85,6 +86,8 @@ class Work:
     lab: bool = False
     pacers: dict[str, Pacer] = field(init=False)
     counts: SliceCounts = field(init=False)
+    clocks: Reading | None = None
+    """Both clocks as the last slice left them."""
     harvester: Harvester = field(init=False)
 
     def __post_init__(self) -> None:

@@ -107,3 +107,14 @@ def test_a_step_of_the_wall_clock_shows(monkeypatch: pytest.MonkeyPatch) -> None
     ahead_ns = 0
     seen = vitals.stop()
     assert seen["clock_step_ms"] == pytest.approx(1500, rel=0.01)
+
+
+def test_a_step_between_two_slices_shows_in_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    ahead_ns = 0
+    real = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() + ahead_ns)
+    first = Vitals(read_clocks)
+    assert first.stop()["clock_step_ms"] == 0
+    ahead_ns = 700 * MS
+    second = Vitals(read_clocks, before=first.last)
+    assert second.stop()["clock_step_ms"] == pytest.approx(700, rel=0.01)
