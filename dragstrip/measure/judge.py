@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 4096
 _TABLE_BITS = 20
+_MOST_TABLE_BITS = 22
 _KEPT_BITS = 12
 _LONGEST_KEPT = 8192
 _JSON = "application/json"
@@ -69,6 +70,15 @@ def judge(reply: Reply, expected: bytes) -> Outcome:
     return Outcome.OK if right else Outcome.WRONG_ANSWER
 
 
+def table_bits_for(keys: int) -> int:
+    """Return for how many answers a Judge of so many keys needs room, as a power of two.
+
+    Keys 0 .. keys - 1 have a place each, and as many places again leave room for numbers that
+    nobody has. More than 32 MiB are never taken.
+    """
+    return min(_MOST_TABLE_BITS, (2 * keys).bit_length())
+
+
 class Judge:
     """Judges answers, and remembers 2 ** `table_bits` of the right ones, in 8 bytes each.
 
@@ -97,7 +107,7 @@ class Judge:
         # Of Python's own hashes, this one is keyed afresh in each process, so nobody can aim at it,
         # and equal bodies of different keys always differ in it.
         mark = hash((key, body))
-        place = mark & self._mask
+        place = key & self._mask
         if self._seen[place] == mark:
             # Only now, so that keys that come once take no place.
             if len(body) <= _LONGEST_KEPT:

@@ -12,7 +12,7 @@ from dragstrip.ledger.rows import select
 from dragstrip.ledger.tally import Tally
 from dragstrip.measure import arrivals
 from dragstrip.measure.harvest import Harvester
-from dragstrip.measure.judge import Judge
+from dragstrip.measure.judge import Judge, table_bits_for
 from dragstrip.measure.locust_stats import LocustStats
 from dragstrip.measure.own_pace import OwnPace
 from dragstrip.measure.pacer import Pacer
@@ -96,7 +96,7 @@ class Work:
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
         period_s = _HARVEST_IN_RACE_S if self.racing else _HARVEST_S
         self.harvester = Harvester(self.ledger, self._feeds, period_s)
-        self._judge = Judge(self.expected)
+        self._judge = Judge(self.expected, table_bits=table_bits_for(self.contacts))
         self._requests: dict[type, Callable[[int], Prepared]] = {}
         self._attached = False
         self._slots_started = self._slots_open = 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.measure import server_timing
-from dragstrip.measure.judge import Judge, Reply, canonical, judge, oracle
+from dragstrip.measure.judge import Judge, Reply, canonical, judge, oracle, table_bits_for
 from seeding.dataset import Dataset
 
 DATASET = Dataset(42, 50)
@@ -178,3 +178,26 @@ def test_of_a_million_keys_a_judge_remembers_what_fits_into_eight_mebibytes() ->
         tracemalloc.stop()
     assert sys.getsizeof(judging._seen) < 2**23 + 200
     assert grown < 100_000
+
+
+@pytest.mark.parametrize("keys", [1, 1000, 1_000_000, 100_000_000])
+def test_the_table_has_room_for_the_keys_and_a_bound(keys: int) -> None:
+    places = 2 ** table_bits_for(keys)
+    assert places <= 2**22
+    assert places > 2 * keys or places == 2**22
+
+
+def test_keys_that_come_again_are_compared_in_full_once() -> None:
+    compared = 0
+
+    def expected(_: int) -> bytes:
+        nonlocal compared
+        compared += 1
+        return b"{}"
+
+    judging = Judge(expected, table_bits=table_bits_for(100_000))
+    reply = Reply(200, "application/json", "", b"{}")
+    for _ in range(2):
+        for key in range(100_000):
+            assert judging(key, reply) == Outcome.OK
+    assert compared == 100_000
