@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -17,11 +16,13 @@ from dragstrip.analyse.conditions import fix_of
 from dragstrip.analyse.rules import Requirement
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
 from dragstrip.handover import DEFAULT_PORT, Workers, parse_address, require_free
+from dragstrip.options import config_file, runs_folder
 from dragstrip.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from dragstrip.analyse.model import Verdict
     from dragstrip.config import Config, RulesConfig
@@ -29,13 +30,6 @@ if TYPE_CHECKING:
     from seeding.progress import Reporter
 
 _REQUIREMENTS = get_args(Requirement)
-_out = click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the stored runs.",
-)
 
 
 def _workers(command: Callable[..., int]) -> Callable[..., int]:
@@ -68,13 +62,8 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file; ./dragstrip.toml when it is there.",
-)
-@_out
+@config_file
+@runs_folder
 @click.option(
     "--preset",
     type=click.Choice(list(PRESETS)),
@@ -145,7 +134,7 @@ def race(
 
 @click.command()
 @click.argument("run")
-@_out
+@runs_folder
 @click.option(
     "--format",
     "form",
@@ -155,11 +144,11 @@ def race(
 )
 def report(run: str, out: Path, form: str) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
+    from dragstrip import run_folder
     from dragstrip.race import conclude
     from dragstrip.report import markdown, picture, terminal
-    from dragstrip.run_folder import RunFolder
 
-    folder = RunFolder(Path(run) if Path(run).is_dir() else out / run)
+    folder = run_folder.find(run, out)
     stored = folder.read_run()
     # A killed race left no totals; what it recorded is there all the same.
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)

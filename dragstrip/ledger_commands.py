@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from dragstrip import run_folder
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.ledger import export, reader
+from dragstrip.options import runs_folder
 from dragstrip.plan import LEDGER_FOLDER
 from dragstrip.recount import recount
-from dragstrip.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +33,7 @@ _SHOWN = 20
 
 @click.command()
 @click.argument("run")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the stored runs.",
-)
+@runs_folder
 @click.option("--format", "form", type=click.Choice(["csv", "parquet"]), help="Export the rows.")
 @click.option(
     "--output",
@@ -62,7 +57,7 @@ def ledger(
     RUN is a folder, an id under --out, or "latest". Without --format it says what the ledger holds
     and whether the run's figures follow from it; it exits with 1 when they do not.
     """
-    folder = RunFolder(Path(run) if Path(run).is_dir() else out / run)
+    folder = run_folder.find(run, out)
     if form is None:
         for flag, value in (("--output", output), ("--target", target), ("--slice", slice_index)):
             if value is not None:
@@ -109,7 +104,7 @@ class _Chosen:
         return mask
 
 
-def _export_csv(folder: RunFolder, which: _Chosen, output: Path | None) -> None:
+def _export_csv(folder: run_folder.RunFolder, which: _Chosen, output: Path | None) -> None:
     if output is not None:
         with _fresh(output) as path, path.open("w", newline="") as file:
             count = export.write_csv(folder.read_ledger(), which.names, which, file)
@@ -123,7 +118,7 @@ def _export_csv(folder: RunFolder, which: _Chosen, output: Path | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _export_parquet(folder: RunFolder, which: _Chosen, output: Path | None) -> None:
+def _export_parquet(folder: run_folder.RunFolder, which: _Chosen, output: Path | None) -> None:
     export.require_arrow()
     if output is None:
         raise UsageError("--format parquet needs --output", fix="name the file to write")

@@ -13,6 +13,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import orjson
@@ -27,7 +28,6 @@ from dragstrip.schemas import validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dragstrip.analyse.model import Verdict
     from dragstrip.ledger.reader import Segment
@@ -123,6 +123,11 @@ class RunFolder:
         if problem is not None:
             raise StorageError(f"{name}: {problem.json_path}: {problem.message}")
         _write(self.path / name, text + "\n")
+
+
+def find(run: str, out: Path) -> RunFolder:
+    """Return the folder of a run given as a path, or as its id or `latest` under `out`."""
+    return RunFolder(Path(run) if Path(run).is_dir() else out / run)
 
 
 def require_room(out: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -12,9 +11,11 @@ from rich.console import Console
 from dragstrip import config as configuration
 from dragstrip.config import Metric
 from dragstrip.errors import RequirementNotMet, Undecided
+from dragstrip.options import config_file, runs_folder
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from dragstrip.analyse.model import Run
     from dragstrip.analyse.regression_model import Regression
@@ -22,12 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file; ./dragstrip.toml when it is there.",
-)
+@config_file
 @click.option(
     "--runs",
     type=click.IntRange(0, 1000),
@@ -97,13 +93,7 @@ class _Lines:
 @click.command()
 @click.argument("older")
 @click.argument("newer")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the stored runs.",
-)
+@runs_folder
 @click.option("--target", metavar="NAME", help="Target to compare; by default the baseline.")
 @click.option(
     "--metric",
@@ -167,9 +157,9 @@ def compare(
 
 
 def _stored(run: str, out: Path) -> Run:
-    from dragstrip.run_folder import RunFolder
+    from dragstrip import run_folder
 
-    return RunFolder(Path(run) if Path(run).is_dir() else out / run).read_run()
+    return run_folder.find(run, out).read_run()
 
 
 def _judge(found: Regression) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,22 +10,18 @@ import orjson
 from rich.console import Console
 
 from dragstrip import config as configuration
+from dragstrip.options import config_file
 from seeding.answers import SAMPLE
 from seeding.progress import progress_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from dragstrip.config import Config
     from seeding.seed import Removed, Seeded
     from seeding.verify import Verified
 
-_config = click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file; ./dragstrip.toml when it is there.",
-)
 _contacts = click.option(
     "--contacts", type=int, metavar="N", help="How many contacts; overrides dataset.contacts."
 )
@@ -37,7 +32,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print the result a
 
 
 @click.command()
-@_config
+@config_file
 @_contacts
 @_seed
 @click.option("--reset", is_flag=True, help="Remove what was seeded, and nothing else.")
@@ -67,7 +62,7 @@ def seed(
 
 
 @click.command()
-@_config
+@config_file
 @_contacts
 @_seed
 @click.option(
