@@ -233,7 +233,10 @@ class Connection:
 
     def _reply(self) -> Reply:
         parser = self._parser
-        head, header, body = parser.head or "", parser.header, parser.body()
+        known, body = parser.known, parser.body()
+        if known is not None:
+            return Reply(known.status, known.content_type, known.server_timing, body)
+        head, header = parser.head or "", parser.header
         if CONTENT_ENCODING in head:
             encoding = header(CONTENT_ENCODING)
             try:

@@ -15,13 +15,16 @@ _LONGEST = 2048
 class Head(NamedTuple):
     """What the parser made of a head that fixes where its answer ends.
 
-    `lines` are its header lines in lower case; the body of `body_bytes` begins at `start`.
+    `lines` are its header lines in lower case, and two of their values stand by themselves; the
+    body of `body_bytes` begins at `start`.
     """
 
     status: int
     lines: str
     start: int
     body_bytes: int
+    content_type: str
+    server_timing: str
 
 
 class KnownHeads:

@@ -53,6 +53,7 @@ class AnswerParser:
         "_parser",
         "done",
         "head",
+        "known",
         "received",
         "reusable",
         "size",
@@ -74,6 +75,8 @@ class AnswerParser:
         self.status = self.received = self.size = 0
         self.head: str | None = None
         """The final answer's headers in lower case, once they are all there; each ends its line."""
+        self.known: Head | None = None
+        """What is remembered of this head, if it is."""
         self._head: bytes | bytearray = b""
         self._body = b""
         self._more: list[bytes] | None = None
@@ -94,7 +97,8 @@ class AnswerParser:
             return False
         if head.body_bytes > self._max_body_bytes:
             return False
-        self.status, self.head, start, self.size = head
+        self.known = head
+        self.status, self.head, start, self.size, _, _ = head
         self.received = len(data)
         self._body = data[start:]
         self.done = self.reusable = True
@@ -106,10 +110,13 @@ class AnswerParser:
         head = self.head
         if not (self.done and self.reusable and head and self._head is data):
             return
+        if CONTENT_ENCODING in head:
+            return
         if CONTENT_LENGTH in head and TRANSFER_ENCODING not in head:
             start = len(data) - self.size
             if data.find(_END_OF_HEAD) + len(_END_OF_HEAD) == start:
-                self._heads.learn(data, Head(self.status, head, start, self.size))
+                kinds = self.header(CONTENT_TYPE), self.header(SERVER_TIMING)
+                self._heads.learn(data, Head(self.status, head, start, self.size, *kinds))
 
     def _parse(self, data: bytes) -> None:
         self.received += len(data)
