@@ -22,7 +22,9 @@ ABOUT: dict[str, About] = {
         "How many verified lookups a second does one core get through?",
         "A local nginx answers from files; the generators take turns on one core, 32 connections "
         "each, no pause between lookups. Ours is the whole instrument: a race in Locust, every "
-        "answer verified, every lookup in the ledger. Locust's users verify by status and CRC-32; "
+        "answer verified, every lookup in the ledger. nginx sends the same head for a second, and "
+        "ours parses it once; a backend whose heads all differ costs more. Locust's users verify "
+        "by status and CRC-32, with `catch_response`, so that a wrong body counts as a failure; "
         "hey, h2load and wrk verify nothing and ask for one phone number. `times` is ours over "
         "theirs in the same round; `cpu_us` is processor time for each lookup.",
     ),
@@ -37,7 +39,11 @@ ABOUT: dict[str, About] = {
     ),
     "scale": About(
         "What does it cost to do more of it?",
-        "More processes, more workers at one master, and ten million lookups in one process.",
+        "More processes, more workers at one master, and ten million lookups in one process. "
+        "`rate` and `cost` are of two processes to one: nginx and the generators share the "
+        "machine's cores, so with two of them a second process has none of its own, and only what "
+        "a lookup costs has a bound. The ten million lookups are made up: they go through "
+        "everything that keeps anything of a lookup, but no socket.",
     ),
     "inference": About(
         "Does the analysis keep what it promises?",
