@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from seeding.dataset import GENERATOR, Dataset
 from seeding.digest import contact_digest, dataset_digest, ranges
-from seeding.stores.base import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,11 +43,11 @@ class Expected:
             "state": "complete",
         }
 
-    def pages(self) -> Iterator[tuple[int, int]]:
-        """Return the ranges that stores are asked for, in order."""
+    def pages(self, width: int) -> Iterator[tuple[int, int]]:
+        """Return the pages of so many contacts that cover the dataset, in order."""
         contacts = self.dataset.contacts
-        for start in range(0, contacts, PAGE):
-            yield start, min(start + PAGE, contacts)
+        for start in range(0, contacts, width):
+            yield start, min(start + width, contacts)
 
     def ranges(self, start: int, stop: int) -> dict[int, str]:
         """Return the digest of every aligned range in [start, stop) by its start."""

@@ -20,7 +20,6 @@ from seeding.manifests import require_growable
 from seeding.progress import Silent
 from seeding.side_by_side import Stop, all_of, for_each
 from seeding.stores import open_stores
-from seeding.stores.base import PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -132,9 +131,11 @@ class _Filler:
         """Yield all pages, or the wrong ones of a store that claims to be complete."""
         wanted: Manifest = {**self._expected.beginning, "state": "complete"}
         if self._manifest is None or {**self._manifest, "digest": ""} != wanted:
-            yield from self._expected.pages()
+            yield from self._expected.pages(self._store.page)
             return
-        for page, wrong in self._for_each(self._expected.pages(), self._wrong_ranges):
+        for page, wrong in self._for_each(
+            self._expected.pages(self._store.page), self._wrong_ranges
+        ):
             if wrong:
                 yield page
             else:
@@ -164,12 +165,12 @@ class _Filler:
         # Removed before it is written anew: that takes along what should not hang on it.
         for run in _runs(index for index in wrong if index in stored):
             self._store.delete_contexts(*run)
-        self._store.write_contexts([self._expected.dataset.context(index) for index in wrong])
+        self._store.write(self._store.encode(map(self._expected.dataset.context, wrong)))
         return len(wrong)
 
     def _require_no_more(self) -> None:
         last = self._expected.dataset.contacts
-        if self._store.count(last, last + PAGE):
+        if self._store.count(last, last + self._store.page):
             raise BackendError(
                 f"{self._store.name} holds seeded contacts beyond number {last - 1}, the last of "
                 "this dataset",
@@ -199,7 +200,7 @@ def _empty(store: Store, manifest: Manifest | None, config: Config, stop: Stop) 
         store.write_manifest({**manifest, "state": "seeding"})
     removed = sum(
         for_each(
-            Expected(Dataset(config.dataset.seed, contacts)).pages(),
+            Expected(Dataset(config.dataset.seed, contacts)).pages(store.page),
             lambda page: store.delete_contexts(*page),
             at_once=store.concurrency,
             stop=stop,

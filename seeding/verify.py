@@ -14,7 +14,6 @@ from seeding.expected import Expected
 from seeding.manifests import require_complete
 from seeding.side_by_side import Stop, all_of, for_each
 from seeding.stores import open_stores
-from seeding.stores.base import PAGE
 
 if TYPE_CHECKING:
     from dragstrip.config import Config
@@ -68,14 +67,14 @@ def check_data(config: Config) -> DataProof:
 
 def _check_store(store: Store, expected: Expected, stop: Stop) -> None:
     for _ in for_each(
-        expected.pages(),
+        expected.pages(store.page),
         lambda page: _check_page(store, expected, page),
         at_once=store.concurrency,
         stop=stop,
     ):
         pass
     contacts = expected.dataset.contacts
-    if more := store.count(contacts, contacts + PAGE):
+    if more := store.count(contacts, contacts + store.page):
         raise DataDiffers(
             f"{store.name} holds {more} or more seeded contacts beyond the {contacts} of this "
             "dataset",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from seeding.model import Context, Manifest, Workspace
 
@@ -23,7 +23,7 @@ class RangeDigest:
 class Store(Protocol):
     """A backend's side of the dataset.
 
-    Ranges are of seed indices, start <= index < stop, at most PAGE wide; they see seeded rows
+    Ranges are of seed indices, start <= index < stop, at most `page` wide; they see seeded rows
     only. Every call may be repeated: writing what is there and deleting what is not change
     nothing. Calls come from several threads. All of them raise BackendError.
     """
@@ -33,6 +33,9 @@ class Store(Protocol):
 
     concurrency: int
     """How many calls at once do it good."""
+
+    page: int
+    """How many contacts one unit of work holds: a multiple of RANGE, which bounds the memory."""
 
     def read_manifest(self) -> Manifest | None:
         """Return what the backend was seeded with, or None."""
@@ -46,8 +49,12 @@ class Store(Protocol):
     def write_workspaces(self, workspaces: Sequence[Workspace]) -> None:
         """Insert or update workspaces and their members."""
 
-    def write_contexts(self, contexts: Sequence[Context]) -> None:
-        """Insert or update contacts with all that hangs on them."""
+    @staticmethod
+    def encode(contexts: Iterable[Context]) -> Any:
+        """Return the contacts in the form that `write` takes. Any process may do this part."""
+
+    def write(self, batch: Any) -> None:
+        """Insert or update contacts with all that hangs on them, as `encode` returned them."""
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
@@ -69,7 +76,3 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Close the connections."""
-
-
-PAGE = 256
-"""The widest range a store is asked for: two aligned ranges, some 2,500 rows."""

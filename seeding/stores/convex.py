@@ -12,7 +12,7 @@ from seeding.stores.base import RangeDigest
 from seeding.stores.http import Retrier, excerpt, new_client
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import httpx
 
@@ -29,6 +29,7 @@ class ConvexStore:
     name = "Convex"
     # Each mutation is one transaction and Convex runs 16 at once; its write rate is the limit.
     concurrency = 3
+    page = 256
 
     def __init__(self, url: str, *, admin_key: str | None, seed_secret: str | None) -> None:
         self._url = url
@@ -58,10 +59,15 @@ class ConvexStore:
         """Insert or update workspaces and their members."""
         self._call("mutation", "writeWorkspaces", workspaces=list(workspaces))
 
-    def write_contexts(self, contexts: Sequence[Context]) -> None:
-        """Insert or update contacts, in as many transactions as the limits ask for."""
-        for batch in _batches(contexts):
-            self._call("mutation", "writeContexts", contexts=batch)
+    @staticmethod
+    def encode(contexts: Iterable[Context]) -> list[list[Context]]:
+        """Return the contacts in as many transactions as the limits ask for."""
+        return list(_batches(contexts))
+
+    def write(self, batch: list[list[Context]]) -> None:
+        """Insert or update contacts."""
+        for contexts in batch:
+            self._call("mutation", "writeContexts", contexts=contexts)
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
@@ -174,7 +180,7 @@ class ConvexStore:
         return excerpt(text, self._secrets)
 
 
-def _batches(contexts: Sequence[Context]) -> Iterator[list[Context]]:
+def _batches(contexts: Iterable[Context]) -> Iterator[list[Context]]:
     batch: list[Context] = []
     rows = 0
     for context in contexts:

@@ -14,11 +14,12 @@ from seeding.stores.base import RangeDigest
 from seeding.stores.http import Retrier, excerpt, new_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from seeding.model import Context, Manifest, Workspace
 
 T = TypeVar("T")
+Tables = dict[str, list[dict[str, Any]]]
 
 _MANIFEST_KEY = "dragstrip"
 _ROWS_PER_REQUEST = 1_000
@@ -34,6 +35,7 @@ class SupabaseStore:
 
     name = "Supabase"
     concurrency = 4
+    page = 256
 
     def __init__(self, url: str, service_role_key: str) -> None:
         self._url = url
@@ -83,15 +85,18 @@ class SupabaseStore:
             ],
         )
 
-    def write_contexts(self, contexts: Sequence[Context]) -> None:
-        """Insert or update contacts, parents before children."""
-        tables: dict[str, list[dict[str, Any]]] = {
-            "contacts": [], "conversations": [], "messages": [], "contact_notes": [],
-        }  # fmt: skip
+    @staticmethod
+    def encode(contexts: Iterable[Context]) -> Tables:
+        """Return the rows of each table, parents before children."""
+        tables: Tables = {"contacts": [], "conversations": [], "messages": [], "contact_notes": []}
         for context in contexts:
             for table, row in _rows(context):
                 tables[table].append(row)
-        for table, rows in tables.items():
+        return tables
+
+    def write(self, batch: Tables) -> None:
+        """Insert or update contacts."""
+        for table, rows in batch.items():
             self._upsert(table, rows)
 
     def delete_contexts(self, start: int, stop: int) -> int:

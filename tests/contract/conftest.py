@@ -75,7 +75,7 @@ def people(stores: list[Store]) -> Iterator[People]:
     people = People.make()
     for store in stores:
         store.write_workspaces(people.workspaces)
-        store.write_contexts(people.contexts)
+        store.write(store.encode(people.contexts))
     yield people
     for store in stores:
         store.delete_contexts(people.first_index, people.first_index + len(people.contexts))

@@ -153,7 +153,8 @@ def altered_note(seeded: dict[str, str], backend: str) -> Iterator[int]:
     context = dataset.context(index)
     context["notes"][0]["content"] = "changed behind our back"
     with open_stores(config) as stores:
-        next(one for one in stores if one.name == backend).write_contexts([context])
+        store = next(one for one in stores if one.name == backend)
+        store.write(store.encode([context]))
     try:
         yield index
     finally:

@@ -229,7 +229,7 @@ def test_one_altered_note_is_found_by_name_and_mended(
     context = with_note()
     if name == "Convex":
         context["notes"][0]["content"] = "altered"
-        stores[name].write_contexts([context])
+        stores[name].write(stores[name].encode([context]))
     else:
         key = seeded.environment["SUPABASE_SERVICE_ROLE_KEY"]
         response = httpx.patch(

@@ -13,7 +13,7 @@ from seeding.digest import contact_digest, range_digest
 from seeding.stores.base import RangeDigest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from seeding.model import Context, Manifest, Workspace
 
@@ -26,6 +26,7 @@ class MemoryStore:
     """Keeps contexts by index. `dies_after` counts the writes of contexts it survives."""
 
     concurrency = 3
+    page = 256
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -53,14 +54,18 @@ class MemoryStore:
         self._note("workspaces")
         self.tenants.update({workspace["id"]: workspace for workspace in workspaces})
 
-    def write_contexts(self, contexts: Sequence[Context]) -> None:
+    @staticmethod
+    def encode(contexts: Iterable[Context]) -> list[Context]:
+        return list(contexts)
+
+    def write(self, batch: list[Context]) -> None:
         with self._lock:
             if self.dies_after is not None:
                 self.dies_after -= 1
                 if self.dies_after < 0:
                     raise Killed
-        self._note(f"write {len(contexts)}")
-        for context in contexts:
+        self._note(f"write {len(batch)}")
+        for context in batch:
             assert context["contact"]["workspace_id"] in self.tenants
             assert context["index"] not in self.rows, "what is wrong is removed first"
             stored: Context = orjson.loads(orjson.dumps(context))

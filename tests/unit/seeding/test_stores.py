@@ -226,7 +226,7 @@ def test_convex_sends_whole_numbers_as_numbers_and_reads_them_back() -> None:
 def test_no_mutation_of_convex_outgrows_its_limits() -> None:
     contexts = list(Dataset(42, 400).contexts(0, 400))
     with a_store("convex", Answer(body={"status": "success", "value": {}})) as (store, server, _):
-        store.write_contexts(contexts)
+        store.write(store.encode(contexts))
     sent = [body["args"]["contexts"] for _, _, body in server.asked]
     assert [context for batch in sent for context in batch] == contexts
     rows = [sum(2 + len(c["messages"]) + len(c["notes"]) for c in batch) for batch in sent]
@@ -238,7 +238,7 @@ def test_supabase_writes_parents_before_children_and_keeps_milliseconds() -> Non
     dataset = Dataset(42, 400)
     context = next(c for c in dataset.contexts(0, 400) if c["messages"] and c["notes"])
     with a_store("supabase", Answer(201, b"")) as (store, server, _):
-        store.write_contexts([context])
+        store.write(store.encode([context]))
     tables = [path.split("?")[0].rsplit("/", 1)[1] for path, _, _ in server.asked]
     assert tables == ["contacts", "conversations", "messages", "contact_notes"]
     assert all("on_conflict=id" in path for path, _, _ in server.asked)
