@@ -111,6 +111,16 @@ class SupabaseStore:
         """Return how many seeded contacts are stored."""
         return int(self._rpc("dragstrip_count", p_start=start, p_stop=stop))
 
+    def next_index(self, start: int) -> int | None:
+        """Return the smallest stored seed_index from `start` on, or None."""
+        found: int | None = self._rpc("dragstrip_next_index", p_start=start)
+        return found
+
+    def read_workspaces(self, ids: Sequence[str]) -> list[Workspace]:
+        """Return what is stored of these, in their order, with members; absent ones left out."""
+        found: list[Workspace] = self._rpc("dragstrip_read_workspaces", p_ids=list(ids))
+        return found
+
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         """Return the digests of the aligned ranges that hold a contact."""
         found = self._rpc("dragstrip_range_digests", p_start=start, p_stop=stop)

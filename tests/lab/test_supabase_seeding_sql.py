@@ -93,6 +93,33 @@ def test_contacts_are_counted(connection: Connection) -> None:
     assert call(connection, "count", 10, 20) == 10
 
 
+@pytest.mark.parametrize(
+    ("start", "found"), [(0, 0), (7, 7), (299, 299), (300, 10**12), (10**12 + 1, None)]
+)
+def test_the_next_seeded_index_is_found_wherever_it_is(
+    connection: Connection, start: int, found: int | None
+) -> None:
+    connection.execute("reset role")
+    insert_contexts(connection, [awkward_context()])
+    connection.execute("set local role service_role")
+
+    assert connection.execute("select dragstrip_next_index(%s)", (start,)).fetchone() == (found,)
+
+
+def test_workspaces_are_read_as_they_were_made_in_the_order_asked_for(
+    connection: Connection,
+) -> None:
+    first, second, *_ = DATASET.workspaces()
+
+    row = connection.execute(
+        "select dragstrip_read_workspaces(%s::uuid[])",
+        ([second["id"], row_id(96), first["id"]],),
+    ).fetchone()
+
+    assert row == ([second, first],)
+    assert connection.execute("select dragstrip_read_workspaces('{}')").fetchone() == ([],)
+
+
 def test_any_text_has_the_same_digest_on_both_sides(connection: Connection) -> None:
     context = awkward_context()
     connection.execute("reset role")
@@ -251,8 +278,17 @@ def test_other_workspaces_stay(connection: Connection) -> None:
     assert connection.execute("select slug from workspaces").fetchall() == [("other",)]
 
 
-@pytest.mark.parametrize("function", ["contact_digests", "range_digests", "read_contexts", "count"])
-def test_a_range_is_found_by_the_index_on_seed_index(connection: Connection, function: str) -> None:
+RANGE_CALLS = {
+    "contact_digests": "select dragstrip_contact_digests(10, 20)",
+    "range_digests": "select dragstrip_range_digests(10, 20)",
+    "read_contexts": "select dragstrip_read_contexts(10, 20)",
+    "count": "select dragstrip_count(10, 20)",
+    "next_index": "select dragstrip_next_index(10)",
+}
+
+
+@pytest.mark.parametrize("query", RANGE_CALLS.values(), ids=RANGE_CALLS)
+def test_a_range_is_found_by_the_index_on_seed_index(connection: Connection, query: str) -> None:
     connection.execute("reset role")
     logged: list[str] = []
     connection.add_notice_handler(
@@ -268,7 +304,7 @@ def test_a_range_is_found_by_the_index_on_seed_index(connection: Connection, fun
         set local client_min_messages = log;
         """
     )
-    call(connection, function, 10, 20)
+    connection.execute(query.encode())
 
     plans = "\n".join(logged)
     assert "contacts_seed_index_key" in plans
