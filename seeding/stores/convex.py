@@ -81,6 +81,16 @@ class ConvexStore:
         """Return how many seeded contacts are stored."""
         return int(self._call("query", "count", start=start, stop=stop))
 
+    def next_index(self, start: int) -> int | None:
+        """Return the smallest stored seed_index from `start` on, or None."""
+        found: int | None = self._call("query", "nextIndex", start=start)
+        return found
+
+    def read_workspaces(self, ids: Sequence[str]) -> list[Workspace]:
+        """Return what is stored of these, in their order, with members; absent ones left out."""
+        found: list[Workspace] = self._call("query", "readWorkspaces", ids=list(ids))
+        return found
+
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         """Return the digests of the aligned ranges that hold a contact."""
         found = self._call("query", "rangeDigests", start=start, stop=stop)

@@ -73,6 +73,8 @@ describe("backends/convex", () => {
     for (const name of ["count", "rangeDigests", "contactDigests", "readContexts"]) {
       await both("query", `seed:${name}`, { start: 0, stop: 128 });
     }
+    for (const start of [0, CONTACTS - 1, CONTACTS]) await both("query", "seed:nextIndex", { start });
+    await both("query", "seed:readWorkspaces", { ids: [...workspaces().map(({ id }) => id).reverse(), "nobody"] });
     await both("query", "seed:readManifest", {});
     await both("mutation", "seed:writeManifest", { manifest: { seed: 1, contacts: CONTACTS, digest: "d", generator: "g", state: "complete" } });
     await both("query", "seed:readManifest", {});

@@ -164,6 +164,8 @@ test("seeding reads by index, however much is stored", async () => {
       () => t.mutation(functions.seed.writeContexts, { contexts: [CROWD[10]!, context(99)] }),
     ],
     ["count", () => t.query(functions.seed.count, range)],
+    ["nextIndex", () => t.query(functions.seed.nextIndex, { start: 1 })],
+    ["readWorkspaces", () => t.query(functions.seed.readWorkspaces, { ids: [1, 2].map((n) => uuid("wspc", n)) })],
     ["readContexts", () => t.query(functions.seed.readContexts, range)],
     ["contactDigests", () => t.query(functions.seed.contactDigests, range)],
     ["rangeDigests", () => t.query(functions.seed.rangeDigests, { start: 0, stop: 2 })],

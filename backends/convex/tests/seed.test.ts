@@ -173,6 +173,30 @@ test("ranges are checked", async () => {
   await assert.rejects(t.mutation(seed.deleteContexts, { start: 0, stop: 1025 }), /at most 1024/);
 });
 
+test("the next seeded index is found, however far away, and nobody else's contact is one", async () => {
+  const t = await seeded([context(2), context(3), context(1_000_000_007)]);
+  await post(t, kapsoBody({ phone: "628991" }));
+  const next = (start: number) => t.query(seed.nextIndex, { start });
+  const found = await Promise.all([0, 2, 3, 4, 1_000_000_007, 1_000_000_008].map(next));
+  assert.deepEqual(found, [2, 2, 3, 1_000_000_007, 1_000_000_007, null]);
+  for (const start of [-1, 0.5, NaN]) await assert.rejects(next(start), /is no index/);
+});
+
+test("workspaces are read in the order asked for, members oldest first, absent ones left out", async () => {
+  const t = backend();
+  const [older] = workspace(7).members;
+  const crowded = workspace(1, {
+    members: [...workspace(1).members, { ...older!, role: "agent", created_at: 1_600_000_000_000 }],
+  });
+  await t.mutation(seed.writeWorkspaces, { workspaces: [crowded, workspace(2)] });
+  const ids = [2, 99, 1].map((n) => uuid("wspc", n));
+  assert.deepEqual(await t.query(seed.readWorkspaces, { ids }), [
+    workspace(2),
+    { ...crowded, members: crowded.members.toReversed() },
+  ]);
+  assert.deepEqual(await t.query(seed.readWorkspaces, { ids: [] }), []);
+});
+
 test("the manifest is stored, replaced and removed", async () => {
   const t = backend();
   assert.equal(await t.query(seed.readManifest, {}), null);
@@ -204,7 +228,7 @@ test("only the lookup and the functions that ask for the seed secret are public"
   }
   const guarded = Object.keys(seedModule).map((name) => `seedWithSecret:${name}`);
   assert.deepEqual(publicFunctions.sort(), ["contacts:getContextByPhone", ...guarded].sort());
-  assert.equal(guarded.length, 11);
+  assert.equal(guarded.length, 13);
 });
 
 test("with the seed secret the same functions do the same", async () => {
@@ -240,6 +264,8 @@ test("without the right seed secret every one of them refuses, and reads and wri
       t.mutation(seedWithSecret.writeManifest, { secret, manifest }),
       t.mutation(seedWithSecret.deleteManifest, { secret }),
       t.query(seedWithSecret.count, range),
+      t.query(seedWithSecret.nextIndex, { secret, start: 0 }),
+      t.query(seedWithSecret.readWorkspaces, { secret, ids: [uuid("wspc", 1)] }),
       t.query(seedWithSecret.rangeDigests, range),
       t.query(seedWithSecret.contactDigests, range),
       t.query(seedWithSecret.readContexts, range),
@@ -248,7 +274,7 @@ test("without the right seed secret every one of them refuses, and reads and wri
   const reasons = (results: PromiseSettledResult<unknown>[]) =>
     results.map((result) => (result.status === "rejected" ? result.reason.data : "done"));
   for (const secret of ["", "wrong", `${SEED_SECRET}x`]) {
-    assert.deepEqual(reasons(await attempt(secret)), Array(11).fill("Unauthorized"));
+    assert.deepEqual(reasons(await attempt(secret)), Array(13).fill("Unauthorized"));
   }
   for (const unset of ["", undefined]) {
     if (unset === undefined) delete process.env.SEED_SECRET;

@@ -223,6 +223,21 @@ def test_convex_sends_whole_numbers_as_numbers_and_reads_them_back() -> None:
         assert server.asked[0][1]["authorization"] == f"Convex {SECRET}"
 
 
+def test_convex_is_asked_for_the_next_index_and_for_workspaces() -> None:
+    workspaces = Dataset(42, 0).workspaces()
+    success = [{"status": "success", "value": value} for value in (7.0, None, workspaces)]
+    with a_store("convex", *(Answer(body=body) for body in success)) as (store, server, _):
+        assert isinstance(store, ConvexStore)
+        assert [store.next_index(3), store.next_index(8)] == [7, None]
+        assert store.read_workspaces(["b", "a"]) == workspaces
+    asked = [(body["path"], body["args"]) for _, _, body in server.asked]
+    assert asked == [
+        ("seed:nextIndex", {"start": 3}),
+        ("seed:nextIndex", {"start": 8}),
+        ("seed:readWorkspaces", {"ids": ["b", "a"]}),
+    ]
+
+
 def test_no_mutation_of_convex_outgrows_its_limits() -> None:
     contexts = list(Dataset(42, 400).contexts(0, 400))
     with a_store("convex", Answer(body={"status": "success", "value": {}})) as (store, server, _):

@@ -6,11 +6,12 @@ import { v } from "convex/values";
 
 import type { MutationCtx, QueryCtx } from "../lib/server.ts";
 import * as manifest from "./manifest.ts";
-import { MAX_WIDTH, seededContacts } from "./range.ts";
+import { MAX_WIDTH, nextSeedIndex, seededContacts } from "./range.ts";
 import * as read from "./read.ts";
 import * as remove from "./remove.ts";
 import { wireContext, wireManifest, wireWorkspace } from "./wire.ts";
 import type { WireContext, WireManifest, WireWorkspace } from "./wire.ts";
+import * as workspaces from "./workspaces.ts";
 import * as write from "./write.ts";
 
 type Range = { start: number; stop: number };
@@ -66,6 +67,18 @@ export const count = {
   returns: v.number(),
   handler: async (ctx: QueryCtx, { start, stop }: Range) =>
     (await seededContacts(ctx, start, stop, MAX_WIDTH)).length,
+};
+
+export const nextIndex = {
+  args: { start: v.number() },
+  returns: v.union(v.number(), v.null()),
+  handler: (ctx: QueryCtx, { start }: { start: number }) => nextSeedIndex(ctx, start),
+};
+
+export const readWorkspaces = {
+  args: { ids: v.array(v.string()) },
+  returns: v.array(wireWorkspace),
+  handler: (ctx: QueryCtx, { ids }: { ids: string[] }) => workspaces.readWorkspaces(ctx, ids),
 };
 
 export const rangeDigests = {

@@ -32,3 +32,15 @@ export async function seededContacts(
     .withIndex("by_seed_index", (q) => q.gte("seed_index", start).lt("seed_index", stop))
     .collect();
 }
+
+/** The smallest seed_index from `start` on, or null. Throws a ConvexError when `start` is no index. */
+export async function nextSeedIndex(ctx: QueryCtx, start: number): Promise<number | null> {
+  if (!Number.isSafeInteger(start) || start < 0) {
+    throw new ConvexError(`start: ${start} is no index; give an integer from 0 on.`);
+  }
+  const contact = await ctx.db
+    .query("contacts")
+    .withIndex("by_seed_index", (q) => q.gte("seed_index", start))
+    .first();
+  return contact === null ? null : contact.seed_index;
+}

@@ -2,6 +2,7 @@ import type { MutationCtx } from "../lib/server.ts";
 import { readChildren, removeChildren } from "./children.ts";
 import { MAX_WIDTH_WITH_CHILDREN, seededContacts } from "./range.ts";
 import { RowWriter } from "./rows.ts";
+import { findWorkspace } from "./workspaces.ts";
 
 /** Removes the seeded contacts of the range with all that hangs on them; counts contacts. */
 export async function deleteContexts(
@@ -27,10 +28,7 @@ export async function deleteWorkspaces(
   const writer = new RowWriter(ctx);
   let deleted = 0;
   for (const externalId of new Set(externalIds)) {
-    const workspace = await ctx.db
-      .query("workspaces")
-      .withIndex("by_external_id", (q) => q.eq("external_id", externalId))
-      .unique();
+    const workspace = await findWorkspace(ctx, externalId);
     if (workspace === null) continue;
     const contact = await ctx.db
       .query("contacts")

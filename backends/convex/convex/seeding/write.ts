@@ -6,6 +6,7 @@ import { readChildren, removeChildren } from "./children.ts";
 import type { Children } from "./children.ts";
 import { RowWriter } from "./rows.ts";
 import type { WireContext, WireWorkspace } from "./wire.ts";
+import { findWorkspace } from "./workspaces.ts";
 
 /** `written` counts the workspaces that were inserted or changed, their members included. */
 export async function writeWorkspaces(
@@ -121,13 +122,6 @@ async function workspaceIds(ctx: QueryCtx, contexts: WireContext[]): Promise<Map
     ids.set(externalId, workspace._id);
   }
   return ids;
-}
-
-async function findWorkspace(ctx: QueryCtx, externalId: string): Promise<Doc<"workspaces"> | null> {
-  return await ctx.db
-    .query("workspaces")
-    .withIndex("by_external_id", (q) => q.eq("external_id", externalId))
-    .unique();
 }
 
 async function findMember(ctx: QueryCtx, externalId: string): Promise<Doc<"workspace_members"> | null> {
