@@ -112,6 +112,7 @@ def race(
     keep_lab: bool,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth."""
+    from dragstrip import outputs
     from dragstrip import race as racing
 
     given = {"pairs": pairs, "slice": slice_s, "rate": rate, "keys": keys, "miss": miss}
@@ -126,6 +127,7 @@ def race(
     )
     result = _race(config, options)
     _show(result.folder.path, result)
+    outputs.store(result.folder, result.run, result.verdict, require)
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
     _judge(result.verdict, require, config.rules)
@@ -138,15 +140,20 @@ def race(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["terminal", "markdown", "svg"]),
+    type=click.Choice(["terminal", "markdown", "svg", "junit"]),
     default="terminal",
     show_default=True,
 )
-def report(run: str, out: Path, form: str) -> None:
+@click.option(
+    "--require",
+    type=click.Choice(_REQUIREMENTS),
+    help="Exit as the race would have with it; in JUnit XML it is a test case, too.",
+)
+def report(run: str, out: Path, form: str, require: Requirement | None) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
-    from dragstrip import run_folder
+    from dragstrip import outputs, run_folder
     from dragstrip.race import conclude
-    from dragstrip.report import markdown, picture, terminal
+    from dragstrip.report import junit, markdown, picture, terminal
 
     folder = run_folder.find(run, out)
     stored = folder.read_run()
@@ -156,8 +163,12 @@ def report(run: str, out: Path, form: str) -> None:
         click.echo(markdown.render(shown, verdict), nl=False)
     elif form == "svg":
         click.echo(picture.render(shown, verdict))
+    elif form == "junit":
+        click.echo(junit.render(shown, verdict, outputs.rules_of(shown), require), nl=False)
     else:
         Console(highlight=False).print(terminal.render(shown, verdict))
+    if require:
+        _judge(verdict, require, outputs.rules_of(shown))
 
 
 def _elsewhere(

@@ -66,6 +66,12 @@ class RunFolder:
         """Store verdict.json, checked against its schema. Raises StorageError."""
         self._write_form(VERDICT_FILE, "verdict", verdict)
 
+    def write_report(self, name: str, text: str) -> Path:
+        """Store a report made from the run, and return where. Raises StorageError."""
+        file = self.path / name
+        _write(file, text)
+        return file
+
     def read_run(self) -> Run:
         """Read run.json. Raises StorageError."""
         file = self.path / RUN_FILE
@@ -163,7 +169,7 @@ def create(out: Path) -> RunFolder:
 def _write(path: Path, text: str) -> None:
     fresh = path.with_suffix(".new")
     try:
-        with fresh.open("w") as file:
+        with fresh.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -1,0 +1,165 @@
+"""A stored run as JUnit XML: each gate and each clause of the rule is a test case.
+
+A case fails only where the exit code of `dragstrip race` says that something is wrong: a gate that
+is not kept, or the requirement that was given. A clause of the rule that does not hold is skipped
+with its figure and bound, for nobody asked for it: "worse" is a result and no error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from xml.etree import ElementTree
+
+from dragstrip.analyse.clauses import clauses, required
+from dragstrip.analyse.conditions import bound_of, figure_of, fix_of, words_of
+from dragstrip.report import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from dragstrip.analyse.model import Gate, Run, Verdict
+    from dragstrip.analyse.rules import Requirement
+    from dragstrip.config import RulesConfig
+
+Kind = Literal["failure", "skipped"]
+
+# XML 1.0 has no place for these, not even escaped (https://www.w3.org/TR/xml/#charsets).
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REPLACEMENT = "\ufffd"
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    suite: str
+    name: str
+    said: str
+    problem: str | None = None
+    kind: Kind = "failure"
+    type: str = ""
+    fix: str | None = None
+
+
+def render(
+    run: Run, verdict: Verdict, rules: RulesConfig, requirement: Requirement | None = None
+) -> str:
+    """Return the document; `requirement` is what `--require` asked for."""
+    suites = {
+        "verdict": list(_verdict(run, verdict, rules, requirement)),
+        "rule": list(_rule(run, verdict, rules)),
+        "validity": [_gate(gate, run) for gate in verdict.gates],
+    }
+    cases = [case for suite in suites.values() for case in suite]
+    seconds = f"{max((run.ended - run.started).total_seconds(), 0):.3f}"
+    root = ElementTree.Element(
+        "testsuites", {"name": _title(run), **_counts(cases), "time": seconds}
+    )
+    for name, suite in suites.items():
+        attributes = {"timestamp": f"{run.started:%Y-%m-%dT%H:%M:%S}", "time": seconds}
+        counts = _counts(suite)
+        part = ElementTree.SubElement(
+            root, "testsuite", {"name": f"dragstrip.{name}", **counts, **attributes}
+        )
+        if name == "verdict":
+            _add_properties(part, _properties(run, verdict, requirement))
+        for case in suite:
+            _add_case(part, case)
+    _purge(root)
+    ElementTree.indent(root)
+    document: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return document.decode() + "\n"
+
+
+def _title(run: Run) -> str:
+    mark = " (embedded lab: stand-ins, not Convex or Supabase as deployed)" if run.lab else ""
+    return f"dragstrip: {run.challenger} against {run.baseline}{mark}"
+
+
+def _gate(gate: Gate, run: Run) -> _Case:
+    said = f"{words_of(gate.name)}: {figure_of(gate)}, must be {bound_of(gate)}"
+    if gate.name == "changed_data" and run.data_difference:
+        said = f"{said}; {run.data_difference}"
+    problem = None if gate.passed else said
+    return _Case("validity", gate.name, said, problem, type="gate", fix=fix_of(gate.name))
+
+
+def _rule(run: Run, verdict: Verdict, rules: RulesConfig) -> Iterator[_Case]:
+    for clause in clauses(run, verdict, rules):
+        said = f"{clause.figure}; holds with {clause.bound}"
+        state = {"holds": None, "fails": "does not hold", "open": "is open"}[clause.state]
+        yield _Case("rule", clause.name, said, state and f"{state}: {said}", "skipped")
+
+
+def _verdict(
+    run: Run, verdict: Verdict, rules: RulesConfig, requirement: Requirement | None
+) -> Iterator[_Case]:
+    said = "\n".join(
+        line for line in (words.headline(run, verdict), words.comparison(run, verdict)) if line
+    )
+    invalid = words.headline(run, verdict) if verdict.verdict == "invalid" else None
+    yield _Case("verdict", "valid", said, invalid, type="invalid")
+    if requirement is None:
+        return
+    name = f"--require {requirement}"
+    state = required(verdict, requirement, rules)
+    problems = {"holds": None, "fails": f"{name} is not met", "open": f"{name} is open"}
+    yield _Case("verdict", name, said, problems[state], type="requirement")
+
+
+def _properties(
+    run: Run, verdict: Verdict, requirement: Requirement | None
+) -> Iterator[tuple[str, object]]:
+    yield "run", run.id
+    yield "lab", str(run.lab).lower()
+    if run.lab:
+        yield "notice", words.LAB_BANNER
+    yield "closed_model", str(run.closed_model).lower()
+    for role, name in (("baseline", run.baseline), ("challenger", run.challenger)):
+        yield role, name
+        yield f"{role}.kind", run.targets[name].kind
+        yield f"{role}.url", run.targets[name].url
+    yield "verdict", verdict.verdict
+    yield "requirement", requirement or "none"
+    yield "metric", verdict.metric
+    if verdict.ratio is not None:
+        yield from (("ratio", verdict.ratio), ("low", verdict.low), ("high", verdict.high))
+    yield "pairs", verdict.pairs
+    yield "dragstrip", run.versions.dragstrip
+    yield "machine", f"{run.machine.processor}, {run.machine.cpus} cores, {run.machine.system}"
+
+
+def _add_properties(part: ElementTree.Element, values: Iterator[tuple[str, object]]) -> None:
+    properties = ElementTree.SubElement(part, "properties")
+    for name, value in values:
+        ElementTree.SubElement(properties, "property", name=name, value=str(value))
+
+
+def _add_case(part: ElementTree.Element, case: _Case) -> None:
+    element = ElementTree.SubElement(
+        part, "testcase", classname=f"dragstrip.{case.suite}", name=case.name, time="0"
+    )
+    if case.problem is not None:
+        attributes = {"message": case.problem} | ({"type": case.type} if case.type else {})
+        found = ElementTree.SubElement(element, case.kind, attributes)
+        if case.fix and case.kind == "failure":
+            found.text = f"fix: {case.fix}"
+    ElementTree.SubElement(element, "system-out").text = case.said
+
+
+def _counts(cases: Sequence[_Case]) -> Mapping[str, str]:
+    kinds = [case.kind for case in cases if case.problem is not None]
+    return {
+        "tests": str(len(cases)),
+        "failures": str(kinds.count("failure")),
+        "errors": "0",
+        "skipped": str(kinds.count("skipped")),
+    }
+
+
+def _purge(root: ElementTree.Element) -> None:
+    for element in root.iter():
+        if element.text:
+            element.text = _FORBIDDEN.sub(_REPLACEMENT, element.text)
+        for name, value in element.items():
+            element.set(name, _FORBIDDEN.sub(_REPLACEMENT, value))
