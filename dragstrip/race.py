@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from dragstrip import calibration, feasible, lab, locust_process, preflight, run_folder
 from dragstrip.analyse.model import Calibrated, DatasetFacts, Run, Verdict
 from dragstrip.analyse.rules import judge
-from dragstrip.analyse.summary import summarise
+from dragstrip.analyse.summary import summarise, with_distributions
 from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
 from dragstrip.machine import these_versions, this_machine
 from dragstrip.plan import Plan, PlannedTarget, alternate
@@ -124,14 +124,16 @@ def prepare(
 def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:
     """Compute a run and its verdict from what was recorded in its folder."""
     rules = RulesConfig.model_validate(facts.config["rules"])
+    plan = folder.read_plan()
     summary = summarise(
-        folder.read_plan(),
+        plan,
         folder.read_slices(),
         rules.metric,
         interrupted=interrupted,
         finish=folder.read_finish(),
         data_after=facts.data_after,
     )
+    summary = with_distributions(summary, plan, folder.read_slices())
     run = facts.model_copy(
         update={
             "interrupted": interrupted,

@@ -43,6 +43,19 @@ class Figures(_Form):
         return {"p50": self.p50_ms, "p95": self.p95_ms, "p99": self.p99_ms}[metric]
 
 
+class Generator(_Form):
+    """How the load's processes fared in one slice: the busiest and the latest of them.
+
+    `cpu` is the share of a core that was used. `no_slot` lookups found every connection busy when
+    they were due; the others were sent `send_lag_p99_ms` late or less, 99 times of 100.
+    """
+
+    cpu: Rate | None
+    loop_lag_p99_ms: Milliseconds | None
+    send_lag_p99_ms: Milliseconds | None
+    no_slot: Count
+
+
 class Slice(Figures):
     """The counted lookups of one turn of one target."""
 
@@ -52,6 +65,34 @@ class Slice(Figures):
     target: str
     started: datetime
     ended: datetime
+    generator: Generator | None = None
+
+
+class Quantile(_Form):
+    """So large a share of all lookups was answered within `ms`; null where they failed.
+
+    `low_ms` to `high_ms` is the 95 % interval; an end is null where the lookups are too few to
+    bound it. dragstrip/analyse/distribution.py says how it is made.
+    """
+
+    share: Probability
+    ms: Milliseconds | None
+    low_ms: Milliseconds | None
+    high_ms: Milliseconds | None
+
+
+class Split(_Form):
+    """Where the mean response time of the verified lookups went; the parts add up to it.
+
+    `wait_ms` is the time until the lookup was sent, `data_ms` what the server reports of its
+    queries, `handler_ms` the rest of what it reports, `network_ms` all else. What not every answer
+    reports is null, and part of what stands before it.
+    """
+
+    wait_ms: Milliseconds
+    network_ms: Milliseconds
+    handler_ms: Milliseconds | None
+    data_ms: Milliseconds | None
 
 
 class TargetTotals(Figures):
@@ -76,6 +117,8 @@ class TargetTotals(Figures):
     no_slot: Count
     opened: Count = 0
     bytes: Count = 0
+    split: Split | None = None
+    distribution: list[Quantile] = []
 
 
 class Gate(_Form):

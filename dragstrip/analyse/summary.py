@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dragstrip.analyse import figures
+from dragstrip.analyse.distribution import distributions
 from dragstrip.analyse.gates import Evidence, Pairs, gates
-from dragstrip.analyse.model import DataAfter, Gate, Slice, TargetTotals
+from dragstrip.analyse.model import DataAfter, Gate, Generator, Slice, TargetTotals
 from dragstrip.analyse.watch import Watch
 from dragstrip.ledger.tally import Tally
 
@@ -27,6 +28,8 @@ class Summary:
     slices: list[Slice]
     totals: dict[str, TargetTotals]
     gates: list[Gate]
+    sums: tuple[Tally, Tally]
+    """What was counted of (baseline, challenger) over the pairs used."""
 
 
 def summarise(
@@ -65,7 +68,19 @@ def summarise(
         ),
         data_after=data_after,
     )
-    return Summary(books.slices, totals, gates(evidence))
+    return Summary(books.slices, totals, gates(evidence), books.sums)
+
+
+def with_distributions(summary: Summary, plan: Plan, reports: Iterable[SliceReport]) -> Summary:
+    """Add each target's distribution to its totals; `reports` are those that were summarised."""
+    numbers = {target.name: number for number, target in enumerate(plan.targets)}
+    turns = {part.index: numbers[part.target] for part in summary.slices}
+    found = distributions(reports, turns, summary.sums)
+    totals = {
+        name: summary.totals[name].model_copy(update={"distribution": found[number]})
+        for name, number in numbers.items()
+    }
+    return replace(summary, totals=totals)
 
 
 def tally_of(report: SliceReport, target: int) -> Tally:
@@ -86,7 +101,7 @@ class _Books:
     slices: list[Slice] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
     voided: set[int] = field(default_factory=set)
-    _sums: tuple[Tally, Tally] = field(default_factory=lambda: (Tally(), Tally()))
+    sums: tuple[Tally, Tally] = field(default_factory=lambda: (Tally(), Tally()))
     _waiting: dict[int, tuple[Slice, Tally | None]] = field(default_factory=dict)
 
     def enter(self, turn: PlannedSlice, report: SliceReport) -> None:
@@ -101,8 +116,8 @@ class _Books:
         else:
             self.used.add(turn.pair)
             self.slices += sorted((other[0], part), key=lambda one: one.index)
-            self._sums[turn.target].merge(tally)
-            self._sums[1 - turn.target].merge(other[1])
+            self.sums[turn.target].merge(tally)
+            self.sums[1 - turn.target].merge(other[1])
 
     def totals(self) -> dict[str, TargetTotals]:
         """Return the totals of both targets by name."""
@@ -113,13 +128,13 @@ class _Books:
                 **figures.figures(tally, self.plan.counted_s * len(self.used)),
                 **figures.details(tally),
             )
-            for target, tally in zip(self.plan.targets, self._sums, strict=True)
+            for target, tally in zip(self.plan.targets, self.sums, strict=True)
         }
 
     def send_lag_p99_ms(self) -> float:
         """Return the p99 of both targets together."""
         both = Tally()
-        for tally in self._sums:
+        for tally in self.sums:
             both.merge(tally)
         return both.part_ms("send_lag", 0.99) or 0.0
 
@@ -132,5 +147,18 @@ def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tally: Tally) ->
         target=plan.targets[turn.target].name,
         started=datetime.fromtimestamp(report["started"], UTC),
         ended=datetime.fromtimestamp(report["ended"], UTC),
+        generator=_generator(report, tally),
         **figures.figures(tally, plan.counted_s),
+    )
+
+
+def _generator(report: SliceReport, tally: Tally) -> Generator:
+    workers = report["workers"]
+    shares = (one["cpu_s"] / one["wall_s"] for one in workers if one["wall_s"])
+    lags = (one["loop_lag_p99_ms"] for one in workers if "loop_lag_p99_ms" in one)
+    return Generator(
+        cpu=max(shares, default=None),
+        loop_lag_p99_ms=max(lags, default=None),
+        send_lag_p99_ms=tally.part_ms("send_lag", 0.99),
+        no_slot=tally.no_slot,
     )

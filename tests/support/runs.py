@@ -9,7 +9,7 @@ import numpy as np
 
 from dragstrip.analyse.model import DataAfter, DatasetFacts, Machine, Run, Verdict, Versions
 from dragstrip.analyse.rules import judge
-from dragstrip.analyse.summary import summarise
+from dragstrip.analyse.summary import summarise, with_distributions
 from dragstrip.config import Config, DatasetConfig, RaceConfig
 from dragstrip.ledger.rows import ROW, Flag, Outcome, Rows
 from dragstrip.ledger.tally import COUNTS, Tally
@@ -163,6 +163,7 @@ def conclude(
         finish=finish or finish_of(plan, reports),
         data_after=data_after,
     )
+    summary = with_distributions(summary, plan, reports)
     run = Run(
         id=plan.run_id,
         started=STARTED,
