@@ -30,8 +30,11 @@ def check(config: Config) -> Manifest:
     try:
         # One lookup of a number that nobody has: it needs the target and the key, but no data.
         check_answers(config, sample=1)
+        dataset = Dataset(config.dataset.seed, config.dataset.contacts)
         for target in targets_of(config).values():
-            _refuses_wrong_key(target, config)
+            refuses_wrong_key(
+                target, dataset.phone(0), dataset.workspace_id(0), config.race.timeout
+            )
         proof = check_data(config)
         check_answers(config, sample=_ANSWERS)
     except DataDiffers as difference:
@@ -51,13 +54,11 @@ def difference(config: Config) -> str | None:
     return None
 
 
-def _refuses_wrong_key(target: Target, config: Config) -> None:
-    dataset = Dataset(config.dataset.seed, config.dataset.contacts)
+def refuses_wrong_key(target: Target, phone: str, workspace_id: str, timeout_s: float) -> None:
+    """Check that a target answers a wrong key with the contract's 401. Raises PreflightError."""
     # A key nobody can have chosen, so that none can be accepted by chance.
-    request = target.lookup(
-        dataset.phone(0), dataset.workspace_id(0), api_key=secrets.token_hex(24)
-    )
-    with client_of(target, config.race.timeout) as client:
+    request = target.lookup(phone, workspace_id, api_key=secrets.token_hex(24))
+    with client_of(target, timeout_s) as client:
         answer = send(client, target, request)
     if answer.status_code != httpx.codes.UNAUTHORIZED:
         raise PreflightError(
