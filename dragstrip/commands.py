@@ -92,6 +92,12 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
     type=click.Choice(_REQUIREMENTS),
     help="Exit with 1 unless the verdict is this, with 4 when it is open.",
 )
+@click.option(
+    "--summary/--no-summary",
+    default=True,
+    show_default=True,
+    help="Append to GitHub's job summary where GITHUB_STEP_SUMMARY names one.",
+)
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 def race(
     path: Path | None,
@@ -109,6 +115,7 @@ def race(
     bind: str,
     worker_wait: float,
     require: Requirement | None,
+    summary: bool,
     keep_lab: bool,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth."""
@@ -128,6 +135,8 @@ def race(
     result = _race(config, options)
     _show(result.folder.path, result)
     outputs.store(result.folder, result.run, result.verdict, require)
+    if summary:
+        _summarise(result, require)
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
     _judge(result.verdict, require, config.rules)
@@ -147,24 +156,24 @@ def race(
 @click.option(
     "--require",
     type=click.Choice(_REQUIREMENTS),
-    help="Exit as the race would have with it; in JUnit XML it is a test case, too.",
+    help="Exit as the race would have with it; Markdown and JUnit XML say so, too.",
 )
 def report(run: str, out: Path, form: str, require: Requirement | None) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
     from dragstrip import outputs, run_folder
     from dragstrip.race import conclude
-    from dragstrip.report import junit, markdown, picture, terminal
+    from dragstrip.report import picture, terminal
 
     folder = run_folder.find(run, out)
     stored = folder.read_run()
     # A killed race left no totals; what it recorded is there all the same.
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
     if form == "markdown":
-        click.echo(markdown.render(shown, verdict), nl=False)
+        click.echo(outputs.as_markdown(shown, verdict, require), nl=False)
     elif form == "svg":
         click.echo(picture.render(shown, verdict))
     elif form == "junit":
-        click.echo(junit.render(shown, verdict, outputs.rules_of(shown), require), nl=False)
+        click.echo(outputs.as_junit(shown, verdict, require), nl=False)
     else:
         Console(highlight=False).print(terminal.render(shown, verdict))
     if require:
@@ -209,6 +218,16 @@ def _show(folder: Path, result: Result) -> None:
     console.print(f"stored in {folder}", markup=False, soft_wrap=True)
     if result.unfinished not in {"", "interrupted"}:
         click.echo(f"Locust ended early:\n{result.unfinished}", err=True)
+
+
+def _summarise(result: Result, require: Requirement | None) -> None:
+    from dragstrip import job_summary, outputs
+
+    text = outputs.as_markdown(result.run, result.verdict, require)
+    problem = job_summary.append(os.environ, text)
+    if problem:
+        # The run is stored and stands, whoever reads a summary of it.
+        click.echo(f"warning: {problem}", err=True)
 
 
 def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) -> None:

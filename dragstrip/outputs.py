@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analyse.clauses import required
 from dragstrip.config import RulesConfig
-from dragstrip.report import junit
+from dragstrip.report import junit, markdown
 
 if TYPE_CHECKING:
     from dragstrip.analyse.model import Run, Verdict
@@ -17,7 +18,20 @@ JUNIT_FILE = "junit.xml"
 
 def store(folder: RunFolder, run: Run, verdict: Verdict, requirement: Requirement | None) -> None:
     """Write the reports for machines beside run.json. Raises StorageError."""
-    folder.write_report(JUNIT_FILE, junit.render(run, verdict, rules_of(run), requirement))
+    folder.write_report(JUNIT_FILE, as_junit(run, verdict, requirement))
+
+
+def as_junit(run: Run, verdict: Verdict, requirement: Requirement | None) -> str:
+    """Return JUnit XML in which the requirement is a test case."""
+    return junit.render(run, verdict, rules_of(run), requirement)
+
+
+def as_markdown(run: Run, verdict: Verdict, requirement: Requirement | None) -> str:
+    """Return Markdown that says what came of the requirement."""
+    if requirement is None:
+        return markdown.render(run, verdict)
+    state = required(verdict, requirement, rules_of(run))
+    return markdown.render(run, verdict, (requirement, state))
 
 
 def rules_of(run: Run) -> RulesConfig:

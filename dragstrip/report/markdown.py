@@ -1,4 +1,7 @@
-"""A stored run as Markdown, for a pull request or a job summary."""
+"""A stored run as Markdown, for a pull request or a job summary: the verdict, then the rest.
+
+What decides is in sight; what proves it is folded, unless it failed.
+"""
 
 from __future__ import annotations
 
@@ -10,38 +13,79 @@ from dragstrip.report import words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from dragstrip.analyse.clauses import State
     from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.analyse.rules import Requirement
+
+Row = tuple[str, str, str]
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
+_SPACES = re.compile(r"\s+")
+_IN_SIGHT = re.compile("verified|failed|  |throughput|achieved|response")
+"""The beginnings of the rows that are not folded."""
 
 
-def render(run: Run, verdict: Verdict) -> str:
-    """Return the whole report."""
-    return "\n".join(_lines(run, verdict)) + "\n"
+def render(run: Run, verdict: Verdict, asked: tuple[Requirement, State] | None = None) -> str:
+    """Return the whole report; `asked` is what `--require` said, and what came of it."""
+    return "\n".join(_lines(run, verdict, asked)) + "\n"
 
 
-def _lines(run: Run, verdict: Verdict) -> Iterator[str]:
+def _lines(run: Run, verdict: Verdict, asked: tuple[Requirement, State] | None) -> Iterator[str]:
     for banner in words.banners(run):
         yield f"> **{banner}**"
         yield ""
-    yield f"**{_escape(words.headline(run, verdict))}**"
+    yield f"### {escape(words.headline(run, verdict))}"
     yield ""
+    if asked:
+        yield f"`--require {asked[0]}`: {words.REQUIRED[asked[1]]}."
+        yield ""
     comparison = words.comparison(run, verdict)
     if comparison:
-        for line in (comparison, *words.remarks(run, verdict)):
-            yield _escape(line)
+        for line in (comparison, " ".join(words.remarks(run, verdict))):
+            yield escape(line)
             yield ""
-    heads = (run.id, f"{run.baseline} (baseline)", f"{run.challenger} (challenger)")
-    yield from _table(heads, words.rows(run), "|---|---:|---:|")
+    heads = ("", f"{run.baseline} (baseline)", f"{run.challenger} (challenger)")
+    shown, others = _split(words.rows(run))
+    yield from _table(heads, shown, "|---|---:|---:|")
     yield ""
-    if verdict.secondary:
-        others = words.secondary_rows(verdict)
-        yield from _table(words.SECONDARY_HEADS, others, "|---|---:|---:|---:|")
-        yield ""
-    gates = words.gate_rows(verdict.gates)
-    yield from _table(("gate", "condition", "figure", "bound"), gates, "|---|---|---:|---:|")
+    yield from _gates(verdict)
+    yield from _more(verdict, heads, others)
+    yield escape(f"Run {run.id}: {words.conditions(run)}. {words.data(run)}")
+
+
+def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    shown = [row for row in rows if _IN_SIGHT.match(row[0])]
+    return shown, [row for row in rows if row not in shown]
+
+
+def _gates(verdict: Verdict) -> Iterator[str]:
+    failed = [gate for gate in verdict.gates if not gate.passed]
+    kept = f"{len(verdict.gates) - len(failed)} of {len(verdict.gates)} conditions of validity hold"
+    table = _table(
+        ("gate", "condition", "figure", "bound"),
+        words.gate_rows(verdict.gates),
+        "|---|---|---:|---:|",
+    )
+    yield from _folded(kept, table, is_open=bool(failed))
+
+
+def _more(verdict: Verdict, heads: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
+    def inner() -> Iterator[str]:
+        yield from _table(heads, rows, "|---|---:|---:|")
+        if verdict.secondary:
+            yield ""
+            others = words.secondary_rows(verdict)
+            yield from _table(words.SECONDARY_HEADS, others, "|---|---:|---:|---:|")
+
+    yield from _folded("more figures", inner())
+
+
+def _folded(title: str, lines: Iterator[str], *, is_open: bool = False) -> Iterator[str]:
+    # GitHub reads Markdown in there only after an empty line.
+    yield f"<details{' open' if is_open else ''}><summary>{title}</summary>"
     yield ""
-    yield _escape(words.conditions(run))
+    yield from lines
+    yield from ("", "</details>", "")
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], rule: str) -> Iterator[str]:
@@ -52,8 +96,9 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], rule: str) -> It
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(_escape(cell.strip()) for cell in cells) + " |"
+    return "| " + " | ".join(escape(cell.strip()) for cell in cells) + " |"
 
 
-def _escape(text: str) -> str:
-    return _SPECIAL.sub(r"\\\1", text)
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it is, in one line."""
+    return _SPECIAL.sub(r"\\\1", _SPACES.sub(" ", text))

@@ -10,6 +10,7 @@ from dragstrip.analyse.proportion import clopper_pearson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from dragstrip.analyse.clauses import State
     from dragstrip.analyse.model import (
         Comparison,
         Dependence,
@@ -30,6 +31,7 @@ CLOSED_BANNER = (
     "service time. Throughput is what a closed model compares well."
 )
 NOTHING = "–"
+REQUIRED: dict[State, str] = {"holds": "met", "fails": "not met", "open": "open"}
 
 
 def banners(run: Run) -> list[str]:
@@ -162,6 +164,16 @@ def conditions(run: Run) -> str:
         f"misses {percent(_as_float(race['miss']))}, {run.dataset.contacts:,} contacts of seed "
         f"{run.dataset.seed}, arrival seed {run.seed}"
     )
+
+
+def data(run: Run) -> str:
+    """Return in one sentence which data was raced on, and whether it stayed as it was."""
+    state = {
+        "same": "held by both backends before the race and after it",
+        "changed": "held by both backends before the race, and changed when it was over",
+        "unchecked": "held by both backends before the race; nobody looked again afterwards",
+    }[run.data_after]
+    return f"Data: digest {run.dataset.digest[:12]}…, {state}."
 
 
 def milliseconds(value: float | None) -> str:

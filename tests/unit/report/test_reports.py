@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import cache
@@ -21,6 +22,7 @@ from tests.support.runs import conclude, fail, plan_of, record
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from dragstrip.analyse.clauses import State
     from dragstrip.ledger.rows import Rows
     from dragstrip.plan import PlannedSlice
 
@@ -120,6 +122,33 @@ def test_markdown_takes_no_markup_from_names() -> None:
     assert "\\<script\\>" in report
     header = next(line for line in report.splitlines() if "challenger" in line and "|" in line)
     assert header.count(" | ") == 2
+
+
+@pytest.mark.parametrize("name", list(examples()))
+def test_markdown_folds_what_holds_and_leaves_nothing_out(name: str) -> None:
+    run, verdict = examples()[name]
+    report = markdown.render(run, verdict)
+    is_sound = all(gate.passed for gate in verdict.gates)
+    assert report.count("<details><summary>") == (2 if is_sound else 1)
+    assert report.count("<details open><summary>") == (0 if is_sound else 1)
+    assert report.index("###") < report.index("| verified lookups") < report.index("<details")
+    for label, *cells in words.rows(run):
+        assert markdown._row((label, *cells)) in report.splitlines()
+
+
+@pytest.mark.parametrize(("state", "words_"), [("holds", "met"), ("fails", "not met")])
+def test_markdown_says_what_came_of_the_requirement(state: State, words_: str) -> None:
+    report = markdown.render(*examples()["adopt"], ("slo", state))
+    assert f"`--require slo`: {words_}." in report.splitlines()
+
+
+def test_markdown_stays_a_table_whatever_a_line_holds() -> None:
+    run, verdict = examples()["adopt"]
+    name = json.dumps("a\n\n# b | c\r\nd")
+    run = Run.model_validate_json(run.model_dump_json().replace('"new"', name))
+    verdict = Verdict.model_validate_json(verdict.model_dump_json().replace('"new"', name))
+    report = markdown.render(run, verdict)
+    assert "|  | old \\(baseline\\) | a \\# b \\| c d \\(challenger\\) |" in report.splitlines()
 
 
 @pytest.mark.parametrize("name", list(examples()))
