@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email.utils
 import random
+import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -16,9 +18,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ATTEMPTS = 7
+PATIENCE_S = 300.0
+"""How long a backend that has answered may be gone: a container restarts, a network drops."""
+
 _FIRST_DELAY_S = 0.2
 _LONGEST_DELAY_S = 10.0
+_LONGEST_WISH_S = 60.0
 _BUSY = frozenset({429, 502, 503, 504})
 
 # A batch takes a second or so; a backend that starts up or vacuums may take a while longer.
@@ -37,7 +42,18 @@ def raise_if_busy(response: httpx.Response) -> None:
     """Raise Busy for a status that means: the same again, later."""
     if response.status_code in _BUSY:
         wish = response.headers.get("retry-after", "")
-        raise Busy(response.status_code, float(wish) if wish.isdecimal() else None)
+        raise Busy(response.status_code, _seconds(wish))
+
+
+def _seconds(wish: str) -> float | None:
+    """Return the delay that a Retry-After asks for: seconds or a date."""
+    if wish.isdecimal():
+        return float(wish)
+    try:
+        at_s = email.utils.parsedate_to_datetime(wish).timestamp()
+    except ValueError:
+        return None
+    return max(0.0, at_s - time.time())
 
 
 def new_client(url: str, *, connections: int) -> httpx.Client:
@@ -66,44 +82,73 @@ class Retrier:
     name: str
     url: str
     variable: str
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], object] = field(init=False)
     _reached: bool = field(default=False, init=False)
+    _stopped: threading.Event = field(default_factory=threading.Event, init=False)
 
-    def __call__(self, call: Callable[[], T]) -> T:
-        """Return what `call` returns. Raises BackendError when it is dropped again and again."""
-        for attempt in range(ATTEMPTS):
+    def __post_init__(self) -> None:
+        # Unlike time.sleep, it ends when somebody stops the command.
+        self.sleep = self._stopped.wait
+
+    def stop(self) -> None:
+        """End waits in other threads at once; their calls raise BackendError."""
+        self._stopped.set()
+
+    def __call__(self, call: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
+        """Return what `call` returns, in spite of failures for `patience_s` in a row.
+
+        Raises BackendError when they go on for longer.
+        """
+        began_s = time.monotonic()
+        slept_s = 0.0
+        attempt = 0
+        while True:
             try:
                 result = call()
             except (httpx.TransportError, Busy) as error:
                 last = error
-                self._reached |= isinstance(error, Busy)
             else:
                 self._reached = True
                 return result
-            if not self._reached:
-                break
-            if attempt < ATTEMPTS - 1:
-                self.sleep(_delay_s(attempt, last))
-        raise self._unreachable(last) from last
+            self._reached |= isinstance(last, Busy)
+            waited_s = max(slept_s, time.monotonic() - began_s)
+            if not self._reached or waited_s >= patience_s or self._stopped.is_set():
+                raise self._unreachable(last, waited_s) from last
+            delay_s = _delay_s(attempt, last)
+            self.sleep(delay_s)
+            slept_s += delay_s
+            attempt += 1
 
-    def _unreachable(self, error: Exception) -> BackendError:
+    def _unreachable(self, error: Exception, waited_s: float) -> BackendError:
+        again = "run the command again: it continues from what is stored"
         if isinstance(error, Busy):
             return BackendError(
-                f"{self.name} at {self.url} stayed overloaded: {error} {ATTEMPTS} times in a row",
-                fix="wait until it has recovered and run the command again: it continues",
+                f"{self.name} at {self.url} stayed overloaded: {error} for {_span(waited_s)}",
+                fix=f"wait until it has recovered and {again}",
+            )
+        reason = _reason(error)
+        if not self._reached:
+            return BackendError(
+                f"{self.name} at {self.url} is unreachable: {reason}",
+                fix=f"start it, or correct {self.variable}",
             )
         return BackendError(
-            f"{self.name} at {self.url} is unreachable: {_reason(error)}",
-            fix=f"start it, or correct {self.variable}",
+            f"{self.name} at {self.url} stopped answering and did not come back within "
+            f"{_span(waited_s)}: {reason}",
+            fix=f"see why it or the network to it is down, then {again}",
         )
 
 
 def _delay_s(attempt: int, error: Exception) -> float:
     if isinstance(error, Busy) and error.retry_after_s is not None:
-        return min(error.retry_after_s, _LONGEST_DELAY_S)
+        return min(error.retry_after_s, _LONGEST_WISH_S)
     # Full jitter, so that callers turned away together do not come back together.
-    longest = min(_FIRST_DELAY_S * 2**attempt, _LONGEST_DELAY_S)
-    return random.uniform(longest / 10, longest)  # noqa: S311
+    longest_s = min(_FIRST_DELAY_S * 2 ** min(attempt, 10), _LONGEST_DELAY_S)
+    return random.uniform(0, longest_s)  # noqa: S311
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds >= 120 else f"{seconds:.0f} s"
 
 
 def _reason(error: Exception) -> str:

@@ -12,7 +12,7 @@ from dragstrip.errors import BackendError, ConfigError
 from seeding.dataset import Dataset
 from seeding.stores import Store, open_stores
 from seeding.stores.convex import ConvexStore
-from seeding.stores.http import ATTEMPTS, excerpt
+from seeding.stores.http import PATIENCE_S, excerpt
 from seeding.stores.supabase import SupabaseStore
 from tests.unit.seeding.scripted_server import Answer, ScriptedServer, serving
 
@@ -85,13 +85,33 @@ def test_a_dropped_connection_is_made_again(kind: str) -> None:
 
 
 @BOTH
-def test_the_tries_are_bounded(kind: str) -> None:
-    with a_store(kind, Answer(status=503)) as (store, server, delays):
-        with pytest.raises(BackendError, match="stayed overloaded: HTTP 503"):
-            store.read_manifest()
-        assert len(server.asked) == ATTEMPTS
-    assert len(delays) == ATTEMPTS - 1
+def test_patience_is_long_enough_for_a_restart_and_ends(kind: str) -> None:
+    with (
+        a_store(kind, Answer(status=503)) as (store, _, delays),
+        pytest.raises(BackendError, match="stayed overloaded: HTTP 503 for 5 minutes") as error,
+    ):
+        store.read_manifest()
+    assert PATIENCE_S <= sum(delays) <= PATIENCE_S + 10
     assert max(delays) <= 10
+    assert "run the command again" in (error.value.fix or "")
+
+
+@BOTH
+def test_a_backend_that_went_away_is_waited_for(kind: str) -> None:
+    back = (*[Answer(drop=True)] * 40, manifest_answer(kind))
+    with a_store(kind, manifest_answer(kind), *back) as (store, _, delays):
+        store.read_manifest()
+        assert store.read_manifest() == MANIFEST
+    assert len(delays) == 40
+
+
+@BOTH
+def test_a_backend_that_does_not_come_back_is_named_as_such(kind: str) -> None:
+    with a_store(kind, manifest_answer(kind), Answer(drop=True)) as (store, _, _delays):
+        store.read_manifest()
+        with pytest.raises(BackendError, match="did not come back within 5 minutes") as error:
+            store.read_manifest()
+    assert "it continues" in (error.value.fix or "")
 
 
 @pytest.mark.parametrize(
