@@ -19,6 +19,7 @@ _COMMANDS = {
     "report": "dragstrip.commands:report",
     "calibrate": "dragstrip.trust_commands:calibrate",
     "compare": "dragstrip.trust_commands:compare",
+    "history": "dragstrip.history_command:history",
     "ledger": "dragstrip.ledger_commands:ledger",
 }
 

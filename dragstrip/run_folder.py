@@ -136,6 +136,21 @@ def find(run: str, out: Path) -> RunFolder:
     return RunFolder(Path(run) if Path(run).is_dir() else out / run)
 
 
+def within(out: Path) -> list[Path]:
+    """Return what stands among the stored runs, in order, `latest` left out. Raises StorageError.
+
+    Not all of it need be a run's folder.
+    """
+    try:
+        return sorted(path for path in out.iterdir() if not _is_pointer(path.name))
+    except OSError as error:
+        raise StorageError(f"cannot read {out}: {error.strerror}", fix="correct --out") from None
+
+
+def _is_pointer(name: str) -> bool:
+    return name == LATEST or name.startswith(f".{LATEST}-")
+
+
 def require_room(out: Path) -> None:
     """Check that a run can be stored in a folder, without making it. Raises StorageError."""
     there = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())

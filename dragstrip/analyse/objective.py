@@ -20,16 +20,24 @@ if TYPE_CHECKING:
 Objective = Literal["met", "missed", "open"]
 
 
-def slice_interval(values_ms: Sequence[float]) -> tuple[float, float] | None:
-    """Return the 95 % interval in ms of slice quantiles, in the order they ran.
+def typical(values_ms: Sequence[float]) -> tuple[float, float, float] | None:
+    """Return the quantile in a typical slice, in ms, and the ends of its 95 % interval.
 
-    None with fewer than two, or when one is not a positive finite number.
+    `values_ms` are the slices' in the order they ran. None with fewer than two, or when one is not
+    a positive finite number.
     """
     values = np.array(values_ms, float)
     if len(values) < 2 or not (np.isfinite(values).all() and (values > 0).all()):
         return None
-    low, high = mean_of(merge(np.log(values)).values).interval()
-    return math.exp(low), math.exp(high)
+    found = mean_of(merge(np.log(values)).values)
+    low, high = found.interval()
+    return math.exp(found.value), math.exp(low), math.exp(high)
+
+
+def slice_interval(values_ms: Sequence[float]) -> tuple[float, float] | None:
+    """Return the interval alone."""
+    found = typical(values_ms)
+    return found and found[1:]
 
 
 def standing(interval: tuple[float, float] | None, slo_ms: float) -> Objective:
