@@ -20,6 +20,7 @@ _COMMANDS = {
     "calibrate": "dragstrip.trust_commands:calibrate",
     "compare": "dragstrip.trust_commands:compare",
     "history": "dragstrip.history_command:history",
+    "schema": "dragstrip.schema_command:schema",
     "ledger": "dragstrip.ledger_commands:ledger",
 }
 

@@ -1,4 +1,8 @@
-"""JSON Schemas of the stored files; `python -m dragstrip.schemas` makes them from the models."""
+"""JSON Schemas of what is stored or printed for machines, made from the models.
+
+`python -m dragstrip.schemas` writes them beside this file, `dragstrip schema` prints them. The
+version in a schema's `$id` is the `schema_version` of the documents that it describes.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +13,39 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
+from dragstrip.analyse.history import History
 from dragstrip.analyse.model import Run, Verdict
+from dragstrip.analyse.regression_model import Regression
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-MODELS: dict[str, type[BaseModel]] = {"run": Run, "verdict": Verdict}
+MODELS: dict[str, type[BaseModel]] = {
+    "run": Run,
+    "verdict": Verdict,
+    "comparison": Regression,
+    "history": History,
+}
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """Make the schema of "run" or "verdict" from its model."""
-    made = MODELS[name].model_json_schema(mode="serialization")
-    return {"$schema": Draft202012Validator.META_SCHEMA["$schema"], **made}
+    """Make the schema of one of MODELS."""
+    model = MODELS[name]
+    return {
+        "$schema": Draft202012Validator.META_SCHEMA["$schema"],
+        "$id": f"urn:dragstrip:{name}:{model.model_fields['schema_version'].default}",
+        **model.model_json_schema(mode="serialization"),
+    }
+
+
+def text_of(name: str) -> str:
+    """Return the schema as it is shipped."""
+    return files(__package__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
 
 
 @cache
 def validator(name: str) -> Draft202012Validator:
     """Return a validator by the shipped schema."""
-    shipped = files(__package__).joinpath(f"{name}.schema.json").read_text()
     return Draft202012Validator(
-        json.loads(shipped), format_checker=Draft202012Validator.FORMAT_CHECKER
+        json.loads(text_of(name)), format_checker=Draft202012Validator.FORMAT_CHECKER
     )

@@ -5,24 +5,46 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from dragstrip import schemas
+from dragstrip.analyse.history import history
+from dragstrip.analyse.regression import Tolerance, compare
+from dragstrip.cli import main
 from tests.support.runs import conclude, plan_of, record
+from tests.unit.report.test_reports import examples
+from tests.unit.trust.over_time import two
 
 SHIPPED = Path(schemas.__file__).parent
 
 
-@pytest.mark.parametrize("name", ["run", "verdict"])
+@pytest.mark.parametrize("name", list(schemas.MODELS))
 def test_the_shipped_schema_is_the_models(name: str) -> None:
     shipped = json.loads((SHIPPED / f"{name}.schema.json").read_text())
     Draft202012Validator.check_schema(shipped)
     assert shipped == schemas.schema_of(name), "run `python -m dragstrip.schemas`"
 
 
-def test_runs_and_verdicts_fit_their_schemas() -> None:
-    plan = plan_of()
-    for recorded in (record(plan), record(plan, (1.0, 1.1), noise=1), []):
-        run, verdict = conclude(plan, recorded)
-        schemas.validator("run").validate(json.loads(run.model_dump_json()))
-        schemas.validator("verdict").validate(json.loads(verdict.model_dump_json()))
+@pytest.mark.parametrize("name", list(schemas.MODELS))
+def test_the_command_prints_a_schema_with_its_version(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["schema", name])
+    assert left.value.code == 0
+    printed = json.loads(capsys.readouterr().out)
+    version = printed["properties"]["schema_version"]["default"]
+    assert printed["$id"] == f"urn:dragstrip:{name}:{version}"
+
+
+@pytest.mark.parametrize("name", list(examples()))
+def test_every_example_fits_its_schema(name: str) -> None:
+    run, verdict = examples()[name]
+    found = history([(run, verdict)], run.baseline, "p95")
+    for schema, form in (("run", run), ("verdict", verdict), ("history", found)):
+        schemas.validator(schema).validate(json.loads(form.model_dump_json()))
+
+
+def test_a_comparison_fits_its_schema() -> None:
+    found = compare(*two(20.0, 21.0), "old", Tolerance())
+    schemas.validator("comparison").validate(json.loads(found.model_dump_json()))
 
 
 @pytest.mark.parametrize(
