@@ -21,7 +21,13 @@ from pydantic import (
     model_validator,
 )
 
-from dragstrip.config_fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+from dragstrip.config_fields import (  # noqa: TC001
+    Authorities,
+    DatabaseUrl,
+    KeyDistribution,
+    Seconds,
+    Url,
+)
 from dragstrip.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -142,6 +148,7 @@ class Environment(_Section):
     convex_admin_key: SecretStr | None = None
     supabase_url: Url | None = None
     supabase_service_role_key: SecretStr | None = None
+    supabase_db_url: DatabaseUrl | None = None
     next_url: Url | None = None
     crm_api_key: SecretStr | None = None
     kapso_webhook_secret: SecretStr | None = None
@@ -151,7 +158,15 @@ class Environment(_Section):
     @property
     def names_an_address(self) -> bool:
         """Whether any backend's address is set."""
-        return any((self.convex_url, self.convex_site_url, self.supabase_url, self.next_url))
+        return any(
+            (
+                self.convex_url,
+                self.convex_site_url,
+                self.supabase_url,
+                self.supabase_db_url,
+                self.next_url,
+            )
+        )
 
     def require(self, field: str) -> str:
         """Return the field's value as text, or raise ConfigError naming the variable to set."""
@@ -254,12 +269,13 @@ def require_race_targets(config: Config) -> tuple[str, str]:
 
 def read_environment(environ: Mapping[str, str]) -> Environment:
     """Pick dragstrip's variables; an empty one counts as unset. Raises ConfigError."""
-    values: dict[str, str] = {}
-    for field in Environment.model_fields:
+    values: dict[str, str | SecretStr] = {}
+    for field, kind in Environment.model_fields.items():
         name = field.upper()
         value = environ.get(name) or _from_file(environ.get(f"{name}_FILE"), f"{name}_FILE")
         if value:
-            values[field] = value
+            # A secret that is refused must not show in the words of the refusal.
+            values[field] = SecretStr(value) if "SecretStr" in repr(kind.annotation) else value
     try:
         return Environment.model_validate(values)
     except ValidationError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 
 def _http_url(value: str) -> str:
@@ -16,11 +16,31 @@ def _http_url(value: str) -> str:
         raise ValueError("must be an http:// or https:// address with a host")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("must hold no user name, password, query or fragment")
-    try:
-        _ = parts.port
-    except ValueError as error:
-        raise ValueError("must hold a port between 1 and 65535") from error
+    _require_port(parts)
     return value.rstrip("/")
+
+
+def _database_url(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    # Where a password holds one of these as it is, the rest of it would be taken for a host.
+    after = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
+    if "@" in after or parts.fragment or parts.netloc.count("@") > 1:
+        raise ValueError("must have /, ?, # and @ of the password as %2F, %3F, %23 and %40")
+    hosts = parts.netloc.rpartition("@")[2]
+    if parts.scheme not in {"postgres", "postgresql"} or not (hosts or "host=" in parts.query):
+        raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    for host in hosts.split(","):
+        _require_port(urlsplit(f"//{host}"))
+    return value
+
+
+def _require_port(parts: SplitResult) -> None:
+    try:
+        sound = parts.port is None or parts.port > 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError("must hold a port between 1 and 65535")
 
 
 def _key_distribution(value: str) -> str:
@@ -54,5 +74,6 @@ def _authorities(path: Path) -> Path:
 
 Authorities = Annotated[Path, AfterValidator(_authorities)]
 Url = Annotated[str, AfterValidator(_http_url)]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 KeyDistribution = Annotated[str, AfterValidator(_key_distribution)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]

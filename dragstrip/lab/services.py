@@ -51,6 +51,12 @@ class Settings:
         """Return the address that a port is reached at."""
         return f"http://{HOST}:{self.ports[name]}"
 
+    @property
+    def database_url(self) -> str:
+        """The address of the database, with the superuser's password."""
+        password, port = self.secrets["POSTGRES_PASSWORD"], self.ports["postgres"]
+        return f"postgresql://{SUPERUSER}:{password}@{HOST}:{port}/postgres"
+
     def variables(self, **own: str) -> dict[str, str]:
         """Return a service's environment: its own variables and little else.
 
@@ -81,6 +87,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "CONVEX_ADMIN_KEY": secrets["CONVEX_ADMIN_KEY"],
         "SUPABASE_URL": settings.url("supabase"),
         "SUPABASE_SERVICE_ROLE_KEY": secrets["SUPABASE_SERVICE_ROLE_KEY"],
+        "SUPABASE_DB_URL": settings.database_url,
         "NEXT_URL": settings.url("next"),
         "CRM_API_KEY": secrets["CRM_API_KEY"],
         "KAPSO_WEBHOOK_SECRET": secrets["KAPSO_WEBHOOK_SECRET"],
@@ -114,11 +121,10 @@ def _postgres(settings: Settings) -> Service:
 def _supabase(settings: Settings) -> Service:
     """Supabase Lite, with the configuration in backends/supabase-lab, which reads these."""
     secrets, node = settings.secrets, Node.find()
-    password, port = secrets["POSTGRES_PASSWORD"], settings.ports["postgres"]
     folder = backend("supabase-lab")
     variables = settings.variables(
         NODE_ENV="production",
-        SUPABASE_DB_URL=f"postgres://{SUPERUSER}:{password}@{HOST}:{port}/postgres",
+        SUPABASE_DB_URL=settings.database_url,
         SUPABASE_PORT=str(settings.ports["supabase"]),
         SUPABASE_PUBLISHABLE_KEY=secrets["SUPABASE_PUBLISHABLE_KEY"],
         SUPABASE_SERVICE_ROLE_KEY=secrets["SUPABASE_SERVICE_ROLE_KEY"],

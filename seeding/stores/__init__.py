@@ -60,10 +60,14 @@ def _open_convex(config: Config) -> Store:
 
 
 def _open_supabase(config: Config) -> Store:
-    # Its import takes longer than many a command that needs no Supabase.
+    # Their imports take longer than many a command that needs no Supabase.
+    environment = config.environment
+    if environment.supabase_db_url is not None:
+        from seeding.stores.postgres import PostgresStore
+
+        return PostgresStore(environment.supabase_db_url.get_secret_value())
     from seeding.stores.supabase import SupabaseStore
 
-    environment = config.environment
     return SupabaseStore(
         environment.require("supabase_url"), environment.require("supabase_service_role_key")
     )

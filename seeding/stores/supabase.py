@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postgrest.exceptions import APIError
@@ -12,6 +12,8 @@ from supabase import Client, ClientOptions
 from dragstrip.errors import BackendError
 from seeding.stores.base import RangeDigest
 from seeding.stores.http import Retrier, excerpt, new_client
+from seeding.stores.refusals import not_migrated, refusal
+from seeding.stores.rows import context_rows, member_rows, workspace_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,11 +25,9 @@ Tables = dict[str, list[dict[str, Any]]]
 
 _MANIFEST_KEY = "dragstrip"
 _ROWS_PER_REQUEST = 1_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_NOT_MIGRATED = frozenset({"PGRST202", "PGRST204", "PGRST205", "42883", "42P01", "42703"})
+_NOT_MIGRATED = frozenset({"PGRST202", "PGRST204", "PGRST205"})
 _REFUSED = frozenset({"401", "403", "42501", "PGRST300", "PGRST301", "PGRST302", "PGRST303"})
-_TAKEN = "23505"
 
 
 class SupabaseStore:
@@ -69,28 +69,15 @@ class SupabaseStore:
 
     def write_workspaces(self, workspaces: Sequence[Workspace]) -> None:
         """Insert or update workspaces and their members."""
-        self._upsert(
-            "workspaces",
-            [
-                {key: value for key, value in _row(workspace).items() if key != "members"}
-                for workspace in workspaces
-            ],
-        )
-        self._upsert(
-            "workspace_members",
-            [
-                {**_row(member), "workspace_id": workspace["id"]}
-                for workspace in workspaces
-                for member in workspace["members"]
-            ],
-        )
+        self._upsert("workspaces", workspace_rows(workspaces))
+        self._upsert("workspace_members", member_rows(workspaces))
 
     @staticmethod
     def encode(contexts: Iterable[Context]) -> Tables:
         """Return the rows of each table, parents before children."""
         tables: Tables = {"contacts": [], "conversations": [], "messages": [], "contact_notes": []}
         for context in contexts:
-            for table, row in _rows(context):
+            for table, row in context_rows(context):
                 tables[table].append(row)
         return tables
 
@@ -136,6 +123,10 @@ class SupabaseStore:
         found: list[Context] = self._rpc("dragstrip_read_contexts", p_start=start, p_stop=stop)
         return found
 
+    def stop(self) -> None:
+        """End waits for a backend that is away; the calls that wait raise BackendError."""
+        self._retry.stop()
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
@@ -170,50 +161,8 @@ class SupabaseStore:
                 fix="correct SUPABASE_SERVICE_ROLE_KEY: it must be the service role's",
             )
         if code in _NOT_MIGRATED:
-            return BackendError(
-                f"{self.name} at {self._url} lacks a table or function: {said}",
-                fix="apply the migrations in backends/supabase/migrations",
-            )
-        if code == _TAKEN and "phone" in said and "kapso" not in said:
-            return BackendError(
-                f"{self.name}: a contact that dragstrip did not seed has the phone number of one "
-                f"it is to seed: {said}",
-                fix="remove that contact, or choose another dataset.seed",
-            )
-        if code == _TAKEN:
-            return BackendError(
-                f"{self.name}: a row that is there already stands in the way: {said}",
-                fix="run `dragstrip seed --reset`, then seed again; if that does not help, the "
-                "row is not dragstrip's: remove it, or choose another dataset.seed",
-            )
-        return BackendError(
+            return not_migrated(self.name, self._url, said)
+        return refusal(self.name, self._url, code, said) or BackendError(
             f"{self.name} at {self._url} failed: {code}: {said}",
             fix="correct SUPABASE_URL if this is no Supabase; otherwise see its log",
         )
-
-
-def _rows(context: Context) -> list[tuple[str, dict[str, Any]]]:
-    """Return a context's rows with their tables."""
-    contact, conversation = context["contact"], context["conversation"]
-    tenant = {"workspace_id": contact["workspace_id"]}
-    of_contact = {**tenant, "contact_id": contact["id"]}
-    rows = [("contacts", {**_row(contact), "seed_index": context["index"]})]
-    if conversation is not None:
-        of_conversation = {**tenant, "conversation_id": conversation["id"]}
-        rows.append(("conversations", {**_row(conversation), **of_contact}))
-        rows += [("messages", {**_row(one), **of_conversation}) for one in context["messages"]]
-    rows += [("contact_notes", {**_row(note), **of_contact}) for note in context["notes"]]
-    return rows
-
-
-_TIMES = frozenset({"created_at", "last_message_at", "first_contact_date"})
-
-
-def _row(fields: Any) -> dict[str, Any]:
-    """Return the fields with times as text; whole milliseconds survive, floats would not."""
-    return {
-        key: (_EPOCH + timedelta(milliseconds=value)).isoformat()
-        if key in _TIMES and value is not None
-        else value
-        for key, value in fields.items()
-    }

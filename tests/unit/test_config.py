@@ -172,6 +172,44 @@ def test_no_repr_shows_a_secret(tmp_path: Path, name: str) -> None:
     assert "tell-nobody" not in repr(config) + str(config) + config.model_dump_json()
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://postgres:tell-nobody@db.example:5432/postgres",
+        "postgres://postgres.ref:tell%40nobody@pooler.example:6543/postgres?sslmode=verify-full",
+        "postgresql://u:tell-nobody@[::1]:5432,other:5433/db",
+        "postgresql:///db?host=/run/postgresql",
+    ],
+)
+def test_the_databases_address_is_a_secret_that_names_a_backend(tmp_path: Path, url: str) -> None:
+    config = load(tmp_path, "", SUPABASE_DB_URL=url)
+    assert config.environment.require("supabase_db_url") == url
+    assert not config.uses_lab
+    assert "nobody" not in repr(config) + str(config) + config.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://u:tell-nobody@h/db", "must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE"),
+        ("postgresql:///tell-nobody", "must be postgresql://"),
+        ("postgresql://u:tell@nobody@h/db", "@ of the password as"),
+        ("postgresql://u:tell/nobody@h/db", "@ of the password as"),
+        ("postgresql://u:tell#nobody@h/db", "@ of the password as"),
+        ("postgresql://u:tell?nobody@h/db", "@ of the password as"),
+        ("postgresql://u:tell-nobody@h:65536/db", "a port between 1 and 65535"),
+        ("postgresql://u:tell-nobody@a:1,b:nobody/db", "a port between 1 and 65535"),
+    ],
+)
+def test_an_unsound_database_address_is_refused_and_not_repeated(
+    tmp_path: Path, url: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match="SUPABASE_DB_URL") as error:
+        load(tmp_path, "", SUPABASE_DB_URL=url)
+    assert words in error.value.message
+    assert "nobody" not in f"{error.value.message} {error.value.fix}"
+
+
 @given(
     st.dictionaries(
         st.sampled_from(["targets", "dataset", "race", "rules", "other"]),

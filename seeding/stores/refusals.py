@@ -1,0 +1,35 @@
+"""What PostgreSQL refuses to do, in the same words whether it is asked directly or over REST."""
+
+from __future__ import annotations
+
+from dragstrip.errors import BackendError
+
+_NOT_MIGRATED = frozenset({"42883", "42P01", "42703", "3F000"})
+_TAKEN = "23505"
+
+
+def refusal(name: str, place: str, code: str, said: str) -> BackendError | None:
+    """Return the error for a SQLSTATE that has one of its own. `said` holds message and detail."""
+    if code in _NOT_MIGRATED:
+        return not_migrated(name, place, said)
+    if code == _TAKEN and "phone" in said and "kapso" not in said:
+        return BackendError(
+            f"{name}: a contact that dragstrip did not seed has the phone number of one "
+            f"it is to seed: {said}",
+            fix="remove that contact, or choose another dataset.seed",
+        )
+    if code == _TAKEN:
+        return BackendError(
+            f"{name}: a row that is there already stands in the way: {said}",
+            fix="run `dragstrip seed --reset`, then seed again; if that does not help, the "
+            "row is not dragstrip's: remove it, or choose another dataset.seed",
+        )
+    return None
+
+
+def not_migrated(name: str, place: str, said: str) -> BackendError:
+    """Return the error for a database in which something of ours is missing."""
+    return BackendError(
+        f"{name} at {place} lacks a table or function: {said}",
+        fix="apply the migrations in backends/supabase/migrations",
+    )
