@@ -1,25 +1,42 @@
-"""What a backend must hold: the digests of a dataset, each computed once."""
+"""What a backend must hold: the digests of a dataset's ranges, each computed once.
+
+They take 32 bytes for each 128 contacts: 25 MB for a hundred million.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from seeding.dataset import GENERATOR, Dataset
-from seeding.digest import contact_digest, dataset_digest, ranges
+from seeding.digest import RANGE, contact_digest, dataset_digest, ranges
+from seeding.making import maker_here, maker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from seeding.making import Maker, Making
     from seeding.model import Manifest
+
+_SIZE = 32
+_BLOCK = 16 * RANGE
+_AHEAD = 16
 
 
 class Expected:
-    """A dataset's digests. Stores that are compared side by side share them."""
+    """A dataset's digests. Stores that are compared side by side share them.
 
-    def __init__(self, dataset: Dataset) -> None:
+    Without a maker, contacts are made in the threads that ask for them.
+    """
+
+    def __init__(self, dataset: Dataset, maker: Maker | None = None) -> None:
         self.dataset = dataset
-        self._ranges: dict[int, str] = {}
+        self.maker = maker or maker_here(dataset)
+        count = -(-dataset.contacts // RANGE)
+        self._digests = bytearray(count * _SIZE)
+        self._known = bytearray(count)
+        self._underway: dict[int, _Work] = {}
         self._lock = threading.Lock()
 
     @property
@@ -35,13 +52,8 @@ class Expected:
 
     @property
     def manifest(self) -> Manifest:
-        """What a backend says that holds all of it; cheap once every range was asked for."""
-        digests = self.ranges(0, self.dataset.contacts)
-        return {
-            **self.beginning,
-            "digest": dataset_digest(digests.values()),
-            "state": "complete",
-        }
+        """What a backend says that holds all of it; cheap once every range is known."""
+        return {**self.beginning, "digest": self.digest(), "state": "complete"}
 
     def pages(self, width: int) -> Iterator[tuple[int, int]]:
         """Return the pages of so many contacts that cover the dataset, in order."""
@@ -49,18 +61,85 @@ class Expected:
         for start in range(0, contacts, width):
             yield start, min(start + width, contacts)
 
+    def learn(self, start: int, digests: bytes) -> None:
+        """Keep the digests of the ranges from `start` on, 32 bytes each."""
+        first, count = start // RANGE, len(digests) // _SIZE
+        with self._lock:
+            self._digests[first * _SIZE : (first + count) * _SIZE] = digests
+            self._known[first : first + count] = b"\1" * count
+            for n in range(first, first + count):
+                self._underway.pop(n * RANGE, None)
+
     def ranges(self, start: int, stop: int) -> dict[int, str]:
         """Return the digest of every aligned range in [start, stop) by its start."""
-        return {first: self._range(first, last) for first, last in ranges(start, stop)}
+        for work in self._begin(start, stop):
+            work.finish()
+        return {first: self._digest(first) for first, _ in ranges(start, stop)}
 
     def contacts(self, start: int, stop: int) -> dict[int, str]:
         """Return the digest of every contact in [start, stop) by its index."""
         return {c["index"]: contact_digest(c) for c in self.dataset.contexts(start, stop)}
 
-    def _range(self, start: int, stop: int) -> str:
-        # Only the last range can end elsewhere than at a multiple of 128, and it always ends there.
-        # The lock keeps two stores from computing the same digest at the same time.
+    def digest(self) -> str:
+        """Return the digest of the whole dataset. It costs what is not known yet."""
+        ahead: deque[Iterable[_Work]] = deque()
+        for page in self.pages(_BLOCK):
+            # Begun some way ahead, so that every process has something to do.
+            ahead.append(self._begin(*page))
+            if len(ahead) > _AHEAD:
+                _finish(ahead.popleft())
+        while ahead:
+            _finish(ahead.popleft())
+        return dataset_digest(self._digest(first) for first, _ in self.pages(RANGE))
+
+    def _digest(self, start: int) -> str:
+        at = start // RANGE * _SIZE
+        return self._digests[at : at + _SIZE].hex()
+
+    def _begin(self, start: int, stop: int) -> list[_Work]:
+        """Return all work that has to be finished before these digests are known."""
+        works: list[_Work] = []
         with self._lock:
-            if start not in self._ranges:
-                self._ranges[start] = self.dataset.range_digest(start, stop)
-            return self._ranges[start]
+            mine: list[tuple[int, int]] = []
+            for first, last in ranges(start, stop):
+                if self._known[first // RANGE]:
+                    continue
+                if first in self._underway:
+                    works.append(self._underway[first])
+                elif mine and mine[-1][1] == first:
+                    mine[-1] = (mine[-1][0], last)
+                else:
+                    mine.append((first, last))
+            for stretch in mine:
+                work = _Work(self, stretch)
+                works.append(work)
+                self._underway.update({first: work for first, _ in ranges(*stretch)})
+        return works
+
+
+class _Work:
+    """Digests that are being made. Whoever needs them first finishes it, the others wait."""
+
+    def __init__(self, expected: Expected, stretch: tuple[int, int]) -> None:
+        self._expected = expected
+        self._stretch = stretch
+        self._making: Making | None = expected.maker.make(range(*stretch), digests=True)
+        self._lock = threading.Lock()
+
+    def finish(self) -> None:
+        with self._lock:
+            if self._making is None:
+                return
+            self._expected.learn(self._stretch[0], self._making.result().digests)
+            self._making = None
+
+
+def _finish(works: Iterable[_Work]) -> None:
+    for work in works:
+        work.finish()
+
+
+def digest_of(dataset: Dataset, *, processes: int = 1) -> str:
+    """Return the digest of a dataset, made by so many processes, in bounded memory."""
+    with maker_of(dataset, processes) as maker:
+        return Expected(dataset, maker).digest()

@@ -8,10 +8,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Generator, Iterable
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+GRACE_S = 10.0
 
 
 class Stopped(Exception):
@@ -36,10 +38,11 @@ class Stop:
 
 def for_each(
     items: Iterable[T], work: Callable[[T], R], *, at_once: int, stop: Stop
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield the results of `work` in the items' order, a bounded number of items ahead.
 
-    The first exception stops everything that shares `stop` and is raised here.
+    The first exception stops everything that shares `stop` and is raised here. Whoever wants no
+    more results closes the iterator: that leaves the others alone.
     """
     pending: deque[Future[R]] = deque()
 
@@ -56,22 +59,35 @@ def for_each(
                 pending.append(pool.submit(checked, item))
             while pending:
                 yield pending.popleft().result()
+        except GeneratorExit:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
         except BaseException:
             stop.set()
             raise
 
 
-def all_of(items: Iterable[T], work: Callable[[T], R], stop: Stop) -> list[R]:
-    """Return the results of `work`, all items at once; raise the first failure in time."""
+def all_of(
+    items: Iterable[T], work: Callable[[T], R], stop: Stop, *, grace_s: float = GRACE_S
+) -> list[R]:
+    """Return the results of `work`, all items at once; raise the first failure in time.
+
+    What still runs after a failure or an interrupt has `grace_s` to end: a call to a backend that
+    does not answer may take longer, and nobody waits for it.
+    """
     listed = list(items)
-    with ThreadPoolExecutor(max(1, len(listed))) as pool:
+    pool = ThreadPoolExecutor(max(1, len(listed)))
+    try:
         futures = [pool.submit(work, item) for item in listed]
         try:
             _raise_first_failure(futures)
         except BaseException:
             stop.set()
+            wait(futures, timeout=grace_s)
             raise
         return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _raise_first_failure(futures: list[Future[R]]) -> None:

@@ -6,29 +6,46 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dragstrip.errors import DataDiffers
-from seeding.answers import SAMPLE, AnswerProof, check_answers, name_contact
+from seeding.answers import SAMPLE, AnswerProof, check_answers
+from seeding.comparing import MEND, explain, explain_workspaces, stored_digests, wrong_ranges
 from seeding.dataset import Dataset
-from seeding.differences import first_difference
-from seeding.digest import ranges
 from seeding.expected import Expected
+from seeding.making import maker_of
 from seeding.manifests import require_complete
+from seeding.progress import Silent
+from seeding.sampling import count_ranges, pages_of, sampled_ranges
 from seeding.side_by_side import Stop, all_of, for_each
 from seeding.stores import open_stores
 
 if TYPE_CHECKING:
-    from dragstrip.config import Config
-    from seeding.model import Manifest
-    from seeding.stores import Store
+    from collections.abc import Iterable, Iterator
 
-_MEND = "run `dragstrip seed`: it mends what differs"
+    from dragstrip.config import Config
+    from seeding.comparing import Page
+    from seeding.model import Manifest
+    from seeding.progress import Reporter
+    from seeding.stores import Store
 
 
 @dataclass(frozen=True, slots=True)
 class DataProof:
-    """Every one of `stores` holds, by the digests of what it has stored, what `manifest` says."""
+    """What was compared with what is stored.
+
+    Every one of `stores` says that it holds what `manifest` says, and in `compared` of its
+    `ranges` it does, by the digests of what it has stored.
+    """
 
     manifest: Manifest
     stores: list[str]
+    compared: int
+    ranges: int
+
+    @property
+    def words(self) -> str:
+        """Return how much was compared."""
+        if self.compared == self.ranges:
+            return "every range"
+        return f"{self.compared:,} of {self.ranges:,} ranges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,80 +56,117 @@ class Verified:
     answers: AnswerProof
 
 
-def verify(config: Config, *, sample: int = SAMPLE) -> Verified:
+def verify(
+    config: Config,
+    *,
+    sample: int = SAMPLE,
+    full: bool = False,
+    processes: int = 1,
+    reporter: Reporter | None = None,
+) -> Verified:
     """Compare data and answers with the dataset, and so with each other.
 
-    Raises DataDiffers naming the first contact and field that differ, BackendError for a backend
-    that is unreachable, refuses the key, or is not (or differently, or half) seeded.
+    Raises DataDiffers naming the first contact and field that differ in each backend, BackendError
+    for one that is unreachable, refuses the key, or is not (or differently, or half) seeded.
     """
-    return Verified(check_data(config), check_answers(config, sample=sample))
+    data = check_data(config, full=full, processes=processes, reporter=reporter)
+    return Verified(data, check_answers(config, sample=sample))
 
 
-def check_data(config: Config) -> DataProof:
-    """Compare what every backend has stored with the dataset, all of it, by its digests.
+def check_data(
+    config: Config,
+    *,
+    full: bool = False,
+    processes: int = 1,
+    reporter: Reporter | None = None,
+) -> DataProof:
+    """Compare what every backend has stored with the dataset, by its digests.
 
-    Raises as `verify` does.
+    All of it if that is little or `full` is asked for; else a spread of ranges that depends on the
+    dataset alone. Raises as `verify` does.
     """
-    expected = Expected(Dataset(config.dataset.seed, config.dataset.contacts))
+    dataset = Dataset(config.dataset.seed, config.dataset.contacts)
     stop = Stop()
-    with open_stores(config) as stores:
+    with maker_of(dataset, processes) as maker, open_stores(config) as stores:
+        expected = Expected(dataset, maker)
         manifests = all_of(stores, lambda store: store.read_manifest(), stop)
         for store, manifest in zip(stores, manifests, strict=True):
             require_complete(store.name, manifest, expected.beginning)
-        all_of(stores, lambda store: _check_store(store, expected, stop), stop)
+        chosen = None if full else sampled_ranges(dataset)
+        checks = [_Check(store, expected, chosen, reporter or Silent(), stop) for store in stores]
+        _require_none(all_of(checks, _Check.difference, stop))
+        whole = chosen is None or len(chosen) == count_ranges(dataset)
+        # Without all digests, the manifests can be held to each other only.
+        wanted = expected.manifest if whole else manifests[0]
         for store, manifest in zip(stores, manifests, strict=True):
-            _check_digest(store.name, manifest, expected.manifest)
-        return DataProof(expected.manifest, [store.name for store in stores])
+            if manifest != wanted:
+                raise DataDiffers(
+                    f"{store.name}: the manifest's digest is not that of the data", fix=MEND
+                )
+        ranges = count_ranges(dataset)
+        names = [store.name for store in stores]
+        assert wanted is not None  # noqa: S101
+        return DataProof(wanted, names, ranges if chosen is None else len(chosen), ranges)
 
 
-def _check_store(store: Store, expected: Expected, stop: Stop) -> None:
-    for _ in for_each(
-        expected.pages(store.page),
-        lambda page: _check_page(store, expected, page),
-        at_once=store.concurrency,
-        stop=stop,
-    ):
-        pass
-    contacts = expected.dataset.contacts
-    if more := store.count(contacts, contacts + store.page):
-        raise DataDiffers(
-            f"{store.name} holds {more} or more seeded contacts beyond the {contacts} of this "
-            "dataset",
-            fix="run `dragstrip seed --reset` with the dataset.contacts it was seeded with",
+class _Check:
+    """Compares one store with what is expected, up to the first difference."""
+
+    def __init__(
+        self,
+        store: Store,
+        expected: Expected,
+        chosen: list[Page] | None,
+        reporter: Reporter,
+        stop: Stop,
+    ) -> None:
+        self._store = store
+        self._expected = expected
+        self._chosen = chosen
+        self._reporter = reporter
+        self._stop = stop
+
+    def difference(self) -> tuple[str, str] | None:
+        """Return what differs first, and a fix; None if nothing does."""
+        contacts = self._expected.dataset.contacts
+        chosen = self._chosen
+        self._reporter.start(
+            self._store.name,
+            contacts if chosen is None else sum(stop - start for start, stop in chosen),
         )
-
-
-def _check_page(store: Store, expected: Expected, page: tuple[int, int]) -> None:
-    stored = {r.start: r.digest for r in store.range_digests(*page)}
-    wanted = expected.ranges(*page)
-    for start, stop in ranges(*page):
-        if stored.get(start) != wanted[start]:
-            raise _difference(store, expected, start, stop)
-
-
-def _difference(store: Store, expected: Expected, start: int, stop: int) -> DataDiffers:
-    """Walk from a range whose digest is wrong down to the first field that differs."""
-    stored = store.contact_digests(start, stop)
-    wanted = expected.contacts(start, stop)
-    index = next((i for i in range(start, stop) if stored.get(i) != wanted[i]), None)
-    if index is None:
-        return DataDiffers(
-            f"{store.name}: contacts {start} to {stop - 1} changed while they were read",
-            fix="let nothing write to them meanwhile, and verify again",
+        compared = for_each(
+            self._pages(), self._compare, at_once=self._store.concurrency, stop=self._stop
         )
-    name = name_contact(expected.dataset, index)
-    found = store.contexts(index, index + 1)
-    if not found:
-        return DataDiffers(f"{store.name}: {name} is missing", fix=_MEND)
-    difference = first_difference(expected.dataset.context(index), found[0])
-    if difference is None:
-        return DataDiffers(
-            f"{store.name}: the digest of {name} is wrong, yet every field reads right",
-            fix="deploy the backend's functions of this version",
+        for page, wrong in compared:
+            if wrong:
+                compared.close()
+                return explain(self._store, self._expected, wrong[0])
+            self._reporter.advance(self._store.name, page[1] - page[0])
+        return self._beyond() or explain_workspaces(self._store, self._expected.dataset)
+
+    def _pages(self) -> Iterator[Page]:
+        if self._chosen is None:
+            return self._expected.pages(self._store.page)
+        return pages_of(self._chosen, self._store.page)
+
+    def _compare(self, page: Page) -> tuple[Page, list[Page]]:
+        return page, wrong_ranges(self._expected, page, stored_digests(self._store, page))
+
+    def _beyond(self) -> tuple[str, str] | None:
+        contacts = self._expected.dataset.contacts
+        beyond = self._store.next_index(contacts)
+        if beyond is None:
+            return None
+        words = (
+            f"{self._store.name} holds seeded contacts beyond the {contacts} of this dataset, "
+            f"number {beyond} the first"
         )
-    return DataDiffers(f"{store.name}: {name}: {difference}", fix=_MEND)
+        return words, ("run `dragstrip seed --replace`: it removes what is not of this dataset")
 
 
-def _check_digest(name: str, found: Manifest | None, wanted: Manifest) -> None:
-    if found != wanted:
-        raise DataDiffers(f"{name}: the manifest's digest is not that of the data", fix=_MEND)
+def _require_none(differences: Iterable[tuple[str, str] | None]) -> None:
+    found = [difference for difference in differences if difference is not None]
+    if found:
+        words = "; ".join(words for words, _ in found)
+        fixes = dict.fromkeys(fix for _, fix in found)
+        raise DataDiffers(words, fix="; ".join(fixes))

@@ -62,8 +62,11 @@ class Store(Protocol):
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
 
-    def count(self, start: int, stop: int) -> int:
-        """Return how many seeded contacts are stored."""
+    def next_index(self, start: int) -> int | None:
+        """Return the smallest stored seed index from `start` on, or None."""
+
+    def read_workspaces(self, ids: Sequence[str]) -> list[Workspace]:
+        """Return what is stored of these, in their order, with members; absent ones left out."""
 
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         """Return the digests of the aligned ranges that hold a contact; `start` is aligned."""

@@ -88,8 +88,14 @@ class MemoryStore:
             del self.tenants[one]
         return len(gone)
 
-    def count(self, start: int, stop: int) -> int:
-        return sum(start <= index < stop for index in self.rows)
+    def next_index(self, start: int) -> int | None:
+        with self._lock:
+            return min((index for index in self.rows if index >= start), default=None)
+
+    def read_workspaces(self, ids: Sequence[str]) -> list[Workspace]:
+        found = [self.tenants[one] for one in ids if one in self.tenants]
+        copied: list[Workspace] = orjson.loads(orjson.dumps(found))
+        return copied
 
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         groups: dict[int, list[tuple[int, str]]] = defaultdict(list)

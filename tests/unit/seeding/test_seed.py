@@ -161,8 +161,7 @@ def test_a_damaged_contact_alone_is_written_again(stores: Stores) -> None:
         "manifest complete",
         "manifest seeding",
         "workspaces",
-        "write 1",
-        "write 1",
+        "write 2",
     ]
     assert_holds(stores[0], 700)
 
