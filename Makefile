@@ -57,7 +57,7 @@ $(VENV)/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(VENV)/bin/pip
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml hatch_build.py | $(VENV)/bin/pip
 	@echo "installing Python packages into $(VENV)"
 	@$(PIP) install --require-hashes -r requirements/run.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
@@ -75,4 +75,4 @@ lock:  ## Make requirements/*.txt again from pyproject.toml (needs uv)
 
 clean:  ## Stop the lab and remove what the commands above made, but not runs/
 	@if [ -x $(BIN)/dragstrip ]; then $(BIN)/dragstrip lab down --purge; fi
-	rm -rf $(VENV) .dragstrip backends/*/node_modules backends/next/.next
+	rm -rf $(VENV) .dragstrip dragstrip/report/assets/charts.js backends/*/node_modules backends/next/.next

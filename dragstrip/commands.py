@@ -134,7 +134,8 @@ def race(
     )
     result = _race(config, options)
     _show(result.folder.path, result)
-    outputs.store(result.folder, result.run, result.verdict, require)
+    page = outputs.store(result.folder, result.run, result.verdict, require)
+    click.echo(f"report: {page}")
     if summary:
         _summarise(result, require)
     if result.unfinished == "interrupted":
@@ -149,7 +150,7 @@ def race(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["terminal", "markdown", "svg", "junit"]),
+    type=click.Choice(["terminal", "html", "markdown", "svg", "junit"]),
     default="terminal",
     show_default=True,
 )
@@ -162,7 +163,7 @@ def report(run: str, out: Path, form: str, require: Requirement | None) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
     from dragstrip import outputs, run_folder
     from dragstrip.race import conclude
-    from dragstrip.report import picture, terminal
+    from dragstrip.report import html, picture, terminal
 
     folder = run_folder.find(run, out)
     stored = folder.read_run()
@@ -170,6 +171,8 @@ def report(run: str, out: Path, form: str, require: Requirement | None) -> None:
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
     if form == "markdown":
         click.echo(outputs.as_markdown(shown, verdict, require), nl=False)
+    elif form == "html":
+        click.echo(html.render(shown, verdict), nl=False)
     elif form == "svg":
         click.echo(picture.render(shown, verdict))
     elif form == "junit":

@@ -1,4 +1,4 @@
-"""What a race leaves for other programs once its run is stored."""
+"""The reports that a race leaves beside its stored run, for people and for other programs."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from typing import TYPE_CHECKING
 
 from dragstrip.analyse.clauses import required
 from dragstrip.config import RulesConfig
-from dragstrip.report import junit, markdown
+from dragstrip.report import html, junit, markdown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dragstrip.analyse.model import Run, Verdict
     from dragstrip.analyse.rules import Requirement
     from dragstrip.run_folder import RunFolder
 
 JUNIT_FILE = "junit.xml"
+HTML_FILE = "report.html"
 
 
-def store(folder: RunFolder, run: Run, verdict: Verdict, requirement: Requirement | None) -> None:
-    """Write the reports for machines beside run.json. Raises StorageError."""
+def store(folder: RunFolder, run: Run, verdict: Verdict, requirement: Requirement | None) -> Path:
+    """Write the reports beside run.json, and return where the one for people is.
+
+    Raises StorageError.
+    """
     folder.write_report(JUNIT_FILE, as_junit(run, verdict, requirement))
+    return folder.write_report(HTML_FILE, html.render(run, verdict))
 
 
 def as_junit(run: Run, verdict: Verdict, requirement: Requirement | None) -> str:

@@ -1,0 +1,76 @@
+"""A stored run as one HTML file that needs nothing else: no other file, no host, no network.
+
+A Content-Security-Policy in the file forbids every other origin, and every script but its own two,
+which it names by their hashes. Names that others chose stand in it as text only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from dragstrip.report import (
+    html_distribution,
+    html_pairs,
+    html_parts,
+    html_setup,
+    html_time,
+    html_words,
+    words,
+)
+from dragstrip.report.html_assets import FOLDER, charts_library, policy, text_of
+from dragstrip.report.html_chart import for_browser
+from dragstrip.report.html_marks import THEME
+
+if TYPE_CHECKING:
+    from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.report.html_chart import Chart
+
+
+def render(run: Run, verdict: Verdict) -> str:
+    """Return the whole page. Raises StorageError when the charts' library is not installed."""
+    gauge = html_pairs.gauge(run, verdict)
+    charts = pictures(run, verdict)
+    style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            verdict=verdict,
+            words=words,
+            plain=html_words,
+            setup=html_setup,
+            gauge=gauge,
+            charts=charts,
+            data={
+                "theme": THEME,
+                "charts": [for_browser(one) for one in ([gauge] if gauge else []) + charts],
+            },
+            style=style,
+            script=script,
+            library=library,
+            policy=policy(scripts=[library, script], style=style),
+        )
+    )
+
+
+def pictures(run: Run, verdict: Verdict) -> list[Chart]:
+    """Return the pictures in the order of the page, without the one beside the verdict."""
+    return [
+        *html_distribution.charts(run),
+        *html_pairs.charts(run, verdict),
+        *html_time.charts(run),
+        *html_parts.charts(run),
+    ]
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
