@@ -77,7 +77,8 @@ class RaceConfig(_Section):
     A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
     answered. The timeouts for connecting and for the first byte are `timeout` where they are not
     set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
-    `request` event is fired for each lookup, for the sake of other plugins.
+    `request` event is fired for each lookup, for the sake of other plugins. With a `metrics_port`,
+    metrics for Prometheus are served there while the race runs.
     """
 
     baseline: str = "supabase"
@@ -95,6 +96,8 @@ class RaceConfig(_Section):
     first_byte_timeout: Seconds | None = None
     ledger: Literal["keep", "compress", "drop"] = "keep"
     request_events: bool = False
+    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
 
     @model_validator(mode="after")
     def _settle_fits_slice(self) -> Self:

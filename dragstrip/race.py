@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_ta
 from dragstrip.machine import these_versions, this_machine
 from dragstrip.plan import Plan, PlannedTarget, alternate
 from dragstrip.targets import targets_of
+from dragstrip.telemetry import server as telemetry
 from seeding.dataset import GENERATOR
 from seeding.seed import seed
 from seeding.stores import open_stores
@@ -79,8 +80,10 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
     ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
     feasible.require(config, processes=options.processes, ceiling_per_s=ceiling_per_s)
     run_folder.require_room(options.out)
-    with ready(config, options, progress) as (found, manifest):
+    telemetry.require_port(config.race)
+    with ready(config, options, progress) as (found, manifest), ExitStack() as stack:
         prepared = prepare(found, options, manifest, known)
+        stack.enter_context(telemetry.serving(*prepared))
         return perform(
             found,
             *prepared,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -11,8 +12,10 @@ import gevent.event
 from locust import LoadTestShape
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
+from dragstrip import live
 from dragstrip.errors import DragstripError
 from dragstrip.handover import EXIT_UNFINISHED, EXIT_USAGE, Stop
+from dragstrip.live import LIVE_S
 from dragstrip.measure.conductor import NobodyLeft, Outcome, conduct, write_finish
 from dragstrip.measure.plugin import run_slice
 from dragstrip.measure.snapshots import Totals
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
     from locust.env import Environment
     from locust.runners import Runner
 
+    from dragstrip.live import Live
     from dragstrip.measure.plugin import Work
+    from dragstrip.measure.snapshots import SoFar
     from dragstrip.plan import Plan, PlannedSlice
     from dragstrip.slice_report import FinalCounts, Finish, WorkerReport
 
@@ -57,6 +62,12 @@ class RaceShape(LoadTestShape):
         return None if course.ended.is_set() else (course.slots, course.spawn_per_s)
 
 
+def _write_live(folder: Path, now: Live) -> None:
+    # Whoever looks on sees it stand still; the race is none the worse for it.
+    with suppress(OSError):
+        live.write(folder, now)
+
+
 class UsersMissing(Exception):
     """Users ended as soon as they were started; Locust's log has the reason."""
 
@@ -85,6 +96,8 @@ class Course:
         self._environment.dispatcher_class = self._dispatcher  # type: ignore[assignment]
         self._environment.events.quitting.add_listener(self._set_exit_code)
         gevent.spawn(self._conduct)
+        if self._plan.race.metrics_port is not None:
+            gevent.spawn(self._tell)
 
     def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
         return EvenDispatcher(**arguments)
@@ -114,6 +127,15 @@ class Course:
     def _stop(self, reason: str) -> None:
         log.error("the race stopped early: %s", reason)
         Stop(reason).write(self._folder)
+
+    def _tell(self) -> None:
+        while not self.ended.wait(LIVE_S):
+            # A disk that takes its time must not hold up the lookups.
+            gevent.get_hub().threadpool.apply(_write_live, (self._folder, self._live()))
+
+    def _live(self) -> Live:
+        """Return how the slice under way is doing."""
+        raise NotImplementedError
 
     def _gather(self) -> None:
         """Wait for what must be there before users are started."""
@@ -160,6 +182,9 @@ class LoneCourse(Course):
             gevent.sleep(POLL_S)
         return Outcome(time.time(), [self._share.run(turn, 0, 1)])
 
+    def _live(self) -> Live:
+        return {**self._share.so_far(), "processes": 1, "lost": 0}
+
     def _finish(self) -> Finish:
         # Its slots are idle and stay so: Locust stops them as the race ends.
         counts = {"0": self._share.close()}
@@ -178,6 +203,11 @@ class OwnShare:
     def rows(self) -> int:
         """How many lookups were begun so far."""
         return self._work.ledger.begun
+
+    def so_far(self) -> SoFar:
+        """Return what the slice under way has come to."""
+        counts = self._work.counts
+        return {"slice": counts.slice_index, "targets": counts.briefs()}
 
     def run(self, turn: PlannedSlice, position: int, of: int) -> WorkerReport:
         """Run a share of a slice and return its report."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
+    from dragstrip.live import Live
     from dragstrip.measure.snapshots import Snapshot
     from dragstrip.plan import Plan, PlannedSlice
     from dragstrip.slice_report import Finish
@@ -123,6 +124,9 @@ class RaceMaster(Course):
         except NobodyLeft:
             write_finish(self._folder, self._conductor.outcome())
             raise
+
+    def _live(self) -> Live:
+        return self._end.live()
 
     def _finish(self) -> Finish:
         return self._conductor.finish()

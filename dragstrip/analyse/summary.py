@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.analyse import figures
 from dragstrip.analyse.distribution import distributions
-from dragstrip.analyse.gates import Evidence, Pairs, gates
+from dragstrip.analyse.gates import Evidence, Pairs, Witness, gates
 from dragstrip.analyse.model import DataAfter, Gate, Generator, Slice, TargetTotals
 from dragstrip.analyse.watch import Watch
 from dragstrip.ledger.tally import Tally
@@ -46,29 +46,69 @@ def summarise(
     `reports` are the lines of slices.jsonl, of which one is held at a time: a slice without one did
     not run to its end, and its pair is left out, as is one of which a slice is void.
     """
-    turns = {turn.index: turn for turn in plan.slices}
-    books, watch = _Books(plan), Watch()
+    accounts = Accounts(plan, metric)
     for report in reports:
-        watch.see(report)
-        books.enter(turns[report["index"]], report)
-    totals = books.totals()
-    evidence = Evidence(
-        metric=metric,
-        pairs=Pairs(plan.pairs, len(books.used) + len(books.voided), len(books.voided)),
-        interrupted=interrupted,
-        closed_model=plan.race.closed_model,
-        users=plan.race.users,
-        totals=totals,
-        slices=books.slices,
-        witness=watch.witness(
+        accounts.enter(report)
+    return accounts.summary(interrupted=interrupted, finish=finish, data_after=data_after)
+
+
+class Accounts:
+    """The slices of a race, summed up one by one as their reports come in."""
+
+    def __init__(self, plan: Plan, metric: Metric) -> None:
+        self._plan = plan
+        self._metric = metric
+        self._turns = {turn.index: turn for turn in plan.slices}
+        self._books, self._watch = _Books(plan), Watch()
+
+    def enter(self, report: SliceReport) -> None:
+        """Take in a slice."""
+        self._watch.see(report)
+        self._books.enter(self._turns[report["index"]], report)
+
+    def summary(
+        self,
+        *,
+        interrupted: bool,
+        finish: Finish | None = None,
+        data_after: DataAfter = "unchecked",
+    ) -> Summary:
+        """Return what it all came to, now that nothing more is to come."""
+        witness = self._watch.witness(
             finish,
-            books.send_lag_p99_ms(),
-            whole=len(watch.seen) == len(turns),
+            self._books.send_lag_p99_ms(),
+            whole=len(self._watch.seen) == len(self._turns),
             interrupted=interrupted,
-        ),
-        data_after=data_after,
-    )
-    return Summary(books.slices, totals, gates(evidence), books.sums)
+        )
+        return self._judged(self._plan.pairs, witness, data_after, interrupted=interrupted)
+
+    def so_far(self) -> Summary:
+        """Return what it came to up to now, as if no more had been planned."""
+        witness = self._watch.witness(
+            None, self._books.send_lag_p99_ms(), whole=False, interrupted=False
+        )
+        return self._judged(self._complete, witness, "unchecked", interrupted=False)
+
+    @property
+    def _complete(self) -> int:
+        return len(self._books.used) + len(self._books.voided)
+
+    def _judged(
+        self, planned: int, witness: Witness, data_after: DataAfter, *, interrupted: bool
+    ) -> Summary:
+        books, totals = self._books, self._books.totals()
+        evidence = Evidence(
+            metric=self._metric,
+            pairs=Pairs(planned, self._complete, len(books.voided)),
+            interrupted=interrupted,
+            closed_model=self._plan.race.closed_model,
+            users=self._plan.race.users,
+            totals=totals,
+            slices=books.slices,
+            witness=witness,
+            data_after=data_after,
+        )
+        return Summary(books.slices, totals, gates(evidence), books.sums)
 
 
 def with_distributions(summary: Summary, plan: Plan, reports: Iterable[SliceReport]) -> Summary:

@@ -14,9 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
+from dragstrip.ledger.brief import Brief, total
 from dragstrip.ledger.tally import Tally
 
 if TYPE_CHECKING:
+    from dragstrip.live import Live
     from dragstrip.slice_report import FinalCounts, WorkerReport
 
 SNAPSHOT_S = 1.0
@@ -30,6 +32,13 @@ class Turn(NamedTuple):
     slice: int
     position: int
     of: int
+
+
+class SoFar(TypedDict):
+    """What a process has counted of a slice up to now, by the target's number."""
+
+    slice: int | None
+    targets: dict[str, Brief]
 
 
 class Snapshot(TypedDict):
@@ -50,6 +59,8 @@ class Snapshot(TypedDict):
     """What it has counted in all, once it has finished."""
     problem: str | None
     """Why it cannot go on."""
+    so_far: SoFar | None
+    """What the slice under way has come to, where somebody looks on."""
 
 
 class Orders(TypedDict):
@@ -113,7 +124,7 @@ class WorkerEnd:
         """Note that everything is over and counted."""
         self._totals = totals
 
-    def snapshot(self, rows: int) -> Snapshot:
+    def snapshot(self, rows: int, so_far: SoFar | None = None) -> Snapshot:
         """Return what to send; `rows` were begun so far."""
         self._seq += 1
         return {
@@ -126,6 +137,7 @@ class WorkerEnd:
             "report": self._report,
             "totals": self._totals,
             "problem": self._problem,
+            "so_far": so_far,
         }
 
 
@@ -138,6 +150,7 @@ class _Member:
     acknowledged: int = -1
     report: WorkerReport | None = None
     totals: FinalCounts | None = None
+    so_far: SoFar | None = None
 
 
 class MasterEnd:
@@ -150,6 +163,7 @@ class MasterEnd:
         self._run_id = run_id
         self._members: dict[int, _Member] = {}
         self._finishing = False
+        self._announced: int | None = None
 
     @property
     def members(self) -> list[int]:
@@ -171,6 +185,7 @@ class MasterEnd:
         if snapshot["seq"] <= member.heard:
             return
         member.heard, member.silent_s = snapshot["seq"], 0
+        member.so_far = snapshot["so_far"]
         turn, report = member.turn, snapshot["report"]
         if report and turn and member.acknowledged < turn.slice == snapshot["slice"]:
             member.report, member.acknowledged = report, turn.slice
@@ -181,6 +196,7 @@ class MasterEnd:
 
     def announce(self, index: int, workers: list[int]) -> None:
         """Deal a slice out to workers; the others take no part in it."""
+        self._announced = index
         for member in self._members.values():
             member.turn = member.report = None
         for position, number in enumerate(workers):
@@ -195,6 +211,25 @@ class MasterEnd:
         self._finishing = True
         for member in self._members.values():
             member.turn = member.report = None
+
+    def live(self) -> Live:
+        """Return how the slice announced last is doing, by what was heard of it."""
+        index = self._announced
+        heard = [
+            member.so_far["targets"]
+            for member in self._members.values()
+            if member.so_far and member.so_far["slice"] == index
+        ]
+        targets = {number for briefs in heard for number in briefs}
+        return {
+            "slice": index,
+            "targets": {
+                number: total(briefs[number] for briefs in heard if number in briefs)
+                for number in sorted(targets)
+            },
+            "processes": len(self.members),
+            "lost": len(self.lost),
+        }
 
     def lose(self, worker: int, what: str) -> None:
         """Count a worker as lost, unless it has nothing more to say."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dragstrip.ledger.brief import brief
 from dragstrip.ledger.rows import select
 from dragstrip.ledger.tally import Tally
 from dragstrip.measure import arrivals
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from dragstrip.config import RaceConfig
+    from dragstrip.ledger.brief import Brief
     from dragstrip.ledger.rows import Rows
     from dragstrip.ledger.writer import Ledger
     from dragstrip.measure.client import Client
@@ -66,6 +68,10 @@ class SliceCounts:
     def encode(self) -> dict[str, Any]:
         """Return the tallies as in WorkerReport."""
         return {str(target): tally.encode() for target, tally in sorted(self._tallies.items())}
+
+    def briefs(self) -> dict[str, Brief]:
+        """Return what the tallies came to up to now, by the target's number."""
+        return {str(target): brief(tally) for target, tally in sorted(self._tallies.items())}
 
 
 @dataclass

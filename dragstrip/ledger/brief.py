@@ -1,0 +1,84 @@
+"""What a tally comes to in a few dozen numbers: for whoever looks on while a race runs.
+
+A brief costs the process that makes it some tenths of a millisecond, where a tally's own encoding
+costs milliseconds. Briefs add up as tallies do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dragstrip.ledger.tally import Tally
+
+_STEPS = (1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0, 5.0, 6.3, 8.0)
+
+BOUNDS_S = tuple(
+    bound
+    for power in range(-4, 2)
+    for step in _STEPS
+    if (bound := round(step * 10.0**power, 6)) >= 0.0005
+)
+"""Upper bounds of the response times' buckets: ten a decade (ISO 3's R10), 0.5 ms to 80 s."""
+
+_BOUNDS_NS = np.array([round(bound * 1e9) for bound in BOUNDS_S], np.int64)
+
+
+class Brief(TypedDict):
+    """Counts as in Tally. `buckets` count verified lookups at most as long as each of BOUNDS_S."""
+
+    verified: int
+    failed: dict[str, int]
+    uncounted: int
+    buckets: list[int]
+    sum_s: float
+
+
+def brief(tally: Tally) -> Brief:
+    """Return what a tally comes to."""
+    response = tally.histograms.get("response")
+    return {
+        "verified": tally.verified,
+        "failed": dict(tally.failed),
+        "uncounted": tally.uncounted,
+        "buckets": response.at_most(_BOUNDS_NS) if response else [0] * len(BOUNDS_S),
+        "sum_s": response.sum_ns() / 1e9 if response else 0.0,
+    }
+
+
+def total(briefs: Iterable[Brief]) -> Brief:
+    """Return the sum; of none, one with nothing counted."""
+    sum_: Brief = {
+        "verified": 0,
+        "failed": {},
+        "uncounted": 0,
+        "buckets": [0] * len(BOUNDS_S),
+        "sum_s": 0.0,
+    }
+    for one in briefs:
+        sum_["verified"] += one["verified"]
+        sum_["uncounted"] += one["uncounted"]
+        sum_["sum_s"] += one["sum_s"]
+        sum_["buckets"] = [a + b for a, b in zip(sum_["buckets"], one["buckets"], strict=True)]
+        for reason, count in one["failed"].items():
+            sum_["failed"][reason] = sum_["failed"].get(reason, 0) + count
+    return sum_
+
+
+def most(one: Brief, other: Brief) -> Brief:
+    """Return the greater of each count."""
+    reasons = one["failed"] | other["failed"]
+    return {
+        "verified": max(one["verified"], other["verified"]),
+        "failed": {
+            reason: max(one["failed"].get(reason, 0), other["failed"].get(reason, 0))
+            for reason in reasons
+        },
+        "uncounted": max(one["uncounted"], other["uncounted"]),
+        "buckets": list(map(max, one["buckets"], other["buckets"])),
+        "sum_s": max(one["sum_s"], other["sum_s"]),
+    }

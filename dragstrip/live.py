@@ -1,0 +1,53 @@
+"""live.json: how the slice under way is doing, from the process that conducts a race.
+
+It is there while metrics are served, is replaced once a second, and goes when the race is over.
+Every figure in it is on its way into slices.jsonl: nothing that is stored depends on it.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypedDict, cast
+
+import orjson
+
+from dragstrip.ledger.brief import Brief  # noqa: TC001
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIVE_FILE = "live.json"
+LIVE_S = 1.0
+
+
+class Live(TypedDict):
+    """`slice` is the one under way, None before the first; `targets` are by number.
+
+    So many `processes` take part, and so many are `lost`.
+    """
+
+    slice: int | None
+    targets: dict[str, Brief]
+    processes: int
+    lost: int
+
+
+def write(folder: Path, live: Live) -> None:
+    """Replace live.json. Raises OSError."""
+    fresh = folder / f"{LIVE_FILE}.new"
+    fresh.write_bytes(orjson.dumps(live))
+    fresh.replace(folder / LIVE_FILE)
+
+
+def read(folder: Path) -> Live | None:
+    """Return what was written last; None when there is nothing to read."""
+    with suppress(OSError, orjson.JSONDecodeError):
+        return cast("Live", orjson.loads((folder / LIVE_FILE).read_bytes()))
+    return None
+
+
+def remove(folder: Path) -> None:
+    """Remove it, if it is there."""
+    for name in (LIVE_FILE, f"{LIVE_FILE}.new"):
+        with suppress(OSError):
+            (folder / name).unlink()
