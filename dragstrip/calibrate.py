@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
     from dragstrip.analyse.model import Run
     from dragstrip.config import Config, RaceConfig
-    from dragstrip.race import Progress
-    from seeding.model import Manifest
+    from dragstrip.race import Data, Progress
 
 SETTLE_S = 0.25
 LEAST_SLICE_S = 1.0
@@ -140,11 +139,11 @@ def _duration_s(equal: Config | None, settings: Settings) -> float:
 
 def _race_equals(config: Config, settings: Settings, out: Path, progress: Progress) -> SameTarget:
     options = race.Options(out=out)
-    with race.ready(config, options, progress) as (found, manifest):
+    with race.ready(config, options, progress) as (found, data):
         runs, invalid = [], []
         for number in range(settings.runs):
             progress.say(f"equal targets: run {number + 1} of {settings.runs}")
-            run = _race(found, options, manifest, progress)
+            run = _race(found, options, data, progress)
             failed = [gate.name for gate in run.gates if not gate.passed]
             if failed:
                 progress.say("equal targets: the run is invalid: " + ", ".join(failed))
@@ -154,8 +153,9 @@ def _race_equals(config: Config, settings: Settings, out: Path, progress: Progre
         return _conclude(found, runs, invalid)
 
 
-def _race(config: Config, options: race.Options, manifest: Manifest, progress: Progress) -> Run:
-    result = race.perform(config, *race.prepare(config, options, manifest), progress)
+def _race(config: Config, options: race.Options, data: Data, progress: Progress) -> Run:
+    prepared = race.prepare(config, options, data)
+    result = race.perform(config, *prepared, progress, keys=race.handover_of(data))
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
     if result.unfinished:

@@ -16,7 +16,7 @@ from dragstrip.analyse.conditions import fix_of
 from dragstrip.analyse.rules import Requirement
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
 from dragstrip.handover import DEFAULT_PORT, Workers, parse_address, require_free
-from dragstrip.options import config_file, runs_folder
+from dragstrip.options import config_file, keys_file, runs_folder, workspace
 from dragstrip.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option("--keys", metavar="HOW", help="uniform, zipf:S or hot:N.")
 @click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
+@keys_file
+@workspace
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a run's arrivals.")
 @click.option(
     "--processes",
@@ -87,12 +89,6 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
     help="Locust processes that make the load.",
 )
 @_workers
-@click.option(
-    "--metrics-port",
-    type=int,
-    metavar="N",
-    help="Serve metrics for Prometheus here while the race runs.",
-)
 @click.option(
     "--require",
     type=click.Choice(_REQUIREMENTS),
@@ -115,12 +111,13 @@ def race(
     rate: float | None,
     keys: str | None,
     miss: float | None,
+    keys_file: Path | None,
+    workspace_id: str | None,
     seed: int | None,
     processes: int,
     workers: int | None,
     bind: str,
     worker_wait: float,
-    metrics_port: int | None,
     require: Requirement | None,
     summary: bool,
     keep_lab: bool,
@@ -129,15 +126,9 @@ def race(
     from dragstrip import outputs
     from dragstrip import race as racing
 
-    given = {
-        "pairs": pairs,
-        "slice": slice_s,
-        "rate": rate,
-        "keys": keys,
-        "miss": miss,
-        "metrics_port": metrics_port,
-    }
-    config = presets.load(os.environ, path, _preset(preset, quick), given)
+    given = {"pairs": pairs, "slice": slice_s, "rate": rate, "keys": keys, "miss": miss}
+    own = {"keys_file": keys_file, "workspace_id": workspace_id}
+    config = presets.load(os.environ, path, _preset(preset, quick), given, own)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
     options = racing.Options(
         out=out,

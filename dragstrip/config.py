@@ -11,6 +11,7 @@ import math
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
+from uuid import UUID  # noqa: TC003
 
 from pydantic import (
     BaseModel,
@@ -64,11 +65,29 @@ class TargetConfig(_Section):
 
 
 class DatasetConfig(_Section):
-    """Which contacts both backends hold."""
+    """Which contacts both backends hold.
+
+    `keys_file` names phone numbers to ask for instead, in targets that must not be seeded;
+    `workspace_id` is the workspace of those for which the file names none.
+    """
 
     # Convex keeps numbers as doubles: a larger seed would come back as another one.
     seed: int = Field(default=42, ge=0, lt=2**53)
     contacts: int = Field(default=1000, ge=1, le=100_000_000)
+    keys_file: Path | None = None
+    workspace_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _seeded_or_own(self) -> Self:
+        if self.keys_file is None and self.workspace_id is not None:
+            raise ValueError("workspace_id is for the numbers of a keys_file, and there is none")
+        seeded = [name for name in ("seed", "contacts") if name in self.model_fields_set]
+        if self.keys_file is not None and seeded:
+            raise ValueError(
+                f"{seeded[0]} is of seeded data; leave it out where keys_file names numbers of "
+                "your own"
+            )
+        return self
 
 
 class RaceConfig(_Section):
@@ -219,6 +238,25 @@ class Config(_Section):
     def with_environment(self, variables: Mapping[str, str]) -> Config:
         """Return a copy whose environment comes from `variables`."""
         return self.model_copy(update={"environment": read_environment(variables)})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_misses_beside_a_keys_file(cls, document: Any) -> Any:
+        """Let race.miss be 0 by default where numbers that nobody has may stand in a file."""
+        if not isinstance(document, dict):
+            return document
+        dataset, race = document.get("dataset"), document.get("race", {})
+        if isinstance(dataset, dict) and dataset.get("keys_file") and isinstance(race, dict):
+            return {**document, "race": {"miss": 0} | race}
+        return document
+
+    @model_validator(mode="after")
+    def _misses_stand_in_the_file(self) -> Self:
+        if self.dataset.keys_file is not None and self.race.miss:
+            raise ValueError(
+                "race.miss must be 0 with dataset.keys_file: numbers that nobody has stand in it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_are_sound(self) -> Self:

@@ -6,6 +6,7 @@ The plan's own variables are in dragstrip.plan.
 from __future__ import annotations
 
 import json
+import os
 import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +21,8 @@ RUNS_VARIABLE = "DRAGSTRIP_RUNS"
 """Set where a worker gets its plan from the master: the folder of its ledgers."""
 WAIT_VARIABLE = "DRAGSTRIP_WORKER_WAIT"
 """How many seconds a master waits for its workers."""
+KEYS_VARIABLE = "DRAGSTRIP_KEYS_FD"
+"""The end of a pipe from which the numbers of a keys file are read: they are never in a file."""
 
 STOP_FILE = "stopped.json"
 DEFAULT_PORT = 5557
@@ -66,6 +69,15 @@ def read_stop(folder: Path) -> Stop | None:
     with suppress(OSError, ValueError, TypeError):
         return Stop(**json.loads((folder / STOP_FILE).read_text()))
     return None
+
+
+def read_keys() -> bytes | None:
+    """Read what was handed over of a keys file, once; None where nothing was."""
+    number = os.environ.pop(KEYS_VARIABLE, None)
+    if number is None:
+        return None
+    with open(int(number), "rb") as pipe:  # noqa: PTH123
+        return pipe.read()
 
 
 def parse_address(text: str, what: str) -> Address:

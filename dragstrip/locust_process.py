@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 import dragstrip
 from dragstrip.errors import StorageError, UsageError
-from dragstrip.handover import RUNS_VARIABLE, WAIT_VARIABLE, read_stop
+from dragstrip.handover import KEYS_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
 from dragstrip.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ LOCUSTFILE = Path(dragstrip.__file__).parent.parent / "scenarios" / "race.py"
 _FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")
 _WORKERS_FIX = "start as many as --workers says with `dragstrip worker`, or give --worker-wait"
 _OWN_WAIT_S = 60.0
-_OURS = {PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE}
+_OURS = {KEYS_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE}
 _POLL_S = 0.1
 _STOP_S = 5.0
 
@@ -47,9 +48,11 @@ def run(
     limit_s: float,
     tick: Callable[[], None],
     workers: Workers | None = None,
+    keys: bytes | None = None,
 ) -> bool:
     """Run Locust on the folder's plan; return whether it ran to its end.
 
+    `keys` is what it is to know of a keys file, and is in no file or command line meanwhile.
     It starts `processes` itself, or waits for `workers`. `tick` is called several times a second.
     Whatever is raised meanwhile ends Locust first. Raises UsageError when workers did not come.
     """
@@ -60,7 +63,11 @@ def run(
         "CRM_API_KEY": api_key,
         "DRAGSTRIP_LAB": "1" if lab else "",
     }
-    with _log(folder).open("wb") as log, _started(command, variables, folder.path, log) as locust:
+    with (
+        _log(folder).open("wb") as log,
+        _pipe_with(keys) as pipe,
+        _started(command, variables, folder.path, log, keys=pipe) as locust,
+    ):
         deadline = time.monotonic() + limit_s
         while locust.poll() is None and time.monotonic() < deadline:
             tick()
@@ -104,7 +111,12 @@ def log_tail(folder: RunFolder, lines: int = 5) -> str:
 
 @contextmanager
 def _started(
-    command: list[str], variables: dict[str, str], place: Path, log: IO[bytes] | None
+    command: list[str],
+    variables: dict[str, str],
+    place: Path,
+    log: IO[bytes] | None,
+    *,
+    keys: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     if not LOCUSTFILE.exists():
         raise StorageError(f"{LOCUSTFILE} is missing", fix="install dragstrip again")
@@ -115,12 +127,13 @@ def _started(
         if not name.startswith("LOCUST_") and name not in _OURS
     }
     reading, writing = os.pipe()
+    ours = {PARENT_VARIABLE: reading} | ({} if keys is None else {KEYS_VARIABLE: keys})
     try:
         locust = subprocess.Popen(
             command,
             cwd=place,
-            env=inherited | variables | {PARENT_VARIABLE: str(reading)},
-            pass_fds=[reading],
+            env=inherited | variables | {name: str(number) for name, number in ours.items()},
+            pass_fds=list(ours.values()),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT if log else None,
@@ -136,6 +149,28 @@ def _started(
         os.close(writing)
         if reading >= 0:
             os.close(reading)
+
+
+@contextmanager
+def _pipe_with(content: bytes | None) -> Iterator[int | None]:
+    """Yield the end of a pipe from which a child can read the content; None where there is none."""
+    if content is None:
+        yield None
+        return
+    reading, writing = os.pipe()
+    writer = threading.Thread(target=_pour, args=(content, writing), daemon=True)
+    writer.start()
+    try:
+        yield reading
+    finally:
+        # Should the child have ended before it read all, the writer hears of it.
+        os.close(reading)
+        writer.join()
+
+
+def _pour(content: bytes, writing: int) -> None:
+    with suppress(BrokenPipeError), open(writing, "wb") as pipe:
+        pipe.write(content)
 
 
 def _locust(*arguments: str) -> list[str]:

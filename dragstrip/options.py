@@ -20,3 +20,17 @@ runs_folder = click.option(
     show_default=True,
     help="Folder of the stored runs.",
 )
+
+
+keys_file = click.option(
+    "--keys-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Phone numbers of your own, for targets that must not be seeded; see docs/own-data.md.",
+)
+
+workspace = click.option(
+    "--workspace-id",
+    metavar="UUID",
+    help="The workspace of the numbers for which the keys file names none.",
+)

@@ -41,13 +41,19 @@ class PlannedSlice(_Part):
     target: int
 
 
+class PlannedKeys(_Part):
+    """So many numbers of one's own; they are handed over in memory and stand in no file."""
+
+    keys: int
+
+
 class Plan(_Part):
     """Everything that decides what is sent when. `targets` are (baseline, challenger)."""
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
     seed: int
-    dataset: DatasetConfig
+    dataset: DatasetConfig | PlannedKeys
     race: RaceConfig
     targets: tuple[PlannedTarget, PlannedTarget]
     slices: tuple[PlannedSlice, ...]
@@ -56,6 +62,12 @@ class Plan(_Part):
     def pairs(self) -> int:
         """How many pairs of slices are planned."""
         return len(self.slices) // 2
+
+    @property
+    def keys(self) -> int:
+        """How many keys there are, 0 <= key < keys; keys from there on belong to nobody."""
+        data = self.dataset
+        return data.keys if isinstance(data, PlannedKeys) else data.contacts
 
     @property
     def counted_s(self) -> float:

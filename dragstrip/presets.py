@@ -30,15 +30,19 @@ def load(
     path: Path | None,
     preset: Preset | None,
     given: Mapping[str, Any],
+    dataset: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read the configuration for a race. Raises ConfigError.
 
-    `given` are the fields of [race] that the command line sets, None for those it does not. They
-    come before the preset, which comes before the file: both are said for this one race.
+    `given` are the fields of [race] that the command line sets, None for those it does not, and
+    `dataset` those of [dataset]. They come before the preset, which comes before the file: both
+    are said for this one race.
     """
     flags = {name: value for name, value in given.items() if value is not None}
     chosen: dict[str, Any] = (PRESETS[preset] if preset else {}) | flags
-    config = configuration.load(environ, path, {"race": chosen})
+    overrides = {"race": chosen} | ({"dataset": dataset} if dataset else {})
+    config = configuration.load(environ, path, overrides)
     if preset == "quick" and "rate" not in config.race.model_fields_set:
-        config = configuration.load(environ, path, {"race": chosen | {"rate": QUICK_RATE}})
+        overrides["race"] = chosen | {"rate": QUICK_RATE}
+        config = configuration.load(environ, path, overrides)
     return config

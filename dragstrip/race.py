@@ -5,21 +5,31 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from dragstrip import calibration, feasible, lab, locust_process, preflight, run_folder
-from dragstrip.analyse.model import Calibrated, DatasetFacts, Run, Verdict
+from dragstrip import (
+    calibration,
+    feasible,
+    lab,
+    locust_process,
+    own_keys,
+    own_preflight,
+    preflight,
+    run_folder,
+)
+from dragstrip.analyse.model import Calibrated, DatasetFacts, KeysFacts, Run, Verdict
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise, with_distributions
 from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
 from dragstrip.machine import these_versions, this_machine
-from dragstrip.plan import Plan, PlannedTarget, alternate
+from dragstrip.own_data import CheckedKeys
+from dragstrip.plan import Plan, PlannedKeys, PlannedTarget, alternate
 from dragstrip.targets import targets_of
-from dragstrip.telemetry import server as telemetry
+from seeding import own_answers
 from seeding.dataset import GENERATOR
 from seeding.seed import seed
 from seeding.stores import open_stores
@@ -32,6 +42,9 @@ if TYPE_CHECKING:
     from dragstrip.run_folder import RunFolder
     from seeding.model import Manifest
     from seeding.progress import Reporter
+
+    Data = Manifest | CheckedKeys
+    """What both backends hold: what was seeded, or what they answer to numbers of one's own."""
 
 _START_S = 60.0
 _SLICE_MARGIN_S = 15.0
@@ -80,28 +93,30 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
     ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
     feasible.require(config, processes=options.processes, ceiling_per_s=ceiling_per_s)
     run_folder.require_room(options.out)
-    telemetry.require_port(config.race)
-    with ready(config, options, progress) as (found, manifest), ExitStack() as stack:
-        prepared = prepare(found, options, manifest, known)
-        stack.enter_context(telemetry.serving(*prepared))
+    with ready(config, options, progress) as (found, data):
+        prepared = prepare(found, options, data, known)
         return perform(
             found,
             *prepared,
             progress,
-            recheck=lambda: preflight.difference(found),
+            recheck=lambda: _changed(found, data, prepared[0].seed),
             workers=options.workers,
+            keys=handover_of(data),
         )
 
 
 @contextmanager
-def ready(
-    config: Config, options: Options, progress: Progress
-) -> Iterator[tuple[Config, Manifest]]:
+def ready(config: Config, options: Options, progress: Progress) -> Iterator[tuple[Config, Data]]:
     """Yield the configuration with addresses, and what its backends were proven to hold.
 
-    A lab that was started for it goes down afterwards, whatever ends the block.
+    With numbers of one's own, it is what the targets answer to them. A lab that was started for it
+    goes down afterwards, whatever ends the block.
     """
+    own = own_keys.read(config.dataset)
     with signals_as_interrupts(), _backends(config, options, progress) as found:
+        if own:
+            yield found, own_preflight.check(found, own, progress.say)
+            return
         if found.environment.dragstrip_lab:
             _seed_if_needed(found, progress)
         progress.say("preflight: keys, data and answers of both targets")
@@ -109,7 +124,7 @@ def ready(
 
 
 def prepare(
-    config: Config, options: Options, manifest: Manifest, known: Calibrated | None = None
+    config: Config, options: Options, data: Data, known: Calibrated | None = None
 ) -> tuple[Plan, RunFolder, Run]:
     """Make a run's folder, with the plan in it and a run.json that says it was interrupted.
 
@@ -117,9 +132,9 @@ def prepare(
     without an address.
     """
     folder = run_folder.create(options.out)
-    plan = _plan(config, folder, options)
+    plan = _plan(config, folder, options, data)
     folder.write_plan(plan)
-    facts = _facts(config, plan, options, manifest, known)
+    facts = _facts(config, plan, options, data, known)
     folder.write_run(conclude(folder, facts, interrupted=True)[0])
     return plan, folder, facts
 
@@ -157,11 +172,12 @@ def perform(
     *,
     recheck: Callable[[], str | None] | None = None,
     workers: Workers | None = None,
+    keys: bytes | None = None,
 ) -> Result:
     """Run Locust on a plan that is in its folder, and conclude from whatever it recorded.
 
     `recheck` is asked once the race is over, and returns what differs between the backends' data
-    and the dataset; None when nothing does.
+    and the dataset; None when nothing does. `keys` is what `handover_of` gave.
     """
 
     def tick() -> None:
@@ -179,6 +195,7 @@ def perform(
             limit_s=_limit_s(plan) + (workers.wait_s if workers else 0),
             tick=tick,
             workers=workers,
+            keys=keys,
         )
         facts = facts.model_copy(update={"ended": datetime.now(UTC)})
         if finished and recheck:
@@ -193,6 +210,17 @@ def perform(
         folder.write_run(run)
         folder.write_verdict(verdict)
     return Result(folder, run, verdict, _why_unfinished(folder, finished, stopped))
+
+
+def handover_of(data: Data) -> bytes | None:
+    """Return what the processes that make the load must be told, and no file may hold."""
+    return data.handover() if isinstance(data, CheckedKeys) else None
+
+
+def _changed(config: Config, data: Data, seed_number: int) -> str | None:
+    if isinstance(data, CheckedKeys):
+        return own_answers.changed(config, data, seed_number)
+    return preflight.difference(config)
 
 
 def _data_after(difference: str | None) -> dict[str, str | None]:
@@ -256,7 +284,7 @@ def _is(manifest: Manifest, wanted: DatasetConfig) -> bool:
     )
 
 
-def _plan(config: Config, folder: RunFolder, options: Options) -> Plan:
+def _plan(config: Config, folder: RunFolder, options: Options, data: Data) -> Plan:
     seed_number = secrets.randbits(32) if options.seed is None else options.seed
     targets = targets_of(config)
     baseline, challenger = (
@@ -271,7 +299,9 @@ def _plan(config: Config, folder: RunFolder, options: Options) -> Plan:
     return Plan(
         run_id=folder.path.name,
         seed=seed_number,
-        dataset=config.dataset,
+        dataset=PlannedKeys(keys=len(data.file))
+        if isinstance(data, CheckedKeys)
+        else config.dataset,
         race=config.race,
         targets=(baseline, challenger),
         slices=alternate(config.race.pairs, seed_number),
@@ -279,7 +309,7 @@ def _plan(config: Config, folder: RunFolder, options: Options) -> Plan:
 
 
 def _facts(
-    config: Config, plan: Plan, options: Options, manifest: Manifest, known: Calibrated | None
+    config: Config, plan: Plan, options: Options, data: Data, known: Calibrated | None
 ) -> Run:
     now = datetime.now(UTC)
     return Run(
@@ -295,17 +325,28 @@ def _facts(
         processes=options.processes,
         versions=these_versions(),
         machine=this_machine(),
-        config=config.model_dump(mode="json", exclude={"environment"}),
-        dataset=DatasetFacts(
-            seed=manifest["seed"],
-            contacts=manifest["contacts"],
-            digest=manifest["digest"],
-            generator=manifest["generator"],
-        ),
+        config=config.model_dump(mode="json", exclude=_unstored(data)),
+        dataset=_dataset_facts(data),
         calibration=known,
         targets={},
         slices=[],
         gates=[],
+    )
+
+
+def _unstored(data: Data) -> dict[str, Any]:
+    own = isinstance(data, CheckedKeys)
+    return {"environment": True, "dataset": {"seed", "contacts"} if own else set()}
+
+
+def _dataset_facts(data: Data) -> DatasetFacts | KeysFacts:
+    if isinstance(data, CheckedKeys):
+        return KeysFacts(keys=len(data.file), found=data.found, sha256=data.file.sha256)
+    return DatasetFacts(
+        seed=data["seed"],
+        contacts=data["contacts"],
+        digest=data["digest"],
+        generator=data["generator"],
     )
 
 

@@ -6,28 +6,37 @@ locustfile.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from dragstrip.measure.plugin import Slot
 
 if TYPE_CHECKING:
     from dragstrip.config import Kind
     from dragstrip.targets import Request
-    from seeding.dataset import Dataset
+
+
+class Numbers(Protocol):
+    """Whom to ask for: the dataset's contacts, or numbers of one's own."""
+
+    def phone(self, key: int, /) -> str:
+        """Return the phone number of a key."""
+
+    def workspace_id(self, key: int, /) -> str:
+        """Return the workspace in which a key is looked up."""
 
 
 class Lookup(Slot):
     """Asks for the context of a contact by phone number, at the target's own address."""
 
     abstract = True
-    dataset: ClassVar[Dataset]
+    numbers: ClassVar[Numbers]
     api_key: ClassVar[str]
     requests_repeat = True
 
     def request(self, key: int) -> Request:
-        """Return the lookup of the contact with index `key`."""
+        """Return the lookup of a key: the contact with that index, or a number of one's own."""
         return self.target.lookup(
-            self.dataset.phone(key), self.dataset.workspace_id(key), api_key=self.api_key
+            self.numbers.phone(key), self.numbers.workspace_id(key), api_key=self.api_key
         )
 
 

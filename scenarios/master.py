@@ -42,13 +42,26 @@ _ENDING = {STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING}
 class RaceMaster(Course):
     """Conducts a race of as many workers as Locust was told to expect, or more."""
 
-    def __init__(self, environment: Environment, plan: Plan, folder: Path, *, lab: bool) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        plan: Plan,
+        folder: Path,
+        *,
+        lab: bool,
+        keys: bytes | None = None,
+    ) -> None:
         super().__init__(environment, plan, folder)
         options = environment.parsed_options
         self._expected: int = options.expect_workers if options else 1
         self._has_own_workers = bool(options and options.processes)
         self._wait_s = float(os.environ.get(WAIT_VARIABLE, "60"))
-        self._offer = {"plan": plan.model_dump_json(), "lab": lab, "versions": versions()}
+        self._offer = {
+            "plan": plan.model_dump_json(),
+            "lab": lab,
+            "keys": keys,
+            "versions": versions(),
+        }
         self._end = MasterEnd(plan.run_id)
         self._ids: dict[int, str] = {}
         self._unfit: dict[str, str] = {}

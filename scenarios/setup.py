@@ -17,14 +17,14 @@ import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
 from dragstrip import config as configuration
-from dragstrip import lab
+from dragstrip import lab, own_data
 from dragstrip import plan as plans
-from dragstrip.errors import DragstripError, StorageError
-from dragstrip.handover import RUNS_VARIABLE
+from dragstrip.errors import ConfigError, DragstripError, StorageError
+from dragstrip.handover import RUNS_VARIABLE, read_keys
 from dragstrip.ledger.writer import Ledger
-from dragstrip.measure.judge import oracle
+from dragstrip.measure.judge import canonical, oracle
 from dragstrip.measure.plugin import Work, come_first, end_with_parent
-from dragstrip.plan import LEDGER_FOLDER
+from dragstrip.plan import LEDGER_FOLDER, PlannedKeys
 from dragstrip.targets import Target, targets_of
 from scenarios import last_reports
 from scenarios.course import LoneCourse
@@ -166,17 +166,18 @@ def _bind(environment: Environment) -> None:
 def _bind_to_race(environment: Environment, plan: Plan | None) -> None:
     lab = configuration.read_environment(os.environ).dragstrip_lab
 
-    def join(plan: Plan, lab: bool, worker: int) -> Work:
+    def join(plan: Plan, lab: bool, worker: int, keys: bytes | None) -> Work:
         environment.user_classes[:] = list(_race_classes(plan).values())
-        return _race_work(plan, worker, _ledger_folder(plan), lab)
+        return _race_work(plan, worker, _ledger_folder(plan), lab, keys)
 
     if isinstance(environment.runner, WorkerRunner):
         # One way for all: those that this machine's master forked get their plan by message too.
         RaceWorker(environment, join).attach()
     elif plan and isinstance(environment.runner, MasterRunner):
-        RaceMaster(environment, plan, plans.folder(), lab=lab).attach()
+        RaceMaster(environment, plan, plans.folder(), lab=lab, keys=read_keys()).attach()
     elif plan:
-        LoneCourse(environment, plan, plans.folder(), lambda: join(plan, lab, 0)).attach()
+        keys = read_keys()
+        LoneCourse(environment, plan, plans.folder(), lambda: join(plan, lab, 0, keys)).attach()
 
 
 def _ledger_folder(plan: Plan) -> Path:
@@ -200,15 +201,17 @@ def _show_addresses(environment: Environment, targets: dict[str, Target]) -> Non
             user_class.host = targets[user_class.target_name].url
 
 
-def _race_work(plan: Plan, worker: int, folder: Path, lab: bool) -> Work:
+def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, keys: bytes | None) -> Work:
     environment = configuration.read_environment(os.environ)
-    key = environment.require("crm_api_key")
+    Lookup.api_key = environment.require("crm_api_key")
+    expected, form = _expectations(plan.dataset, keys)
     Lookup.work = Work(
         race=plan.race,
-        contacts=plan.dataset.contacts,
+        contacts=plan.keys,
         seed=plan.seed,
         targets={t.name: Target(t.name, t.kind, t.url, t.ca_file) for t in plan.targets},
-        expected=_oracle(plan.dataset, key),
+        expected=expected,
+        form=form,
         worker=worker,
         ledger=Ledger(folder, worker, plan.race.ledger),
         racing=True,
@@ -220,24 +223,39 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool) -> Work:
 def _plain_work(worker: int) -> Work:
     config = _configuration()
     kinds = _kinds(config)
+    if config.dataset.keys_file:
+        raise ConfigError(
+            "dataset.keys_file: Locust by itself compares no targets with each other",
+            fix="use `dragstrip race`, or configure data that was seeded",
+        )
     if config.uses_lab:
         config = lab.resolve(config)
+    Lookup.api_key = config.environment.require("crm_api_key")
+    expected, form = _expectations(config.dataset, None)
     return Work(
         race=config.race,
         contacts=config.dataset.contacts,
         seed=config.dataset.seed,
         targets=_targets(config, kinds),
-        expected=_oracle(config.dataset, config.environment.require("crm_api_key")),
+        expected=expected,
+        form=form,
         worker=worker,
         ledger=Ledger(None, worker),
         lab=config.environment.dragstrip_lab,
     )
 
 
-def _oracle(dataset: DatasetConfig, api_key: str) -> Callable[[int], bytes]:
-    Lookup.dataset = Dataset(dataset.seed, dataset.contacts)
-    Lookup.api_key = api_key
-    return oracle(Lookup.dataset.answer)
+def _expectations(
+    dataset: DatasetConfig | PlannedKeys, keys: bytes | None
+) -> tuple[Callable[[int], bytes], Callable[[object], bytes]]:
+    """Say whom to ask for; return what each is answered, and the form in which that is compared."""
+    if isinstance(dataset, PlannedKeys):
+        own = own_data.unpack(keys, dataset.keys)
+        Lookup.numbers = own.numbers
+        return own.references.expected, own.references.mark
+    seeded = Dataset(dataset.seed, dataset.contacts)
+    Lookup.numbers = seeded
+    return oracle(seeded.answer), canonical
 
 
 def _or_exit(make: Callable[[], T]) -> T:

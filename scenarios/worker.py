@@ -57,11 +57,11 @@ class Unfit(Exception):
 class RaceWorker:
     """Takes part in the race of whichever master it is connected to.
 
-    `make_work(plan, lab, worker)` makes what the users need, in the classes that Locust runs.
+    `make_work(plan, lab, worker, keys)` makes what the users need, in the classes that Locust runs.
     """
 
     def __init__(
-        self, environment: Environment, make_work: Callable[[Plan, bool, int], Work]
+        self, environment: Environment, make_work: Callable[[Plan, bool, int, bytes | None], Work]
     ) -> None:
         runner = environment.runner
         assert isinstance(runner, WorkerRunner)  # noqa: S101
@@ -130,7 +130,8 @@ class RaceWorker:
         except ValidationError as error:
             raise Unfit(f"the master's plan is none: {error.errors()[0]['msg']}") from None
         worker = self._runner.worker_index
-        self._share = OwnShare(plan, self._make_work(plan, offer["lab"], worker))
+        work = self._make_work(plan, offer["lab"], worker, offer["keys"])
+        self._share = OwnShare(plan, work)
         self._plan = plan
         self._end = WorkerEnd(plan.run_id, worker)
         self._news.set()

@@ -10,15 +10,16 @@ import orjson
 
 from dragstrip import config as configuration
 from dragstrip.errors import UsageError
-from dragstrip.options import config_file
+from dragstrip.options import config_file, keys_file, workspace
 from seeding.answers import SAMPLE
 from seeding.telling import telling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from dragstrip.config import Config
+    from seeding.own_answers import OwnProof
     from seeding.seed import Removed, Seeded
     from seeding.verify import Verified
 
@@ -80,11 +81,11 @@ def seed(
             fix="leave --replace out to remove everything, or --reset to seed as well",
         )
     if reset:
-        with telling("removed", as_json=as_json) as reporter:
+        with telling(as_json=as_json) as reporter:
             removed = seeding.reset(_load(path, contacts, seed_number), reporter)
         _print(removed, _removed_lines(removed), as_json)
         return
-    with telling("in place", as_json=as_json) as reporter:
+    with telling(as_json=as_json) as reporter:
         seeded = seeding.seed(
             _load(path, contacts, seed_number), reporter, replace=replace, processes=processes
         )
@@ -109,6 +110,8 @@ def seed(
     help="Compare every range of a large dataset, too, instead of a sample of ranges.",
 )
 @_processes
+@keys_file
+@workspace
 @_json
 def verify(
     path: Path | None,
@@ -117,34 +120,65 @@ def verify(
     sample: int,
     full: bool,
     processes: int,
+    keys_file: Path | None,
+    workspace_id: str | None,
     as_json: bool,
 ) -> None:
     """Prove that all backends hold the same data and all targets answer alike.
 
     Of more than 25,600 contacts a spread of 200 ranges of 128 is compared, unless --full is given.
-    Exit code 1 names the first contact and field that differ.
+    Exit code 1 names the first contact and field that differ. With a keys file, every number in it
+    is asked for, and the targets are compared with each other: no store is asked.
     """
+    own = {"keys_file": keys_file, "workspace_id": workspace_id}
+    config = _load(path, contacts, seed_number, own)
+    if config.dataset.keys_file:
+        _verify_own(config, as_json)
+        return
     from seeding import verify as verification
 
-    with telling("compared", as_json=as_json) as reporter:
+    with telling(as_json=as_json) as reporter:
         result = verification.verify(
-            _load(path, contacts, seed_number),
-            sample=sample,
-            full=full,
-            processes=processes,
-            reporter=reporter,
+            config, sample=sample, full=full, processes=processes, reporter=reporter
         )
     _print(result, _verified_lines(result), as_json)
 
 
-def _load(path: Path | None, contacts: int | None, seed_number: int | None) -> Config:
-    overrides = {"dataset": {"contacts": contacts, "seed": seed_number}}
+def _verify_own(config: Config, as_json: bool) -> None:
+    from seeding import own_answers
+
+    for name in ("sample", "full", "processes"):
+        source = click.get_current_context().get_parameter_source(name)
+        if source is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{name}: every number of a keys file is asked for, and nothing else",
+                fix=f"leave --{name} out",
+            )
+    result = own_answers.verify(config)
+    _print(result, _own_lines(result), as_json)
+
+
+def _load(
+    path: Path | None,
+    contacts: int | None,
+    seed_number: int | None,
+    own: Mapping[str, object] | None = None,
+) -> Config:
+    overrides = {"dataset": {"contacts": contacts, "seed": seed_number, **(own or {})}}
     config = configuration.load(os.environ, path, overrides)
     if config.uses_lab:
         from dragstrip.lab import resolve
 
         config = resolve(config)
     return config
+
+
+def _own_lines(proof: OwnProof) -> Iterator[str]:
+    yield (
+        f"{' and '.join(proof.targets)}: {proof.keys} phone numbers of your own answered alike, "
+        f"{proof.found} of them known (keys file's sha256 {proof.sha256})"
+    )
+    yield "compared with each other, not with known data: equal, not proven right"
 
 
 def _print(result: object, lines: Iterable[str], as_json: bool) -> None:

@@ -36,7 +36,8 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "changed_data": Condition(
         "backends changed while the race ran",
-        "let nothing else write to the backends, run `dragstrip seed`, then race again",
+        "let nothing else write to the backends while a race runs; what was seeded, "
+        "`dragstrip seed` mends",
     ),
     "verified": Condition(
         "verified lookups of each target", "look at the failures by reason", "least"

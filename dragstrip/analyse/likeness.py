@@ -14,7 +14,9 @@ from dragstrip.config import RaceConfig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.analyse.model import Machine, Run, Versions
+    from dragstrip.analyse.model import DatasetFacts, KeysFacts, Machine, Run, Versions
+
+    Data = DatasetFacts | KeysFacts
 
 _LOAD = (
     ("rate", "race with the same --rate"),
@@ -31,6 +33,7 @@ _LOAD = (
     ("request_events", "race with the same race.request_events"),
 )
 _SAME_DATA = "seed both times with the same dataset.seed and dataset.contacts"
+_SAME_KEYS = "race with the same keys file, over data that has not changed in between"
 _SAME_MACHINE = "race on the same machine"
 _SAME_VERSION = "race with the same version both times"
 
@@ -57,9 +60,7 @@ def unlike(older: Run, newer: Run, target: str) -> list[Unlike]:
 def _conditions(older: Run, newer: Run, target: str) -> Iterator[tuple[str, Any, Any, str]]:
     yield "lab", older.lab, newer.lab, "compare lab with lab, and deployment with deployment"
     yield from _target(older, newer, target)
-    for field in ("seed", "contacts", "generator", "digest"):
-        old, new = (getattr(run.dataset, field) for run in (older, newer))
-        yield f"dataset.{field}", old, new, _SAME_DATA
+    yield from _data(older.dataset, newer.dataset)
     yield "model", _model(older), _model(newer), "race in the open model both times, or the closed"
     for field, fix in _LOAD:
         yield f"race.{field}", race_setting(older, field), race_setting(newer, field), fix
@@ -74,6 +75,18 @@ def _target(older: Run, newer: Run, name: str) -> Iterator[tuple[str, Any, Any, 
     # The lab chooses its ports anew when others have taken them.
     if not (older.lab and newer.lab):
         yield f"targets.{name}.url", old.url, new.url, "name another target with --target"
+
+
+def _data(old: Data, new: Data) -> Iterator[tuple[str, Any, Any, str]]:
+    if old.kind != new.kind:
+        yield "dataset.kind", old.kind, new.kind, "race over data of one kind both times"
+        return
+    # Of live data nobody knows whether it is the same; that the same numbers are known is a sign.
+    seeded = old.kind == "seeded"
+    fields = ("seed", "contacts", "generator", "digest") if seeded else ("sha256", "keys", "found")
+    for field in fields:
+        fix = _SAME_DATA if seeded else _SAME_KEYS
+        yield f"dataset.{field}", getattr(old, field), getattr(new, field), fix
 
 
 def race_setting(run: Run, field: str) -> Any:

@@ -131,12 +131,26 @@ class Gate(_Form):
 
 
 class DatasetFacts(_Form):
-    """Which data was asked for. `digest` is what both backends store."""
+    """Which data was asked for. `digest` is what both backends store, and so what is right."""
 
+    kind: Literal["seeded"] = "seeded"
     seed: Count
     contacts: Count
     digest: str
     generator: str
+
+
+class KeysFacts(_Form):
+    """Which numbers of one's own were asked for: so many `keys`, of which the targets know `found`.
+
+    `sha256` is the keys file's. The targets were compared with each other: a verified lookup is one
+    that was answered as both of them answered before the race. What is right, nobody knows.
+    """
+
+    kind: Literal["keys-file"] = "keys-file"
+    keys: Annotated[int, Field(ge=1)]
+    found: Count
+    sha256: str
 
 
 class Versions(_Form):
@@ -174,12 +188,13 @@ class Calibrated(_Form):
 class Run(_Form):
     """run.json: everything about a race that its ledger does not say.
 
+    Since version 2, `dataset` has a `kind`; without one the data was seeded.
     `data_after` says whether the backends still held the same data when the race was over, and
     `data_difference` what differed first, or why nobody could tell. `calibration` is null where
     there was none when the race began.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     id: str
     started: datetime
     ended: datetime
@@ -193,7 +208,7 @@ class Run(_Form):
     versions: Versions
     machine: Machine
     config: dict[str, Any]
-    dataset: DatasetFacts
+    dataset: DatasetFacts | KeysFacts
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
     calibration: Calibrated | None = None
@@ -264,7 +279,10 @@ class Comparison(_Form):
 
 
 class Verdict(_Form):
-    """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid."""
+    """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid.
+
+    Of `data` that was seeded, every verified answer is right; of a keys file, both targets' alike.
+    """
 
     schema_version: Literal[1] = 1
     verdict: Word
@@ -282,6 +300,7 @@ class Verdict(_Form):
     gates: list[Gate]
     lab: bool
     closed_model: bool = False
+    data: Literal["seeded", "keys-file"] = "seeded"
     dependence: Dependence | None = None
     cross_check: CrossCheck | None = None
     secondary: dict[str, Comparison] = {}

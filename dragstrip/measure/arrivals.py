@@ -77,7 +77,7 @@ def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arriv
 def closed_keys(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
     """Yield a worker's keys in the closed model for ever: the same for both slices of a pair."""
     seed = (plan.seed, turn.pair, worker, _CLOSED_STREAM)
-    return key_stream(plan.race, plan.dataset.contacts, seed)
+    return key_stream(plan.race, plan.keys, seed)
 
 
 def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator[int]:
@@ -99,7 +99,7 @@ def _with_keys(
     random: np.random.Generator, offsets_s: Iterable[NDArray[np.float64]], plan: Plan
 ) -> Iterator[Arrivals]:
     for block in offsets_s:
-        keys = draw_keys(random, len(block), plan.race, plan.dataset.contacts)
+        keys = draw_keys(random, len(block), plan.race, plan.keys)
         yield Arrivals((block * 1e9).astype(np.int64), keys)
 
 

@@ -52,8 +52,8 @@ def canonical(document: object) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-def judge(reply: Reply, expected: bytes) -> Outcome:
-    """Compare a reply with the canonical bytes of the right answer."""
+def judge(reply: Reply, expected: bytes, form: Callable[[object], bytes] = canonical) -> Outcome:
+    """Compare a reply with the right answer; `form` makes of the body what is compared."""
     if reply.status != 200:
         return Outcome.HTTP_STATUS
     if not _is_json(reply.content_type):
@@ -63,7 +63,7 @@ def judge(reply: Reply, expected: bytes) -> Outcome:
     except orjson.JSONDecodeError:
         return Outcome.NOT_JSON
     try:
-        right = canonical(document) == expected
+        right = form(document) == expected
     except orjson.JSONEncodeError:
         # It reads deeper nesting than it writes; no right answer is that deep.
         right = False
@@ -82,15 +82,23 @@ def table_bits_for(keys: int) -> int:
 class Judge:
     """Judges answers, and remembers 2 ** `table_bits` of the right ones, in 8 bytes each.
 
-    `expected` gives the canonical bytes of a key's right answer. A newer answer may take an older
+    `expected` gives a key's right answer in the `form` that is compared: its canonical bytes, or
+    where nobody may keep these, a hash of them. A newer answer may take an older
     one's place in the table: then the older is compared in full when it comes again. At most 32 MiB
     of bodies are kept.
     """
 
-    __slots__ = ("_expected", "_kept", "_mask", "_seen")
+    __slots__ = ("_expected", "_form", "_kept", "_mask", "_seen")
 
-    def __init__(self, expected: Callable[[int], bytes], *, table_bits: int = _TABLE_BITS) -> None:
+    def __init__(
+        self,
+        expected: Callable[[int], bytes],
+        *,
+        form: Callable[[object], bytes] = canonical,
+        table_bits: int = _TABLE_BITS,
+    ) -> None:
         self._expected = expected
+        self._form = form
         self._mask = (1 << table_bits) - 1
         # No hash is ever -1, so that this stands for no answer at all.
         self._seen = array("q", [-1]) * (1 << table_bits)
@@ -113,7 +121,7 @@ class Judge:
             if len(body) <= _LONGEST_KEPT:
                 self._kept[key & _KEPT_MASK] = key, body
             return _OK
-        outcome = judge(reply, self._expected(key))
+        outcome = judge(reply, self._expected(key), self._form)
         if outcome is Outcome.OK:
             self._seen[place] = mark
         return outcome

@@ -13,7 +13,7 @@ from dragstrip.ledger.rows import select
 from dragstrip.ledger.tally import Tally
 from dragstrip.measure import arrivals
 from dragstrip.measure.harvest import Harvester
-from dragstrip.measure.judge import Judge, table_bits_for
+from dragstrip.measure.judge import Judge, canonical, table_bits_for
 from dragstrip.measure.locust_stats import LocustStats
 from dragstrip.measure.own_pace import OwnPace
 from dragstrip.measure.pacer import Pacer
@@ -78,6 +78,7 @@ class SliceCounts:
 class Work:
     """What the users of this process share; scenarios make it once Locust knows its role.
 
+    Keys run below `contacts`, and `expected` gives the right answer to each in the `form` compared.
     `racing` users wait for `run_slice`; others pace themselves at race.rate / race.users.
     """
 
@@ -90,6 +91,7 @@ class Work:
     ledger: Ledger
     racing: bool = False
     lab: bool = False
+    form: Callable[[object], bytes] = canonical
     pacers: dict[str, Pacer] = field(init=False)
     counts: SliceCounts = field(init=False)
     clocks: Reading | None = None
@@ -102,7 +104,7 @@ class Work:
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
         period_s = _HARVEST_IN_RACE_S if self.racing else _HARVEST_S
         self.harvester = Harvester(self.ledger, self._feeds, period_s)
-        self._judge = Judge(self.expected, table_bits=table_bits_for(self.contacts))
+        self._judge = Judge(self.expected, form=self.form, table_bits=table_bits_for(self.contacts))
         self._requests: dict[type, Callable[[int], Prepared]] = {}
         self._attached = False
         self._slots_started = self._slots_open = 0

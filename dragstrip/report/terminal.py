@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from dragstrip.analyse.model import Run, Verdict
 
+
 _COLOURS = {
     "adopt": "bold green",
     "better": "bold green",
@@ -44,7 +45,7 @@ def render(run: Run, verdict: Verdict) -> RenderableType:
     parts += [_gates(verdict), Text()]
     if verdict.verdict != "invalid":
         parts.append(headline)
-    parts.append(Text(words.conditions(run), style="dim"))
+    parts += [Text(line, style="dim") for line in (words.conditions(run), words.data(run))]
     return Group(*parts)
 
 

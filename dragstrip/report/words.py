@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Comparison,
         Dependence,
         Gate,
+        KeysFacts,
         Run,
         TargetTotals,
         Verdict,
@@ -161,19 +162,43 @@ def conditions(run: Run) -> str:
     return (
         f"{race['pairs']} pairs of {race['slice']:g} s slices ({race['settle']:g} s of each not "
         f"counted), {load}, {race['users']} connections, keys {race['keys']}, "
-        f"misses {percent(_as_float(race['miss']))}, {run.dataset.contacts:,} contacts of seed "
-        f"{run.dataset.seed}, arrival seed {run.seed}"
+        f"{_asked_for(run)}, arrival seed {run.seed}"
     )
 
 
+def _asked_for(run: Run) -> str:
+    if run.dataset.kind == "keys-file":
+        return f"{run.dataset.keys:,} phone numbers of your own"
+    misses = percent(_as_float(run.config["race"]["miss"]))
+    return f"misses {misses}, {run.dataset.contacts:,} contacts of seed {run.dataset.seed}"
+
+
 def data(run: Run) -> str:
-    """Return in one sentence which data was raced on, and whether it stayed as it was."""
+    """Return which data was raced on, and whether it stayed as it was.
+
+    What was compared with what says how far a verified answer can be trusted.
+    """
+    if run.dataset.kind == "keys-file":
+        return _own_data(run, run.dataset)
     state = {
         "same": "held by both backends before the race and after it",
         "changed": "held by both backends before the race, and changed when it was over",
         "unchecked": "held by both backends before the race; nobody looked again afterwards",
     }[run.data_after]
     return f"Data: digest {run.dataset.digest[:12]}…, {state}."
+
+
+def _own_data(run: Run, own: KeysFacts) -> str:
+    state = {
+        "same": "the same before the race and after it",
+        "changed": "and changed when the race was over",
+        "unchecked": "nobody looked again after the race",
+    }[run.data_after]
+    return (
+        f"Data: {own.keys:,} phone numbers of your own (keys file's sha256 {own.sha256[:12]}…), "
+        f"{own.found:,} of them known; the targets' answers were compared with each other, not "
+        f"with known data: equal, not proven right; {state}."
+    )
 
 
 def milliseconds(value: float | None) -> str:

@@ -24,6 +24,11 @@ def open_stores(config: Config) -> Iterator[list[Store]]:
 
     Raises ConfigError naming every address and key that is missing.
     """
+    if config.dataset.keys_file is not None:
+        raise ConfigError(
+            "dataset.keys_file is for targets that must not be seeded: their stores stay closed",
+            fix="take dataset.keys_file out of the configuration if they may be seeded",
+        )
     opened: list[Store] = []
     problems: list[ConfigError] = []
     with contextlib.ExitStack() as stack:
