@@ -90,6 +90,12 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
 )
 @_workers
 @click.option(
+    "--metrics-port",
+    type=int,
+    metavar="N",
+    help="Serve metrics for Prometheus here while the race runs.",
+)
+@click.option(
     "--require",
     type=click.Choice(_REQUIREMENTS),
     help="Exit with 1 unless the verdict is this, with 4 when it is open.",
@@ -118,6 +124,7 @@ def race(
     workers: int | None,
     bind: str,
     worker_wait: float,
+    metrics_port: int | None,
     require: Requirement | None,
     summary: bool,
     keep_lab: bool,
@@ -126,7 +133,14 @@ def race(
     from dragstrip import outputs
     from dragstrip import race as racing
 
-    given = {"pairs": pairs, "slice": slice_s, "rate": rate, "keys": keys, "miss": miss}
+    given = {
+        "pairs": pairs,
+        "slice": slice_s,
+        "rate": rate,
+        "keys": keys,
+        "miss": miss,
+        "metrics_port": metrics_port,
+    }
     own = {"keys_file": keys_file, "workspace_id": workspace_id}
     config = presets.load(os.environ, path, _preset(preset, quick), given, own)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from dragstrip.machine import these_versions, this_machine
 from dragstrip.own_data import CheckedKeys
 from dragstrip.plan import Plan, PlannedKeys, PlannedTarget, alternate
 from dragstrip.targets import targets_of
+from dragstrip.telemetry import server as telemetry
 from seeding import own_answers
 from seeding.dataset import GENERATOR
 from seeding.seed import seed
@@ -93,8 +94,10 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
     ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
     feasible.require(config, processes=options.processes, ceiling_per_s=ceiling_per_s)
     run_folder.require_room(options.out)
-    with ready(config, options, progress) as (found, data):
+    telemetry.require_port(config.race)
+    with ready(config, options, progress) as (found, data), ExitStack() as stack:
         prepared = prepare(found, options, data, known)
+        stack.enter_context(telemetry.serving(*prepared))
         return perform(
             found,
             *prepared,
