@@ -67,7 +67,7 @@ class Filler:
         began = time.monotonic()
         contacts = self._expected.dataset.contacts
         removed = self._make_room()
-        self._reporter.start(self._store.name, contacts)
+        self._reporter.start(self._store.name, contacts, "seed")
         written = self._mend_complete() if self._claims_all() else self._fill_all()
         seconds = time.monotonic() - began
         return Filled(self._store.name, written, contacts - written, removed, seconds)
@@ -83,7 +83,14 @@ class Filler:
         start, found = self._obstacle.start, self._found
         if found is not None:
             self._store.write_manifest({**found, "state": "seeding"})
-        removed = remove_contacts(self._store, start, self._stop)
+        claimed = found["contacts"] - start if found is not None else 0
+        self._reporter.start(self._store.name, claimed if claimed > 0 else None, "remove")
+        removed = remove_contacts(
+            self._store,
+            start,
+            self._stop,
+            lambda contacts: self._reporter.advance(self._store.name, contacts),
+        )
         if found is not None and found["seed"] != self._expected.dataset.seed:
             remove_workspaces(self._store, [found["seed"]])
         self._found = None

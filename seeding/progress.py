@@ -13,21 +13,23 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from seeding.standing import Phase
+
 
 class Reporter(Protocol):
-    """Hears of contacts that are in place. Called from several threads."""
+    """Hears how far the work on every store is. Called from several threads."""
 
-    def start(self, name: str, contacts: int) -> None:
-        """Begin to report on a store that is to hold so many contacts."""
+    def start(self, name: str, contacts: int | None, phase: Phase) -> None:
+        """Begin a phase of the work on a store, of so many contacts if that is known."""
 
     def advance(self, name: str, contacts: int, *, found: bool = False) -> None:
-        """Report more contacts in place; `found` if they were right already."""
+        """Report so many contacts more; `found` if they were right already."""
 
 
 class Silent:
     """Says nothing."""
 
-    def start(self, name: str, contacts: int) -> None:
+    def start(self, name: str, contacts: int | None, phase: Phase) -> None:
         """Ignore."""
 
     def advance(self, name: str, contacts: int, *, found: bool = False) -> None:
@@ -35,12 +37,12 @@ class Silent:
 
 
 @contextlib.contextmanager
-def progress_on(console: Console, *, done: str = "", as_json: bool = False) -> Iterator[Tally]:
-    """Return a reporter that suits the console; `done` is what becomes of contacts, for lines."""
+def progress_on(console: Console, *, as_json: bool = False) -> Iterator[Tally]:
+    """Return a reporter that suits the console."""
     if as_json:
         yield Tally(JsonLines(console))
     elif not console.is_terminal:
-        yield Tally(Lines(console, done))
+        yield Tally(Lines(console))
     else:
         with bars_on(console) as progress:
             yield Tally(Bars(progress))

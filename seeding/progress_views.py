@@ -34,6 +34,8 @@ class Bars:
 
     def start(self, standing: Standing) -> None:
         """Add a bar."""
+        if standing.store in self._tasks:
+            self._progress.remove_task(self._tasks[standing.store])
         self._tasks[standing.store] = self._progress.add_task(
             standing.store, total=standing.of, **_fields(standing)
         )
@@ -67,11 +69,8 @@ class _Sparing:
 class Lines:
     """One line a store every few seconds, and one when it is done."""
 
-    def __init__(
-        self, console: Console, done: str = "", clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._done = f" {done}" if done else ""
         self._sparing = _Sparing(2.0, 10.0, clock)
 
     def start(self, standing: Standing) -> None:
@@ -80,13 +79,13 @@ class Lines:
     def show(self, standing: Standing) -> None:
         """Print a line when it is time for one."""
         if self._sparing.passes(standing):
-            parts = [f"{_count(standing)} contacts{self._done}", _rate(standing), _left(standing)]
+            parts = [f"{standing.count} contacts {standing.done}", _rate(standing), _left(standing)]
             said = ", ".join(part for part in parts if part)
             self._console.print(f"{standing.store}: {said}", highlight=False, soft_wrap=True)
 
 
 class JsonLines:
-    """One object a line: event, store, contacts, of, per_s, left_s."""
+    """One object a line: event, store, phase, contacts, of, per_s, left_s."""
 
     def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -111,16 +110,18 @@ def event_line(event: str, standing: Standing) -> str:
         "per_s": None if standing.per_s is None else round(standing.per_s, 1),
         "left_s": None if standing.left_s is None else round(standing.left_s, 1),
     }
-    fields = {"store": standing.store, "contacts": standing.contacts, "of": standing.of}
+    fields = {
+        "store": standing.store,
+        "phase": standing.phase,
+        "contacts": standing.contacts,
+        "of": standing.of,
+    }
     return orjson.dumps({"event": event, **fields, **rounded}).decode()
 
 
 def _fields(standing: Standing) -> dict[str, Any]:
-    return {"count": _count(standing), "rate": _rate(standing), "left": _left(standing)}
-
-
-def _count(standing: Standing) -> str:
-    return f"{standing.contacts:,}/{standing.of:,}"
+    count = f"{standing.count} {standing.done}"
+    return {"count": count, "rate": _rate(standing), "left": _left(standing)}
 
 
 def _rate(standing: Standing) -> str:

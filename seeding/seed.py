@@ -108,13 +108,13 @@ def _of_unknown_dataset(store: Store, dataset: Dataset) -> Obstacle | None:
 
 def _empty(store: Store, config: Config, reporter: Reporter, stop: Stop) -> Removed:
     manifest = store.read_manifest()
-    seeds, contacts = {config.dataset.seed}, config.dataset.contacts
+    seeds, contacts = {config.dataset.seed}, None
     if manifest is not None:
         seeds.add(manifest["seed"])
         contacts = manifest["contacts"]
         # It goes last of all, so that an interrupted reset is told from one that never began.
         store.write_manifest({**manifest, "state": "seeding"})
-    reporter.start(store.name, contacts)
+    reporter.start(store.name, contacts, "remove")
     removed = remove_contacts(
         store, 0, stop, lambda contacts: reporter.advance(store.name, contacts)
     )

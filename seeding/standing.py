@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from seeding.rate import Rate
 
@@ -13,20 +13,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+Phase = Literal["seed", "verify", "remove"]
+
+_DONE: dict[Phase, str] = {"seed": "in place", "verify": "compared", "remove": "removed"}
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a store stands: `contacts` of `of` are in place."""
+    """Where a store stands: `contacts` of `of` are done; `of` is None where nobody knows."""
 
     store: str
+    phase: Phase
     contacts: int
-    of: int
+    of: int | None
     per_s: float | None = None
     left_s: float | None = None
 
     @property
+    def count(self) -> str:
+        """How many of how many, in digits."""
+        return f"{self.contacts:,}" if self.of is None else f"{self.contacts:,}/{self.of:,}"
+
+    @property
+    def words(self) -> str:
+        """Where the store stands, as a sentence."""
+        of = "" if self.of is None else f" of {self.of:,}"
+        return f"{self.store} has {self.contacts:,}{of} contacts {self.done}"
+
+    @property
+    def done(self) -> str:
+        """What becomes of contacts in this phase."""
+        return _DONE[self.phase]
+
+    @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        return self.contacts >= self.of
+        return self.of is not None and self.contacts >= self.of
 
 
 class View(Protocol):
@@ -55,19 +77,20 @@ class Tally:
         with self._lock:
             return list(self._standings.values())
 
-    def start(self, name: str, contacts: int) -> None:
-        """Begin to report on a store that is to hold so many contacts."""
+    def start(self, name: str, contacts: int | None, phase: Phase) -> None:
+        """Begin a phase of the work on a store, of so many contacts if that is known."""
         with self._lock:
-            self._standings[name] = Standing(name, 0, contacts)
+            self._standings[name] = Standing(name, phase, 0, contacts)
             self._rates[name] = Rate(self._clock())
             self._view.start(self._standings[name])
 
     def advance(self, name: str, contacts: int, *, found: bool = False) -> None:
-        """Report more contacts in place; `found` if they were right already."""
+        """Report so many contacts more; `found` if they were right already."""
         with self._lock:
             rate, before = self._rates[name], self._standings[name]
             rate.add(contacts, self._clock(), found=found)
             done, per_s = before.contacts + contacts, rate.per_s()
-            left_s = (before.of - done) / per_s if per_s else None
-            self._standings[name] = Standing(name, done, before.of, per_s, left_s)
-            self._view.show(self._standings[name])
+            left_s = max(0, before.of - done) / per_s if per_s and before.of is not None else None
+            standing = Standing(name, before.phase, done, before.of, per_s, left_s)
+            self._standings[name] = standing
+            self._view.show(standing)

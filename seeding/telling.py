@@ -20,14 +20,14 @@ from seeding.progress_views import event_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeding.standing import Standing, Tally
+    from seeding.standing import Tally
 
 INTERRUPTED = 130
 
 
 @contextlib.contextmanager
-def telling(done: str, *, as_json: bool) -> Iterator[Tally]:
-    """Tell of progress, of an interrupt and of a failure; `done` is what becomes of contacts.
+def telling(*, as_json: bool) -> Iterator[Tally]:
+    """Tell of progress, of an interrupt and of a failure.
 
     On standard error: bars or lines, or with `as_json` one object a line and nothing else. An
     interrupt ends the process with code 130, a failure with its own.
@@ -36,28 +36,28 @@ def telling(done: str, *, as_json: bool) -> Iterator[Tally]:
     try:
         with (
             signals_as_interrupts(),
-            progress_on(Console(stderr=True), done=done, as_json=as_json) as tally,
+            progress_on(Console(stderr=True), as_json=as_json) as tally,
         ):
             yield tally
     except KeyboardInterrupt:
-        _say_stopped(tally, done, "interrupted", as_json=as_json)
+        _say_stopped(tally, "interrupted", as_json=as_json)
         _say_again(as_json=as_json)
         _leave(INTERRUPTED)
     except DragstripError as error:
-        _say_stopped(tally, done, "stopped", as_json=as_json)
+        _say_stopped(tally, "stopped", as_json=as_json)
         if not as_json:
             raise
         _say_event({"event": "error", "message": error.message, "fix": error.fix})
         sys.exit(error.exit_code)
 
 
-def _say_stopped(tally: Tally | None, done: str, event: str, *, as_json: bool) -> None:
+def _say_stopped(tally: Tally | None, event: str, *, as_json: bool) -> None:
     standings = tally.standings if tally else []
     if as_json:
         for standing in standings:
             click.echo(event_line(event, standing), err=True)
     elif standings:
-        words = "; ".join(_words(standing, done) for standing in standings)
+        words = "; ".join(standing.words for standing in standings)
         click.echo(f"{event}: {words}", err=True)
     elif event == "interrupted":
         click.echo("interrupted before any contact was touched", err=True)
@@ -69,10 +69,6 @@ def _say_again(*, as_json: bool) -> None:
         _say_event({"event": "error", "message": "interrupted", "fix": again})
     else:
         click.echo(f"  fix: {again}", err=True)
-
-
-def _words(standing: Standing, done: str) -> str:
-    return f"{standing.store} has {standing.contacts:,} of {standing.of:,} contacts {done}"
 
 
 def _say_event(event: dict[str, str | None]) -> None:

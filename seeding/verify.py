@@ -133,6 +133,7 @@ class _Check:
         self._reporter.start(
             self._store.name,
             contacts if chosen is None else sum(stop - start for start, stop in chosen),
+            "verify",
         )
         compared = for_each(
             self._pages(), self._compare, at_once=self._store.concurrency, stop=self._stop

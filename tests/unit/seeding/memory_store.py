@@ -23,7 +23,11 @@ class Killed(BaseException):
 
 
 class MemoryStore:
-    """Keeps contexts by index. `dies_after` counts the writes of contexts it survives."""
+    """Keeps contexts by index, and `others`, which nobody has seeded, beside them.
+
+    `dies_after` counts the writes of contexts it survives; with `tears`, the last one is done by
+    half, and its last contact by half, too.
+    """
 
     concurrency = 3
     page = 256
@@ -31,11 +35,12 @@ class MemoryStore:
     def __init__(self, name: str) -> None:
         self.name = name
         self.rows: dict[int, Context] = {}
+        self.others: list[Context] = []
         self.tenants: dict[str, Workspace] = {}
-        self.foreign_tenants: set[str] = set()
         self.manifest: Manifest | None = None
         self.calls: list[str] = []
         self.dies_after: int | None = None
+        self.tears = False
         self.breaks = False
         self._lock = threading.Lock()
 
@@ -60,18 +65,26 @@ class MemoryStore:
 
     def write(self, batch: list[Context]) -> None:
         with self._lock:
-            if self.dies_after is not None:
+            dies = self.dies_after == 0
+            if self.dies_after:
                 self.dies_after -= 1
-                if self.dies_after < 0:
-                    raise Killed
+        if dies and self.tears:
+            self._put(batch[: len(batch) // 2 + 1])
+            self.rows[batch[len(batch) // 2]["index"]]["notes"] = []
+        if dies:
+            raise Killed
         self._note(f"write {len(batch)}")
+        self._put(batch)
+
+    def _put(self, batch: list[Context]) -> None:
         for context in batch:
             assert context["contact"]["workspace_id"] in self.tenants
             assert context["index"] not in self.rows, "what is wrong is removed first"
             stored: Context = orjson.loads(orjson.dumps(context))
             if self.breaks:
                 stored["contact"]["lead_score"] += 1
-            self.rows[context["index"]] = stored
+            with self._lock:
+                self.rows[context["index"]] = stored
 
     def delete_contexts(self, start: int, stop: int) -> int:
         with self._lock:
@@ -83,7 +96,9 @@ class MemoryStore:
         return len(indices)
 
     def delete_workspaces(self, ids: Sequence[str]) -> int:
-        gone = [one for one in ids if one in self.tenants and one not in self.foreign_tenants]
+        contexts = [*self.rows.values(), *self.others]
+        held = {context["contact"]["workspace_id"] for context in contexts}
+        gone = [one for one in ids if one in self.tenants and one not in held]
         for one in gone:
             del self.tenants[one]
         return len(gone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -40,6 +41,34 @@ def test_bad_input_is_named(command: str, arguments: list[str], words: str, tmp_
     assert result.returncode == 2
     assert words in result.stderr
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["seed", "--replace", "--reset"], "--replace and --reset exclude each other"),
+        (["seed", "--processes", "0"], "--processes"),
+        (["verify", "--processes", "many"], "--processes"),
+        (["verify", "--replace"], "--replace"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(
+    arguments: list[str], words: str, tmp_path: Path
+) -> None:
+    result = dragstrip(*arguments, cwd=tmp_path)
+    assert result.returncode == 2
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_for_machines_a_failure_is_an_object_as_well(tmp_path: Path) -> None:
+    result = dragstrip("seed", "--json", "--contacts", "0", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    failure = json.loads(result.stderr)
+    assert failure["event"] == "error"
+    assert "dataset.contacts" in failure["message"]
+    assert failure["fix"]
 
 
 @pytest.mark.parametrize("command", ["seed", "verify"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 import subprocess
 import sys
+import tracemalloc
 import uuid
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seeding.dataset import GENERATOR, Dataset
-from seeding.digest import contact_digest
+from seeding.digest import contact_digest, dataset_digest, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,9 @@ GOLDEN = {
     "generator": "1",
     "seed 42, 1000 contacts": "fccaf9ff85a840c7cacb992a0086b706f9f905d42f9da0d8b89a4413514c40a9",
     "seed 7, 300 contacts": "255d6bf86abd28bd591c08605195e672087cb19f35a4d1f6d6d4ba437672c181",
+    # Ranges of seed 42.
+    "every 50th of 100,000": "9967b4c622cd4c5c6d6c40ec1b48d2df55ee50938dbffc303158d79dec197e56",
+    "the last of a billion": "30728288ce548efb3b7f532b45d116013ea76340c738e64d505b190a19054283",
 }
 
 SEEDS = st.integers(0, 2**63 - 1)
@@ -43,6 +48,11 @@ def test_the_data_of_this_generator_never_changes() -> None:
         "generator": GENERATOR,
         "seed 42, 1000 contacts": Dataset(42, 1000).digest(),
         "seed 7, 300 contacts": Dataset(7, 300).digest(),
+        "every 50th of 100,000": dataset_digest(
+            Dataset(42, 100_000).range_digest(*bounds)
+            for bounds in itertools.islice(ranges(0, 100_000), 0, None, 50)
+        ),
+        "the last of a billion": Dataset(42, 10**9).range_digest(10**9 - 128, 10**9),
     }
     assert found == GOLDEN, "data changed: give it a new GENERATOR"
 
@@ -98,6 +108,31 @@ def test_two_seeds_share_no_contact(seed: int, index: int) -> None:
     other = Dataset((seed + 1) % 2**63, 10**10).context(index)
     here = Dataset(seed, 10**10).context(index)
     assert set(_ids(here)).isdisjoint(_ids(other))
+
+
+@given(SEEDS, INDICES)
+def test_a_mail_address_leads_back_to_its_index(seed: int, index: int) -> None:
+    email = Dataset(seed, 10**10).context(index)["contact"]["email"]
+    assert email is None or re.fullmatch(rf"[a-z]+\.[a-z]+{index}@[a-z.-]+", email)
+
+
+def test_a_far_contact_takes_no_more_memory_than_a_near_one() -> None:
+    near, far = Dataset(42, 10**10), Dataset(42, 10**10)
+    near.context(0)
+    assert _peak_bytes(far, range(9_999_999_000, 9_999_999_100)) < (
+        2 * _peak_bytes(near, range(100))
+    )
+
+
+def _peak_bytes(dataset: Dataset, indices: range) -> int:
+    """The most that making these contacts, one after the other, takes at once."""
+    tracemalloc.start()
+    try:
+        for index in indices:
+            dataset.context(index)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_nothing_is_shared_between_contacts() -> None:

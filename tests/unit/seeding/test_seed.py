@@ -19,7 +19,8 @@ from tests.unit.seeding.memory_store import Killed, MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeding.stores import Store
+    from seeding.model import Context
+    from seeding.stores import RangeDigest, Store
 
 Stores = tuple[MemoryStore, MemoryStore]
 
@@ -47,9 +48,19 @@ def stores() -> Iterator[Stores]:
         yield pair
 
 
+def of_somebody_else(workspace_id: str) -> Context:
+    """A contact that nobody has seeded."""
+    context = Dataset(1234, 1).context(0)
+    context["contact"]["workspace_id"] = workspace_id
+    return context
+
+
 def assert_holds(store: MemoryStore, contacts: int, seed: int = 42) -> None:
     dataset = Dataset(seed, contacts)
     assert store.contexts(0, 10**9) == [dataset.context(index) for index in range(contacts)]
+    assert store.read_workspaces([one["id"] for one in dataset.workspaces()]) == (
+        dataset.workspaces()
+    )
     assert store.manifest is not None
     assert store.manifest["state"] == "complete"
     assert store.manifest["digest"] == dataset.digest()
@@ -127,6 +138,7 @@ def test_another_dataset_is_refused_before_anything_is_written(
     stores[0].calls.clear()
     with pytest.raises(BackendError, match=words) as refused:
         seeding.seed(other)
+    assert "seed --replace" in (refused.value.fix or "")
     assert "seed --reset" in (refused.value.fix or "")
     assert stores[0].calls == []
 
@@ -190,10 +202,60 @@ def test_seeded_contacts_beyond_the_last_are_not_overlooked(stores: Stores) -> N
         seeding.seed(config())
 
 
+def test_an_altered_workspace_is_put_right(stores: Stores) -> None:
+    seeding.seed(config())
+    altered = Dataset(42, 0).workspaces()[1]
+    altered["members"][0]["role"] = "agent"
+    stores[0].tenants[altered["id"]] = altered
+    result = seeding.seed(config())
+    assert [one.written for one in result.stores] == [0, 0]
+    assert_holds(stores[0], 700)
+
+
+def test_a_member_of_somebody_else_is_left_alone(stores: Stores) -> None:
+    seeding.seed(config())
+    mixed = Dataset(42, 0).workspaces()[1]
+    mixed["members"].insert(0, {**mixed["members"][0], "id": "not ours"})
+    stores[0].tenants[mixed["id"]] = mixed
+    stores[0].calls.clear()
+    seeding.seed(config())
+    assert stores[0].calls == []
+
+
+def test_another_seed_that_begins_meanwhile_is_noticed(stores: Stores) -> None:
+    class Meddled(MemoryStore):
+        def write(self, batch: list[Context]) -> None:
+            super().write(batch)
+            assert self.manifest is not None
+            self.manifest["digest"] = "the mark of another writer"
+
+    meddled = Meddled("Convex")
+    with (
+        opened(meddled),
+        pytest.raises(BackendError, match="another `dragstrip seed` has begun on it"),
+    ):
+        seeding.seed(config())
+    assert meddled.manifest is not None
+    assert meddled.manifest["state"] == "seeding"
+
+
+def test_a_fresh_store_is_asked_for_digests_once_a_page(stores: Stores) -> None:
+    asked: list[tuple[int, int]] = []
+
+    class Asked(MemoryStore):
+        def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
+            asked.append((start, stop))
+            return super().range_digests(start, stop)
+
+    with opened(Asked("Convex")):
+        seeding.seed(config())
+    assert sorted(asked) == [(0, 256), (256, 512), (512, 700)]
+
+
 def test_reset_removes_what_was_seeded(stores: Stores) -> None:
     seeding.seed(config(700, seed=7))
     kept = Dataset(7, 0).workspaces()[0]["id"]
-    stores[0].foreign_tenants.add(kept)
+    stores[0].others.append(of_somebody_else(kept))
     # A smaller dataset of another seed: what is there says how much there is to remove.
     removed = seeding.reset(config(10, seed=42))
     assert [(one.contacts, one.workspaces) for one in removed] == [(700, 3), (700, 4)]

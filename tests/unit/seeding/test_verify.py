@@ -10,6 +10,7 @@ from dragstrip.errors import BackendError, DataDiffers
 from seeding import seed as seeding
 from seeding.answers import choose_indices
 from seeding.dataset import Dataset
+from seeding.sampling import sampled_ranges
 from seeding.verify import check_data
 from tests.unit.seeding.memory_store import MemoryStore
 from tests.unit.seeding.test_seed import Stores, config, opened
@@ -87,6 +88,64 @@ def test_a_false_digest_in_the_manifest_is_noticed(seeded: Stores) -> None:
     assert seeded[0].manifest is not None
     seeded[0].manifest["digest"] = "0" * 64
     with pytest.raises(DataDiffers, match="Convex: the manifest's digest"):
+        check_data(config())
+
+
+def test_each_side_tells_its_first_difference(seeded: Stores) -> None:
+    seeded[0].rows[130]["contact"]["lead_score"] = 101
+    for index in (5, 640):
+        del seeded[1].rows[index]
+    with pytest.raises(DataDiffers) as found:
+        check_data(config(), full=True)
+    first, second = found.value.message.split("; ")
+    assert first.startswith("Convex: contact 130 (")
+    assert "contact.lead_score is 101" in first
+    assert second.startswith("Supabase: contact 5 (")
+    assert second.endswith("is missing")
+
+
+def test_an_altered_workspace_is_named(seeded: Stores) -> None:
+    workspace = DATASET.workspaces()[2]
+    members = seeded[0].tenants[workspace["id"]]["members"]
+    del members[1]
+    del seeded[1].tenants[workspace["id"]]
+    with pytest.raises(DataDiffers) as found:
+        check_data(config())
+    first, second = found.value.message.split("; ")
+    assert first.startswith(f'Convex: workspace "{workspace["name"]}" ({workspace["id"]}): ')
+    assert "members[1].id is " in first
+    assert second.endswith(f"({workspace['id']}) is missing")
+    members.insert(0, {**workspace["members"][0], "id": "of somebody else"})
+    seeding.seed(config())
+    assert check_data(config()).words == "every range"
+
+
+def test_of_a_large_dataset_a_sample_is_compared_unless_all_is_asked_for(
+    seeded: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seeding.sampling.RANGES", 3)
+    proof = check_data(config())
+    assert (proof.compared, proof.ranges, proof.words) == (3, 6, "3 of 6 ranges")
+    chosen = {start for start, _ in sampled_ranges(DATASET)}
+    inside = next(start for start in chosen if 0 < start < 640)
+    outside = next(start for start in range(0, 700, 128) if start not in chosen)
+
+    seeded[0].rows[outside]["contact"]["lead_score"] = 101
+    assert check_data(config()).words == "3 of 6 ranges"
+    with pytest.raises(DataDiffers, match=rf"Convex: contact {outside} \("):
+        check_data(config(), full=True)
+    seeded[1].rows[inside + 1]["contact"]["lead_score"] = 101
+    with pytest.raises(DataDiffers, match=rf"Supabase: contact {inside + 1} \("):
+        check_data(config())
+
+
+def test_a_sample_holds_the_manifests_to_each_other(
+    seeded: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seeding.sampling.RANGES", 3)
+    assert seeded[1].manifest is not None
+    seeded[1].manifest["digest"] = "0" * 64
+    with pytest.raises(DataDiffers, match="Supabase: the manifest's digest"):
         check_data(config())
 
 
