@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import jinja2
+from markupsafe import Markup
 
+from dragstrip.analyse.conditions import fix_of
 from dragstrip.report import (
     html_distribution,
     html_pairs,
@@ -42,6 +44,7 @@ def render(run: Run, verdict: Verdict) -> str:
             words=words,
             plain=html_words,
             setup=html_setup,
+            fix_of=fix_of,
             gauge=gauge,
             charts=charts,
             data={
@@ -71,6 +74,14 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_units_stay,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _units_stay(value: object) -> object:
+    """Keep "95 %" on one line; what is markup already, scripts above all, stays as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return value.replace(" %", "\N{NO-BREAK SPACE}%")
+    return value

@@ -76,7 +76,7 @@ def _within(run: Run, pairs: Pairs) -> Chart:
         title="How many lookups were answered within a time",
         how_to_read=(
             "The further left and the steeper a line, the faster the target. Where a line stays "
-            "below 100 %, the rest failed. The objective is what the rule calls fast enough."
+            f"below 100 %, the rest failed. {_objective(run, low, high)}"
         ),
         summary=_within_summary(run),
         spec=marks.picture(layers, _rows(pairs, high, low), zoom=(low, high)),
@@ -87,6 +87,12 @@ def _within(run: Run, pairs: Pairs) -> Chart:
         log=True,
         legend=_legend(run),
     )
+
+
+def _objective(run: Run, low: float, high: float) -> str:
+    slo_ms = run.config["rules"]["slo_ms"]
+    where = "is dotted" if low <= slo_ms <= high else "lies outside of the picture"
+    return f"The objective, {figures.ms(slo_ms).text}, {where}."
 
 
 def _slowest(run: Run, pairs: Pairs) -> Chart:
@@ -110,7 +116,7 @@ def _slowest(run: Run, pairs: Pairs) -> Chart:
         how_to_read=(
             "Each step to the right looks at fewer and slower lookups: at p99, 99 of 100 were "
             "faster. The bands are 95 % intervals; where one reaches the edge of the picture, "
-            "there were too few lookups to bound it."
+            f"there were too few lookups to bound it. {_objective(run, bottom, top)}"
         ),
         summary=_slowest_summary(run, pairs),
         spec=marks.picture(layers, _rows(pairs, top, bottom), zoom=zoom),
@@ -179,8 +185,8 @@ def _table(run: Run, pairs: Pairs) -> Table:
 
 def _within_summary(run: Run) -> str:
     said = [
-        f"{name} answered half of its lookups within {figures.ms(side.p50_ms).text} and 95 of 100 "
-        f"within {figures.ms(side.p95_ms).text}"
+        f"{name}: half of the lookups within {figures.ms(side.p50_ms).text}, 95 of 100 within "
+        f"{figures.ms(side.p95_ms).text}"
         for name, side in zip(figures.names(run), figures.sides(run), strict=True)
     ]
     return "; ".join(said) + "."

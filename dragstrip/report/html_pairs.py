@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dragstrip.analyse.series import by_pair
 from dragstrip.report import html_figures as figures
 from dragstrip.report import html_marks as marks
+from dragstrip.report import words
 from dragstrip.report.html_chart import Cell, Chart, Key, Stop, Table
 from dragstrip.report.html_marks import value
 
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
     from dragstrip.analyse.model import Run, Verdict
     from dragstrip.report.html_chart import Spec
+
+
+_FITS = "scale('x', datum.to) - scale('x', datum.from) > 8 * length(datum.label)"
+"""The condition on a zone that its name fits into it; the legend says it in any case."""
+
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 
 
 def charts(run: Run, verdict: Verdict) -> list[Chart]:
@@ -34,7 +41,8 @@ def gauge(run: Run, verdict: Verdict) -> Chart | None:
     ends = [verdict.low, verdict.high, zones[0]["to"], zones[-1]["from"]]
     low, high = min(ends) / 1.35, max(ends) * 1.35
     scale: Spec = {"type": "log", "domain": [low, high], "nice": False}
-    x = value("from", scale=scale, title=None, axis={"grid": False, "format": "~r"})
+    axis: Spec = {"grid": False, "format": "~r", "values": _ticks(run), "labelOverlap": True}
+    x = value("from", scale=scale, title=None, axis=axis)
     found = {"ratio": verdict.ratio, "low": verdict.low, "high": verdict.high}
     rows = [
         zone
@@ -47,12 +55,27 @@ def gauge(run: Run, verdict: Verdict) -> Chart | None:
     ]
     layers: list[Spec] = [
         {
-            "mark": {"type": "rect", "stroke": marks.PAPER, "strokeWidth": 2, "y": 0, "y2": 62},
+            "mark": {
+                "type": "rect",
+                "stroke": marks.PAPER,
+                "strokeWidth": 2,
+                "y": 0,
+                "y2": {"expr": "height"},
+            },
             "encoding": {"x": x, "x2": {"field": "to"}, "fill": {"field": "fill", "scale": None}},
         },
         {
-            "mark": {"type": "text", "y": 14, "fill": marks.INK, "limit": 400},
-            "encoding": {"x": value("middle", scale=scale), "text": {"field": "label"}},
+            "mark": {
+                "type": "text",
+                "y": {"expr": "height * 0.23"},
+                "fill": marks.INK,
+                "limit": 400,
+            },
+            "encoding": {
+                "x": value("middle", scale=scale),
+                "text": {"field": "label"},
+                "opacity": {"condition": {"test": _FITS, "value": 1}, "value": 0},
+            },
         },
         {
             "data": {"values": [found]},
@@ -61,7 +84,7 @@ def gauge(run: Run, verdict: Verdict) -> Chart | None:
                 "strokeWidth": 5,
                 "strokeCap": "round",
                 "stroke": marks.INK,
-                "y": 42,
+                "y": {"expr": "height * 0.68"},
             },
             "encoding": {"x": value("low", scale=scale), "x2": {"field": "high"}},
         },
@@ -75,40 +98,54 @@ def gauge(run: Run, verdict: Verdict) -> Chart | None:
                 "stroke": marks.INK,
                 "strokeWidth": 3,
                 "opacity": 1,
-                "y": 42,
+                "y": {"expr": "height * 0.68"},
             },
             "encoding": {"x": value("ratio", scale=scale)},
         },
     ]
-    said = f"{verdict.ratio:.3f} (95 % interval {verdict.low:.3f} to {verdict.high:.3f})"
     return Chart(
         id="gauge",
         title=f"{verdict.metric} of {run.challenger} divided by that of {run.baseline}",
         how_to_read="Left of 1 the challenger is faster. The bar is the 95 % interval, the diamond "
         "the ratio; the zones are the rule, which was written down before the run.",
-        summary=f"The ratio is {said}.",
+        summary=f"{words.comparison(run, verdict)}.",
         spec=marks.picture(layers, rows, height=62),
         table=Table(
             ("ratio", "interval from", "to"),
             [tuple(figures.ratio(one) for one in (verdict.ratio, verdict.low, verdict.high))],
         ),
-        stops=(Stop(verdict.ratio, "challenger/baseline", (("ratio", said),)),),
+        stops=(
+            Stop(
+                verdict.ratio,
+                f"{verdict.metric}, challenger/baseline",
+                (
+                    ("ratio", f"{verdict.ratio:.3f}"),
+                    ("95 % interval", f"{verdict.low:.3f} to {verdict.high:.3f}"),
+                ),
+            ),
+        ),
+        legend=tuple(Key(f"zone-{zone['zone']}", zone["label"]) for zone in zones),
         is_wide=True,
     )
+
+
+def _ticks(run: Run) -> list[float]:
+    rules = run.config["rules"]
+    return sorted({rules["adopt_ratio"], *rules["equivalent"], *_TICKS})
 
 
 def _zones(run: Run) -> list[Spec]:
     rules = run.config["rules"]
     adopt, (low, high) = rules["adopt_ratio"], rules["equivalent"]
     ends = [
-        ("adopt", 0.0, adopt, "var(--zone-good)"),
-        ("faster", adopt, low, "var(--zone-fair)"),
-        ("no practical difference", low, high, "var(--zone-same)"),
-        ("slower", high, math.inf, "var(--zone-bad)"),
+        ("adopt", 0.0, adopt, "good"),
+        ("faster", adopt, low, "fair"),
+        ("no practical difference", low, high, "same"),
+        ("slower", high, math.inf, "bad"),
     ]
     return [
-        {"label": label, "from": start, "to": end, "fill": fill}
-        for label, start, end, fill in ends
+        {"label": label, "from": start, "to": end, "zone": zone, "fill": f"var(--zone-{zone})"}
+        for label, start, end, zone in ends
         if start < end
     ]
 

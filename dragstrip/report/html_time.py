@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from dragstrip.report.html_chart import Spec
 
 _TITLE = "time since the first slice (s)"
-_SHADED = Key("shade-baseline", "shaded: slices of the baseline")
-_SHADED_TOO = Key("shade-challenger", "and of the challenger")
 
 
 def charts(run: Run) -> list[Chart]:
@@ -139,7 +137,8 @@ def _response(run: Run) -> Chart:
         id="response",
         title="Response time over time",
         how_to_read=f"Each mark is one slice: the point is its {metric}, the bar reaches from p50 "
-        "to p99. Slices that rise or fall together show the machine's mood, not a target's.",
+        "to p99. The background shows whose turn it was. Where both rise or fall at a time, it was "
+        "the machine and not a target.",
         summary=_range(run, metric, lambda one: one.quantile_ms(metric), figures.ms),
         spec=marks.picture(layers, found, height=260, zoom=zoom(run)),
         table=Table(
@@ -225,11 +224,10 @@ def _throughput(run: Run) -> Chart:
 
 
 def _legend(run: Run) -> tuple[Key, ...]:
-    named = (
+    return tuple(
         Key(side, f"{name} ({side})")
         for side, name in zip(marks.SIDES, figures.names(run), strict=True)
     )
-    return (*named, _SHADED, _SHADED_TOO)
 
 
 def _range(

@@ -78,13 +78,35 @@ def explanation(run: Run, verdict: Verdict) -> str:
             "The figures below show what went wrong, and nothing else."
         )
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
-        return _MEANINGS[verdict.verdict]
-    of_hundred = OF_HUNDRED[verdict.metric]
+        return _meaning(run, verdict)
     return (
-        f"To answer {of_hundred} of 100 lookups, {run.challenger} took {verdict.ratio:.2f} times "
-        f"as long as {run.baseline} (95 % interval {verdict.low:.2f} to {verdict.high:.2f}). "
-        f"{_MEANINGS[verdict.verdict]}"
+        f"{run.challenger} answers {OF_HUNDRED[verdict.metric]} of 100 lookups within "
+        f"{verdict.ratio:.2f} times the time that {run.baseline} needs for them (95 % interval "
+        f"{verdict.low:.2f} to {verdict.high:.2f}). {_meaning(run, verdict)}"
     )
+
+
+def rule(run: Run) -> str:
+    """Return the rule that was written down before the run."""
+    rules = run.config["rules"]
+    low, high = rules["equivalent"]
+    return (
+        f"The rule, written down before the run: adopt where the whole interval of the "
+        f"{rules['metric']} ratio is at or below {rules['adopt_ratio']:g} and the challenger's "
+        f"{rules['metric']} is within {rules['slo_ms']:g} ms; no practical difference where it is "
+        f"within {low:g} to {high:g}; else better or worse where it is all on one side of 1. No "
+        f"more than {words.percent(rules['max_error_rate'])} of its lookups may fail."
+    )
+
+
+def _meaning(run: Run, verdict: Verdict) -> str:
+    challenger = run.targets[run.challenger]
+    if challenger.error_rate > run.config["rules"]["max_error_rate"]:
+        share = words.percent(challenger.error_rate)
+        if verdict.verdict == "worse":
+            return f"But {share} of its lookups fail, and no speed makes up for that."
+        return f"But {share} of its lookups fail, and that leaves it open."
+    return _MEANINGS[verdict.verdict]
 
 
 _MEANINGS = {
