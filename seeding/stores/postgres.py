@@ -53,7 +53,9 @@ class PostgresStore:
         return found
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest."""
+        """Replace the manifest; with a complete one, bring the planner's statistics up to date."""
+        if manifest["state"] == "complete":
+            self._ask("select public.dragstrip_analyze()")
         now = datetime.now(UTC).isoformat()
         row = {**manifest, "key": "dragstrip", "updated_at": now}
         self._upsert("seed_manifest", [row], key="key")
@@ -96,10 +98,6 @@ class PostgresStore:
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
         return int(self._ask("select public.dragstrip_delete_workspaces(%s::uuid[])", list(ids)))
-
-    def count(self, start: int, stop: int) -> int:
-        """Return how many seeded contacts are stored."""
-        return int(self._ask("select public.dragstrip_count(%s, %s)", start, stop))
 
     def next_index(self, start: int) -> int | None:
         """Return the smallest stored seed_index from `start` on, or None."""

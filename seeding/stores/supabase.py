@@ -56,7 +56,9 @@ class SupabaseStore:
         return rows[0] if rows else None
 
     def write_manifest(self, manifest: Manifest) -> None:
-        """Replace the manifest."""
+        """Replace the manifest; with a complete one, bring the planner's statistics up to date."""
+        if manifest["state"] == "complete":
+            self._rpc("dragstrip_analyze")
         now = datetime.now(UTC).isoformat()
         self._upsert(
             "seed_manifest", [{**manifest, "key": _MANIFEST_KEY, "updated_at": now}], key="key"
@@ -93,10 +95,6 @@ class SupabaseStore:
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
         return int(self._rpc("dragstrip_delete_workspaces", p_ids=list(ids)))
-
-    def count(self, start: int, stop: int) -> int:
-        """Return how many seeded contacts are stored."""
-        return int(self._rpc("dragstrip_count", p_start=start, p_stop=stop))
 
     def next_index(self, start: int) -> int | None:
         """Return the smallest stored seed_index from `start` on, or None."""
