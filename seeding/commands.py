@@ -81,11 +81,11 @@ def seed(
             fix="leave --replace out to remove everything, or --reset to seed as well",
         )
     if reset:
-        with telling("removed", as_json=as_json) as reporter:
+        with telling(as_json=as_json) as reporter:
             removed = seeding.reset(_load(path, contacts, seed_number), reporter)
         _print(removed, _removed_lines(removed), as_json)
         return
-    with telling("in place", as_json=as_json) as reporter:
+    with telling(as_json=as_json) as reporter:
         seeded = seeding.seed(
             _load(path, contacts, seed_number), reporter, replace=replace, processes=processes
         )
@@ -137,7 +137,7 @@ def verify(
         return
     from seeding import verify as verification
 
-    with telling("compared", as_json=as_json) as reporter:
+    with telling(as_json=as_json) as reporter:
         result = verification.verify(
             config, sample=sample, full=full, processes=processes, reporter=reporter
         )
