@@ -117,6 +117,13 @@ class _Lines:
     help="So much more of all lookups may fail.",
 )
 @click.option("--force", is_flag=True, help="Compare unlike runs too, and say what differs.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["terminal", "markdown"]),
+    default="terminal",
+    show_default=True,
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(
     older: str,
@@ -127,6 +134,7 @@ def compare(
     tolerance: float,
     error_tolerance: float,
     force: bool,
+    form: str,
     as_json: bool,
 ) -> None:
     """Tell whether one target became slower from the OLDER run to the NEWER.
@@ -137,7 +145,7 @@ def compare(
     from dragstrip import calibration
     from dragstrip import compare as comparing
     from dragstrip.analyse.regression import Tolerance
-    from dragstrip.report import over_time
+    from dragstrip.report import over_time, over_time_markdown
 
     then, now = (_stored(run, out) for run in (older, newer))
     metric = metric or now.config["rules"]["metric"]
@@ -151,6 +159,8 @@ def compare(
     )
     if as_json:
         click.echo(found.model_dump_json(indent=2))
+    elif form == "markdown":
+        click.echo(over_time_markdown.render(found), nl=False)
     else:
         Console(highlight=False).print(over_time.render(found))
     _judge(found)

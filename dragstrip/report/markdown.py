@@ -46,7 +46,7 @@ def _lines(run: Run, verdict: Verdict, asked: tuple[Requirement, State] | None) 
             yield ""
     heads = ("", f"{run.baseline} (baseline)", f"{run.challenger} (challenger)")
     shown, others = _split(words.rows(run))
-    yield from _table(heads, shown, "|---|---:|---:|")
+    yield from table(heads, shown, "|---|---:|---:|")
     yield ""
     yield from _gates(verdict)
     yield from _more(verdict, heads, others)
@@ -61,21 +61,21 @@ def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
 def _gates(verdict: Verdict) -> Iterator[str]:
     failed = [gate for gate in verdict.gates if not gate.passed]
     kept = f"{len(verdict.gates) - len(failed)} of {len(verdict.gates)} conditions of validity hold"
-    table = _table(
+    gates = table(
         ("gate", "condition", "figure", "bound"),
         words.gate_rows(verdict.gates),
         "|---|---|---:|---:|",
     )
-    yield from _folded(kept, table, is_open=bool(failed))
+    yield from _folded(kept, gates, is_open=bool(failed))
 
 
 def _more(verdict: Verdict, heads: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:
     def inner() -> Iterator[str]:
-        yield from _table(heads, rows, "|---|---:|---:|")
+        yield from table(heads, rows, "|---|---:|---:|")
         if verdict.secondary:
             yield ""
             others = words.secondary_rows(verdict)
-            yield from _table(words.SECONDARY_HEADS, others, "|---|---:|---:|---:|")
+            yield from table(words.SECONDARY_HEADS, others, "|---|---:|---:|---:|")
 
     yield from _folded("more figures", inner())
 
@@ -88,7 +88,8 @@ def _folded(title: str, lines: Iterator[str], *, is_open: bool = False) -> Itera
     yield from ("", "</details>", "")
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], rule: str) -> Iterator[str]:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], rule: str) -> Iterator[str]:
+    """Yield the lines of a table; `rule` is the line between its heads and its rows."""
     yield _row(heads)
     yield rule
     for cells in rows:

@@ -93,12 +93,14 @@ def _figures(found: Regression) -> Table:
     table.add_column(Text(found.target, style="dim"), no_wrap=True)
     table.add_column(Text("older"), justify="right", overflow="fold")
     table.add_column(Text("newer"), justify="right", overflow="fold")
-    for row in _rows(found):
+    for row in rows(found):
         table.add_row(*map(Text, row))
     return table
 
 
-def _rows(found: Regression) -> list[tuple[str, str, str]]:
+def rows(found: Regression) -> list[tuple[str, str, str]]:
+    """Return the table: a label, the older run's cell, the newer run's cell."""
+
     def row(label: str, cell: Callable[[Side], str]) -> tuple[str, str, str]:
         return label, cell(found.older), cell(found.newer)
 
