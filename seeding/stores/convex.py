@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -10,8 +11,9 @@ import httpx
 from seeding.digest import RANGE
 from seeding.stores import convex_batches
 from seeding.stores.base import RangeDigest
-from seeding.stores.convex_api import ConvexApi, TooMuch
+from seeding.stores.convex_api import ConvexApi, NoSuchFunction, Refused, TooMuch
 from seeding.stores.convex_batches import Encoded, first_batch
+from seeding.stores.convex_import import BulkImport, ImportRefused
 from seeding.stores.http import Busy
 from seeding.stores.pace import Pace
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
 # 256 contacts are some 2,600 documents and 770 index ranges, of 32,000 and 4,096 that one function
 # may read, and a third of the second that it may compute.
 _READ_AT_ONCE = 256
+
+
+# Below this an import's steps take longer than the transactions that it saves.
+_IMPORT_FROM = 256
+
+# Somewhere imports may not be possible at all: uploads turned off, a key that may not import.
+_REFUSALS = 3
 
 
 class ConvexStore:
@@ -39,6 +48,10 @@ class ConvexStore:
         )
         self._retry = self._api.retry
         self._width = _READ_AT_ONCE
+        self._imports = BulkImport(self._api) if admin_key else None
+        self._refusals = 0
+        self._settled = False
+        self._settling = threading.Lock()
         self._pace = Pace(rows=convex_batches.ROWS, at_once=self.concurrency)
 
     def read_manifest(self) -> Manifest | None:
@@ -48,6 +61,7 @@ class ConvexStore:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest."""
+        self._settle()
         self._api.mutation("writeManifest", manifest=manifest)
 
     def delete_manifest(self) -> None:
@@ -57,6 +71,8 @@ class ConvexStore:
     def write_workspaces(self, workspaces: Sequence[Workspace]) -> None:
         """Insert or update workspaces and their members."""
         self._api.mutation("writeWorkspaces", workspaces=list(workspaces))
+        if self._imports is not None:
+            self._imports.use([workspace["id"] for workspace in workspaces])
 
     @staticmethod
     def encode(contexts: Iterable[Context]) -> list[Encoded]:
@@ -64,7 +80,10 @@ class ConvexStore:
         return convex_batches.encode(contexts)
 
     def write(self, batch: list[Encoded]) -> None:
-        """Insert or update contacts, in as many transactions as it takes."""
+        """Insert or update contacts: many new ones in an import, others in transactions."""
+        self._settle()
+        if len(batch) >= _IMPORT_FROM and self._import(batch):
+            return
         rest: Sequence[Encoded] = batch
         while rest:
             written = self._retry(functools.partial(self._write_some, rest))
@@ -72,16 +91,13 @@ class ConvexStore:
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
+        self._settle()
         calls = self._in_parts(self._api.mutation, "deleteContexts", start, stop)
         return sum(int(answer["deleted"]) for answer in calls)
 
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
         return int(self._api.mutation("deleteWorkspaces", ids=list(ids))["deleted"])
-
-    def count(self, start: int, stop: int) -> int:
-        """Return how many seeded contacts are stored."""
-        return int(self._api.query("count", start=start, stop=stop))
 
     def next_index(self, start: int) -> int | None:
         """Return the smallest stored seed_index from `start` on, or None."""
@@ -110,12 +126,8 @@ class ConvexStore:
         """Return what is stored, by index."""
         return list(self._read("readContexts", start, stop))
 
-    def stop(self) -> None:
-        """End waits for the backend at once."""
-        self._retry.stop()
-
     def close(self) -> None:
-        """Close the connections."""
+        """End waits for the deployment, and close the connections."""
         self._api.close()
 
     def _read(self, function: str, start: int, stop: int, least: int = 1) -> Iterator[Any]:
@@ -141,6 +153,30 @@ class ConvexStore:
             else:
                 yield found
                 start = end
+
+    def _settle(self) -> None:
+        """Before anything is changed: an import of an earlier command could still be at it."""
+        with self._settling:
+            if self._imports is not None and not self._settled:
+                try:
+                    self._imports.settle()
+                except (NoSuchFunction, Refused):
+                    # A deployment that shows no imports, or not to this key, runs none of ours.
+                    self._imports = None
+                self._settled = True
+
+    def _import(self, batch: Sequence[Encoded]) -> bool:
+        """Try the bulk import; False leaves to transactions what it has not stored."""
+        imports = self._imports
+        if imports is None or self._refusals >= _REFUSALS:
+            return False
+        try:
+            imported = imports.write(batch)
+        except ImportRefused:
+            self._refusals += 1
+            return False
+        self._refusals = 0
+        return imported
 
     def _write_some(self, contexts: Sequence[Encoded]) -> int:
         """Send one transaction, of the size that is right by now; return how many it held."""

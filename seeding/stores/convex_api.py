@@ -20,6 +20,14 @@ class TooMuch(BackendError):
     """The call is beyond what one function may read, write or compute: less may pass."""
 
 
+class NoSuchFunction(BackendError):
+    """The deployment lacks a function."""
+
+
+class Refused(BackendError):
+    """The deployment does not take the credential, or not for this."""
+
+
 class ConvexApi:
     """Calls `seed:*` with an admin key, or `seedWithSecret:*` with the deployment's SEED_SECRET."""
 
@@ -59,11 +67,10 @@ class ConvexApi:
         body = _json(arguments)
         return self._value(self.retry(lambda: self._post("query", path, body)), path)
 
-    def refused(self) -> BackendError:
-        """Return the error for a credential that the deployment does not take."""
-        return BackendError(
-            f"{self.name} at {self.url} refused {self._credential}",
-            fix=f"correct {self._credential}",
+    def send(self, route: str, content: bytes, content_type: str) -> httpx.Response:
+        """Post to a route of the API once. Raises httpx's errors and Busy, too."""
+        return self.client.post(
+            f"/api/{route}", content=content, headers={"content-type": content_type}
         )
 
     def excerpt(self, text: str) -> str:
@@ -71,7 +78,8 @@ class ConvexApi:
         return excerpt(text, self._secrets)
 
     def close(self) -> None:
-        """Close the connections."""
+        """End waits, and close the connections."""
+        self.retry.stop()
         self.client.close()
 
     def _call(self, kind: str, function: str, arguments: dict[str, Any]) -> Any:
@@ -85,8 +93,7 @@ class ConvexApi:
 
     def _post(self, kind: str, path: str, arguments: bytes) -> httpx.Response:
         body = b'{"path":%b,"args":%b,"format":"json"}' % (_json(path), arguments)
-        headers = {"content-type": "application/json"}
-        return self.client.post(f"/api/{kind}", content=body, headers=headers)
+        return self.send(kind, body, "application/json")
 
     def _value(self, response: httpx.Response, path: str) -> Any:
         answer = self._envelope(response, path)
@@ -97,7 +104,7 @@ class ConvexApi:
     def _envelope(self, response: httpx.Response, path: str) -> dict[str, Any]:
         """Return the answer; an HTTP status of 200 covers functions that threw."""
         if response.status_code in {401, 403}:
-            raise self.refused()
+            raise self._refused()
         try:
             answer = json.loads(response.content, parse_float=_number)
         except ValueError:
@@ -105,7 +112,7 @@ class ConvexApi:
         if isinstance(answer, dict) and "status" in answer:
             return answer
         if isinstance(answer, dict) and "AdminKey" in str(answer.get("code")):
-            raise self.refused()
+            raise self._refused()
         said = f"answered {path} with HTTP {response.status_code}: {self.excerpt(response.text)}"
         if response.status_code == 413:
             raise TooMuch(f"{self.name} at {self.url} {said}", fix="allow larger requests")
@@ -119,11 +126,11 @@ class ConvexApi:
         # A deployment in production shows the message of a ConvexError only, as its data.
         message = str(answer.get("errorData") or answer.get("errorMessage") or "no reason given")
         if "Could not find" in message:
-            return BackendError(
+            return NoSuchFunction(
                 f"{self.name} at {self.url} has no function {path}", fix="deploy backends/convex"
             )
         if "Unauthorized" in message:
-            return self.refused()
+            return self._refused()
         if "SEED_SECRET" in message:
             return BackendError(
                 f"{self.name} at {self.url}: SEED_SECRET is not set in the deployment",
@@ -155,6 +162,12 @@ class ConvexApi:
             f"{self.name}: a row that is there already stands in the way: {self.excerpt(message)}",
             fix="run `dragstrip seed --reset`, then seed again; if that does not help, the row is "
             "not dragstrip's: remove it, or choose another dataset.seed",
+        )
+
+    def _refused(self) -> Refused:
+        return Refused(
+            f"{self.name} at {self.url} refused {self._credential}",
+            fix=f"correct {self._credential}",
         )
 
 

@@ -31,6 +31,9 @@ class Encoded(NamedTuple):
     """A context as JSON, ready to send, and what writing it costs."""
 
     seed_index: int
+    contact_id: str
+    workspace_id: str
+    phone: str
     rows: int
     ranges: int
     json: bytes
@@ -45,6 +48,7 @@ def encode(contexts: Iterable[Context]) -> list[Encoded]:
 
 
 def _encode(context: Context) -> Encoded:
+    contact = context["contact"]
     messages = len(context["messages"])
     try:
         json = orjson.dumps(context, option=orjson.OPT_STRICT_INTEGER)
@@ -54,7 +58,15 @@ def _encode(context: Context) -> Encoded:
             fix="keep whole numbers within ±2^53 and text in UTF-8",
         ) from None
     rows = 2 + messages + len(context["notes"])
-    return Encoded(context["index"], rows, _RANGES_OF_CONTACT + messages, json)
+    return Encoded(
+        seed_index=context["index"],
+        contact_id=contact["id"],
+        workspace_id=contact["workspace_id"],
+        phone=contact["phone"],
+        rows=rows,
+        ranges=_RANGES_OF_CONTACT + messages,
+        json=json,
+    )
 
 
 def first_batch(contexts: Sequence[Encoded], rows: int) -> Sequence[Encoded]:

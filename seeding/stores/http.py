@@ -94,6 +94,11 @@ class Retrier:
         """End waits in other threads at once; their calls raise BackendError."""
         self._stopped.set()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody has ended all waits."""
+        return self._stopped.is_set()
+
     def __call__(self, call: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
         """Return what `call` returns, in spite of failures for `patience_s` in a row.
 
@@ -112,7 +117,7 @@ class Retrier:
                 return result
             self._reached |= isinstance(last, Busy)
             waited_s = max(slept_s, time.monotonic() - began_s)
-            if not self._reached or waited_s >= patience_s or self._stopped.is_set():
+            if not self._reached or waited_s >= patience_s or self.is_stopped:
                 raise self._unreachable(last, waited_s) from last
             delay_s = _delay_s(attempt, last)
             self.sleep(delay_s)

@@ -7,7 +7,9 @@ import { installGlobals, type LogSink } from "./runtime/globals.ts";
 import { FunctionsApi } from "./http/api.ts";
 import { HttpActions } from "./http/actions.ts";
 import { Authenticator } from "./http/auth.ts";
+import { ImportApi } from "./http/imports.ts";
 import { HttpServer, routeMain, type Handlers } from "./http/server.ts";
+import { Imports } from "./imports/imports.ts";
 import { Store } from "./storage/store.ts";
 import type { Options } from "./cli.ts";
 import { VERSION } from "./version.ts";
@@ -54,12 +56,16 @@ export async function startHost(
     const functions = new Functions(await loadFunctions(options.functions, bundle));
     store.useSchema(functions.schema);
     const executor = new Executor(store, functions, { folder: options.functions, queryCache: options.queryCache });
+    const authenticator = new Authenticator(environment["CONVEX_ADMIN_KEY"]);
+    const imports = new Imports(store, executor, `${options.data}.imports`);
+    await imports.uploads.close();
     ready.resolve({
-      api: new FunctionsApi(executor, new Authenticator(environment["CONVEX_ADMIN_KEY"])),
+      api: new FunctionsApi(executor, authenticator, imports),
+      imports: new ImportApi(imports, authenticator),
       actions: new HttpActions(executor, functions.router),
       version: `convex-lab-${VERSION}`,
     });
-    cleanups.splice(2, 0, () => executor.idle());
+    cleanups.splice(2, 0, () => executor.idle(), () => imports.close());
     return { port, sitePort, executor, close: closeAll };
   } catch (error) {
     await closeAll();

@@ -1,4 +1,4 @@
-/** Seeding for callers with an admin key, which alone may call internal functions. */
+/** Seeding for callers with an admin key, which alone may call internal functions and import. */
 import { internalMutation, internalQuery } from "./lib/server.ts";
 import * as operations from "./seeding/operations.ts";
 
@@ -9,9 +9,10 @@ export const deleteWorkspaces = internalMutation(operations.deleteWorkspaces);
 export const readManifest = internalQuery(operations.readManifest);
 export const writeManifest = internalMutation(operations.writeManifest);
 export const deleteManifest = internalMutation(operations.deleteManifest);
-export const count = internalQuery(operations.count);
 export const nextIndex = internalQuery(operations.nextIndex);
 export const readWorkspaces = internalQuery(operations.readWorkspaces);
+export const prepareImport = internalMutation(operations.prepareImport);
+export const isFree = internalQuery(operations.isFree);
 export const rangeDigests = internalQuery(operations.rangeDigests);
 export const contactDigests = internalQuery(operations.contactDigests);
 export const readContexts = internalQuery(operations.readContexts);

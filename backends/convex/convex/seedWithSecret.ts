@@ -10,7 +10,6 @@ export const deleteWorkspaces = mutation(withSecret(operations.deleteWorkspaces)
 export const readManifest = query(withSecret(operations.readManifest));
 export const writeManifest = mutation(withSecret(operations.writeManifest));
 export const deleteManifest = mutation(withSecret(operations.deleteManifest));
-export const count = query(withSecret(operations.count));
 export const nextIndex = query(withSecret(operations.nextIndex));
 export const readWorkspaces = query(withSecret(operations.readWorkspaces));
 export const rangeDigests = query(withSecret(operations.rangeDigests));

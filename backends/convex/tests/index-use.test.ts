@@ -15,6 +15,7 @@ import {
   functions,
   kapsoBody,
   lookUp,
+  manifest,
   post,
   seeded,
   uuid,
@@ -157,15 +158,22 @@ test("the webhook reads the rows its message touches and no others", async () =>
 test("seeding reads by index, however much is stored", async () => {
   const t = await seeded(CROWD);
   const range = { start: 10, stop: 12 };
+  await t.mutation(functions.seed.writeManifest, { manifest });
+  const keys = await t.mutation(functions.seed.prepareImport, { ids: [uuid("wspc", 1)] });
+  const workspace_id = keys.workspaces[0]!.document_id;
   const operations: [string, (t: Backend) => Promise<unknown>][] = [
     ["writeWorkspaces", () => t.mutation(functions.seed.writeWorkspaces, { workspaces: [workspace(1)] })],
     [
       "writeContexts",
       () => t.mutation(functions.seed.writeContexts, { contexts: [CROWD[10]!, context(99)] }),
     ],
-    ["count", () => t.query(functions.seed.count, range)],
     ["nextIndex", () => t.query(functions.seed.nextIndex, { start: 1 })],
     ["readWorkspaces", () => t.query(functions.seed.readWorkspaces, { ids: [1, 2].map((n) => uuid("wspc", n)) })],
+    ["prepareImport", () => t.mutation(functions.seed.prepareImport, { ids: [uuid("wspc", 1)] })],
+    [
+      "isFree",
+      () => t.query(functions.seed.isFree, { start: 90, stop: 95, contacts: [{ id: "", workspace_id, phone: "" }] }),
+    ],
     ["readContexts", () => t.query(functions.seed.readContexts, range)],
     ["contactDigests", () => t.query(functions.seed.contactDigests, range)],
     ["rangeDigests", () => t.query(functions.seed.rangeDigests, { start: 0, stop: 2 })],

@@ -225,12 +225,12 @@ def test_convex_takes_the_seed_secret_where_there_is_no_admin_key() -> None:
     with serving(Answer(body={"status": "success", "value": 5.0})) as server:
         store = ConvexStore(server.url, admin_key=None, seed_secret=SECRET)
         with contextlib.closing(store):
-            assert store.count(0, 10) == 5
+            assert store.next_index(3) == 5
     path, headers, body = server.asked[0]
     assert path == "/api/query"
     assert "authorization" not in headers
-    assert body["path"] == "seedWithSecret:count"
-    assert body["args"] == {"start": 0, "stop": 10, "secret": SECRET}
+    assert body["path"] == "seedWithSecret:nextIndex"
+    assert body["args"] == {"start": 3, "secret": SECRET}
 
 
 def test_convex_sends_whole_numbers_as_numbers_and_reads_them_back() -> None:
@@ -256,17 +256,6 @@ def test_convex_is_asked_for_the_next_index_and_for_workspaces() -> None:
         ("seed:nextIndex", {"start": 8}),
         ("seed:readWorkspaces", {"ids": ["b", "a"]}),
     ]
-
-
-def test_no_mutation_of_convex_outgrows_its_limits() -> None:
-    contexts = list(Dataset(42, 400).contexts(0, 400))
-    with a_store("convex", Answer(body={"status": "success", "value": {}})) as (store, server, _):
-        store.write(store.encode(contexts))
-    sent = [body["args"]["contexts"] for _, _, body in server.asked]
-    assert [context for batch in sent for context in batch] == contexts
-    rows = [sum(2 + len(c["messages"]) + len(c["notes"]) for c in batch) for batch in sent]
-    assert max(rows) <= 1_000
-    assert len(sent) > 1
 
 
 def test_supabase_writes_parents_before_children_and_keeps_milliseconds() -> None:

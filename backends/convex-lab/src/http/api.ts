@@ -3,6 +3,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { UserError } from "../errors.ts";
 import type { Access, Executor, Outcome } from "../runtime/executor.ts";
 import { newRequestId } from "../runtime/request-id.ts";
+import { systemQuery } from "../imports/system-queries.ts";
+import type { Imports } from "../imports/imports.ts";
 import { exportClean, exportText, parseFormat, type ValueFormat } from "../values/export.ts";
 import type { Authenticator } from "./auth.ts";
 import { badBody, readJsonObject } from "./body.ts";
@@ -17,11 +19,12 @@ export class FunctionsApi {
   readonly #authenticator: Authenticator;
   readonly #calls: Record<string, Call>;
 
-  constructor(executor: Executor, authenticator: Authenticator) {
+  constructor(executor: Executor, authenticator: Authenticator, imports: Imports) {
     this.#executor = executor;
     this.#authenticator = authenticator;
     this.#calls = {
-      "/api/query": (path, args, access, id) => executor.query(path, args, access, id),
+      "/api/query": async (path, args, access, id) =>
+        systemQuery(imports, path, args, access) ?? (await executor.query(path, args, access, id)),
       "/api/mutation": (path, args, access, id) => executor.mutation(path, args, access, id),
       "/api/action": (path, args, access, id) => executor.action(path, args, access, id),
       "/api/function": (path, args, access, id) => executor.any(path, args, access, id),
@@ -118,7 +121,7 @@ function outcomeText({ value, error, logLines }: Outcome, format: ValueFormat, r
   return `{"status":"error","errorMessage":${message}${dataText}${logs}}`;
 }
 
-function onlyPost(request: IncomingMessage, response: ServerResponse): boolean {
+export function onlyPost(request: IncomingMessage, response: ServerResponse): boolean {
   if (request.method === "POST") return true;
   response.writeHead(405, { allow: "POST", "content-length": 0 }).end();
   return false;

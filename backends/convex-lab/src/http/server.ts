@@ -4,10 +4,12 @@ import type { AddressInfo } from "node:net";
 import { messageOf, StartupError } from "../errors.ts";
 import type { FunctionsApi } from "./api.ts";
 import type { HttpActions } from "./actions.ts";
+import type { ImportApi } from "./imports.ts";
 import { sendError, sendText } from "./respond.ts";
 
 export interface Handlers {
   api: FunctionsApi;
+  imports: ImportApi;
   actions: HttpActions;
   version: string;
 }
@@ -59,7 +61,7 @@ export class HttpServer {
 export async function routeMain(
   request: IncomingMessage,
   response: ServerResponse,
-  { api, actions, version }: Handlers,
+  { api, imports, actions, version }: Handlers,
 ): Promise<void> {
   const target = request.url ?? "/";
   if (target === "/http" || target.startsWith("/http/") || target.startsWith("/http?")) {
@@ -71,5 +73,6 @@ export async function routeMain(
   const url = new URL(base + target);
   if (url.pathname === "/version" && request.method === "GET") return sendText(response, 200, version);
   if (await api.handle(request, response, url)) return;
+  if (await imports.handle(request, response, url)) return;
   response.writeHead(404, { "content-length": 0 }).end();
 }

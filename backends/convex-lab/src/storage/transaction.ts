@@ -2,7 +2,7 @@
 import { InternalError, messageOf, UserError } from "../errors.ts";
 import type { ConvexJson, ConvexObject } from "../values/json.ts";
 import { isObject } from "../values/json.ts";
-import { newId } from "../values/ids.ts";
+import { newId, tableNumberOf } from "../values/ids.ts";
 import { sortKey } from "../values/sort-key.ts";
 import type { Catalog, Index, Table } from "./catalog.ts";
 import type { CreationClock } from "./clock.ts";
@@ -35,10 +35,45 @@ export class SqliteTransaction {
   readonly tableNameOf = (tableNumber: number): string | undefined => this.catalog.byNumber(tableNumber)?.name;
 
   insert(tableName: string, value: ConvexObject): string {
-    const table = this.catalog.get(tableName) ?? this.#createTable(tableName);
+    const table = this.#tableToWrite(tableName);
     const id = newId(table.number);
-    const document = makeDocument(id, this.#clock.next(), value);
-    enforceSchema(this.schema, tableName, document.value, this.tableNameOf);
+    this.#add(table, makeDocument(id, this.#clock.next(), value));
+    return id;
+  }
+
+  /** Inserts a document that may bring its own `_id` and `_creationTime`, which a function cannot. */
+  importDocument(tableName: string, value: ConvexObject): void {
+    const table = this.#tableToWrite(tableName);
+    const id = this.#importedId(table, value["_id"]);
+    const time = value["_creationTime"];
+    this.#add(table, makeDocument(id, typeof time === "number" ? time : this.#clock.next(), value));
+  }
+
+  #importedId(table: Table, id: ConvexJson | undefined): string {
+    if (typeof id !== "string") return newId(table.number);
+    const number = tableNumberOf(id);
+    if (number === undefined) throw new UserError("InvalidId", `invalid _id '${id}'`);
+    if (number !== table.number) {
+      throw new UserError(
+        "ImportConflict",
+        `_id ${id} cannot be imported into '${table.name}' because it came from a different deployment and conflict with preexisting tables in this deployment. Try deleting preexisting tables or importing into an empty deployment.`,
+      );
+    }
+    if (this.#guard(() => locate(this.connection, table, sortKey([id]))) !== undefined) {
+      throw new UserError(
+        "DocumentExists",
+        `Cannot create document with _id ${id} that already exists. Try to update it with \`db.patch\` or \`db.replace\`.`,
+      );
+    }
+    return id;
+  }
+
+  #tableToWrite(name: string): Table {
+    return this.catalog.get(name) ?? this.#createTable(name);
+  }
+
+  #add(table: Table, document: Document): void {
+    enforceSchema(this.schema, table.name, document.value, this.tableNameOf);
     this.usage.write(document.size);
     this.#guard(() => {
       const { lastInsertRowid } = this.connection
@@ -48,7 +83,6 @@ export class SqliteTransaction {
         this.#addKey(index, index.keyOf(document.value), Number(lastInsertRowid));
       }
     });
-    return id;
   }
 
   /** Overwrites the given fields; `{"$undefined": null}` removes one. */

@@ -24,7 +24,7 @@ export async function deleteManifest(ctx: MutationCtx): Promise<null> {
   return null;
 }
 
-async function findManifest(ctx: QueryCtx): Promise<Doc<"seed_manifest"> | null> {
+export async function findManifest(ctx: QueryCtx): Promise<Doc<"seed_manifest"> | null> {
   return await ctx.db
     .query("seed_manifest")
     .withIndex("by_key", (q) => q.eq("key", KEY))

@@ -5,8 +5,9 @@
 import { v } from "convex/values";
 
 import type { MutationCtx, QueryCtx } from "../lib/server.ts";
+import * as imports from "./import.ts";
 import * as manifest from "./manifest.ts";
-import { MAX_WIDTH, nextSeedIndex, seededContacts } from "./range.ts";
+import { nextSeedIndex } from "./range.ts";
 import * as read from "./read.ts";
 import * as remove from "./remove.ts";
 import { wireContext, wireManifest, wireWorkspace } from "./wire.ts";
@@ -62,13 +63,6 @@ export const deleteManifest = {
   handler: (ctx: MutationCtx) => manifest.deleteManifest(ctx),
 };
 
-export const count = {
-  args: range,
-  returns: v.number(),
-  handler: async (ctx: QueryCtx, { start, stop }: Range) =>
-    (await seededContacts(ctx, start, stop, MAX_WIDTH)).length,
-};
-
 export const nextIndex = {
   args: { start: v.number() },
   returns: v.union(v.number(), v.null()),
@@ -79,6 +73,26 @@ export const readWorkspaces = {
   args: { ids: v.array(v.string()) },
   returns: v.array(wireWorkspace),
   handler: (ctx: QueryCtx, { ids }: { ids: string[] }) => workspaces.readWorkspaces(ctx, ids),
+};
+
+export const prepareImport = {
+  args: { ids: v.array(v.string()) },
+  returns: v.object({
+    salt: v.string(),
+    tables: v.object({ contacts: v.id("contacts"), conversations: v.id("conversations") }),
+    workspaces: v.array(v.object({ id: v.string(), document_id: v.id("workspaces") })),
+  }),
+  handler: (ctx: MutationCtx, { ids }: { ids: string[] }) => imports.prepareImport(ctx, ids),
+};
+
+export const isFree = {
+  args: {
+    ...range,
+    contacts: v.array(v.object({ id: v.string(), workspace_id: v.id("workspaces"), phone: v.string() })),
+  },
+  returns: v.boolean(),
+  handler: (ctx: QueryCtx, { start, stop, contacts }: Range & { contacts: imports.ImportedContact[] }) =>
+    imports.isFree(ctx, start, stop, contacts),
 };
 
 export const rangeDigests = {

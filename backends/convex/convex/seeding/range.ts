@@ -2,29 +2,26 @@ import { ConvexError } from "convex/values";
 
 import type { Doc, QueryCtx } from "../lib/server.ts";
 
-/** For contacts alone. */
-export const MAX_WIDTH = 4096;
-/** With their children, which are 3 index ranges a contact, of 4096 that one function may read. */
-export const MAX_WIDTH_WITH_CHILDREN = 1024;
+/** The children of a contact are 3 index ranges, of 4096 that one function may read. */
+const MAX_WIDTH = 1024;
 
 /**
  * Seeded contacts with start <= seed_index < stop, by seed_index. Throws a
- * ConvexError for a range that is none or wider than `maxWidth`.
+ * ConvexError for a range that is none or too wide.
  */
 export async function seededContacts(
   ctx: QueryCtx,
   start: number,
   stop: number,
-  maxWidth: number,
 ): Promise<Doc<"contacts">[]> {
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(stop) || start < 0 || stop < start) {
     throw new ConvexError(
       `start, stop: ${start}, ${stop} is no range; give integers with 0 <= start <= stop.`,
     );
   }
-  if (stop - start > maxWidth) {
+  if (stop - start > MAX_WIDTH) {
     throw new ConvexError(
-      `start, stop: the range is ${stop - start} wide; ask for at most ${maxWidth} at a time.`,
+      `start, stop: the range is ${stop - start} wide; ask for at most ${MAX_WIDTH} at a time.`,
     );
   }
   return await ctx.db

@@ -3,7 +3,7 @@ import { ConvexError } from "convex/values";
 import type { Doc, Id, QueryCtx } from "../lib/server.ts";
 import { readChildren } from "./children.ts";
 import { contactDigest, rangeDigest } from "./digest.ts";
-import { MAX_WIDTH_WITH_CHILDREN, seededContacts } from "./range.ts";
+import { seededContacts } from "./range.ts";
 import type { WireContext } from "./wire.ts";
 
 const RANGE_WIDTH = 128;
@@ -12,7 +12,7 @@ type ContactDigest = { index: number; digest: string };
 type RangeDigest = { start: number; contacts: number; digest: string };
 
 export async function readContexts(ctx: QueryCtx, start: number, stop: number): Promise<WireContext[]> {
-  const contacts = await seededContacts(ctx, start, stop, MAX_WIDTH_WITH_CHILDREN);
+  const contacts = await seededContacts(ctx, start, stop);
   const workspaces = await workspaceExternalIds(ctx, contacts);
   return await Promise.all(
     contacts.map((contact) => readContext(ctx, contact, workspaces.get(contact.workspace_id)!)),

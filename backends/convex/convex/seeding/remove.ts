@@ -1,6 +1,6 @@
 import type { MutationCtx } from "../lib/server.ts";
 import { readChildren, removeChildren } from "./children.ts";
-import { MAX_WIDTH_WITH_CHILDREN, seededContacts } from "./range.ts";
+import { seededContacts } from "./range.ts";
 import { RowWriter } from "./rows.ts";
 import { findWorkspace } from "./workspaces.ts";
 
@@ -11,7 +11,7 @@ export async function deleteContexts(
   stop: number,
 ): Promise<{ deleted: number }> {
   const writer = new RowWriter(ctx);
-  const contacts = await seededContacts(ctx, start, stop, MAX_WIDTH_WITH_CHILDREN);
+  const contacts = await seededContacts(ctx, start, stop);
   const children = await Promise.all(contacts.map((contact) => readChildren(ctx, contact._id)));
   for (const [i, contact] of contacts.entries()) {
     await removeChildren(writer, children[i]!);
