@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.analyse.model import Gate, Run
+    from dragstrip.config import Metric
     from dragstrip.instant_server import Server
+    from dragstrip.telemetry.follow import State
     from seeding.progress import Reporter
 
 CONTACTS = 500
@@ -188,7 +190,7 @@ class _Unheard:
     def say(self, line: str) -> None:
         pass
 
-    def slices(self, done: int, planned: int) -> None:
+    def watch(self, state: State, metric: Metric) -> None:
         pass
 
 

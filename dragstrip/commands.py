@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, get_args
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bar
 
 from dragstrip import presets
 from dragstrip.analyse.conditions import fix_of
@@ -20,14 +17,12 @@ from dragstrip.options import config_file, keys_file, runs_folder, workspace
 from dragstrip.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable
     from pathlib import Path
 
     from dragstrip.analyse.model import Verdict
     from dragstrip.config import Config, RulesConfig
     from dragstrip.race import Options, Result
-    from seeding.progress import Reporter
 
 _REQUIREMENTS = get_args(Requirement)
 
@@ -227,9 +222,10 @@ def _preset(preset: Preset | None, quick: bool) -> Preset | None:
 
 def _race(config: Config, options: Options) -> Result:
     from dragstrip import race as racing
+    from dragstrip.race_screen import screen_on
 
-    with _progress(Console(stderr=True, highlight=False)) as progress:
-        return racing.race(config, options, progress)
+    with screen_on(Console(stderr=True, highlight=False)) as screen:
+        return racing.race(config, options, screen)
 
 
 def _show(folder: Path, result: Result) -> None:
@@ -275,52 +271,3 @@ def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) ->
         if require == "slo":
             found = f"{verdict.challenger} misses slo_ms = {rules.slo_ms:g}"
         raise RequirementNotMet(f"--require {require} is not met: {found}")
-
-
-class _Progress:
-    """Steps as lines, slices as a bar; on no terminal, a line every few slices."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._bar: Bar | None = None
-        self._said = -1
-
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        """Return a reporter for the time of seeding."""
-        from seeding.progress import progress_on
-
-        return progress_on(self._console)
-
-    def say(self, line: str) -> None:
-        """Report a step in words."""
-        self._console.print(line, markup=False)
-
-    def slices(self, done: int, planned: int) -> None:
-        """Report how many slices are over."""
-        if self._console.is_terminal:
-            self._draw(done, planned)
-        elif done != self._said and (done % 2 == 0):
-            self._said = done
-            self.say(f"race: {done // 2} of {planned // 2} pairs")
-
-    def close(self) -> None:
-        """Remove the bar."""
-        if self._bar:
-            self._bar.stop()
-
-    def _draw(self, done: int, planned: int) -> None:
-        if self._bar is None:
-            columns = (TextColumn("race"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-            self._bar = Bar(*columns, console=self._console, transient=True)
-            self._task = self._bar.add_task("race", total=planned)
-            self._bar.start()
-        self._bar.update(self._task, completed=done)
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[_Progress]:
-    progress = _Progress(console)
-    try:
-        yield progress
-    finally:
-        progress.close()

@@ -1,6 +1,6 @@
 """live.json: how the slice under way is doing, from the process that conducts a race.
 
-It is there while metrics are served, is replaced once a second, and goes when the race is over.
+It is replaced once a second, and goes when the race is over.
 Every figure in it is on its way into slices.jsonl: nothing that is stored depends on it.
 """
 

@@ -15,6 +15,7 @@ from dragstrip import (
     calibration,
     feasible,
     lab,
+    live,
     locust_process,
     own_keys,
     own_preflight,
@@ -30,8 +31,10 @@ from dragstrip.own_data import CheckedKeys
 from dragstrip.plan import Plan, PlannedKeys, PlannedTarget, alternate
 from dragstrip.targets import targets_of
 from dragstrip.telemetry import server as telemetry
+from dragstrip.telemetry.follow import Follower
 from seeding import own_answers
-from seeding.dataset import GENERATOR
+from seeding.dataset import GENERATOR, Dataset
+from seeding.sampling import count_ranges, sampled_ranges
 from seeding.seed import seed
 from seeding.stores import open_stores
 
@@ -39,8 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+    from dragstrip.config import Metric
     from dragstrip.handover import Workers
     from dragstrip.run_folder import RunFolder
+    from dragstrip.telemetry.follow import State
     from seeding.model import Manifest
     from seeding.progress import Reporter
 
@@ -72,8 +77,8 @@ class Progress(Protocol):
     def say(self, line: str) -> None:
         """Report a step in words."""
 
-    def slices(self, done: int, planned: int) -> None:
-        """Report how many slices are over."""
+    def watch(self, state: State, metric: Metric) -> None:
+        """Report how the race stands, several times a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +188,11 @@ def perform(
     and the dataset; None when nothing does. `keys` is what `handover_of` gave.
     """
 
+    metric: Metric = facts.config["rules"]["metric"]
+    follower = Follower(folder.path, plan, metric)
+
     def tick() -> None:
-        progress.slices(folder.count_slices(), len(plan.slices))
+        progress.watch(follower.look(), metric)
 
     finished = stopped = False
     if workers:
@@ -207,6 +215,7 @@ def perform(
     except KeyboardInterrupt:
         finished, stopped = False, True
     with _interrupts_ignored():
+        live.remove(folder.path)
         if stopped:
             facts = facts.model_copy(update={"ended": datetime.now(UTC)})
         run, verdict = conclude(folder, facts, interrupted=not finished)
@@ -345,11 +354,14 @@ def _unstored(data: Data) -> dict[str, Any]:
 def _dataset_facts(data: Data) -> DatasetFacts | KeysFacts:
     if isinstance(data, CheckedKeys):
         return KeysFacts(keys=len(data.file), found=data.found, sha256=data.file.sha256)
+    dataset = Dataset(data["seed"], data["contacts"])
     return DatasetFacts(
-        seed=data["seed"],
-        contacts=data["contacts"],
+        seed=dataset.seed,
+        contacts=dataset.contacts,
         digest=data["digest"],
         generator=data["generator"],
+        compared=len(sampled_ranges(dataset)),
+        ranges=count_ranges(dataset),
     )
 
 

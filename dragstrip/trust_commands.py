@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from dragstrip.analyse.model import Run
     from dragstrip.analyse.regression_model import Regression
+    from dragstrip.telemetry.follow import State
     from seeding.progress import Reporter
 
 
@@ -86,7 +87,7 @@ class _Lines:
         """Report a step in words."""
         self._console.print(line, markup=False, soft_wrap=True)
 
-    def slices(self, done: int, planned: int) -> None:
+    def watch(self, state: State, metric: Metric) -> None:
         """Say nothing."""
 
 

@@ -96,8 +96,7 @@ class Course:
         self._environment.dispatcher_class = self._dispatcher  # type: ignore[assignment]
         self._environment.events.quitting.add_listener(self._set_exit_code)
         gevent.spawn(self._conduct)
-        if self._plan.race.metrics_port is not None:
-            gevent.spawn(self._tell)
+        gevent.spawn(self._tell)
 
     def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
         return EvenDispatcher(**arguments)

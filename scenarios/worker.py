@@ -102,10 +102,8 @@ class RaceWorker:
 
     def _send_snapshot(self, end: WorkerEnd) -> None:
         assert self._share is not None  # noqa: S101
-        assert self._plan is not None  # noqa: S101
-        is_watched = self._plan.race.metrics_port is not None
-        so_far = self._share.so_far() if is_watched else None
-        self._runner.send_message(SNAPSHOT, {**end.snapshot(self._share.rows, so_far)})
+        snapshot = end.snapshot(self._share.rows, self._share.so_far())
+        self._runner.send_message(SNAPSHOT, {**snapshot})
 
     def _on_plan(self, msg: Any, **_: Any) -> None:
         if self._offered.is_set():

@@ -15,7 +15,7 @@ from dragstrip.plan import SLICES_FILE
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dragstrip.analyse.model import Gate, Slice
+    from dragstrip.analyse.model import Gate, Slice, TargetTotals
     from dragstrip.config import Metric
     from dragstrip.live import Live
     from dragstrip.plan import Plan, PlannedSlice
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 class State:
     """A race as it stands.
 
-    `counted` are all lookups so far by the target's number, `latest` each target's last slice in a
-    pair that is complete, `workers` the reports of the last slice, `turn` the slice under way.
+    `counted` are all lookups so far by the target's number, `slices` and `totals` what the complete
+    pairs came to, `latest` each target's last slice in one, `workers` the reports of the last
+    slice, `turn` the slice under way.
     """
 
     plan: Plan
@@ -37,6 +38,8 @@ class State:
     turn: PlannedSlice | None = None
     counted: tuple[Brief, Brief] = field(default_factory=lambda: (total([]), total([])))
     latest: dict[str, Slice] = field(default_factory=dict)
+    slices: list[Slice] = field(default_factory=list)
+    totals: dict[str, TargetTotals] = field(default_factory=dict)
     gates: list[Gate] = field(default_factory=list)
     workers: list[WorkerReport] = field(default_factory=list)
     processes: int = 0
@@ -95,6 +98,8 @@ class Follower:
             pairs_complete=len(summary.slices) // 2,
             pairs_voided=_figure(summary.gates, "voided_pairs"),
             latest={one.target: one for one in summary.slices},
+            slices=summary.slices,
+            totals=summary.totals,
             gates=summary.gates,
             workers=self._workers,
         )

@@ -6,7 +6,6 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dragstrip import live
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
@@ -57,7 +56,6 @@ def serving(plan: Plan, folder: RunFolder, facts: Run) -> Iterator[None]:
         server.shutdown()
         server.server_close()
         thread.join()
-        live.remove(folder.path)
 
 
 def _refused(race: RaceConfig, error: OSError) -> UsageError:

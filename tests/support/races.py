@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.config import Metric
     from dragstrip.ledger.rows import Rows
+    from dragstrip.telemetry.follow import State
     from seeding.progress import Reporter
 
 DATASET = Dataset(42, 60)
@@ -52,7 +54,7 @@ class Quiet:
     def say(self, line: str) -> None:
         pass
 
-    def slices(self, done: int, planned: int) -> None:
+    def watch(self, state: State, metric: Metric) -> None:
         pass
 
 

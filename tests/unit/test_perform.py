@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from dragstrip.config import Metric
     from dragstrip.run_folder import RunFolder
+    from dragstrip.telemetry.follow import State
     from seeding.progress import Reporter
 
 
@@ -31,7 +33,7 @@ class Quiet:
     def say(self, line: str) -> None:
         pass
 
-    def slices(self, done: int, planned: int) -> None:
+    def watch(self, state: State, metric: Metric) -> None:
         pass
 
 

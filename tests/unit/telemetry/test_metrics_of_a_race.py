@@ -22,7 +22,8 @@ from tests.support.stand_in import StandIn, response
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dragstrip.config import Config
+    from dragstrip.config import Config, Metric
+    from dragstrip.telemetry.follow import State
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -52,7 +53,10 @@ class Watched(Quiet):
     port: int
     scrapes: list[Samples] = field(default_factory=list)
 
-    def slices(self, done: int, planned: int) -> None:  # noqa: ARG002
+    def watch(self, state: State, metric: Metric) -> None:  # noqa: ARG002
+        self.scrape()
+
+    def scrape(self) -> None:
         self.scrapes.append(scrape(self.port))
 
     def saw_lookups_of_a_slice_under_way(self) -> bool:
@@ -75,7 +79,7 @@ def raced(out: Path, config: Config, processes: int) -> tuple[race.Result, Watch
     watched = Watched(config.race.metrics_port)
 
     def recheck() -> None:
-        watched.slices(0, 0)
+        watched.scrape()
 
     with server.serving(*prepared):
         return race.perform(config, *prepared, watched, recheck=recheck), watched
