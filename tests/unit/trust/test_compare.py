@@ -71,6 +71,21 @@ def test_unlike_runs_are_refused_by_name_and_forced_ones_say_so(
     assert named in [one.what for one in forced.unlike]
 
 
+def test_runs_over_other_data_of_ones_own_are_unlike() -> None:
+    def over(run: Run, **other: Any) -> Run:
+        facts = {"kind": "keys-file", "keys": 500, "found": 480, "sha256": "a" * 64} | other
+        return changed(run, "dataset", facts)
+
+    then = over(THEN)
+    assert compare(then, over(NOW), Tolerance()).unlike == []
+    for other in ({"sha256": "b" * 64}, {"keys": 499}, {"found": 479}):
+        with pytest.raises(UsageError, match=f"unlike in dataset.{next(iter(other))}"):
+            compare(then, over(NOW, **other), Tolerance())
+    for mixed in ((then, NOW), (THEN, over(NOW))):
+        with pytest.raises(UsageError, match=r"unlike in dataset\.kind"):
+            compare(*mixed, Tolerance())
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
