@@ -131,13 +131,19 @@ class Gate(_Form):
 
 
 class DatasetFacts(_Form):
-    """Which data was asked for. `digest` is what both backends store, and so what is right."""
+    """Which data was asked for. `digest` is what both backends store, and so what is right.
+
+    Both say so, and of their `ranges` of 128 contacts, `compared` were read and do; of runs without
+    these numbers, all.
+    """
 
     kind: Literal["seeded"] = "seeded"
     seed: Count
     contacts: Count
     digest: str
     generator: str
+    compared: Count | None = None
+    ranges: Count | None = None
 
 
 class KeysFacts(_Form):

@@ -48,7 +48,7 @@ _DIGESTS = {"digest": "digest of the data", "sha256": "SHA-256 of the keys file"
 
 def dataset(run: Run) -> Rows:
     """Return which data both targets held; its digest is shown by itself."""
-    facts = run.dataset.model_dump(exclude=set(_DIGESTS))
+    facts = run.dataset.model_dump(exclude=set(_DIGESTS), exclude_none=True)
     return [(name, _shown(value)) for name, value in facts.items()]
 
 

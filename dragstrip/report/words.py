@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dragstrip.analyse.clauses import State
     from dragstrip.analyse.model import (
         Comparison,
+        DatasetFacts,
         Dependence,
         Gate,
         KeysFacts,
@@ -185,7 +186,13 @@ def data(run: Run) -> str:
         "changed": "held by both backends before the race, and changed when it was over",
         "unchecked": "held by both backends before the race; nobody looked again afterwards",
     }[run.data_after]
-    return f"Data: digest {run.dataset.digest[:12]}…, {state}."
+    return f"Data: digest {run.dataset.digest[:12]}…, {state}{_compared(run.dataset)}."
+
+
+def _compared(facts: DatasetFacts) -> str:
+    if facts.compared is None or facts.ranges is None or facts.compared >= facts.ranges:
+        return ""
+    return f" ({facts.compared:,} of {facts.ranges:,} ranges of contacts were compared)"
 
 
 def _own_data(run: Run, own: KeysFacts) -> str:
