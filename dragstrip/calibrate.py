@@ -19,6 +19,7 @@ from dragstrip.analyse.series import by_pair
 from dragstrip.calibration import Calibration, SameRun, SameTarget
 from dragstrip.config import Metric
 from dragstrip.errors import InvalidRun, UsageError
+from dragstrip.interrupts import signals_as_interrupts
 from dragstrip.machine import these_versions, this_machine
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def calibrate(config: Config, settings: Settings, progress: Progress) -> Calibra
     equal = _equal(config, settings) if settings.runs else None
     progress.say(f"calibrate: about {math.ceil(_duration_s(equal, settings) / 60)} minutes")
     with tempfile.TemporaryDirectory(prefix="dragstrip-calibrate-") as folder:
-        with race.signals_as_interrupts():
+        with signals_as_interrupts():
             found = ceiling.seek(config, Path(folder), progress.say)
         if equal:
             feasible.require(equal, processes=1, ceiling_per_s=found.rate_per_s)

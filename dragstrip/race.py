@@ -26,6 +26,7 @@ from dragstrip.analyse.model import Calibrated, DatasetFacts, KeysFacts, Run, Ve
 from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise, with_distributions
 from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
+from dragstrip.interrupts import signals_as_interrupts
 from dragstrip.machine import these_versions, this_machine
 from dragstrip.own_data import CheckedKeys
 from dragstrip.plan import Plan, PlannedKeys, PlannedTarget, alternate
@@ -363,18 +364,6 @@ def _dataset_facts(data: Data) -> DatasetFacts | KeysFacts:
         compared=len(sampled_ranges(dataset)),
         ranges=count_ranges(dataset),
     )
-
-
-@contextmanager
-def signals_as_interrupts() -> Iterator[None]:
-    """Treat a request to end like Ctrl-C, so that it is cleaned up after in the same way."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
 
 
 @contextmanager
