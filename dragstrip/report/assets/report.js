@@ -36,13 +36,16 @@
 
     async draw() {
       const spec = { ...this.chart.spec, height: this.chart.spec.height * scaleBy };
-      const made = await vegaEmbed(this.box, spec, {
+      // The library names what it draws into after itself, and the box has a name already.
+      const canvas = this.box.appendChild(element("div", ""));
+      const made = await vegaEmbed(canvas, spec, {
         mode: "vega-lite", renderer: "svg", actions: false, tooltip: false,
         ast: true, defaultStyle: false, config: theme(),
       });
       this.view = made.view;
       this.svg = this.box.querySelector("svg");
-      this.svg.setAttribute("aria-hidden", "true");
+      canvas.removeAttribute("role");
+      canvas.setAttribute("aria-hidden", "true");
       this.listen();
     }
 

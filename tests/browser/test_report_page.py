@@ -1,0 +1,268 @@
+"""The HTML report in a real browser, from a file and without a network."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from dragstrip.report import html
+from tests.lab.lab_homes import wait_until
+from tests.support import chromium
+from tests.support.html_page import Page as Parsed
+from tests.unit.report.test_html import NASTY, renamed
+from tests.unit.report.test_reports import examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, Locator, Page
+
+WIDTHS = (360, 768, 1440, 3840)
+
+
+EXAMPLES = ("failing", "invalid", "inconclusive", "closed", "hostile", "empty")
+DESK = {"width": 1440, "height": 900}
+
+
+@dataclass
+class Opened:
+    """A page, and everything that went on beside what can be seen."""
+
+    page: Page
+    file: Path
+    heard: list[str] = field(default_factory=list)
+
+    def chart(self, name: str) -> Locator:
+        return self.page.locator(f"#chart-{name}")
+
+    def row(self, chart: str, index: int) -> list[str]:
+        cells = self.page.locator(f"#data-{chart} tbody tr").nth(index).locator("th, td")
+        return [plain(text) for text in cells.all_text_contents()]
+
+    def table(self, chart: str) -> set[str]:
+        return {plain(one) for one in self.page.locator(f"#data-{chart} td").all_text_contents()}
+
+    def told(self) -> list[str]:
+        return [plain(one) for one in self.page.locator("#tip dd").all_text_contents()]
+
+    def labels(self, chart: str) -> list[str]:
+        """The labels of the horizontal axis, in no order."""
+        shown = self.chart(chart).locator(".role-axis-label").first.locator("text")
+        return sorted(shown.all_text_contents())
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Opened]]:
+    """Every example in a tab of its own, without a network."""
+    folder = tmp_path_factory.mktemp("pages")
+    made = {name: examples()[name] for name in EXAMPLES if name != "hostile"}
+    made["hostile"] = renamed(*examples()["failing"])
+    with chromium.browser() as browser:
+        opened = {}
+        for name, (run, verdict) in made.items():
+            file = folder / f"{name}.html"
+            file.write_text(html.render(run, verdict))
+            opened[name] = open_page(browser, file)
+        yield opened
+
+
+def open_page(browser: Browser, file: Path) -> Opened:
+    opened = Opened(browser.new_context(offline=True, viewport=DESK).new_page(), file)  # type: ignore[arg-type]
+    page, heard = opened.page, opened.heard
+    page.on("console", lambda message: heard.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: heard.append(f"error: {error}"))
+    page.on("dialog", lambda dialog: heard.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda request: heard.append(f"request: {request.url[:99]}"))
+    page.goto(file.as_uri())
+    page.locator("html[data-drawn]").wait_for(timeout=60_000)
+    return opened
+
+
+def plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.fixture
+def failing(pages: dict[str, Opened]) -> Iterator[Opened]:
+    """A page with every picture, as it looks at first."""
+    opened = pages["failing"]
+    yield opened
+    opened.page.emulate_media(color_scheme="light", media="screen")
+    opened.page.keyboard.press("Escape")
+    opened.page.mouse.move(1, 1)
+    assert_silent(opened)
+
+
+def assert_silent(opened: Opened) -> None:
+    assert opened.heard == [f"request: {opened.file.as_uri()[:99]}"]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_picture_is_drawn_without_a_request_or_a_complaint(
+    pages: dict[str, Opened], name: str
+) -> None:
+    opened = pages[name]
+    expected = Parsed(opened.file.read_text()).data["charts"]
+    for chart in expected:
+        drawn = opened.chart(chart["id"]).locator("svg")
+        expect(drawn).to_have_count(1)
+        assert drawn.locator("path[d], line").count() > 5
+        assert "NaN" not in drawn.inner_html()
+        box = drawn.bounding_box()
+        assert box
+        assert box["width"] > 300
+    assert opened.page.locator("figure").count() == len(expected)
+    assert opened.page.evaluate("document.scripts.length") == 3
+    assert_silent(opened)
+
+
+def test_nothing_has_to_be_scrolled_sideways(pages: dict[str, Opened]) -> None:
+    page = pages["hostile"].page
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        # The pictures follow on the window's next frames.
+        page.wait_for_function("""() => [...document.querySelectorAll("figure")].every((figure) => {
+            const svg = figure.querySelector("svg.marks");
+            const room = figure.querySelector(".chart").clientWidth;
+            return Math.abs(svg.viewBox.baseVal.width - room) < 2;
+        })""")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for box in page.evaluate(
+            "[...document.querySelectorAll('svg.marks')].map((one) => one.getBoundingClientRect())"
+        ):
+            assert 0 <= box["left"] < box["right"] <= width
+    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+
+
+def test_pointing_tells_the_values_of_the_table(failing: Opened) -> None:
+    for name in ("slowest", "within", "pairs", "response", "throughput", "generator", "split"):
+        chart = failing.chart(name)
+        chart.scroll_into_view_if_needed()
+        box = chart.bounding_box()
+        assert box
+        failing.page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * 0.3)
+        expect(failing.page.locator("#tip")).to_be_visible()
+        told = failing.told()
+        assert told
+        said = [one for text in told for one in re.split(r" \(| to |\)", text) if one]
+        assert set(said) <= failing.table(name), name
+    failing.page.mouse.move(2, 2)
+    expect(failing.page.locator("#tip")).to_be_hidden()
+
+
+def test_the_keyboard_reaches_every_value(failing: Opened) -> None:
+    chart = failing.chart("response")
+    chart.focus()
+    failing.page.keyboard.press("ArrowRight")
+    assert failing.told() == failing.row("response", 0)[1:]
+    failing.page.keyboard.press("ArrowRight")
+    assert failing.told() == failing.row("response", 1)[1:]
+    expect(chart).to_have_attribute("aria-valuenow", "2")
+    said = chart.get_attribute("aria-valuetext") or ""
+    assert all(one in said for one in failing.row("response", 1))
+    failing.page.keyboard.press("End")
+    assert failing.told() == failing.row("response", -1)[1:]
+    assert chart.locator("svg line[opacity='1'], svg line:not([opacity='0'])").count() > 0
+    failing.page.keyboard.press("Escape")
+    expect(failing.page.locator("#tip")).to_be_hidden()
+
+
+@pytest.mark.parametrize("name", ["within", "response"])
+def test_a_picture_can_be_looked_at_more_closely_and_whole_again(
+    failing: Opened, name: str
+) -> None:
+    figure = failing.page.locator(f"#figure-{name}")
+    whole = failing.labels(name)
+    failing.chart(name).focus()
+    failing.page.keyboard.press("+")
+    wait_until(lambda: failing.labels(name) != whole)
+    failing.page.keyboard.press("0")
+    wait_until(lambda: failing.labels(name) == whole)
+    figure.get_by_role("button", name="Look closer").click()
+    wait_until(lambda: failing.labels(name) != whole)
+    figure.get_by_role("button", name="all").click()
+    wait_until(lambda: failing.labels(name) == whole)
+    box = failing.chart(name).bounding_box()
+    assert box
+    at = box["y"] + box["height"] / 2
+    failing.page.mouse.move(box["x"] + box["width"] * 0.4, at)
+    failing.page.mouse.down()
+    failing.page.mouse.move(box["x"] + box["width"] * 0.6, at, steps=4)
+    expect(failing.page.locator(".brush")).to_be_visible()
+    failing.page.mouse.up()
+    wait_until(lambda: failing.labels(name) != whole)
+    failing.page.mouse.dblclick(box["x"] + box["width"] * 0.5, at)
+    wait_until(lambda: failing.labels(name) == whole)
+
+
+def test_the_tab_key_goes_from_the_skip_link_to_the_pictures(failing: Opened) -> None:
+    page = failing.page
+    page.evaluate("scrollTo(0, 0); document.activeElement.blur(); getSelection().removeAllRanges()")
+    page.mouse.click(3, 3)
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(failing.chart("gauge")).to_be_focused()
+    outline = failing.chart("gauge").evaluate("one => getComputedStyle(one).outlineStyle")
+    assert outline == "solid"
+
+
+def test_dark_light_and_print_have_their_own_colours(failing: Opened) -> None:
+    page = failing.page
+    page.emulate_media(color_scheme="dark")
+
+    def colours() -> tuple[str, str]:
+        line = failing.chart("within").locator(".mark-line path").first
+        found: tuple[str, str] = (
+            page.evaluate("getComputedStyle(document.body).backgroundColor"),
+            line.evaluate("one => getComputedStyle(one).stroke"),
+        )
+        return found
+
+    dark = colours()
+    assert dark == ("rgb(16, 21, 27)", "rgb(86, 180, 233)")
+    page.emulate_media(color_scheme="light")
+    light = colours()
+    assert light == ("rgb(255, 255, 255)", "rgb(0, 114, 178)")
+    page.emulate_media(color_scheme="dark", media="print")
+    assert colours() == light
+    expect(page.locator("nav")).to_be_hidden()
+    assert page.pdf(format="A4", print_background=True).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"), [("failing", "light", 1440), ("invalid", "dark", 360)]
+)
+def test_axe_finds_no_fault(
+    pages: dict[str, Opened], name: str, scheme: Literal["dark", "light"], width: int
+) -> None:
+    page = pages[name].page
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    # One of the long tables stands for all of them.
+    long_ones = [[f"#data-{chart}"] for chart in ("slowest", "response", "throughput", "generator")]
+    found = Axe().run(page, context={"exclude": long_ones})
+    faults = [
+        (one["id"], [node["html"][:120] for node in one["nodes"]])
+        for one in found.response["violations"]
+    ]
+    assert faults == []
+    page.set_viewport_size(DESK)  # type: ignore[arg-type]
+
+
+def test_a_name_is_text_in_what_the_cursor_tells(pages: dict[str, Opened]) -> None:
+    opened = pages["hostile"]
+    opened.chart("slowest").focus()
+    opened.page.keyboard.press("End")
+    names = opened.page.locator("#tip dt").all_text_contents()
+    assert names == [f"{NASTY}1", f"{NASTY}2"]
+    assert_silent(opened)
