@@ -18,7 +18,7 @@ class TableIds:
     """Makes the ids of one table's documents. `example` is any id of that table."""
 
     def __init__(self, example: str) -> None:
-        content = _decode(example)
+        content = _bytes_of(example)
         self._prefix = content[: -_INTERNAL_BYTES - _CHECKSUM_BYTES]
         length = len(self._prefix) + _INTERNAL_BYTES
         self._weights = range(length, 0, -1)
@@ -41,9 +41,10 @@ class TableIds:
         return "".join(letters)
 
 
-def _decode(text: str) -> bytes:
+def _bytes_of(text: str) -> bytes:
     number = 0
     for letter in text:
-        number = number << 5 | _ALPHABET.index(letter)
+        # A letter that is none gives other bytes, whose id is another text.
+        number = number << 5 | max(0, _ALPHABET.find(letter))
     bits = 5 * len(text)
     return (number >> bits % 8).to_bytes(bits // 8)

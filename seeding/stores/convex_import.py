@@ -51,7 +51,7 @@ class ImportRefused(Exception):
     """The deployment did not take the import, or gave it up; what it wrote of it stays."""
 
 
-class _Keys(NamedTuple):
+class Keys(NamedTuple):
     """What rows need to refer to each other."""
 
     salt: int
@@ -66,7 +66,7 @@ class BulkImport:
     def __init__(self, api: ConvexApi) -> None:
         self._api = api
         self._workspace_ids: list[str] = []
-        self._keys: _Keys | None = None
+        self._keys: Keys | None = None
         self._lock = threading.Lock()
 
     def use(self, workspace_ids: Sequence[str]) -> None:
@@ -92,7 +92,7 @@ class BulkImport:
             return False
         if not all(self._are_free(part, keys) for part in _parts(batch, _ASKED_AT_ONCE)):
             return False
-        archive = _archive(batch, keys)
+        archive = make_archive(batch, keys)
         import_id = self._api.retry(lambda: self._upload(archive))
         state = self._wait(import_id, "waiting_for_confirmation", "failed")
         if state["state"] == "waiting_for_confirmation":
@@ -103,11 +103,11 @@ class BulkImport:
             raise ImportRefused(state["error_message"])
         return True
 
-    def _learnt(self) -> _Keys:
+    def _learnt(self) -> Keys:
         with self._lock:
             if self._keys is None:
                 found = self._api.mutation("prepareImport", ids=self._workspace_ids)
-                self._keys = _Keys(
+                self._keys = Keys(
                     int.from_bytes(hashlib.sha256(found["salt"].encode()).digest()[:16]),
                     TableIds(found["tables"]["contacts"]),
                     TableIds(found["tables"]["conversations"]),
@@ -115,7 +115,7 @@ class BulkImport:
                 )
             return self._keys
 
-    def _are_free(self, batch: Sequence[Encoded], keys: _Keys) -> bool:
+    def _are_free(self, batch: Sequence[Encoded], keys: Keys) -> bool:
         contacts = [
             {
                 "id": one.contact_id,
@@ -184,7 +184,7 @@ class BulkImport:
             delay_s = min(2 * delay_s, _LONGEST_LOOK_S)
 
 
-def _archive(batch: Sequence[Encoded], keys: _Keys) -> memoryview:
+def make_archive(batch: Sequence[Encoded], keys: Keys) -> memoryview:
     """Return a ZIP with the rows of every table, parents before children."""
     tables = {name: bytearray() for name in _TABLES}
     for one in batch:
@@ -198,7 +198,7 @@ def _archive(batch: Sequence[Encoded], keys: _Keys) -> memoryview:
     return content.getbuffer()
 
 
-def _rows(context: Context, keys: _Keys) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(context: Context, keys: Keys) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the documents of a context with their tables."""
     contact, conversation = context["contact"], context["conversation"]
     contact_id = keys.contacts.of(_bits(contact["id"]) ^ keys.salt)

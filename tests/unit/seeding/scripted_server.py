@@ -31,7 +31,7 @@ class ScriptedServer:
     url: str
     script: list[Answer]
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
-    """Path, headers with lower-case names, and the JSON body of every request."""
+    """Path, headers with lower-case names, and body (from JSON, or bytes) of every request."""
 
 
 @contextlib.contextmanager
@@ -48,7 +48,8 @@ def serving(*script: Answer) -> Iterator[ScriptedServer]:
         def _answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            state.asked.append((self.path, headers, orjson.loads(body) if body else None))
+            is_json = body and headers.get("content-type") != "application/octet-stream"
+            state.asked.append((self.path, headers, orjson.loads(body) if is_json else body))
             answer = state.script.pop(0) if len(state.script) > 1 else state.script[0]
             if answer.drop:
                 self.close_connection = True
