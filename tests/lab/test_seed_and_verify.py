@@ -3,99 +3,44 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import orjson
 import pytest
 
-from dragstrip import lab as embedded
-from dragstrip.config import Config, DatasetConfig
 from dragstrip.errors import BackendError
-from dragstrip.lab import lifecycle
 from dragstrip.targets import targets_of
 from seeding import seed as seeding
 from seeding.dataset import Dataset
 from seeding.stores import open_stores
+from tests.lab.seeding_backends import SLOW_PATHS, ids_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from seeding.model import Context
     from seeding.stores import Store
+    from tests.lab.seeding_backends import Backends
+
+    Alter = Callable[[Context], str]
 
 CONTACTS = 300
 DATASET = Dataset(42, CONTACTS)
-SECRETS = (
-    "CONVEX_ADMIN_KEY", "SUPABASE_SERVICE_ROLE_KEY", "CRM_API_KEY", "KAPSO_WEBHOOK_SECRET",
-    "SEED_SECRET",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Backends:
-    """A running lab, and the command line pointed at it."""
-
-    environment: dict[str, str]
-
-    def config(self, contacts: int = CONTACTS, seed: int = 42) -> Config:
-        dataset = DatasetConfig(seed=seed, contacts=contacts)
-        return Config(dataset=dataset).with_environment(self.environment)
-
-    def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "dragstrip.cli", *arguments],
-            env={"PATH": os.environ["PATH"], **self.environment, **environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, *arguments: str, code: int = 0, **environ: str) -> tuple[str, str]:
-        """Run a command to its end and return what it printed, which holds no secret."""
-        process = self.start(*arguments, **environ)
-        out, err = process.communicate(timeout=240)
-        assert process.returncode == code, err
-        self.assert_no_secret(out + err, environ)
-        return out, err
-
-    def assert_no_secret(self, text: str, environ: dict[str, str]) -> None:
-        for name in SECRETS:
-            assert self.environment[name] not in text
-            assert (environ.get(name) or "no such text") not in text
-        assert "Traceback" not in text
-
-
-@pytest.fixture(scope="module")
-def backends() -> Iterator[Backends]:
-    home = Path(tempfile.mkdtemp(prefix="dragstrip-seed-"))
-    home.chmod(0o711)
-    try:
-        lifecycle.up(home, reporter=print, owner_pid=os.getpid(), fallback_ports_only=True)
-        yield Backends(embedded.environment(home))
-    finally:
-        lifecycle.down(home, purge=True)
-        shutil.rmtree(home)
+NAMES = ("Convex", "Supabase")
+ONLY_DATA = ("--contacts", str(CONTACTS), "--sample", "0")
 
 
 @pytest.fixture
 def empty(backends: Backends) -> Backends:
-    seeding.reset(backends.config())
+    seeding.reset(backends.config(CONTACTS))
     return backends
 
 
 @pytest.fixture
 def seeded(backends: Backends) -> Backends:
-    config = backends.config()
+    config = backends.config(CONTACTS)
     try:
         seeding.seed(config)
     except BackendError:
@@ -106,7 +51,7 @@ def seeded(backends: Backends) -> Backends:
 
 @pytest.fixture
 def stores(backends: Backends) -> Iterator[dict[str, Store]]:
-    with open_stores(backends.config()) as opened:
+    with open_stores(backends.config(CONTACTS)) as opened:
         yield {store.name: store for store in opened}
 
 
@@ -130,7 +75,7 @@ def send_message(backends: Backends, phone: str, kapso_phone_id: str, text: str 
             "phone_number_id": kapso_phone_id,
         }
     )
-    for target in targets_of(backends.config()).values():
+    for target in targets_of(backends.config(CONTACTS)).values():
         request = target.message(body, secret=secret, idempotency_key=f"{phone}{text}")
         response = httpx.post(
             target.url + request.path, content=body, headers=request.headers, trust_env=False
@@ -141,15 +86,28 @@ def send_message(backends: Backends, phone: str, kapso_phone_id: str, text: str 
 def is_known(backends: Backends, phone: str, workspace_id: str) -> list[bool]:
     """Whether each target knows a phone number."""
     found = []
-    for target in targets_of(backends.config()).values():
+    for target in targets_of(backends.config(CONTACTS)).values():
         request = target.lookup(phone, workspace_id, api_key=backends.environment["CRM_API_KEY"])
         response = httpx.get(target.url + request.path, headers=request.headers, trust_env=False)
         found.append(response.json()["found"])
     return found
 
 
-def with_note() -> Context:
-    return next(c for c in DATASET.contexts(130, CONTACTS) if c["notes"])
+def store_altered(
+    backends: Backends, stores: dict[str, Store], name: str, context: Context
+) -> None:
+    """Change what is stored to what is given, by other ways than seeding's where there is one."""
+    if name == "Convex":
+        stores[name].write(stores[name].encode([context]))
+        return
+    with backends.postgres() as connection:
+        contact, message, note = context["contact"], context["messages"][0], context["notes"][0]
+        for statement, row, value in (
+            ("update contacts set tags = %s where id = %s", contact, contact["tags"]),
+            ("update messages set content = %s where id = %s", message, message["content"]),
+            ("update contact_notes set author_id = %s where id = %s", note, note["author_id"]),
+        ):
+            connection.execute(statement, (value, row["id"]))
 
 
 def test_both_backends_hold_the_dataset_and_answer_from_it(
@@ -158,7 +116,7 @@ def test_both_backends_hold_the_dataset_and_answer_from_it(
     contacts = ("--contacts", str(CONTACTS))
     out, err = empty.run("seed", *contacts)
     assert f"digest {DATASET.digest()}" in out
-    assert f"Convex: {CONTACTS}/{CONTACTS} contacts" in err
+    assert f"Convex: {CONTACTS}/{CONTACTS} contacts in place" in err
     expected = list(DATASET.contexts(100, 164))
     assert set(stores) == {"Convex", "Supabase"}
     for store in stores.values():
@@ -176,80 +134,79 @@ def test_both_backends_hold_the_dataset_and_answer_from_it(
     assert proof["answers"] == {"targets": ["convex", "supabase"], "lookups": 100, "misses": 10}
 
 
-def test_a_second_run_writes_nothing(seeded: Backends) -> None:
-    out, _ = seeded.run("seed", "--contacts", str(CONTACTS), "--json")
-    for store in json.loads(out)["stores"]:
-        assert (store["written"], store["unchanged"]) == (0, CONTACTS)
+@pytest.mark.parametrize("way", [SLOW_PATHS, {}], ids=["mutations and PostgREST", "COPY"])
+def test_growth_adds_the_rest(seeded: Backends, way: dict[str, str]) -> None:
+    before = {name: seeded.rows(name) for name in NAMES}
+    for contacts, written in ((CONTACTS, 0), (400, 100)):
+        done = seeded.seed(contacts, **way)
+        for name in NAMES:
+            assert (done[name]["written"], done[name]["unchanged"]) == (written, CONTACTS)
+    for name in NAMES:
+        assert before[name].items() <= seeded.rows(name).items()
+    seeded.run("verify", "--contacts", "400", "--sample", "0", "--full")
 
 
-def test_growth_adds_the_rest(seeded: Backends, stores: dict[str, Store]) -> None:
-    out, _ = seeded.run("seed", "--contacts", "400", "--json")
-    for store in json.loads(out)["stores"]:
-        assert (store["written"], store["unchanged"]) == (100, CONTACTS)
-    for one in stores.values():
-        assert one.contexts(298, 302) == list(Dataset(42, 400).contexts(298, 302))
-    seeded.run("verify", "--contacts", "400")
+def alter_message(context: Context) -> str:
+    context["messages"][0]["content"] = "altered"
+    return 'messages[0].content is "altered", expected "'
 
 
-@pytest.mark.parametrize(
-    ("ending", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)]
-)
-def test_an_interrupted_run_is_continued(
-    empty: Backends, stores: dict[str, Store], ending: signal.Signals, code: int
+def alter_author(context: Context) -> str:
+    stranger = "00000000-0000-4000-8000-000000000001"
+    context["notes"][0]["author_id"] = stranger
+    return f'notes[0].author_id is "{stranger}", expected '
+
+
+def alter_tag(context: Context) -> str:
+    context["contact"]["tags"][0] = "altered"
+    return 'contact.tags[0] is "altered", expected "'
+
+
+@pytest.mark.parametrize("alter", [alter_message, alter_author, alter_tag])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_altered_field_is_found_by_name_and_it_alone_is_mended(
+    seeded: Backends, stores: dict[str, Store], name: str, alter: Alter
 ) -> None:
-    arguments = ("seed", "--contacts", "900", "--json")
-    process = empty.start(*arguments)
-    deadline = time.monotonic() + 120
-    while stores["Convex"].count(0, 900) == 0:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-    process.send_signal(ending)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == code
-    empty.assert_no_secret(out + err, {})
+    before = {each: seeded.rows(each) for each in NAMES}
+    context = next(
+        c for c in DATASET.contexts(130, CONTACTS)
+        if c["messages"] and c["notes"] and c["contact"]["tags"]
+    )  # fmt: skip
+    words = alter(context)
+    store_altered(seeded, stores, name, context)
 
-    there = stores["Convex"].count(0, 900)
-    assert 0 < there < 900
-    _, err = empty.run("verify", "--contacts", "900", code=2)
-    assert "half seeded" in err
-    assert "run `dragstrip seed`" in err
-
-    out, _ = empty.run(*arguments)
-    convex = next(one for one in json.loads(out)["stores"] if one["store"] == "Convex")
-    assert convex["written"] + convex["unchanged"] == 900
-    assert convex["unchanged"] > 0
-    empty.run("verify", "--contacts", "900")
-
-
-@pytest.mark.parametrize("name", ["Convex", "Supabase"])
-def test_one_altered_note_is_found_by_name_and_mended(
-    seeded: Backends, stores: dict[str, Store], name: str
-) -> None:
-    contacts = ("--contacts", str(CONTACTS))
-    context = with_note()
-    if name == "Convex":
-        context["notes"][0]["content"] = "altered"
-        stores[name].write(stores[name].encode([context]))
-    else:
-        key = seeded.environment["SUPABASE_SERVICE_ROLE_KEY"]
-        response = httpx.patch(
-            f"{seeded.environment['SUPABASE_URL']}/rest/v1/contact_notes",
-            params={"id": f"eq.{context['notes'][0]['id']}"},
-            json={"content": "altered"},
-            headers={"apikey": key, "authorization": f"Bearer {key}"},
-            trust_env=False,
-        )
-        response.raise_for_status()
-    _, err = seeded.run("verify", *contacts, code=1)
-    original = with_note()["notes"][0]["content"]
+    _, err = seeded.run("verify", *ONLY_DATA, code=1)
     assert f"{name}: contact {context['index']} (" in err
     assert context["contact"]["phone"] in err
-    assert f'notes[0].content is "altered", expected "{original[:40]}' in err
+    assert words in err
 
-    out, _ = seeded.run("seed", *contacts, "--json")
-    written = {one["store"]: one["written"] for one in json.loads(out)["stores"]}
-    assert written == {"Convex": 0, "Supabase": 0, name: 1}
-    seeded.run("verify", *contacts)
+    done = seeded.seed(CONTACTS)
+    assert {each: done[each]["written"] for each in NAMES} == {**dict.fromkeys(NAMES, 0), name: 1}
+    for each in NAMES:
+        after = seeded.rows(each)
+        assert after.keys() == before[each].keys()
+        touched = {one for one in after if after[one] != before[each][one]}
+        assert touched <= set(ids_of(context)) if each == name else not touched
+    seeded.run("verify", *ONLY_DATA)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_altered_member_is_found_by_name_and_mended(
+    seeded: Backends, stores: dict[str, Store], name: str
+) -> None:
+    before = {each: seeded.rows(each) for each in NAMES}
+    workspaces = DATASET.workspaces()
+    workspaces[2]["members"][1]["role"] = "agent"
+    stores[name].write_workspaces(workspaces)
+
+    _, err = seeded.run("verify", *ONLY_DATA, code=1)
+    assert f'{name}: workspace "{workspaces[2]["name"]}"' in err
+    assert 'members[1].role is "agent", expected "admin"' in err
+
+    done = seeded.seed(CONTACTS)
+    assert [done[each]["written"] for each in NAMES] == [0, 0]
+    assert {each: seeded.rows(each) for each in NAMES} == before
+    seeded.run("verify", *ONLY_DATA)
 
 
 def test_a_message_received_since_is_found_and_mended(seeded: Backends) -> None:
@@ -273,7 +230,7 @@ def test_reset_leaves_the_rows_of_others(seeded: Backends, stores: dict[str, Sto
         {"store": "Supabase", "contacts": CONTACTS, "workspaces": 3},
     ]
     for store in stores.values():
-        assert store.count(0, 4096) == 0
+        assert store.next_index(0) is None
         assert store.read_manifest() is None
     assert is_known(seeded, "4915100000001", tenant["id"]) == [True, True]
     assert is_known(seeded, DATASET.phone(0), DATASET.workspace_id(0)) == [False, False]
@@ -299,19 +256,37 @@ def test_a_foreign_contact_with_a_phone_of_the_dataset_is_named(empty: Backends)
 
 
 def test_another_seed_or_fewer_contacts_are_refused(seeded: Backends) -> None:
-    before = stored_digests(seeded)
+    before = {name: seeded.rows(name) for name in NAMES}
     for command in ("seed", "verify"):
         _, err = seeded.run(command, "--seed", "7", "--contacts", str(CONTACTS), code=2)
         assert "was seeded differently: seed 42, not 7" in err
-        assert "seed --reset" in err
+        assert "seed --replace" in err
     _, err = seeded.run("seed", "--contacts", "10", code=2)
     assert f"seeded with {CONTACTS} contacts, more than the 10" in err
-    assert stored_digests(seeded) == before
+    assert {name: seeded.rows(name) for name in NAMES} == before
 
 
-def stored_digests(backends: Backends) -> list[list[str]]:
-    with open_stores(backends.config()) as stores:
-        return [[r.digest for r in store.range_digests(0, 256)] for store in stores]
+def test_replacing_leaves_what_fits_and_the_rows_of_others(seeded: Backends) -> None:
+    tenant = DATASET.workspaces()[0]
+    send_message(seeded, "4915100000002", tenant["kapso_phone_id"])
+    before = {name: seeded.rows(name) for name in NAMES}
+    done = seeded.seed(128, "--replace")
+    assert [done[name]["removed"] for name in NAMES] == [CONTACTS - 128] * 2
+    fewer = {name: seeded.rows(name) for name in NAMES}
+    for name in NAMES:
+        assert fewer[name].items() < before[name].items()
+
+    done = seeded.seed(64, "--replace", "--seed", "7")
+    assert [done[name]["removed"] for name in NAMES] == [128] * 2
+    seeded.run("verify", "--contacts", "64", "--seed", "7", "--sample", "0")
+    for name in NAMES:
+        assert not set(seeded_ids(128)) & seeded.rows(name).keys()
+    assert is_known(seeded, "4915100000002", tenant["id"]) == [True, True]
+
+
+def seeded_ids(contacts: int) -> Iterator[str]:
+    for context in DATASET.contexts(0, contacts):
+        yield from ids_of(context)
 
 
 @pytest.mark.parametrize(
@@ -321,13 +296,19 @@ def stored_digests(backends: Backends) -> list[list[str]]:
         ("SUPABASE_SERVICE_ROLE_KEY", "wrong-key-0123456789", "refused SUPABASE_SERVICE_ROLE_KEY"),
         ("CONVEX_URL", "http://127.0.0.1:1", "Convex at http://127.0.0.1:1 is unreachable"),
         ("SUPABASE_URL", "http://127.0.0.1:1", "Supabase at http://127.0.0.1:1 is unreachable"),
+        (
+            "SUPABASE_DB_URL",
+            "postgresql://postgres:secret@127.0.0.1:1/postgres",
+            "Supabase at 127.0.0.1:1 is unreachable",
+        ),
     ],
 )
 def test_a_wrong_address_or_key_is_named(
     seeded: Backends, variable: str, value: str, words: str
 ) -> None:
+    environ = {"SUPABASE_DB_URL": "", variable: value}
     for command in ("seed", "verify"):
-        _, err = seeded.run(command, "--contacts", str(CONTACTS), code=2, **{variable: value})
+        _, err = seeded.run(command, "--contacts", str(CONTACTS), code=2, **environ)
         assert words in err
         assert "fix:" in err
         assert variable in err
