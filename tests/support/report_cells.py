@@ -47,12 +47,12 @@ def of_terminal(report: str, run_id: str) -> Cells:
 
 def of_markdown(report: str, run_id: str) -> Cells:
     found, table, text = Cells(), "", []
-    heads = {run_id: "figures", "other metrics": "others", "gate": "gates"}
+    heads = {"": "figures", "other metrics": "others", "gate": "gates"}
     for line in report.splitlines():
         plain = re.sub(r"\\(.)", r"\1", line)
         if not line.startswith("|"):
             table = ""
-            text.append(plain.strip("*> "))
+            text.append(re.sub(r"<[^>]*>|Run " + re.escape(run_id), "", plain).strip("*># "))
             continue
         cells = [cell.strip() for cell in plain.strip("|").split(" | ")]
         if not table:

@@ -93,7 +93,7 @@ def test_every_printed_figure_is_what_the_ledger_says(
         assert cells.others == others(race, raced)
         assert cells.gates == gates(race)
         rest = cells.text
-        for sentence in sentences(race, raced):
+        for sentence in (*sentences(race, raced), *folded(race, form)):
             assert sentence in rest, rest
             rest = rest.replace(sentence, "", 1)
         assert not any(letter.isdigit() for letter in rest), rest
@@ -312,6 +312,16 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
     if word != "invalid":
         yield from objective(race, rules["slo_ms"])
     yield conditions(race)
+    yield (
+        f"Data: digest {DATASET.digest()[:12]}…, held by both backends before the race and after it."
+    )
+
+
+def folded(race: Recomputed, form: str) -> Iterator[str]:
+    """Yield what stands over the conditions where they are folded."""
+    if form == "markdown":
+        states = [state for state, _, _ in judged(race).values()]
+        yield f"{states.count('ok')} of {len(states)} conditions of validity hold"
 
 
 def headline(race: Recomputed, raced: Raced) -> str:
