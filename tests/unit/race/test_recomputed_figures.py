@@ -312,9 +312,8 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
     if word != "invalid":
         yield from objective(race, rules["slo_ms"])
     yield conditions(race)
-    yield (
-        f"Data: digest {DATASET.digest()[:12]}…, held by both backends before the race and after it."
-    )
+    digest = DATASET.digest()[:12]
+    yield f"Data: digest {digest}…, held by both backends before the race and after it."
 
 
 def folded(race: Recomputed, form: str) -> Iterator[str]:
