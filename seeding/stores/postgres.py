@@ -172,15 +172,20 @@ def _value(connection: Connection, statement: str, parameters: Sequence[Any]) ->
     return row[0] if row else None
 
 
+# No batch waits for the disk. If the server dies, what it has forgotten is seen to be missing and
+# written again; the manifest's own commit waits, and with it all that came before.
+_BEGIN = f"begin; {PREAMBLE}; set local synchronous_commit = off"
+
+
 def _insert(connection: Connection, batch: Payloads) -> None:
-    connection.execute(f"begin; {PREAMBLE}".encode())
+    connection.execute(_BEGIN.encode())
     for table, payload in batch.items():
         _copy(connection, f"public.{table}", COLUMNS[table], payload)
     connection.execute("commit")
 
 
 def _merge(connection: Connection, batch: Payloads) -> None:
-    connection.execute(f"begin; {PREAMBLE}".encode())
+    connection.execute(_BEGIN.encode())
     for table, payload in batch.items():
         connection.execute(
             f"create temporary table incoming (like public.{table}) on commit drop".encode()

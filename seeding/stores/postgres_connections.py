@@ -6,12 +6,12 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from dragstrip.errors import BackendError, ConfigError
 from seeding.stores.http import Retrier, excerpt
+from seeding.stores.refusals import Passing, is_passing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +35,6 @@ _LASTING = re.compile(
     re.IGNORECASE,
 )
 
-# A deadlock, a serialization failure, a time-out, a server that starts, stops or is full.
-_PASSING = re.compile(r"40001|40P01|57014|57P0.|53300|08...")
-
 
 class Connection(psycopg.Connection[Any]):
     """A connection that never waits for ever, even for a server that is frozen."""
@@ -45,10 +42,6 @@ class Connection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = _ANSWER_S) -> Any:
         """Consume a generator operating on the connection."""
         return super().wait(gen, interval, timeout)
-
-
-class Lost(httpx.TransportError):
-    """The connection is gone, or what was done on it: of the kind that the Retrier repeats."""
 
 
 class Connections:
@@ -100,11 +93,11 @@ class Connections:
             result = call(connection)
         except psycopg.Error as error:
             connection.close()
-            if not _is_passing(error):
+            if not _may_pass(error):
                 raise
             # What has ended this one has most likely ended the idle ones as well.
             self.close()
-            raise Lost(self.said(error)) from None
+            raise Passing(self.said(error)) from None
         except BaseException:
             connection.close()
             raise
@@ -128,7 +121,7 @@ class Connections:
                     f"{self.name} at {self.place} refused the connection: {said}",
                     fix=f"correct {VARIABLE}",
                 ) from None
-            raise Lost(said) from None
+            raise Passing(said) from None
 
 
 def _parameters(parts: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +138,7 @@ def _parameters(parts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_passing(error: psycopg.Error) -> bool:
+def _may_pass(error: psycopg.Error) -> bool:
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError)
-    return _PASSING.fullmatch(error.sqlstate) is not None
+    return is_passing(error.sqlstate)

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
+import httpx
+
 from dragstrip.errors import BackendError
 
 _NOT_MIGRATED = frozenset({"42883", "42P01", "42703", "3F000"})
 _TAKEN = "23505"
+
+# A deadlock, a serialization failure, a time-out, a server that starts, stops or is full.
+_PASSING = re.compile(r"40001|40P01|57014|57P0.|53300|08...")
+
+
+class Passing(httpx.TransportError):
+    """What the same call may not meet again: of the kind that the Retrier repeats."""
+
+
+def is_passing(code: str) -> bool:
+    """Tell whether a SQLSTATE speaks of something that passes."""
+    return _PASSING.fullmatch(code) is not None
 
 
 def refusal(name: str, place: str, code: str, said: str) -> BackendError | None:

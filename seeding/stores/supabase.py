@@ -12,22 +12,26 @@ from supabase import Client, ClientOptions
 from dragstrip.errors import BackendError
 from seeding.stores.base import RangeDigest
 from seeding.stores.http import Retrier, excerpt, new_client
-from seeding.stores.refusals import not_migrated, refusal
+from seeding.stores.refusals import Passing, is_passing, not_migrated, refusal
 from seeding.stores.rows import context_rows, member_rows, workspace_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from seeding.model import Context, Manifest, Workspace
+    from seeding.stores.rows import Row, Tables
 
 T = TypeVar("T")
-Tables = dict[str, list[dict[str, Any]]]
 
 _MANIFEST_KEY = "dragstrip"
-_ROWS_PER_REQUEST = 1_000
+# Some 400 kB: proxies commonly refuse more than a megabyte.
+_ROWS_PER_REQUEST = 1_024
 
 _NOT_MIGRATED = frozenset({"PGRST202", "PGRST204", "PGRST205"})
 _REFUSED = frozenset({"401", "403", "42501", "PGRST300", "PGRST301", "PGRST302", "PGRST303"})
+
+# The statuses of a gateway before a hosted project that does not reach it.
+_GATEWAY = frozenset({"520", "521", "522", "523", "524"})
 
 
 class SupabaseStore:
@@ -35,7 +39,7 @@ class SupabaseStore:
 
     name = "Supabase"
     concurrency = 4
-    page = 256
+    page = 512
 
     def __init__(self, url: str, service_role_key: str) -> None:
         self._url = url
@@ -77,11 +81,7 @@ class SupabaseStore:
     @staticmethod
     def encode(contexts: Iterable[Context]) -> Tables:
         """Return the rows of each table, parents before children."""
-        tables: Tables = {"contacts": [], "conversations": [], "messages": [], "contact_notes": []}
-        for context in contexts:
-            for table, row in context_rows(context):
-                tables[table].append(row)
-        return tables
+        return context_rows(contexts)
 
     def write(self, batch: Tables) -> None:
         """Insert or update contacts."""
@@ -132,7 +132,7 @@ class SupabaseStore:
     def _rpc(self, function: str, **arguments: Any) -> Any:
         return self._send(self._rest.rpc(function, arguments).execute).data
 
-    def _upsert(self, table: str, rows: list[dict[str, Any]], *, key: str = "id") -> None:
+    def _upsert(self, table: str, rows: list[Row], *, key: str = "id") -> None:
         for first in range(0, len(rows), _ROWS_PER_REQUEST):
             query = self._rest.from_(table).upsert(
                 rows[first : first + _ROWS_PER_REQUEST],
@@ -143,16 +143,26 @@ class SupabaseStore:
 
     def _send(self, call: Callable[[], T]) -> T:
         try:
-            return self._retry(call)
+            return self._retry(lambda: self._once(call))
         except APIError as error:
             raise self._mapped(error) from None
 
-    def _mapped(self, error: APIError) -> BackendError:
-        code = str(error.code)
+    def _once(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except APIError as error:
+            if is_passing(str(error.code)) or str(error.code) in _GATEWAY:
+                raise Passing(self._said(error)) from None
+            raise
+
+    def _said(self, error: APIError) -> str:
         parts = (
             excerpt(str(part), (self._key,)) for part in (error.message, error.details) if part
         )
-        said = ": ".join(parts)
+        return ": ".join(parts)
+
+    def _mapped(self, error: APIError) -> BackendError:
+        code, said = str(error.code), self._said(error)
         if code in _REFUSED or "API key" in said or "JWT" in said:
             return BackendError(
                 f"{self.name} at {self._url} refused SUPABASE_SERVICE_ROLE_KEY: {said}",

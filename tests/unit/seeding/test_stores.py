@@ -66,6 +66,23 @@ def test_a_busy_backend_is_asked_again(kind: str, status: int) -> None:
     assert all(delay > 0 for delay in delays)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500, {"code": "40P01", "message": "deadlock detected"}),
+        Answer(500, {"code": "57014", "message": "canceling statement due to statement timeout"}),
+        Answer(520, b"<html>the gateway's own page</html>"),
+    ],
+)
+def test_what_passes_in_supabase_is_outwaited(answer: Answer) -> None:
+    script = (manifest_answer("supabase"), answer, manifest_answer("supabase"))
+    with a_store("supabase", *script) as (store, server, delays):
+        store.read_manifest()
+        assert store.read_manifest() == MANIFEST
+        assert len(server.asked) == 3
+    assert len(delays) == 1
+
+
 @BOTH
 def test_a_backend_that_says_when_is_asked_then(kind: str) -> None:
     script = (Answer(status=429, headers={"retry-after": "3"}), manifest_answer(kind))
@@ -272,6 +289,14 @@ def test_supabase_writes_parents_before_children_and_keeps_milliseconds() -> Non
     assert f".{ms:03d}000+00:00" in sent["created_at"] or (
         ms == 0 and "." not in sent["created_at"]
     )
+
+
+def test_no_request_to_supabase_outgrows_a_proxys_limit() -> None:
+    contexts = Dataset(42, SupabaseStore.page).contexts(0, SupabaseStore.page)
+    with a_store("supabase", Answer(201, b"")) as (store, server, _):
+        store.write(store.encode(contexts))
+    assert max(int(headers["content-length"]) for _, headers, _ in server.asked) < 1_000_000
+    assert all("on_conflict=id" in path for path, _, _ in server.asked)
 
 
 def environment(**values: str) -> Config:
