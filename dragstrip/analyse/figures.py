@@ -9,6 +9,8 @@ from dragstrip.analyse.model import Split
 if TYPE_CHECKING:
     from dragstrip.ledger.tally import Tally
 
+_TWICE = 5e-4
+
 QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
@@ -46,19 +48,18 @@ def split(tally: Tally) -> Split | None:
     """Return where the mean response time went; None without a verified lookup.
 
     Means, since they alone add up. Parts that the server reports of some answers only would not be
-    of the same lookups as the rest, and are left in it.
+    of the same lookups as the rest, and are left in it; so are parts that exceed it.
     """
-    response, service, total, query = (
-        _mean_ms(tally, name) for name in ("response", "service", "total", "query")
-    )
+    response, service = (_mean_ms(tally, name) for name in ("response", "service"))
     if response is None or service is None:
         return None
-    inside = total if total is not None else 0.0
+    total = _part_of(service, _mean_ms(tally, "total"))
+    query = None if total is None else _part_of(total, _mean_ms(tally, "query"))
     return Split(
-        wait_ms=_rest(response, service),
-        network_ms=_rest(service, inside),
-        handler_ms=None if total is None else _rest(total, query or 0.0),
-        data_ms=None if total is None else query,
+        wait_ms=max(response - service, 0.0),
+        network_ms=service - (total or 0.0),
+        handler_ms=None if total is None else total - (query or 0.0),
+        data_ms=query,
     )
 
 
@@ -70,9 +71,11 @@ def _mean_ms(tally: Tally, name: str) -> float | None:
     return None if mean_ns is None else mean_ns / 1e6
 
 
-def _rest(whole: float, part: float) -> float:
+def _part_of(whole: float, part: float | None) -> float | None:
     # Each mean is within 0.025 %, so that a part may seem to exceed the whole by that much.
-    return max(whole - part, 0.0)
+    if part is None or part > whole * (1 + _TWICE):
+        return None
+    return min(part, whole)
 
 
 def _extremes_ms(tally: Tally) -> tuple[float, float] | tuple[None, None]:

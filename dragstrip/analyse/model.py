@@ -86,7 +86,7 @@ class Split(_Form):
 
     `wait_ms` is the time until the lookup was sent, `data_ms` what the server reports of its
     queries, `handler_ms` the rest of what it reports, `network_ms` all else. What not every answer
-    reports is null, and part of what stands before it.
+    reports, or what exceeds the time it is a part of, is null and in the part before it.
     """
 
     wait_ms: Milliseconds

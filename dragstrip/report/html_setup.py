@@ -64,8 +64,7 @@ def commands(run: Run) -> str:
     if run.processes > 1:
         lines[0] += f" --processes {run.processes}"
     if not run.lab:
-        is_seeded = hasattr(run.dataset, "seed")
-        first = ["seed", "verify"] if is_seeded else ["verify"]
+        first = ["seed", "verify"] if run.dataset.kind == "seeded" else ["verify"]
         lines[:0] = [f"dragstrip {one} --config dragstrip.toml" for one in first]
     lines.append(f"dragstrip report {shlex.quote(run.id)} --format html > report.html")
     return "\n".join(lines)

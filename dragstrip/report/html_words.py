@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dragstrip.report import words
 
 if TYPE_CHECKING:
-    from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.analyse.model import DatasetFacts, Run, Verdict
 
 OF_HUNDRED = {"p50": 50, "p95": 95, "p99": 99}
 
@@ -121,12 +121,12 @@ _MEANINGS = {
 
 def proof(run: Run) -> str:
     """Return how it is known that both targets had the same data."""
-    if not hasattr(run.dataset, "digest"):
+    if run.dataset.kind == "keys-file":
         return words.data(run)
     before = (
-        "Before the first timed lookup, both backends computed this digest from what they store, "
-        "range by range, each range was compared with what the seed gives, and a sample of "
-        "answers was compared in full."
+        "Both backends name this digest of the whole data. Before the first timed lookup they "
+        f"computed, from what they store, the digests of {_ranges(run.dataset)} ranges of "
+        "contacts; each was compared with what the seed gives, and so was a sample of answers."
     )
     after = {
         "same": "After the last one, the digests were compared again and were the same.",
@@ -134,3 +134,9 @@ def proof(run: Run) -> str:
         "unchecked": "They were not compared again afterwards.",
     }
     return f"{before} {after[run.data_after]}"
+
+
+def _ranges(data: DatasetFacts) -> str:
+    if data.compared is None or data.ranges is None:
+        return "all"
+    return f"{data.compared:,} of {data.ranges:,}"
