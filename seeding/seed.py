@@ -61,6 +61,7 @@ def seed(
     dataset = Dataset(config.dataset.seed, config.dataset.contacts)
     stop = Stop()
     with maker_of(dataset, processes) as maker, open_stores(config) as stores:
+        stop.wakers = [store.stop for store in stores]
         expected = Expected(dataset, maker)
         found = all_of(stores, lambda store: _examine(store, expected), stop)
         for store, (_, in_the_way) in zip(stores, found, strict=True):
@@ -82,6 +83,7 @@ def reset(config: Config, reporter: Reporter | None = None) -> list[Removed]:
     """
     stop = Stop()
     with open_stores(config) as stores:
+        stop.wakers = [store.stop for store in stores]
         return all_of(stores, lambda store: _empty(store, config, reporter or Silent(), stop), stop)
 
 

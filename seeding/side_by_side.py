@@ -21,14 +21,26 @@ class Stopped(Exception):
 
 
 class Stop:
-    """Tells every thread of one command to end after what it is doing."""
+    """Tells every thread of one command to end after what it is doing.
+
+    `wakers` are called as well, once: they end waits that would take their time.
+    """
 
     def __init__(self) -> None:
+        self.cause: BaseException | None = None
+        self.wakers: list[Callable[[], object]] = []
         self._event = threading.Event()
+        self._lock = threading.Lock()
 
-    def set(self) -> None:
-        """Ask all to end."""
-        self._event.set()
+    def set(self, cause: BaseException) -> None:
+        """Ask all to end, because of what was raised first."""
+        with self._lock:
+            if self._event.is_set():
+                return
+            self.cause = cause
+            self._event.set()
+        for wake in self.wakers:
+            wake()
 
     def check(self) -> None:
         """Raise Stopped once somebody asked."""
@@ -62,8 +74,8 @@ def for_each(
         except GeneratorExit:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-        except BaseException:
-            stop.set()
+        except BaseException as error:
+            stop.set(error)
             raise
 
 
@@ -80,9 +92,9 @@ def all_of(
     try:
         futures = [pool.submit(work, item) for item in listed]
         try:
-            _raise_first_failure(futures)
-        except BaseException:
-            stop.set()
+            _raise_first_failure(futures, stop)
+        except BaseException as error:
+            stop.set(error)
             wait(futures, timeout=grace_s)
             raise
         return [future.result() for future in futures]
@@ -90,12 +102,12 @@ def all_of(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _raise_first_failure(futures: list[Future[R]]) -> None:
+def _raise_first_failure(futures: list[Future[R]], stop: Stop) -> None:
     pending = set(futures)
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)
         for future in done:
             error = future.exception()
-            # Stopped is an echo of the failure, not the failure.
+            # Stopped is an echo of the failure, and a call that was woken may fail as well.
             if error is not None and not isinstance(error, Stopped):
-                raise error
+                raise stop.cause or error

@@ -88,6 +88,7 @@ def check_data(
     dataset = Dataset(config.dataset.seed, config.dataset.contacts)
     stop = Stop()
     with maker_of(dataset, processes) as maker, open_stores(config) as stores:
+        stop.wakers = [store.stop for store in stores]
         expected = Expected(dataset, maker)
         manifests = all_of(stores, lambda store: store.read_manifest(), stop)
         for store, manifest in zip(stores, manifests, strict=True):

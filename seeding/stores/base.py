@@ -77,5 +77,8 @@ class Store(Protocol):
     def contexts(self, start: int, stop: int) -> list[Context]:
         """Return what is stored, by index."""
 
+    def stop(self) -> None:
+        """End waits for the backend in other threads; their calls raise BackendError."""
+
     def close(self) -> None:
         """Close the connections."""

@@ -28,7 +28,7 @@ _READ_AT_ONCE = 256
 
 
 # Below this an import's steps take longer than the transactions that it saves.
-_IMPORT_FROM = 256
+_IMPORT_FROM = 512
 
 # Somewhere imports may not be possible at all: uploads turned off, a key that may not import.
 _REFUSALS = 3
@@ -40,7 +40,7 @@ class ConvexStore:
     name = "Convex"
     # Each mutation is one transaction and Convex runs 16 at once; its write rate is the limit.
     concurrency = 3
-    page = 1024
+    page = 2048
 
     def __init__(self, url: str, *, admin_key: str | None, seed_secret: str | None) -> None:
         self._api = ConvexApi(
@@ -92,8 +92,7 @@ class ConvexStore:
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
         self._settle()
-        calls = self._in_parts(self._api.mutation, "deleteContexts", start, stop)
-        return sum(int(answer["deleted"]) for answer in calls)
+        return sum(self._in_parts(self._delete, "deleteContexts", start, stop))
 
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
@@ -126,9 +125,20 @@ class ConvexStore:
         """Return what is stored, by index."""
         return list(self._read("readContexts", start, stop))
 
+    def stop(self) -> None:
+        """End waits for the deployment in other threads; their calls raise BackendError."""
+        self._api.retry.stop()
+
     def close(self) -> None:
         """End waits for the deployment, and close the connections."""
         self._api.close()
+
+    def _delete(self, function: str, *, start: int, stop: int) -> int:
+        deleted, more = 0, True
+        while more:
+            answer = self._api.mutation(function, start=start, stop=stop)
+            deleted, more = deleted + int(answer["deleted"]), answer["more"]
+        return deleted
 
     def _read(self, function: str, start: int, stop: int, least: int = 1) -> Iterator[Any]:
         for part in self._in_parts(self._api.query, function, start, stop, least):

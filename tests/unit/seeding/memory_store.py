@@ -127,6 +127,9 @@ class MemoryStore:
         copied: list[Context] = orjson.loads(orjson.dumps(found))
         return copied
 
+    def stop(self) -> None:
+        self._note("stop")
+
     def close(self) -> None:
         self._note("close")
 
