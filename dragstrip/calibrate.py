@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from dragstrip import calibration, ceiling, feasible, race
+from dragstrip import calibration, ceiling, feasible, own_keys, race
 from dragstrip.analyse.gates import SAMPLES_NEEDED
 from dragstrip.analyse.same import LEAST_RUNS, PAIRS, same
 from dragstrip.analyse.series import by_pair
@@ -118,6 +118,7 @@ def _equal(config: Config, settings: Settings) -> Config:
 
 def _require_reachable(config: Config, name: str) -> None:
     # Whatever is missing is better said now than when the ceiling has been found.
+    own_keys.read(config.dataset)
     if not config.uses_lab:
         config.environment.require("crm_api_key")
         config.url_of(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dragstrip import config as configuration
 from dragstrip import own_data, own_keys
 from dragstrip.config import DatasetConfig
 from dragstrip.errors import ConfigError, StorageError
@@ -44,6 +46,44 @@ def test_comments_blank_lines_and_a_header_are_passed_over(tmp_path: Path) -> No
 
 def test_one_number_may_stand_in_several_workspaces(tmp_path: Path) -> None:
     assert len(read(tmp_path, f"62812,{ONE}\n62812,{OTHER}\n")) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[race]\nmiss = 0\n", "[race]\nrate = 10\n"])
+def test_beside_a_keys_file_nothing_is_missed_by_default(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text(f'[dataset]\nkeys_file = "keys.csv"\nworkspace_id = "{ONE.upper()}"\n{text}')
+    config = configuration.load({}, path)
+    assert config.race.miss == 0
+    assert str(config.dataset.workspace_id) == ONE
+    assert configuration.load({}, path, {"race": {"pairs": 7}}).race.miss == 0
+    path.write_text("")
+    assert configuration.load({}, path).race.miss == 0.05
+
+
+@pytest.mark.parametrize(
+    ("dataset", "race", "words"),
+    [
+        ("seed = 42", "", "seed is of seeded data"),
+        ("contacts = 5", "", "contacts is of seeded data"),
+        ('workspace_id = "kapso"', "", "dataset.workspace_id: "),
+        ("", "miss = 0.05", "race.miss must be 0"),
+    ],
+)
+def test_what_contradicts_a_keys_file_is_refused(
+    tmp_path: Path, dataset: str, race: str, words: str
+) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text(f'[dataset]\nkeys_file = "keys.csv"\n{dataset}\n[race]\n{race}\n')
+    with pytest.raises(ConfigError) as caught:
+        configuration.load({}, path)
+    assert words in caught.value.message
+
+
+def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text(f'[dataset]\nworkspace_id = "{ONE}"\n')
+    with pytest.raises(ConfigError, match="is for the numbers of a keys_file"):
+        configuration.load({}, path)
 
 
 HOSTILE: dict[str, tuple[str | bytes, str]] = {
@@ -93,8 +133,6 @@ def test_as_many_numbers_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> 
 @settings(max_examples=200)
 @given(st.text(max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         try:
             found = read(Path(folder), text.encode("utf-8", "surrogatepass"), ONE)
