@@ -119,5 +119,5 @@ def _counts_within(histogram: Histogram | None, bounds_ns: Values) -> Values:
     """Count what lies within each bound; where lookups fail instead, all that does not."""
     if histogram is None:
         return np.zeros(len(bounds_ns))
-    counts = histogram.counts_within(np.nan_to_num(bounds_ns, nan=0.0)).astype(float)
-    return np.where(np.isnan(bounds_ns), histogram.total, counts)
+    counts = histogram.at_most(np.nan_to_num(bounds_ns, nan=0.0).astype(np.int64))
+    return np.where(np.isnan(bounds_ns), histogram.total, counts).astype(float)

@@ -65,10 +65,9 @@ def split(tally: Tally) -> Split | None:
 
 def _mean_ms(tally: Tally, name: str) -> float | None:
     histogram = tally.histograms.get(name)
-    if histogram is None or histogram.total != tally.verified:
+    if histogram is None or histogram.total != tally.verified or not histogram.total:
         return None
-    mean_ns = histogram.mean_ns()
-    return None if mean_ns is None else mean_ns / 1e6
+    return histogram.sum_ns() / histogram.total / 1e6
 
 
 def _part_of(whole: float, part: float | None) -> float | None:

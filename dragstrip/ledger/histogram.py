@@ -67,23 +67,6 @@ class Histogram:
         bin_ = first + int(np.searchsorted(np.cumsum(self._counts[first : last + 1]), rank))
         return min(max(middle_ns(bin_), self.low_ns), self.high_ns)
 
-    def mean_ns(self) -> float | None:
-        """Return the mean in nanoseconds, within 0.025 %. None of nothing."""
-        if not self.total:
-            return None
-        used = self._used()
-        return float(_middles_ns(used) @ self._counts[used]) / self.total
-
-    def counts_within(self, bounds_ns: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Count what lies in the bins up to those of the bounds, shapes (n,)."""
-        if not self.total:
-            return np.zeros(len(bounds_ns), np.int64)
-        first, last = self._range()
-        sums = np.concatenate([[0], self._counts[first : last + 1].cumsum()])
-        bins = bins_of(np.clip(bounds_ns, 0, MOST_NS).astype(np.int64))
-        within: NDArray[np.int64] = sums[np.clip(bins - first + 1, 0, len(sums) - 1)]
-        return within
-
     def at_most(self, bounds_ns: NDArray[np.int64]) -> list[int]:
         """Count what is at most each bound, which are in ascending order, within 0.05 % of it."""
         if not self.total:
@@ -175,9 +158,3 @@ def middle_ns(bin_: int) -> float:
     shift = max(bin_ // _HALF - 1, 0)
     lowest = (bin_ - shift * _HALF) << shift
     return lowest + ((1 << shift) - 1) / 2
-
-
-def _middles_ns(bins: NDArray[np.int64]) -> NDArray[np.float64]:
-    shift = np.maximum(bins // _HALF - 1, 0)
-    middles: NDArray[np.float64] = ((bins - shift * _HALF) << shift) + ((1 << shift) - 1) / 2
-    return middles
