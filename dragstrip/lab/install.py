@@ -16,7 +16,7 @@ from dragstrip.lab.node import Node
 from dragstrip.lab.paths import backend, checkout, home_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     Reporter = Callable[[str], None]
@@ -66,13 +66,17 @@ def install(reporter: Reporter, *, force: bool = False) -> None:
     except OSError as error:
         raise home_error(folder, error) from None
     with lock.held(folder / "lock", lambda: reporter("waiting for another install to end")):
-        for product in _products(node):
-            if force or not _current(product):
-                _make(product, node, reporter)
+        # The build needs what the packages bring.
+        for stage in (_packages(node), [_build(node)]):
+            missing = [product for product in stage if force or not _current(product)]
+            asyncio.run(_make_all(missing, node, reporter))
 
 
 def _products(node: Node) -> Iterable[_Product]:
-    # Lazily: the sources of a later one may be made by an earlier one.
+    return (*_packages(node), _build(node))
+
+
+def _packages(node: Node) -> Iterator[_Product]:
     for name in PACKAGES:
         package = backend(name)
         manifest = package / "package-lock.json"
@@ -85,8 +89,11 @@ def _products(node: Node) -> Iterable[_Product]:
             argv=node.npm("ci", "--no-audit", "--no-fund", "--loglevel=error"),
             package=package,
         )
+
+
+def _build(node: Node) -> _Product:
     package = backend("next")
-    yield _Product(
+    return _Product(
         title="next build",
         folder=package / ".next",
         sources=tuple(_sources(package)),
@@ -120,7 +127,17 @@ def _digest(product: _Product) -> str:
     return digest.hexdigest()
 
 
-def _make(product: _Product, node: Node, reporter: Reporter) -> None:
+async def _make_all(products: Iterable[_Product], node: Node, reporter: Reporter) -> None:
+    """Make them side by side: much of it is waiting. The first that fails ends the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for product in products:
+                group.create_task(_make(product, node, reporter))
+    except* LabError as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _make(product: _Product, node: Node, reporter: Reporter) -> None:
     reporter(f"{product.title} ...")
     begun = time.monotonic()
     try:
@@ -130,7 +147,7 @@ def _make(product: _Product, node: Node, reporter: Reporter) -> None:
     except OSError as error:
         raise home_error(product.folder, error) from None
     command = Command(argv=product.argv, cwd=product.package, env=_variables(node), log=product.log)
-    code = asyncio.run(run(command))
+    code = await run(command)
     if code != 0:
         shown = "".join(f"\n    {line}" for line in _excerpt(product.log))
         raise LabError(
