@@ -15,13 +15,11 @@ import pytest
 from dragstrip.ledger.rows import Flag, Outcome
 from dragstrip.measure import arrivals
 from dragstrip.race import conclude
-from tests.lab.lab_homes import wait_until
 from tests.support.races import DATASET, Raced, command_line, racing, sections
 from tests.support.stand_in import API_KEY, StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from dragstrip.plan import PlannedSlice
 
@@ -169,21 +167,3 @@ def test_the_key_is_in_nothing_that_is_stored_shown_or_listed(
     assert len(files) > 8
     for file in files:
         assert API_KEY.encode() not in file.read_bytes(), file
-
-
-def test_a_lost_worker_voids_its_slice_and_makes_the_race_invalid(tmp_path: Path) -> None:
-    with ExitStack() as stack:
-        old, new = (stack.enter_context(StandIn(DATASET).serving()) for _ in range(2))
-        configuration = sections(old.url, new.url, pairs=3, timeout=1)
-        raced = stack.enter_context(racing(tmp_path, configuration, "--processes", "2"))
-        wait_until(lambda: raced.under_way(slices=1))
-        # The youngest is a worker: the master forked it.
-        max(raced.locusts(), key=lambda process: process.pid).kill()
-        raced.wait()
-
-    assert raced.code == 3
-    assert not raced.run.interrupted
-    assert "was lost" in "".join(one.get("void") or "" for one in raced.folder.read_slices())
-    assert raced.failed_gates >= {"lost_workers", "voided_pairs"}
-    assert "generator processes lost" in raced.output
-    assert len(raced.rows()) >= len(old.lookups) + len(new.lookups)

@@ -260,6 +260,9 @@ def test_a_killed_worker_voids_its_slice_and_no_other(races: Races) -> None:
     (lost,) = one.finish["lost_workers"]
     assert len(one.slices) == 6
     assert [line["void"] for line in one.slices if line["void"]] == [f"worker {lost} was lost"]
+    assert "generator processes lost" in one.raced.output
+    # What the killed worker had sent is in its ledger.
+    assert len(one.raced.rows()) >= len(one.server.lookups)
 
 
 @pytest.mark.parametrize("name", ["apart", "bereft"])
