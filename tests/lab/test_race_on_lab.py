@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import subprocess
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -17,7 +14,8 @@ from dragstrip.schemas import validator
 from seeding.dataset import Dataset
 from seeding.seed import seed
 from seeding.stores import open_stores
-from tests.lab.lab_homes import DRAGSTRIP, remaining_after, temporary_home, wait_until
+from tests.lab.lab_homes import DRAGSTRIP, wait_until
+from tests.lab.lab_races import slices_done, start, stored
 from tests.support import locust_runs
 from tests.support.races import OF_THE_MACHINE, judged_anyhow
 from tests.support.seeded_lab import CONTACTS, seeded_config, write_toml
@@ -34,12 +32,12 @@ SECRETS = (
     "CRM_API_KEY",
     "KAPSO_WEBHOOK_SECRET",
 )
-SHORT = ("--pairs", "6", "--slice", "1.6", "--rate", "70")
+SHORT = ("--pairs", "6", "--slice", "1.0", "--rate", "100")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_toml(tmp_path, settle=0.3)
+    write_toml(tmp_path, settle=0.1)
     return tmp_path
 
 
@@ -61,26 +59,6 @@ def dragstrip(
         timeout=250,
         check=False,
     )
-
-
-def start(folder: Path, variables: dict[str, str], *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [DRAGSTRIP, *arguments],
-        cwd=folder,
-        env=locust_runs.environment(variables),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def stored(folder: Path, name: str) -> Any:
-    return json.loads((folder / "runs" / "latest" / name).read_text())
-
-
-def slices_done(folder: Path) -> int:
-    lines = folder / "runs" / "latest" / "slices.jsonl"
-    return len(lines.read_text().splitlines()) if lines.exists() else 0
 
 
 def test_a_race_ends_with_a_verified_table_and_a_valid_run(
@@ -220,24 +198,6 @@ def test_targets_that_are_swapped_are_refused(folder: Path, seeded: dict[str, st
     assert done.returncode == 2
     assert "answered HTTP 404" in done.stderr
     assert not (folder / "runs").exists()
-
-
-@pytest.mark.parametrize("killed", [False, True])
-def test_a_lab_that_a_race_started_goes_down_with_it(folder: Path, killed: bool) -> None:
-    with temporary_home() as home:
-        variables = {"DRAGSTRIP_LAB_HOME": str(home)}
-        with (folder / "dragstrip.toml").open("a") as file:
-            # The fewest lookups will do: what is looked at is the lab.
-            file.write('[rules]\nmetric = "p50"\n')
-        pairs = "50" if killed else "6"
-        race = start(folder, variables, "race", "--pairs", pairs, "--slice", "0.6", "--rate", "60")
-        wait_until(lambda: slices_done(folder) >= 1 or race.poll() is not None)
-        ports = json.loads((home / "state.json").read_text())["ports"] if killed else {}
-        if killed:
-            os.kill(race.pid, signal.SIGKILL)
-        assert race.wait(120) in ({-signal.SIGKILL} if killed else {0, 3})
-        assert remaining_after(home, ports) == []
-        assert stored(folder, "run.json")["lab"] is True
 
 
 @pytest.mark.parametrize("run", ["nothing", "latest"])
