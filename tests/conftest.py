@@ -14,13 +14,25 @@ from hypothesis import settings
 from dragstrip import calibration
 from dragstrip import lab as embedded
 from dragstrip.lab import lifecycle
+from tests.support import spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xdist.remote import Producer
+
 # How long an example takes says more about the machine's load than about the code.
 settings.register_profile("dragstrip", deadline=None)
 settings.load_profile("dragstrip")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    spread.order(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> spread.Spread:
+    return spread.Spread(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
