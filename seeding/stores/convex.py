@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from seeding.model import Context, Manifest, Workspace
 
 # 256 contacts are some 2,600 documents and 770 index ranges, of 32,000 and 4,096 that one function
-# may read, and a third of the second that it may compute.
+# may read; it may compute for a second.
 _READ_AT_ONCE = 256
-
 
 # Below this an import's steps take longer than the transactions that it saves.
 _IMPORT_FROM = 512

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.lab.seeding_backends import Backends
 
-CONTACTS = 300
+CONTACTS = 520
 DATASET = Dataset(42, CONTACTS)
 CONTEXTS = list(DATASET.contexts(0, CONTACTS))
 DIGESTS = {context["index"]: contact_digest(context) for context in CONTEXTS}

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 
+import type { Doc } from "../convex/lib/server.ts";
+import { MAX_CHILDREN } from "../convex/seeding/children.ts";
 import { canonical } from "../convex/seeding/digest.ts";
 import {
   SEED_SECRET,
@@ -97,9 +99,9 @@ test("a reset removes what was seeded and leaves every other row", async () => {
 
   await write(t, CONTEXTS);
   await post(t, kapsoBody({ id: "wamid.to-seeded", phone: CONTEXTS[0]!.contact.phone }));
-  assert.deepEqual(await t.mutation(seed.deleteContexts, { start: 0, stop: 2 }), { deleted: 2 });
+  assert.deepEqual(await t.mutation(seed.deleteContexts, { start: 0, stop: 2 }), { deleted: 2, more: false });
   assert.equal(await t.query(seed.nextIndex, { start: 0 }), 2);
-  assert.deepEqual(await t.mutation(seed.deleteContexts, { start: 0, stop: 3 }), { deleted: 1 });
+  assert.deepEqual(await t.mutation(seed.deleteContexts, { start: 0, stop: 3 }), { deleted: 1, more: false });
   assert.deepEqual(await dump(t), before);
 
   const ids = [1, 2, 3, 99].map((n) => uuid("wspc", n));
@@ -108,7 +110,25 @@ test("a reset removes what was seeded and leaves every other row", async () => {
   assert.deepEqual(after.workspaces, before.workspaces!.slice(0, 1));
   assert.deepEqual(after.workspace_members, before.workspace_members!.slice(0, 1));
   assert.equal((await lookUp(t, "628991")).found, true);
-  assert.deepEqual(await t.mutation(seed.deleteContexts, { start: 0, stop: 3 }), { deleted: 0 });
+  assert.deepEqual(await t.mutation(seed.deleteContexts, { start: 0, stop: 3 }), { deleted: 0, more: false });
+});
+
+test("a contact with more messages than one call can remove goes in several, and alone", async () => {
+  const t = await seeded([context(0), context(1)]);
+  const before = await dump(await seeded([context(0)]));
+  await t.run(async (ctx) => {
+    const [, conversation] = await ctx.db.query("conversations").collect();
+    const [{ _id, _creationTime, ...message }] = (await ctx.db.query("messages").take(1)) as [Doc<"messages">];
+    for (let i = 0; i < MAX_CHILDREN; i++) {
+      await ctx.db.insert("messages", { ...message, conversation_id: conversation!._id, external_id: `${i}` });
+    }
+  });
+  const remove = () => t.mutation(seed.deleteContexts, { start: 1, stop: 2 });
+  assert.deepEqual(await remove(), { deleted: 0, more: true });
+  assert.equal((await t.query(seed.contactDigests, { start: 0, stop: 2 })).length, 2);
+  assert.deepEqual(await remove(), { deleted: 1, more: false });
+  const counts = (rows: Record<string, unknown[]>) => Object.entries(rows).map(([name, all]) => [name, all.length]);
+  assert.deepEqual(counts(await dump(t)), counts(before));
 });
 
 test("rows that would break a unique constraint are refused, whole batch and all", async () => {

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SECRET = "very-secret-key-0123456789"
-DATASET = Dataset(42, 260)
-CONTEXTS = list(DATASET.contexts(0, 260))
+DATASET = Dataset(42, 520)
+CONTEXTS = list(DATASET.contexts(0, 520))
 WORKSPACES = [workspace["id"] for workspace in DATASET.workspaces()]
 
 # By convex-lab's encodeId, whose ids convex-test and the Convex package take for such.

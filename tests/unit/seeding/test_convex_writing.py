@@ -62,7 +62,7 @@ BUSY = [
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     phases=set(Phase) - {Phase.shrink},
     suppress_health_check=[HealthCheck.too_slow],

@@ -41,8 +41,22 @@ export function encodeId(tableNumber: number, internal: Uint8Array): string {
   return base32(bytes);
 }
 
+/** Rows refer to the same few ids again and again; reading one costs as much as the rest of a row's check. */
+const known = new Map<string, number | undefined>();
+const MAX_KNOWN = 4096;
+
 /** The table number of a well-formed id, or undefined. */
 export function tableNumberOf(id: string): number | undefined {
+  let number = known.get(id);
+  if (number === undefined && !known.has(id)) {
+    number = readTableNumber(id);
+    if (known.size >= MAX_KNOWN) known.clear();
+    known.set(id, number);
+  }
+  return number;
+}
+
+function readTableNumber(id: string): number | undefined {
   if (id.length < MIN_LENGTH || id.length > MAX_LENGTH) return undefined;
   const bytes = fromBase32(id);
   if (bytes === undefined) return undefined;

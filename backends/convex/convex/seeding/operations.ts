@@ -35,7 +35,7 @@ export const writeContexts = {
 
 export const deleteContexts = {
   args: range,
-  returns: deleted,
+  returns: v.object({ deleted: v.number(), more: v.boolean() }),
   handler: (ctx: MutationCtx, { start, stop }: Range) => remove.deleteContexts(ctx, start, stop),
 };
 

@@ -1,23 +1,34 @@
 import type { MutationCtx } from "../lib/server.ts";
-import { readChildren, removeChildren } from "./children.ts";
+import { isCut, readChildren, removeChildren } from "./children.ts";
 import { seededContacts } from "./range.ts";
 import { RowWriter } from "./rows.ts";
 import { findWorkspace } from "./workspaces.ts";
 
-/** Removes the seeded contacts of the range with all that hangs on them; counts contacts. */
+/**
+ * Removes the seeded contacts of the range with all that hangs on them; counts contacts. `more` says
+ * that one of them has so many children that it takes another call.
+ */
 export async function deleteContexts(
   ctx: MutationCtx,
   start: number,
   stop: number,
-): Promise<{ deleted: number }> {
+): Promise<{ deleted: number; more: boolean }> {
   const writer = new RowWriter(ctx);
   const contacts = await seededContacts(ctx, start, stop);
   const children = await Promise.all(contacts.map((contact) => readChildren(ctx, contact._id)));
+  let deleted = 0;
   for (const [i, contact] of contacts.entries()) {
-    await removeChildren(writer, children[i]!);
+    const found = children[i]!;
+    if (isCut(found)) {
+      // The conversation stays until all its messages are gone: nothing else leads to them.
+      await removeChildren(writer, { ...found, conversations: [] });
+      continue;
+    }
+    await removeChildren(writer, found);
     await writer.remove("contacts", contact);
+    deleted += 1;
   }
-  return { deleted: contacts.length };
+  return { deleted, more: deleted < contacts.length };
 }
 
 /** Removes the workspaces (UUIDs) in which no contact is left, with their members; counts workspaces. */
