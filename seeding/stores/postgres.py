@@ -172,9 +172,9 @@ def _value(connection: Connection, statement: str, parameters: Sequence[Any]) ->
     return row[0] if row else None
 
 
-# No batch waits for the disk. If the server dies, what it has forgotten is seen to be missing and
-# written again; the manifest's own commit waits, and with it all that came before.
-_BEGIN = f"begin; {PREAMBLE}; set local synchronous_commit = off"
+# Commits wait for the disk: what was reported as stored is not looked at again, so a server that
+# crashes must not forget it.
+_BEGIN = f"begin; {PREAMBLE}; set local synchronous_commit = on"
 
 
 def _insert(connection: Connection, batch: Payloads) -> None:

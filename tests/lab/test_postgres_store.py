@@ -185,6 +185,25 @@ def test_a_database_that_stays_away_is_given_up_in_the_end(store: PostgresStore,
     assert "it continues" in (error.value.fix or "")
 
 
+def test_no_batch_is_reported_as_stored_before_it_is_on_the_disk(cluster: Cluster) -> None:
+    """For a server that crashes would forget it, and nobody would look again."""
+    url = cluster.create_migrated_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            f"alter database {url.rpartition('/')[2]} set synchronous_commit = off;"
+            "create table seen (setting text);"
+            "create function note() returns trigger language plpgsql as $$ begin"
+            "  insert into seen values (current_setting('synchronous_commit')); return null; end $$;"
+            "create trigger note after insert on messages execute function note()".encode()
+        )
+    with a_store(url) as store:
+        store.write_workspaces(WORKSPACES)
+        for _ in ("first", "again"):
+            write(store, CONTEXTS)
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select distinct setting from seen").fetchall() == [("on",)]
+
+
 # --- what is named
 
 
