@@ -117,10 +117,12 @@ class Retrier:
                 return result
             self._reached |= isinstance(last, Busy)
             waited_s = max(slept_s, time.monotonic() - began_s)
-            if not self._reached or waited_s >= patience_s or self.is_stopped:
+            if not self._reached or waited_s >= patience_s:
                 raise self._unreachable(last, waited_s) from last
             delay_s = _delay_s(attempt, last)
             self.sleep(delay_s)
+            if self.is_stopped:
+                raise self._unreachable(last, waited_s) from last
             slept_s += delay_s
             attempt += 1
 

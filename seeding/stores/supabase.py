@@ -126,7 +126,8 @@ class SupabaseStore:
         self._retry.stop()
 
     def close(self) -> None:
-        """Close the connections."""
+        """End waits for the backend, and close the connections."""
+        self._retry.stop()
         self._http.close()
 
     def _rpc(self, function: str, **arguments: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -341,3 +342,30 @@ def test_an_excerpt_is_one_short_line_without_secrets() -> None:
     assert SECRET not in excerpt(text, (None, SECRET))
     assert "\n" not in excerpt(text, ())
     assert len(excerpt(text, ())) == 300
+
+
+@BOTH
+def test_closing_a_store_ends_a_wait_at_once(kind: str) -> None:
+    with serving(manifest_answer(kind), Answer(429, headers={"retry-after": "60"})) as server:
+        store: Store = (
+            ConvexStore(server.url, admin_key=SECRET, seed_secret=None)
+            if kind == "convex"
+            else SupabaseStore(server.url, SECRET)
+        )
+        store.read_manifest()
+        raised: list[BaseException] = []
+
+        def read() -> None:
+            try:
+                store.read_manifest()
+            except BaseException as error:
+                raised.append(error)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        while len(server.asked) < 2:
+            thread.join(0.01)
+        store.close()
+        thread.join(timeout=30)
+        assert not thread.is_alive()
+    assert isinstance(raised[0], BackendError)
