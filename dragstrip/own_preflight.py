@@ -32,6 +32,6 @@ def check(config: Config, file: KeysFile, say: Callable[[str], None]) -> Checked
         phone, workspace_id = file.numbers.phone(0), file.numbers.workspace_id(0)
         preflight.refuses_wrong_key(target, phone, workspace_id, config.race.timeout)
     try:
-        return own_answers.compare(config, file)
+        return own_answers.compare(config, file, lambda line: say(f"preflight: {line}"))
     except DataDiffers as difference:
         raise PreflightError(difference.message, fix=difference.fix) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -154,7 +155,7 @@ def _verify_own(config: Config, as_json: bool) -> None:
                 f"--{name}: every number of a keys file is asked for, and nothing else",
                 fix=f"leave --{name} out",
             )
-    result = own_answers.verify(config)
+    result = own_answers.verify(config, partial(click.echo, err=True))
     _print(result, _own_lines(result), as_json)
 
 

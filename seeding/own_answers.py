@@ -38,6 +38,7 @@ AT_ONCE = 4
 CLOSED_PER_S = 50.0
 """How many a second where race.rate sets no bound."""
 RECHECKED = 200
+_SAID_EVERY_S = 10.0
 
 _KINDS = {bool: "a boolean", int: "an integer", float: "a number", str: "a string"}
 _KINDS |= {list: "a list", dict: "an object", type(None): "null", type(ABSENT): "nothing"}
@@ -59,26 +60,31 @@ class OwnProof:
     kind: str = "keys-file"
 
 
-def verify(config: Config) -> OwnProof:
+def verify(config: Config, say: Callable[[str], None]) -> OwnProof:
     """Compare the targets with each other. Raises as `compare` does, and ConfigError."""
     file = own_keys.read(config.dataset)
     if file is None:
         raise ConfigError("dataset.keys_file is not set", fix="give --keys-file FILE")
-    checked = compare(config, file)
+    checked = compare(config, file, say)
     return OwnProof(list(config.targets), len(file), checked.found, file.sha256)
 
 
-def compare(config: Config, file: KeysFile) -> CheckedKeys:
+def compare(config: Config, file: KeysFile, say: Callable[[str], None]) -> CheckedKeys:
     """Ask every target for every number, and keep a hash of what all of them answer.
+
+    `say` hears now and then how far it is.
 
     Raises DataDiffers naming the first line and field that differ, BackendError for a target that
     cannot be asked or whose answer is not of the contract's form.
     """
-    found, references = 0, References()
+    found, references, said_s = 0, References(), time.monotonic()
     with _Targets(config, file) as targets:
         for answer, mark in targets.ask_all(range(len(file)), references):
             references.append(mark)
             found += answer
+            if time.monotonic() - said_s >= _SAID_EVERY_S:
+                said_s = time.monotonic()
+                say(f"{len(references):,} of {len(file):,} numbers were answered alike")
     return CheckedKeys(file, references, found)
 
 
