@@ -29,9 +29,7 @@ def stand_ins() -> Iterator[tuple[StandIn, StandIn]]:
         yield old, new
 
 
-def compare(
-    folder: Path, old: StandIn, new: StandIn, said: list[str] | None = None
-) -> CheckedKeys:
+def compare(folder: Path, old: StandIn, new: StandIn, said: list[str] | None = None) -> CheckedKeys:
     document = without_dataset(old, new, rate=2000) | {"dataset": {"keys_file": keys_file(folder)}}
     config = Config.model_validate(document).with_environment({"CRM_API_KEY": API_KEY})
     file = own_keys.read(config.dataset)
