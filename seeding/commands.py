@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -155,7 +154,13 @@ def _verify_own(config: Config, as_json: bool) -> None:
                 f"--{name}: every number of a keys file is asked for, and nothing else",
                 fix=f"leave --{name} out",
             )
-    result = own_answers.verify(config, partial(click.echo, err=True))
+
+    def say(line: str) -> None:
+        event = orjson.dumps({"event": "progress", "message": line}).decode()
+        click.echo(event if as_json else line, err=True)
+
+    with telling(as_json=as_json):
+        result = own_answers.verify(config, say)
     _print(result, _own_lines(result), as_json)
 
 
@@ -209,12 +214,14 @@ def _seeded_lines(seeded: Seeded) -> Iterator[str]:
 
 
 def _verified_lines(verified: Verified) -> Iterator[str]:
-    manifest, answers = verified.data.manifest, verified.answers
+    data, answers = verified.data, verified.answers
+    manifest = data.manifest
+    said = "" if data.compared == data.ranges else " by their manifests"
     yield (
-        f"{' and '.join(verified.data.stores)}: {manifest['contacts']} contacts of seed "
-        f"{manifest['seed']}, digest {manifest['digest']}"
+        f"{' and '.join(data.stores)}: {manifest['contacts']} contacts of seed "
+        f"{manifest['seed']}, digest {manifest['digest']}{said}"
     )
-    yield f"compared with the dataset: {verified.data.words}"
+    yield f"compared with the dataset: {data.words}"
     yield (
         f"{' and '.join(answers.targets)}: {answers.lookups} lookups answered right, "
         f"{answers.misses} of them for numbers that nobody has"
