@@ -193,7 +193,8 @@ def test_no_batch_is_reported_as_stored_before_it_is_on_the_disk(cluster: Cluste
             f"alter database {url.rpartition('/')[2]} set synchronous_commit = off;"
             "create table seen (setting text);"
             "create function note() returns trigger language plpgsql as $$ begin"
-            "  insert into seen values (current_setting('synchronous_commit')); return null; end $$;"
+            "  insert into seen values (current_setting('synchronous_commit'));"
+            "  return null; end $$;"
             "create trigger note after insert on messages execute function note()".encode()
         )
     with a_store(url) as store:
@@ -250,6 +251,15 @@ def test_a_wrong_password_is_refused_at_once(url: str) -> None:
             store.read_manifest()
     assert error.value.fix == "correct SUPABASE_DB_URL"
     assert "wr0ng" not in error.value.message
+
+
+def test_an_encryption_that_is_asked_for_is_insisted_on(url: str) -> None:
+    """The tests' PostgreSQL has no certificate."""
+    with (
+        a_store(f"{url}?sslmode=require") as store,
+        pytest.raises(BackendError, match=r"refused the connection: .* SSL was required"),
+    ):
+        store.read_manifest()
 
 
 def test_a_database_that_is_not_there_is_named(cluster: Cluster) -> None:
