@@ -91,6 +91,12 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
     help="Serve metrics for Prometheus here while the race runs.",
 )
 @click.option(
+    "--otel",
+    is_flag=True,
+    default=None,
+    help="Let Locust export each lookup by OpenTelemetry; OTEL_* variables say where to.",
+)
+@click.option(
     "--require",
     type=click.Choice(_REQUIREMENTS),
     help="Exit with 1 unless the verdict is this, with 4 when it is open.",
@@ -120,6 +126,7 @@ def race(
     bind: str,
     worker_wait: float,
     metrics_port: int | None,
+    otel: bool | None,
     require: Requirement | None,
     summary: bool,
     keep_lab: bool,
@@ -135,6 +142,7 @@ def race(
         "keys": keys,
         "miss": miss,
         "metrics_port": metrics_port,
+        "otel": otel,
     }
     own = {"keys_file": keys_file, "workspace_id": workspace_id}
     config = presets.load(os.environ, path, _preset(preset, quick), given, own)

@@ -96,8 +96,9 @@ class RaceConfig(_Section):
     A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
     answered. The timeouts for connecting and for the first byte are `timeout` where they are not
     set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
-    `request` event is fired for each lookup, for the sake of other plugins. With a `metrics_port`,
-    metrics for Prometheus are served there while the race runs.
+    `request` event is fired for each lookup, for the sake of other plugins; with `otel`, for the
+    sake of its OpenTelemetry. With a `metrics_port`, metrics for Prometheus are served there while
+    the race runs.
     """
 
     baseline: str = "supabase"
@@ -115,6 +116,7 @@ class RaceConfig(_Section):
     first_byte_timeout: Seconds | None = None
     ledger: Literal["keep", "compress", "drop"] = "keep"
     request_events: bool = False
+    otel: bool = False
     metrics_port: int | None = Field(default=None, ge=1, le=65_535)
     metrics_host: str = Field(default="127.0.0.1", min_length=1)
 

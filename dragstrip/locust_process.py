@@ -21,6 +21,7 @@ import dragstrip
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.handover import KEYS_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
 from dragstrip.plan import PARENT_VARIABLE, PLAN_VARIABLE
+from dragstrip.telemetry import otel as opentelemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,6 +50,7 @@ def run(
     tick: Callable[[], None],
     workers: Workers | None = None,
     keys: bytes | None = None,
+    otel: bool = False,
 ) -> bool:
     """Run Locust on the folder's plan; return whether it ran to its end.
 
@@ -56,8 +58,9 @@ def run(
     It starts `processes` itself, or waits for `workers`. `tick` is called several times a second.
     Whatever is raised meanwhile ends Locust first. Raises UsageError when workers did not come.
     """
-    command = [*_locust("--headless"), *_FILES, *_roles(processes, workers)]
+    command = [*_locust("--headless"), *_FILES, *_roles(processes, workers), *_flags(otel=otel)]
     variables = {
+        **(opentelemetry.variables(os.environ) if otel else {}),
         PLAN_VARIABLE: str(folder.plan_file.absolute()),
         WAIT_VARIABLE: str(workers.wait_s if workers else _OWN_WAIT_S),
         "CRM_API_KEY": api_key,
@@ -83,7 +86,7 @@ def run(
     return False
 
 
-def run_worker(master: Address, runs: Path) -> int:
+def run_worker(master: Address, runs: Path, *, otel: bool = False) -> int:
     """Run a worker that takes part in the master's race; return its exit code, as in handover.
 
     Its ledger goes to a folder of the run's name in `runs`. A request to end is passed on, so that
@@ -92,7 +95,10 @@ def run_worker(master: Address, runs: Path) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     command = _locust("--worker", "--loglevel", "ERROR")
     command += ["--master-host", master.host, "--master-port", str(master.port)]
-    with _started(command, {RUNS_VARIABLE: str(runs.absolute())}, Path.cwd(), None) as locust:
+    command += _flags(otel=otel)
+    variables = {RUNS_VARIABLE: str(runs.absolute())}
+    variables |= opentelemetry.variables(os.environ) if otel else {}
+    with _started(command, variables, Path.cwd(), None) as locust:
         return locust.wait()
 
 
@@ -175,6 +181,10 @@ def _pour(content: bytes, writing: int) -> None:
 
 def _locust(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments]
+
+
+def _flags(*, otel: bool) -> list[str]:
+    return ["--otel"] if otel else []
 
 
 def _roles(processes: int, workers: Workers | None) -> list[str]:

@@ -31,6 +31,7 @@ from dragstrip.machine import these_versions, this_machine
 from dragstrip.own_data import CheckedKeys
 from dragstrip.plan import Plan, PlannedKeys, PlannedTarget, alternate
 from dragstrip.targets import targets_of
+from dragstrip.telemetry import otel
 from dragstrip.telemetry import server as telemetry
 from dragstrip.telemetry.follow import Follower
 from seeding import own_answers
@@ -101,6 +102,8 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
     feasible.require(config, processes=options.processes, ceiling_per_s=ceiling_per_s)
     run_folder.require_room(options.out)
     telemetry.require_port(config.race)
+    if config.race.otel:
+        otel.require()
     with ready(config, options, progress) as (found, data), ExitStack() as stack:
         prepared = prepare(found, options, data, known)
         stack.enter_context(telemetry.serving(*prepared))
@@ -208,6 +211,7 @@ def perform(
             tick=tick,
             workers=workers,
             keys=keys,
+            otel=plan.race.otel,
         )
         facts = facts.model_copy(update={"ended": datetime.now(UTC)})
         if finished and recheck:

@@ -13,6 +13,7 @@ from dragstrip import config, locust_process
 from dragstrip.errors import BackendError, InvalidRun, UsageError
 from dragstrip.handover import EXIT_USAGE, parse_address
 from dragstrip.run_folder import require_room
+from dragstrip.telemetry import otel as opentelemetry
 
 if TYPE_CHECKING:
     from dragstrip.handover import Address
@@ -30,7 +31,8 @@ _NEVER_CONNECTED = 255
     show_default=True,
     help="Folder for this worker's part of the ledger.",
 )
-def worker(master: str, out: Path) -> None:
+@click.option("--otel", is_flag=True, help="Export this worker's lookups by OpenTelemetry.")
+def worker(master: str, out: Path, otel: bool) -> None:
     """Take part in the race of the `dragstrip race --workers N` that listens at HOST.
 
     The plan comes from there; the key comes from CRM_API_KEY here, and goes to the targets that the
@@ -40,8 +42,10 @@ def worker(master: str, out: Path) -> None:
     _resolve(address)
     config.read_environment(os.environ).require("crm_api_key")
     require_room(out)
+    if otel:
+        opentelemetry.require()
     click.echo(f"worker: waiting for the race at {address}", err=True)
-    code = locust_process.run_worker(address, out)
+    code = locust_process.run_worker(address, out, otel=otel)
     if code == _NEVER_CONNECTED:
         raise BackendError(
             f"no race was there at {address} for five minutes",

@@ -31,6 +31,7 @@ _LOAD = (
     ("first_byte_timeout", "race with the same race.first_byte_timeout"),
     ("ledger", "race with the same race.ledger"),
     ("request_events", "race with the same race.request_events"),
+    ("otel", "race both times with --otel, or without"),
 )
 _SAME_DATA = "seed both times with the same dataset.seed and dataset.contacts"
 _SAME_KEYS = "race with the same keys file, over data that has not changed in between"

@@ -120,7 +120,7 @@ class Work:
                 environment.stats,
                 [name + mark for name in self.targets],
                 urls=[target.url for target in self.targets.values()],
-                fire=environment.events.request.fire if self.race.request_events else None,
+                fire=environment.events.request.fire if self._fires_events else None,
             )
         )
         self.harvester.start()
@@ -171,6 +171,10 @@ class Work:
         self.ledger.close()
         for pacer in self.pacers.values():
             pacer.close()
+
+    @property
+    def _fires_events(self) -> bool:
+        return self.race.request_events or self.race.otel
 
     def _own_pace(self) -> OwnPace:
         seed = (self.seed, self.worker, self._slots_started)

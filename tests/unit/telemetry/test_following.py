@@ -17,7 +17,7 @@ from dragstrip.ledger.brief import BOUNDS_S, brief, total
 from dragstrip.ledger.tally import Tally
 from dragstrip.measure.snapshots import MasterEnd, WorkerEnd
 from dragstrip.plan import SLICES_FILE
-from dragstrip.telemetry import server
+from dragstrip.telemetry import otel, server
 from dragstrip.telemetry.follow import Follower
 from tests.support.runs import conclude, plan_of, record, report_of, rows_of
 
@@ -168,3 +168,22 @@ def test_a_port_that_is_none_is_refused_by_name(
         main(["race", "--metrics-port", port])
     assert left.value.code == 2
     assert "race.metrics_port" in capsys.readouterr().err
+
+
+def test_opentelemetry_that_is_not_installed_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRM_API_KEY", "a-secret")
+    monkeypatch.setattr(otel, "find_spec", lambda _: None)
+    for command in (["race", "--otel"], ["worker", "localhost", "--otel"]):
+        with pytest.raises(SystemExit) as left:
+            main(command)
+        assert left.value.code == 2
+        assert 'pip install "dragstrip[otel]"' in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_opentelemetry_exports_by_http_unless_told_otherwise() -> None:
+    assert otel.variables({}) == {otel.PROTOCOL: "http/protobuf"}
+    assert otel.variables({otel.PROTOCOL: "grpc"}) == {}

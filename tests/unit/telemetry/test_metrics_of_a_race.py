@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -13,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dragstrip import live, race
 from dragstrip.ledger.brief import BOUNDS_S
+from dragstrip.ledger.rows import Outcome
 from dragstrip.telemetry import server
 from tests.support import locust_runs
 from tests.support.race_program import manifest_of
@@ -89,6 +92,39 @@ def broken(count: int, _body: dict[str, object]) -> bytes | None:
     return response(status=503) if count % 7 == 0 else None
 
 
+@pytest.fixture(autouse=True)
+def to_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let OpenTelemetry write what it would send, at the end; Locust's output goes to its log."""
+    for what, exporter in (("METRICS", "console"), ("TRACES", "none"), ("LOGS", "none")):
+        monkeypatch.setenv(f"OTEL_{what}_EXPORTER", exporter)
+
+
+def exported(result: race.Result) -> Counter[tuple[str, bool]]:
+    """Return how many lookups were exported of each target, and whether they failed."""
+    log = (result.folder.path / "locust.log").read_text()
+    document, _ = json.JSONDecoder().raw_decode(log[log.rindex('{\n    "resource_metrics"') :])
+    return Counter(
+        {
+            (point["attributes"]["name"], "error.type" in point["attributes"]): point["count"]
+            for resource in document["resource_metrics"]
+            for scope in resource["scope_metrics"]
+            for metric in scope["metrics"]
+            if metric["name"] == "locust.client.duration"
+            for point in metric["data"]["data_points"]
+        }
+    )
+
+
+def recorded(result: race.Result) -> Counter[tuple[str, bool]]:
+    """Return the same of the ledger."""
+    names = [target.name for target in result.folder.read_plan().targets]
+    return Counter(
+        (names[row["target"]], bool(row["outcome"] != Outcome.OK))
+        for part in result.folder.read_ledger()
+        for row in part.rows
+    )
+
+
 @pytest.mark.parametrize(("processes", "slice_s"), [(1, 1), (2, 3)])
 def test_final_metrics_are_the_stored_runs_figures(
     tmp_path: Path, processes: int, slice_s: float
@@ -97,7 +133,7 @@ def test_final_metrics_are_the_stored_runs_figures(
         old = stack.enter_context(StandIn(DATASET).serving())
         new = stack.enter_context(StandIn(DATASET, misbehave=broken).serving())
         port = int(locust_runs.free_port())
-        config = configure(old, new, pairs=1, slice=slice_s, metrics_port=port)
+        config = configure(old, new, pairs=1, slice=slice_s, metrics_port=port, otel=processes == 1)
         result, watched = raced(tmp_path, config, processes)
 
     run, last = result.run, watched.scrapes[-1]
@@ -133,6 +169,8 @@ def test_final_metrics_are_the_stored_runs_figures(
     grew_only(watched.scrapes)
     assert slice_s < 3 or watched.saw_lookups_of_a_slice_under_way()
     assert live.read(result.folder.path) is None
+    if processes == 1:
+        assert exported(result) == recorded(result)
 
 
 def grew_only(scrapes: list[Samples]) -> None:
