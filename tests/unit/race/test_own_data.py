@@ -236,6 +236,18 @@ def test_verify_says_what_it_proves(folder: Path, capsys: pytest.CaptureFixture[
     assert proof["kind"] == "keys-file"
 
 
+def test_verify_fails_as_json_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with StandIn(DATASET).serving() as old, StandIn(DATASET).serving() as new:
+        new.deeds[1] = saying(response(DATASET.answer(2)))
+        configure(folder, old, new)
+        with pytest.raises(SystemExit) as exit_:
+            cli.main(["verify", "--keys-file", "keys.csv", "--json"])
+    said = capsys.readouterr()
+    event = json.loads(said.err)
+    assert (exit_.value.code, said.out, event["event"]) == (1, "", "error")
+    assert event["message"].startswith("keys.csv, line 4: contact.")
+
+
 REFUSED = {
     "seed": (["seed"], {}, "dataset.keys_file"),
     "reset": (["seed", "--reset"], {}, "dataset.keys_file"),
