@@ -14,10 +14,14 @@ from markupsafe import Markup
 from dragstrip.analyse.conditions import fix_of
 from dragstrip.report import (
     html_distribution,
+    html_failures,
+    html_gauge,
+    html_generator,
     html_pairs,
-    html_parts,
+    html_response,
     html_setup,
-    html_time,
+    html_split,
+    html_throughput,
     html_words,
     words,
 )
@@ -32,8 +36,7 @@ if TYPE_CHECKING:
 
 def render(run: Run, verdict: Verdict) -> str:
     """Return the whole page. Raises StorageError when the charts' library is not installed."""
-    gauge = html_pairs.gauge(run, verdict)
-    charts = pictures(run, verdict)
+    gauge, charts = html_gauge.charts(run, verdict), pictures(run, verdict)
     style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
     return (
         _environment()
@@ -45,11 +48,11 @@ def render(run: Run, verdict: Verdict) -> str:
             plain=html_words,
             setup=html_setup,
             fix_of=fix_of,
-            gauge=gauge,
+            gauge=gauge[0] if gauge else None,
             charts=charts,
             data={
                 "theme": THEME,
-                "charts": [for_browser(one) for one in ([gauge] if gauge else []) + charts],
+                "charts": [for_browser(one) for one in gauge + charts],
             },
             style=style,
             script=script,
@@ -64,8 +67,11 @@ def pictures(run: Run, verdict: Verdict) -> list[Chart]:
     return [
         *html_distribution.charts(run),
         *html_pairs.charts(run, verdict),
-        *html_time.charts(run),
-        *html_parts.charts(run),
+        *html_response.charts(run),
+        *html_throughput.charts(run),
+        *html_split.charts(run),
+        *html_failures.charts(run),
+        *html_generator.charts(run),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.report import html_figures as figures
 from dragstrip.report import html_marks as marks
-from dragstrip.report.html_chart import Cell, Chart, Key, Stop, Table
+from dragstrip.report.html_chart import Cell, Chart, Stop, Table
 from dragstrip.report.html_marks import value
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _within(run: Run, pairs: Pairs) -> Chart:
         walk="y",
         zoom=(low, high),
         log=True,
-        legend=_legend(run),
+        legend=figures.legend(run),
     )
 
 
@@ -123,7 +123,7 @@ def _slowest(run: Run, pairs: Pairs) -> Chart:
         table=_table(run, pairs),
         stops=_stops(run, pairs, "nines"),
         zoom=zoom,
-        legend=_legend(run),
+        legend=figures.legend(run),
     )
 
 
@@ -136,13 +136,6 @@ def _band(side: str, x: Spec, scale: Spec, title: str) -> Spec:
             "y2": {"field": f"{side}_high"},
         },
     }
-
-
-def _legend(run: Run) -> tuple[Key, ...]:
-    return tuple(
-        Key(side, f"{name} ({side})")
-        for side, name in zip(marks.SIDES, figures.names(run), strict=True)
-    )
 
 
 def _stops(run: Run, pairs: Pairs, axis: str) -> tuple[Stop, ...]:

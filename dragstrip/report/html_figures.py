@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.report import words
-from dragstrip.report.html_chart import Cell
+from dragstrip.report.html_chart import Cell, Key
 
 if TYPE_CHECKING:
     from dragstrip.analyse.model import Run, TargetTotals
@@ -16,6 +16,19 @@ OPEN = "open"
 def sides(run: Run) -> tuple[TargetTotals, TargetTotals]:
     """Return (baseline, challenger)."""
     return run.targets[run.baseline], run.targets[run.challenger]
+
+
+def targets(run: Run) -> list[tuple[str, str, TargetTotals]]:
+    """Return baseline and challenger: the word for it, its name, its totals."""
+    return [
+        ("baseline", run.baseline, run.targets[run.baseline]),
+        ("challenger", run.challenger, run.targets[run.challenger]),
+    ]
+
+
+def legend(run: Run) -> tuple[Key, ...]:
+    """Return the targets' entries of a legend."""
+    return tuple(Key(side, f"{name} ({side})") for side, name, _ in targets(run))
 
 
 def names(run: Run) -> tuple[str, str]:

@@ -104,7 +104,7 @@ def points(side: str, x: Spec, y: Spec, *, only: str | None = None, **mark: Any)
         "size": 70,
         "clip": True,
     }
-    encoding = {"x": x, "y": y} | (_seen_where(only) if only else {})
+    encoding = {"x": x, "y": y} | ({"opacity": seen_where(only)} if only else {})
     return {"mark": style | mark, "encoding": encoding}
 
 
@@ -112,12 +112,13 @@ def cursor(axis: str, channel: Spec) -> Spec:
     """Return the line through the stop that the cursor is at, across the given axis."""
     return {
         "mark": {"type": "rule", "stroke": INK, "strokeDash": [2, 2], "clip": True},
-        "encoding": {axis: channel} | _seen_where(AT_CURSOR),
+        "encoding": {axis: channel, "opacity": seen_where(AT_CURSOR)},
     }
 
 
-def _seen_where(test: str) -> Spec:
-    return {"opacity": {"condition": {"test": test, "value": 1}, "value": 0}}
+def seen_where(test: str) -> Spec:
+    """Return the channel of an opacity that hides the rows that do not meet a condition."""
+    return {"condition": {"test": test, "value": 1}, "value": 0}
 
 
 def limit(

@@ -147,6 +147,11 @@ def shortened(html: str) -> str:
     """Return the page without what is long and not its own: scripts, style, most of the data."""
     html = re.sub(r"(<style>).*?(</style>)", r"\1…\2", html, flags=re.DOTALL)
     html = re.sub(r"(<script[^>]*>).*?(</script>)", r"\1…\2", html, flags=re.DOTALL)
+    # What can be configured grows, and says nothing of the page.
+    html = re.sub(
+        r'(-labelledby="configured-title"><tbody>).*?(</tbody>)', r"\1…\2", html, flags=re.DOTALL
+    )
+    html = re.sub(r'(<code id="toml">).*?(</code>)', r"\1…\2", html, flags=re.DOTALL)
     html = re.sub(r"'sha256-[^']+'", "'sha256-…'", html)
     return re.sub(
         r'(id="data-\w+">\n<thead>.*?<tbody>\n)(.*?)(</tbody>)', _few, html, flags=re.DOTALL
