@@ -7,6 +7,7 @@ import os
 import shutil
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,8 +24,6 @@ from tests.support.runs import STARTED, conclude, plan_of, record
 from tests.unit.report.test_reports import SNAPSHOTS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from dragstrip.analyse.model import Run, Verdict
 
 MEDIANS_MS = (20.0, 22.0, 15.0, 31.0, 20.5)
@@ -210,3 +209,8 @@ def test_bad_input_is_one_clear_error(
         assert (code, out) == (2, "")
         assert words in err
         assert "fix:" in err
+
+
+def test_the_documentation_shows_what_it_looks_like() -> None:
+    page = Path(__file__).parents[3] / "docs" / "history.md"
+    assert (SNAPSHOTS / "history-80.txt").read_text() in page.read_text()
