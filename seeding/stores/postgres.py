@@ -172,20 +172,15 @@ def _value(connection: Connection, statement: str, parameters: Sequence[Any]) ->
     return row[0] if row else None
 
 
-# Commits wait for the disk: what was reported as stored is not looked at again, so a server that
-# crashes must not forget it.
-_BEGIN = f"begin; {PREAMBLE}; set local synchronous_commit = on"
-
-
 def _insert(connection: Connection, batch: Payloads) -> None:
-    connection.execute(_BEGIN.encode())
+    connection.execute(f"begin; {PREAMBLE}".encode())
     for table, payload in batch.items():
         _copy(connection, f"public.{table}", COLUMNS[table], payload)
     connection.execute("commit")
 
 
 def _merge(connection: Connection, batch: Payloads) -> None:
-    connection.execute(_BEGIN.encode())
+    connection.execute(f"begin; {PREAMBLE}".encode())
     for table, payload in batch.items():
         connection.execute(
             f"create temporary table incoming (like public.{table}) on commit drop".encode()

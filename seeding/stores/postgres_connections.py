@@ -25,8 +25,12 @@ _ANSWER_S = 90.0
 
 # Per transaction, as poolers hand sessions on. The time is below _ANSWER_S, so that the server
 # gives up first and says so. A role that row level security binds would see and change less than
-# is there: the second setting makes that an error.
-PREAMBLE = "set local statement_timeout = '60s'; set local row_security = off"
+# is there: the second setting makes that an error. Commits wait for the disk whatever the database
+# does otherwise: what was reported as stored is not looked at again, should the server crash.
+PREAMBLE = (
+    "set local statement_timeout = '60s'; set local row_security = off;"
+    " set local synchronous_commit = on"
+)
 
 # Connecting gives words and no SQLSTATE. What these say does not pass by waiting.
 _LASTING = re.compile(

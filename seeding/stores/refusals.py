@@ -10,6 +10,7 @@ from dragstrip.errors import BackendError
 
 _NOT_MIGRATED = frozenset({"42883", "42P01", "42703", "3F000"})
 _TAKEN = "23505"
+_NO_ROOM = frozenset({"25006", "53100"})
 
 # A deadlock, a serialization failure, a time-out, a server that starts, stops or is full.
 _PASSING = re.compile(r"40001|40P01|57014|57P0.|53300|08...")
@@ -39,6 +40,12 @@ def refusal(name: str, place: str, code: str, said: str) -> BackendError | None:
             f"{name}: a row that is there already stands in the way: {said}",
             fix="run `dragstrip seed --reset`, then seed again; if that does not help, the "
             "row is not dragstrip's: remove it, or choose another dataset.seed",
+        )
+    if code in _NO_ROOM:
+        return BackendError(
+            f"{name} at {place} takes no more rows: {said}",
+            fix="give it more disk (Supabase makes a database read-only when its disk is full), "
+            "then run the command again: it continues",
         )
     return None
 

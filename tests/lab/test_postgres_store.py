@@ -185,24 +185,27 @@ def test_a_database_that_stays_away_is_given_up_in_the_end(store: PostgresStore,
     assert "it continues" in (error.value.fix or "")
 
 
-def test_no_batch_is_reported_as_stored_before_it_is_on_the_disk(cluster: Cluster) -> None:
+def test_no_batch_is_reported_as_stored_before_it_is_on_the_disk(
+    store: PostgresStore, url: str
+) -> None:
     """For a server that crashes would forget it, and nobody would look again."""
-    url = cluster.create_migrated_database()
     with psycopg.connect(url, autocommit=True) as connection:
+        role = make_role(connection, "superuser")
         connection.execute(
-            f"alter database {url.rpartition('/')[2]} set synchronous_commit = off;"
+            f"alter role {role} set synchronous_commit = off;"
             "create table seen (setting text);"
             "create function note() returns trigger language plpgsql as $$ begin"
             "  insert into seen values (current_setting('synchronous_commit'));"
             "  return null; end $$;"
             "create trigger note after insert on messages execute function note()".encode()
         )
-    with a_store(url) as store:
-        store.write_workspaces(WORKSPACES)
-        for _ in ("first", "again"):
-            write(store, CONTEXTS)
-    with psycopg.connect(url) as connection:
-        assert connection.execute("select distinct setting from seen").fetchall() == [("on",)]
+        with a_store(as_role(url, role)) as hasty:
+            for _ in ("first", "again"):
+                write(hasty, CONTEXTS)
+        seen = connection.execute("select distinct setting from seen").fetchall()
+        connection.execute("drop trigger note on messages; drop function note; drop table seen")
+
+    assert seen == [("on",)]
 
 
 # --- what is named
@@ -285,6 +288,18 @@ def test_a_database_without_the_migrations_is_named(cluster: Cluster) -> None:
     ):
         store.read_manifest()
     assert "apply the migrations" in (error.value.fix or "")
+
+
+def test_a_database_that_has_become_read_only_is_named(url: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        role = make_role(connection, "superuser")
+        connection.execute(f"alter role {role} set default_transaction_read_only = on".encode())
+    with (
+        a_store(as_role(url, role)) as store,
+        pytest.raises(BackendError, match="takes no more rows") as error,
+    ):
+        store.write_workspaces(WORKSPACES)
+    assert "more disk" in (error.value.fix or "")
 
 
 @pytest.mark.parametrize("unreadable", ["postgresql://u:s3%zzcret@h/d", "postgresql://h/d?pass=s3"])
