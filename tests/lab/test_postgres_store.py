@@ -48,14 +48,20 @@ def url(cluster: Cluster) -> str:
     return cluster.create_migrated_database()
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[PostgresStore]:
-    """Yield a store whose database holds the workspaces and no contact."""
+@pytest.fixture(scope="module")
+def filled_store(url: str) -> Iterator[PostgresStore]:
+    """Yield a store with whatever the test before has left in it."""
     with a_store(url) as store:
-        store.delete_contexts(0, 2**62)
-        store.delete_manifest()
-        store.write_workspaces(WORKSPACES)
         yield store
+
+
+@pytest.fixture
+def store(filled_store: PostgresStore) -> PostgresStore:
+    """Return a store whose database holds the workspaces and no contact."""
+    filled_store.delete_contexts(0, 2**63 - 1)
+    filled_store.delete_manifest()
+    filled_store.write_workspaces(WORKSPACES)
+    return filled_store
 
 
 def write(store: PostgresStore, contexts: list[Context]) -> None:
@@ -84,18 +90,17 @@ def test_contacts_are_read_as_they_were_written(store: PostgresStore) -> None:
 )
 @settings(max_examples=40, deadline=None)
 def test_any_value_is_read_as_it_was_written(
-    url: str, text: str, tags: list[str], ms: int, score: int, index: int
+    filled_store: PostgresStore, text: str, tags: list[str], ms: int, score: int, index: int
 ) -> None:
     context = awkward_context()
     context["index"] = index
     context["contact"] |= {"name": text, "tags": tags, "lead_score": score, "created_at": ms}
     context["messages"][0]["content"] = text
     context["notes"][-1] |= {"author_id": row_id(5), "content": text}
-    with a_store(url) as store:
-        store.delete_contexts(0, 2**63 - 1)
-        store.write_workspaces(WORKSPACES)
-        write(store, [context])
-        assert store.contexts(index, index + 1) == [context]
+    filled_store.delete_contexts(0, 2**63 - 1)
+    filled_store.write_workspaces(WORKSPACES)
+    write(filled_store, [context])
+    assert filled_store.contexts(index, index + 1) == [context]
 
 
 def test_writing_again_changes_nothing_and_mends_what_differs(
