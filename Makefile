@@ -15,8 +15,9 @@ PYTEST_ARGS ?=
 # More than cores: many tests wait.
 PYTEST_WORKERS ?= 3
 BENCH_ARGS ?=
+RUN ?= latest
 
-.PHONY: help race test test-node test-python test-compose bench lint types install lock clean
+.PHONY: help race test test-node test-python test-compose bench pictures lint types install lock clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ test-compose: install  ## Start a Docker engine if there is none (Debian, root) 
 
 bench: $(VENV)/dev.stamp  ## Run every benchmark (about ten minutes; needs nginx): docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+pictures: $(VENV)/dev.stamp  ## Draw the README's picture of the report again (RUN=latest; needs Chromium)
+	@$(BIN)/python -m tests.browser.pictures $(RUN)
 
 lint: $(VENV)/dev.stamp  ## Lint, check the format and the direction of imports
 	@$(BIN)/ruff check .

@@ -37,6 +37,7 @@ THEME: Spec = {
         "titleColor": SOFT,
         "titleFontWeight": "normal",
         "gridColor": GRID,
+        "gridOpacity": 0.7,
         "domainColor": GRID,
         "tickColor": GRID,
         "labelFontSize": 12,

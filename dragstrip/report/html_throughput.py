@@ -37,7 +37,7 @@ def charts(run: Run) -> list[Chart]:
         title="Throughput over time",
         how_to_read="Each point is what one slice achieved."
         if run.closed_model
-        else "Points are the lookups sent in time; the dark line is what was due. A point below "
+        else "Points are the lookups sent in time; the thick line is what was due. A point below "
         "the line fell behind.",
         summary=over_time.between(run, "throughput", lambda one: one.achieved_per_s, figures.rate),
         spec=marks.picture(_layers(run, rows), rows, height=260, zoom=zoom),
