@@ -39,7 +39,7 @@ class ConvexStore:
     name = "Convex"
     # Each mutation is one transaction and Convex runs 16 at once; its write rate is the limit.
     concurrency = 3
-    page = 2048
+    page = 1024
 
     def __init__(self, url: str, *, admin_key: str | None, seed_secret: str | None) -> None:
         self._api = ConvexApi(
