@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy import stats
+import scipy
 
 from dragstrip.analyse.gates import SAMPLES_NEEDED
 from dragstrip.analyse.pairs import MIN_PAIRS
@@ -72,7 +72,7 @@ def _risk(race: RaceConfig, expected: float, needed: int) -> float:
     if race.arrivals == "constant":
         # The number is fixed but for the one at the edge.
         return float(expected < needed + 1)
-    one = float(stats.poisson.cdf(needed - 1, expected))
+    one = float(scipy.stats.poisson.cdf(needed - 1, expected))
     return 1 - (1 - one) ** race.pairs
 
 

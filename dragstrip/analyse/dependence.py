@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +108,7 @@ def examine(values: NDArray[np.float64]) -> Evidence:
     rounded = values.round(_DECIMALS)
     if len(values) < _TESTED or np.ptp(rounded) == 0:
         return Evidence(1.0, 1.0)
-    trend = stats.kendalltau(np.arange(len(values)), rounded).pvalue
+    trend = scipy.stats.kendalltau(np.arange(len(values)), rounded).pvalue
     return Evidence(serial_p_value(rounded), float(trend))
 
 
@@ -119,10 +119,10 @@ def serial_p_value(values: NDArray[np.float64]) -> float:
     approximation on (0, 4); at a level of 0.10 its true size is 0.08 at n = 6, 0.10 at n = 8.
     """
     n = len(values)
-    ranks = stats.rankdata(values)
+    ranks = scipy.stats.rankdata(values)
     ratio = float((np.diff(ranks) ** 2).sum() / ((ranks - ranks.mean()) ** 2).sum())
     shape = 5 * n * (n + 1) * (n - 1) ** 2 / (2 * (n - 2) * (5 * n**2 - 2 * n - 9)) - 0.5
-    return float(stats.beta.cdf(ratio / 4, shape, shape))
+    return float(scipy.stats.beta.cdf(ratio / 4, shape, shape))
 
 
 def halve(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from dragstrip.analyse.model import Quantile
 from dragstrip.analyse.student import CONFIDENCE
@@ -81,8 +81,8 @@ class Scatter:
             return np.zeros(len(SHARES)), np.full(len(SHARES), 2.0)
         count, shares = self._effective(), np.array(SHARES)
         tail = (1 - CONFIDENCE) / 2
-        lows = stats.binom.ppf(tail, count, shares) / count
-        highs = (stats.binom.ppf(1 - tail, count, shares) + 1) / count
+        lows = scipy.stats.binom.ppf(tail, count, shares) / count
+        highs = (scipy.stats.binom.ppf(1 - tail, count, shares) + 1) / count
         return lows, highs
 
     def _effective(self) -> Values:
@@ -93,7 +93,7 @@ class Scatter:
         found = self._squares * slices / (slices - 1) / due**2
         design = np.divide(found, by_chance, out=np.ones(len(SHARES)), where=by_chance > 0)
         reach = (1 + CONFIDENCE) / 2
-        few = (stats.norm.ppf(reach) / stats.t.ppf(reach, slices - 1)) ** 2
+        few = (scipy.stats.norm.ppf(reach) / scipy.stats.t.ppf(reach, slices - 1)) ** 2
         counted: Values = np.maximum(np.floor(due / np.maximum(design, 1) * few), 1)
         return counted
 

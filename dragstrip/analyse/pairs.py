@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from dragstrip.analyse.dependence import merge
 from dragstrip.analyse.student import CONFIDENCE, Mean, mean_of
@@ -42,7 +42,7 @@ class Interval:
     def minimum_detectable_effect(self) -> float:
         """The smallest relative change that as many pairs would detect four times out of five."""
         freedom = self.pairs - 1
-        reach = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) + stats.t.ppf(POWER, freedom)
+        reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom) + scipy.stats.t.ppf(POWER, freedom)
         return math.expm1(float(reach) * self.deviation / math.sqrt(self.pairs))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from scipy import stats
+import scipy
 
 from dragstrip.analyse.student import CONFIDENCE
 
@@ -29,8 +29,8 @@ def clopper_pearson(
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     tail = (1 - confidence) / 2
     right = lookups - failures
-    low = float(stats.beta.ppf(tail, failures, right + 1)) if failures else 0.0
-    high = float(stats.beta.isf(tail, failures + 1, right)) if right else 1.0
+    low = float(scipy.stats.beta.ppf(tail, failures, right + 1)) if failures else 0.0
+    high = float(scipy.stats.beta.isf(tail, failures + 1, right)) if right else 1.0
     return low, high
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from dragstrip.analyse.dependence import LEVEL, Merged, merge
 from dragstrip.analyse.pairs import MIN_PAIRS, POWER, fewest
@@ -158,7 +158,8 @@ def _by_interval(change: _Change, tolerance: float) -> tuple[RegressionWord, str
 
 
 def _detectable(found: Difference) -> float:
-    reach = stats.t.ppf((1 + CONFIDENCE) / 2, found.freedom) + stats.t.ppf(POWER, found.freedom)
+    t = scipy.stats.t(found.freedom)
+    reach = t.ppf((1 + CONFIDENCE) / 2) + t.ppf(POWER)
     return math.expm1(float(reach) * found.standard_error)
 
 

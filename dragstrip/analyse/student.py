@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
+import scipy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,11 +41,11 @@ class Mean:
         if self.standard_error == 0:
             return 1.0 if self.value == 0 else 0.0
         t = abs(self.value) / self.standard_error
-        return float(2 * stats.t.sf(t, self.count - 1))
+        return float(2 * scipy.stats.t.sf(t, self.count - 1))
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
         """Half the length of the two-sided confidence interval."""
-        return float(stats.t.ppf((1 + confidence) / 2, self.count - 1)) * self.standard_error
+        return float(scipy.stats.t.ppf((1 + confidence) / 2, self.count - 1)) * self.standard_error
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided confidence interval."""

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy import stats
+import scipy
 
 from dragstrip.analyse.student import CONFIDENCE
 
@@ -83,7 +83,7 @@ def wilson(one: Proportion, confidence: float = CONFIDENCE) -> tuple[float, floa
     """
     if not one.total:
         return 0.0, 1.0
-    z = float(stats.norm.ppf((1 + confidence) / 2))
+    z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
     middle = one.failed + z**2 / 2
     reach = z * math.sqrt(one.failed * (1 - one.share) + z**2 / 4)
     low, high = ((middle + side * reach) / (one.total + z**2) for side in (-1, 1))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats
+import scipy
 
 from dragstrip.analyse.student import CONFIDENCE, Mean
 
@@ -38,7 +38,7 @@ class Difference:
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
         """Half the length of the two-sided confidence interval."""
-        return float(stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.standard_error
+        return float(scipy.stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.standard_error
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided confidence interval."""
