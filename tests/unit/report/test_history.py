@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from dragstrip.analyse.history import History, Skipped, history
+from dragstrip.analyse.history import History, Moment, Skipped, history
 from dragstrip.analyse.objective import slice_interval, typical
 from dragstrip.cli import main
 from dragstrip.report.history import VALUE, Axis, bar, render
@@ -110,7 +110,10 @@ def test_what_has_no_value_says_why(target: str, metric: Any, note: str) -> None
     assert note in shown(found)
 
 
-SOME = history([made(3, 15.0)], "old", "p95").runs[0]
+@cache
+def some() -> Moment:
+    return history([made(3, 15.0)], "old", "p95").runs[0]
+
 
 ends = st.floats(1e-3, 1e6)
 
@@ -120,11 +123,7 @@ def test_a_bar_spans_its_interval_on_an_axis_of_ratios(
     three: tuple[float, ...], others: tuple[float, ...], width: int
 ) -> None:
     low, value, high = sorted(three)
-    moment = (
-        history([made(3, 15.0)], "old", "p95")
-        .runs[0]
-        .model_copy(update={"low_ms": low, "value_ms": value, "high_ms": high})
-    )
+    moment = some().model_copy(update={"low_ms": low, "value_ms": value, "high_ms": high})
     axis = Axis(min([low, *others]), max([high, *others]))
     drawn = bar(moment, axis, width)
     assert len(drawn) <= width
