@@ -13,7 +13,7 @@ from seeding.stores import convex_batches
 from seeding.stores.base import RangeDigest
 from seeding.stores.convex_api import ConvexApi, NoSuchFunction, Refused, TooMuch
 from seeding.stores.convex_batches import Encoded, first_batch
-from seeding.stores.convex_import import BulkImport, ImportRefused
+from seeding.stores.convex_import import BulkImport, ImportFailed, ImportRefused
 from seeding.stores.http import Busy
 from seeding.stores.pace import Pace
 
@@ -183,6 +183,9 @@ class ConvexStore:
             imported = imports.write(batch)
         except ImportRefused:
             self._refusals += 1
+            return False
+        except ImportFailed:
+            # Of these contacts there was something after all, such as the ids of deleted ones.
             return False
         self._refusals = 0
         return imported

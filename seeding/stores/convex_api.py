@@ -116,6 +116,8 @@ class ConvexApi:
         said = f"answered {path} with HTTP {response.status_code}: {self.excerpt(response.text)}"
         if response.status_code == 413:
             raise TooMuch(f"{self.name} at {self.url} {said}", fix="allow larger requests")
+        if response.status_code >= 500:
+            raise BackendError(f"{self.name} at {self.url} {said}", fix="see the deployment's log")
         raise BackendError(
             f"{self.name} at {self.url} {said}",
             fix="correct CONVEX_URL: it is the deployment's main address, not the one of its "

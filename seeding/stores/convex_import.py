@@ -40,7 +40,7 @@ _GET = "_system/cli/queryImport"
 _PART_BYTES = 8 * 2**20
 
 # Two index ranges a contact, of 4,096 that one function may read.
-_ASKED_AT_ONCE = 1_000
+_ASKED_AT_ONCE = 1_024
 
 _FIRST_LOOK_S = 0.02
 _LONGEST_LOOK_S = 1.0
@@ -48,7 +48,11 @@ _STALLED_S = 600.0
 
 
 class ImportRefused(Exception):
-    """The deployment did not take the import, or gave it up; what it wrote of it stays."""
+    """The deployment did not take the import: it may not take any."""
+
+
+class ImportFailed(Exception):
+    """The deployment has given up or forgotten the import; what it wrote of it stays."""
 
 
 class Keys(NamedTuple):
@@ -85,7 +89,7 @@ class BulkImport:
     def write(self, batch: Sequence[Encoded]) -> bool:
         """Import contacts; False, and nothing is done, when one of them or its phone is there.
 
-        Raises ImportRefused when it may have been done in part, and BackendError.
+        Raises ImportRefused, ImportFailed and BackendError.
         """
         keys = self._learnt()
         if any(one.workspace_id not in keys.workspaces for one in batch):
@@ -100,7 +104,7 @@ class BulkImport:
             self._api.retry(lambda: self._send("perform_import", confirmation))
             state = self._wait(import_id, "completed", "failed")
         if state["state"] == "failed":
-            raise ImportRefused(state["error_message"])
+            raise ImportFailed(state["error_message"])
         return True
 
     def _learnt(self) -> Keys:
@@ -168,7 +172,7 @@ class BulkImport:
         while True:
             found = self._api.system_query(_GET, importId=import_id)
             if found is None:
-                raise ImportRefused("the deployment has forgotten it")
+                raise ImportFailed("the deployment has forgotten it")
             state: dict[str, Any] = found["state"]
             if state["state"] in ends:
                 return state

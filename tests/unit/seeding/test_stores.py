@@ -186,6 +186,12 @@ FAILURES: list[tuple[str, Answer, str, str]] = [
     ("convex", Answer(404, b"<html>nope</html>"), "HTTP 404: an HTML page", "CONVEX_URL"),
     (
         "convex",
+        Answer(500, {"code": "InternalServerError", "message": "Try again later."}),
+        "HTTP 500: .*Try again later",
+        "log",
+    ),
+    (
+        "convex",
         Answer(body={"status": "error", "errorMessage": f"leaks {SECRET}"}),
         r"leaks \*\*\*",
         "log",
@@ -290,6 +296,16 @@ def test_supabase_writes_parents_before_children_and_keeps_milliseconds() -> Non
     assert f".{ms:03d}000+00:00" in sent["created_at"] or (
         ms == 0 and "." not in sent["created_at"]
     )
+
+
+def test_statistics_that_take_too_long_for_the_api_do_not_fail_a_seed() -> None:
+    cut_short = Answer(500, {"code": "57014", "message": "canceling statement due to timeout"})
+    with a_store("supabase", cut_short, Answer(201, b"")) as (store, server, delays):
+        store.write_manifest({**MANIFEST, "state": "complete"})  # type: ignore[typeddict-item]
+    assert [path.split("?")[0] for path, _, _ in server.asked] == [
+        "/rest/v1/rpc/dragstrip_analyze", "/rest/v1/seed_manifest",
+    ]  # fmt: skip
+    assert delays == []
 
 
 def test_no_request_to_supabase_outgrows_a_proxys_limit() -> None:
