@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import statistics
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from seeding.dataset import Dataset
+from seeding.pools import load_pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,3 +98,65 @@ def test_contacts_grow_more_numerous_over_four_years(contexts: list[Context]) ->
     shares = [years[n] / len(contexts) for n in range(4)]
     assert sum(shares) == 1
     assert shares == pytest.approx([1 / 16, 3 / 16, 5 / 16, 7 / 16], abs=TOLERANCE)
+
+
+def test_senders_are_as_documented(contexts: list[Context]) -> None:
+    messages = [message for context in contexts for message in context["messages"]]
+    shares: Counter[str] = Counter(message["sender_type"] for message in messages)
+    for sender, percent in {"contact": 58, "agent": 31, "bot": 11}.items():
+        assert shares[sender] / len(messages) == pytest.approx(percent / 100, abs=0.01)
+    told = [message["message_type"] for message in messages if message["sender_type"] == "contact"]
+    assert sum(kind != "text" for kind in told) / len(told) == pytest.approx(1 / 12, abs=0.01)
+
+
+def test_messages_come_in_bursts(contexts: list[Context]) -> None:
+    times = [[message["created_at"] for message in context["messages"]] for context in contexts]
+    gaps_ms = [after - before for one in times for before, after in itertools.pairwise(one)]
+    day_ms = 86_400_000
+    # The longer kinds of gap reach into the shorter ones, by a share that follows from their ends.
+    day, week = 600_000 / day_ms, 600_000 / (9 * day_ms)
+    short = sum(gap <= 600_000 for gap in gaps_ms) / len(gaps_ms)
+    assert short == pytest.approx(0.70 + 0.20 * day + 0.10 * week, abs=0.01)
+    long = sum(gap > day_ms for gap in gaps_ms) / len(gaps_ms)
+    assert long == pytest.approx(0.10 * 8 / 9, abs=0.01)
+    assert max(gaps_ms) <= 9 * day_ms + 1
+
+
+def test_one_note_in_eight_has_no_author(contexts: list[Context]) -> None:
+    notes = [note for context in contexts for note in context["notes"]]
+    missing = sum(note["author_id"] is None for note in notes)
+    assert missing / len(notes) == pytest.approx(1 / 8, abs=0.01)
+
+
+def test_scores_stay_in_the_range_of_their_status(contexts: list[Context]) -> None:
+    documented = {
+        "new": (0, 40), "cold": (5, 40), "warm": (35, 75),
+        "hot": (65, 100), "converted": (76, 100), "lost": (0, 30),
+    }  # fmt: skip
+    found: dict[str, list[int]] = {}
+    for context in contexts:
+        contact = context["contact"]
+        found.setdefault(contact["lead_status"], []).append(contact["lead_score"])
+    assert {status: (min(all_), max(all_)) for status, all_ in found.items()} == documented
+
+
+def test_languages_have_the_documented_weights() -> None:
+    shares = Counter(id(locale) for locale in load_pools().locales)
+    percents = sorted((round(100 * count / 1024) for count in shares.values()), reverse=True)
+    assert percents == [68, 14, 6, 5, 3, 2, 1, 1]
+
+
+def test_names_on_profiles_are_as_documented(contexts: list[Context]) -> None:
+    profiles = [contact["kapso_name"] for contact in (c["contact"] for c in contexts)]
+    emoji = set(load_pools().emoji)
+    shares = {
+        "dotted": sum(bool(re.fullmatch(r"[a-z]+\.[a-z]", name or "")) for name in profiles),
+        "emoji": sum((name or "").rpartition(" ")[2] in emoji for name in profiles),
+    }
+    assert shares["dotted"] / len(profiles) == pytest.approx(0.26, abs=TOLERANCE)
+    assert shares["emoji"] / len(profiles) == pytest.approx(0.20, abs=TOLERANCE)
+
+
+def test_a_first_contact_lies_at_most_400_days_back(contexts: list[Context]) -> None:
+    back_ms = [c["contact"]["created_at"] - c["contact"]["first_contact_date"] for c in contexts]
+    assert 399 * 86_400_000 < max(back_ms) < 400 * 86_400_000
