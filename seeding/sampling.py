@@ -22,11 +22,13 @@ def sampled_ranges(dataset: Dataset) -> list[tuple[int, int]]:
     The choice depends on the dataset alone.
     """
     count = count_ranges(dataset)
-    chosen = set(range(count))
-    if count > RANGES:
+    if count <= RANGES:
+        chosen = list(range(count))
+    else:
         draw = random.Random(f"ranges of {dataset.seed}/{dataset.contacts}")  # noqa: S311
-        chosen = {0, count - 1, *draw.sample(range(1, count - 1), RANGES - 2)}
-    return [(n * RANGE, min((n + 1) * RANGE, dataset.contacts)) for n in sorted(chosen)]
+        inner = draw.sample(range(1, count - 1), RANGES - 2)
+        chosen = [0, *sorted(inner), count - 1]
+    return [(n * RANGE, min((n + 1) * RANGE, dataset.contacts)) for n in chosen]
 
 
 def count_ranges(dataset: Dataset) -> int:
