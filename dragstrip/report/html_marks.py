@@ -23,6 +23,7 @@ SIDES = ("baseline", "challenger")
 AT_CURSOR = "datum.i === cursor"
 """The condition on a row that the cursor is at its stop."""
 
+_LABEL_PX = 70
 _ROOM = 1.15
 """How far beyond its values a logarithmic axis goes."""
 
@@ -127,7 +128,13 @@ def limit(
 ) -> list[Spec]:
     """Return a line at a limit, with its name."""
     channel: Spec = {"datum": at, "type": "quantitative"} | ({"scale": scale} if scale else {})
-    place = {"align": "left", "dx": 5, "baseline": "top", "y": 3}
+    near_the_edge = f"scale('x', {at}) > width - {_LABEL_PX}"
+    place: Spec = {
+        "align": {"expr": f"{near_the_edge} ? 'right' : 'left'"},
+        "dx": {"expr": f"{near_the_edge} ? -5 : 5"},
+        "baseline": "top",
+        "y": 3,
+    }
     if axis == "y":
         place = {"align": "right", "x": {"expr": "width"}, "dx": -4, "baseline": "bottom", "dy": -3}
     return [

@@ -27,7 +27,7 @@ def main(run: str) -> None:
         file = Path(place, "report.html")
         file.write_text(html.render(shown, verdict), encoding="utf-8")
         size = {"width": 1280, "height": 900}
-        page = browser.new_page(viewport=size, device_scale_factor=1.5, color_scheme="light")  # type: ignore[arg-type]
+        page = browser.new_page(viewport=size, color_scheme="light")  # type: ignore[arg-type]
         page.goto(file.as_uri())
         page.locator("html[data-drawn]").wait_for()
         box = page.locator(LAST).bounding_box()

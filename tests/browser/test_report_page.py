@@ -60,6 +60,8 @@ class Opened:
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Opened]]:
     """Every example in a tab of its own, without a network."""
+    # How long a browser takes says more about the machine's load than about the page.
+    expect.set_options(timeout=60_000)
     folder = tmp_path_factory.mktemp("pages")
     made = {name: examples()[name] for name in EXAMPLES if name != "hostile"}
     made["hostile"] = renamed(*examples()["failing"])
