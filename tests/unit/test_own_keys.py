@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragstrip import config as configuration
-from dragstrip import own_data, own_keys
+from dragstrip import feasible, own_data, own_keys
 from dragstrip.config import DatasetConfig
-from dragstrip.errors import ConfigError, StorageError
+from dragstrip.errors import ConfigError, StorageError, UsageError
 from dragstrip.own_data import CheckedKeys, References
 from dragstrip.own_keys import KeysFile
 
@@ -77,6 +77,16 @@ def test_what_contradicts_a_keys_file_is_refused(
     with pytest.raises(ConfigError) as caught:
         configuration.load({}, path)
     assert words in caught.value.message
+
+
+def test_misses_that_are_set_later_are_refused_before_a_race(tmp_path: Path) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text('[dataset]\nkeys_file = "keys.csv"\n')
+    config = configuration.load({}, path)
+    feasible.require(config, processes=1)
+    missing = config.race.model_copy(update={"miss": 0.1})
+    with pytest.raises(UsageError, match=r"race\.miss = 0\.1"):
+        feasible.require(config.model_copy(update={"race": missing}), processes=1)
 
 
 def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
