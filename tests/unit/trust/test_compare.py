@@ -10,6 +10,7 @@ import pytest
 from dragstrip.analyse.regression import Tolerance
 from dragstrip.compare import compare
 from dragstrip.errors import InvalidRun, UsageError
+from dragstrip.report import over_time, over_time_markdown, words
 from dragstrip.run_folder import RunFolder
 from tests.unit.trust.over_time import NEWER, OLDER, run_of, two
 
@@ -191,3 +192,24 @@ def test_a_run_that_is_not_there_is_named(stored: Path, call: Call) -> None:
     done = call("compare", OLDER, "nowhere", "--out", str(stored))
     assert done.code == 2
     assert "nowhere" in done.err
+
+
+def test_markdown_says_what_the_terminal_says_and_takes_no_markup_from_names() -> None:
+    def renamed(run: Run) -> Run:
+        return type(run).model_validate_json(
+            run.model_dump_json().replace('"old"', json.dumps("<script>|\n# x"))
+        )
+
+    older, newer = (changed(renamed(run), "lab", True) for run in (THEN, NOW))
+    found = compare(older, newer, Tolerance())
+    text = over_time_markdown.render(found)
+    plain = text.replace("\\", "")
+    assert text.startswith(
+        f"> **{words.LAB_BANNER}**\n\n### NO REGRESSION: \\<script\\>\\| \\# x, "
+    )
+    assert "<script>" not in text
+    for row in over_time.rows(found):
+        assert all(cell.strip() in plain for cell in row)
+    for remark in over_time.remarks(found):
+        assert remark in plain
+    assert all(line.count(" | ") == 2 for line in text.splitlines() if line.startswith("| "))
