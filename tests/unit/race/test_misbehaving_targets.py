@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from tests.support.stand_in import Deed
 
-TIMEOUT_S = 0.6
-FIRST_BYTE_S = 0.3
+# Far beyond what a busy machine adds to an answer.
+TIMEOUT_S = 3.0
+FIRST_BYTE_S = 1.5
 ANSWERS = [orjson.dumps(DATASET.answer(key)) for key in range(DATASET.contacts)]
 
 
@@ -101,7 +102,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
                     racing(place / name, sections(good.url, url, **settings), "--seed", "7")
                 )
 
-            long = {"pairs": 1, "slice": 2.0, "rate": 200, "users": 48}
+            long = {"pairs": 1, "slice": 2.0, "rate": 200, "users": 96}
             mixed = start("mixed", bad.url, **long, **limits)
             hopeless = {
                 "http_500": start("failing", failing.url, **often),
