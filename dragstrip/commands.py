@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -12,7 +13,7 @@ from dragstrip import presets
 from dragstrip.analyse.conditions import fix_of
 from dragstrip.analyse.rules import Requirement
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
-from dragstrip.handover import DEFAULT_PORT, Workers, parse_address, require_free
+from dragstrip.handover import DEFAULT_PORT, Address, Workers, parse_address, require_free
 from dragstrip.options import config_file, keys_file, runs_folder, workspace
 from dragstrip.presets import PRESETS, Preset
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from dragstrip.analyse.model import Verdict
     from dragstrip.config import Config, RulesConfig
     from dragstrip.race import Options, Result
+    from dragstrip.web_desk import WebUi
 
 _REQUIREMENTS = get_args(Requirement)
 
@@ -49,6 +51,31 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
             show_default=True,
             metavar="SECONDS",
             help="How long to wait for the workers.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _web(command: Callable[..., int]) -> Callable[..., int]:
+    options = (
+        click.option(
+            "--web", is_flag=True, help="Start the race from Locust's web UI, and watch it there."
+        ),
+        click.option(
+            "--web-host",
+            default="127.0.0.1",
+            show_default=True,
+            metavar="HOST",
+            help="Where the web UI listens; elsewhere, DRAGSTRIP_WEB_PASSWORD must be set.",
+        ),
+        click.option(
+            "--web-port",
+            type=click.IntRange(1, 65_535),
+            default=8089,
+            show_default=True,
+            metavar="N",
         ),
     )
     for option in reversed(options):
@@ -90,6 +117,7 @@ def _workers(command: Callable[..., int]) -> Callable[..., int]:
     metavar="N",
     help="Serve metrics for Prometheus here while the race runs.",
 )
+@_web
 @click.option(
     "--otel",
     is_flag=True,
@@ -126,6 +154,9 @@ def race(
     bind: str,
     worker_wait: float,
     metrics_port: int | None,
+    web: bool,
+    web_host: str,
+    web_port: int,
     otel: bool | None,
     require: Requirement | None,
     summary: bool,
@@ -153,13 +184,17 @@ def race(
         seed=seed,
         keep_lab=keep_lab,
         workers=elsewhere,
+        web=_web_ui(web_host, web_port, config) if web else None,
     )
-    result = _race(config, options)
-    _show(result.folder.path, result)
-    page = outputs.store(result.folder, result.run, result.verdict, require)
-    click.echo(f"report: {page}")
-    if summary:
-        _summarise(result, require)
+
+    def tell(result: Result) -> None:
+        _show(result.folder.path, result)
+        page = outputs.store(result.folder, result.run, result.verdict, require)
+        click.echo(f"report: {page}")
+        if summary:
+            _summarise(result, require)
+
+    result = _race(config, options, tell)
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
     _judge(result.verdict, require, config.rules)
@@ -220,6 +255,24 @@ def _elsewhere(
     return Workers(workers, require_free(parse_address(bind, "--bind")), wait_s)
 
 
+def _web_ui(host: str, port: int, config: Config) -> WebUi:
+    from dragstrip.web_desk import PASSWORD_VARIABLE, WebUi
+
+    if config.race.metrics_port is not None:
+        raise UsageError(
+            "--web and race.metrics_port exclude each other",
+            fix="give one of them: with --web the race's plan may still change",
+        )
+    secret = config.environment.dragstrip_web_password
+    address = require_free(Address(host, port), "--web-host, --web-port")
+    if secret is None and not ip_address(address.host).is_loopback:
+        raise UsageError(
+            f"--web-host {host}: whoever reaches the web UI can start load",
+            fix=f"set {PASSWORD_VARIABLE}, or leave it on 127.0.0.1",
+        )
+    return WebUi(address.host, port, secret.get_secret_value() if secret else None)
+
+
 def _preset(preset: Preset | None, quick: bool) -> Preset | None:
     if quick and preset not in {None, "quick"}:
         raise UsageError(
@@ -228,12 +281,23 @@ def _preset(preset: Preset | None, quick: bool) -> Preset | None:
     return "quick" if quick else preset
 
 
-def _race(config: Config, options: Options) -> Result:
+def _race(config: Config, options: Options, tell: Callable[[Result], None]) -> Result:
+    """Race, and tell of the result once; while a web UI is still up, if there is one."""
     from dragstrip import race as racing
     from dragstrip.race_screen import screen_on
 
+    told: list[Result] = []
     with screen_on(Console(stderr=True, highlight=False)) as screen:
-        return racing.race(config, options, screen)
+
+        def tell_at_once(result: Result) -> None:
+            screen.close()
+            tell(result)
+            told.append(result)
+
+        result = racing.race(config, options, screen, tell_at_once)
+    if not told:
+        tell(result)
+    return result
 
 
 def _show(folder: Path, result: Result) -> None:

@@ -178,6 +178,7 @@ class Environment(_Section):
     kapso_webhook_secret: SecretStr | None = None
     seed_secret: SecretStr | None = None
     dragstrip_lab: bool = False
+    dragstrip_web_password: SecretStr | None = None
 
     @property
     def names_an_address(self) -> bool:
@@ -290,6 +291,18 @@ def load(
     except ValidationError as error:
         raise _as_config_error(error, str(path or DEFAULT_FILE)) from None
     return config.with_environment(environ)
+
+
+def with_race(config: Config, given: Mapping[str, str]) -> Config:
+    """Return a copy with other fields of the section race, as a form gives them: all of them text.
+
+    Raises ConfigError.
+    """
+    try:
+        race = RaceConfig.model_validate(config.race.model_dump() | dict(given))
+    except ValidationError as error:
+        raise _as_config_error(error, "race") from None
+    return config.model_copy(update={"race": race})
 
 
 def require_race_targets(config: Config) -> tuple[str, str]:

@@ -92,8 +92,8 @@ def parse_address(text: str, what: str) -> Address:
     return Address(host, number or DEFAULT_PORT)
 
 
-def require_free(address: Address) -> Address:
-    """Return the address in figures, if a master could listen there. Raises UsageError."""
+def require_free(address: Address, what: str = "--bind") -> Address:
+    """Return the address in figures, if a process could listen there. Raises UsageError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -101,7 +101,7 @@ def require_free(address: Address) -> Address:
             probe.bind(found)
         except OSError as error:
             raise UsageError(
-                f"--bind {address}: {error.strerror or error}",
+                f"{what} {address}: {error.strerror or error}",
                 fix="name an address of this machine and a port that is free",
             ) from None
     return found

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -22,12 +23,14 @@ from dragstrip.errors import StorageError, UsageError
 from dragstrip.handover import KEYS_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
 from dragstrip.plan import PARENT_VARIABLE, PLAN_VARIABLE
 from dragstrip.telemetry import otel as opentelemetry
+from dragstrip.web_desk import PASSWORD_VARIABLE, WEB_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dragstrip.handover import Address, Workers
     from dragstrip.run_folder import RunFolder
+    from dragstrip.web_desk import WebUi
 
 LOCUSTFILE = Path(dragstrip.__file__).parent.parent / "scenarios" / "race.py"
 
@@ -35,9 +38,21 @@ LOCUSTFILE = Path(dragstrip.__file__).parent.parent / "scenarios" / "race.py"
 _FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")
 _WORKERS_FIX = "start as many as --workers says with `dragstrip worker`, or give --worker-wait"
 _OWN_WAIT_S = 60.0
-_OURS = {KEYS_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE}
+_OURS = {
+    *(KEYS_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE),
+    *(WEB_VARIABLE, PASSWORD_VARIABLE),
+}
 _POLL_S = 0.1
 _STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The web UI of a race. `linger` is called once `is_over` says so, with whether it finished."""
+
+    ui: WebUi
+    is_over: Callable[[], bool]
+    linger: Callable[[bool], None]
 
 
 def run(
@@ -51,20 +66,23 @@ def run(
     workers: Workers | None = None,
     keys: bytes | None = None,
     otel: bool = False,
+    web: Web | None = None,
 ) -> bool:
     """Run Locust on the folder's plan; return whether it ran to its end.
 
     `keys` is what it is to know of a keys file, and is in no file or command line meanwhile.
     It starts `processes` itself, or waits for `workers`. `tick` is called several times a second.
     Whatever is raised meanwhile ends Locust first. Raises UsageError when workers did not come.
+    With `web` it serves its web UI, also after the race, until it is ended from outside.
     """
-    command = [*_locust("--headless"), *_FILES, *_roles(processes, workers), *_flags(otel=otel)]
+    command = [*_locust(*_page(web)), *_FILES, *_roles(processes, workers), *_flags(otel=otel)]
     variables = {
         **(opentelemetry.variables(os.environ) if otel else {}),
         PLAN_VARIABLE: str(folder.plan_file.absolute()),
         WAIT_VARIABLE: str(workers.wait_s if workers else _OWN_WAIT_S),
         "CRM_API_KEY": api_key,
         "DRAGSTRIP_LAB": "1" if lab else "",
+        **(_page_variables(web.ui) if web else {}),
     }
     with (
         _log(folder).open("wb") as log,
@@ -74,6 +92,11 @@ def run(
         deadline = time.monotonic() + limit_s
         while locust.poll() is None and time.monotonic() < deadline:
             tick()
+            if web and web.is_over():
+                finished = read_stop(folder.path) is None
+                web.linger(finished)
+                locust.wait()
+                return finished
             with suppress(subprocess.TimeoutExpired):
                 locust.wait(_POLL_S)
         tick()
@@ -181,6 +204,18 @@ def _pour(content: bytes, writing: int) -> None:
 
 def _locust(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments]
+
+
+def _page(web: Web | None) -> list[str]:
+    if web is None:
+        return ["--headless"]
+    login = ["--web-login"] if web.ui.password else []
+    return ["--web-host", web.ui.host, "--web-port", str(web.ui.port), *login]
+
+
+def _page_variables(ui: WebUi) -> dict[str, str]:
+    password = {PASSWORD_VARIABLE: ui.password} if ui.password else {}
+    return {WEB_VARIABLE: "1", **password}
 
 
 def _flags(*, otel: bool) -> list[str]:

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
-import signal
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dragstrip import (
     calibration,
     feasible,
     lab,
-    live,
     locust_process,
     own_keys,
     own_preflight,
     preflight,
     run_folder,
+    web_desk,
 )
-from dragstrip.analyse.model import Calibrated, DatasetFacts, KeysFacts, Run, Verdict
-from dragstrip.analyse.rules import judge
-from dragstrip.analyse.summary import summarise, with_distributions
-from dragstrip.config import Config, DatasetConfig, RulesConfig, require_race_targets
+from dragstrip.analyse.model import Calibrated, DatasetFacts, KeysFacts, Run
+from dragstrip.config import Config, DatasetConfig, require_race_targets, with_race
 from dragstrip.interrupts import signals_as_interrupts
 from dragstrip.machine import these_versions, this_machine
 from dragstrip.own_data import CheckedKeys
+from dragstrip.performance import Desk, Performance
+from dragstrip.performance import Progress as Progress
+from dragstrip.performance import Result as Result
+from dragstrip.performance import conclude as conclude
 from dragstrip.plan import Plan, PlannedKeys, PlannedTarget, alternate
 from dragstrip.targets import targets_of
 from dragstrip.telemetry import otel
 from dragstrip.telemetry import server as telemetry
-from dragstrip.telemetry.follow import Follower
 from seeding import own_answers
 from seeding.dataset import GENERATOR, Dataset
 from seeding.sampling import count_ranges, sampled_ranges
@@ -42,14 +43,11 @@ from seeding.stores import open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
 
-    from dragstrip.config import Metric
     from dragstrip.handover import Workers
     from dragstrip.run_folder import RunFolder
-    from dragstrip.telemetry.follow import State
+    from dragstrip.web_desk import WebUi
     from seeding.model import Manifest
-    from seeding.progress import Reporter
 
     Data = Manifest | CheckedKeys
     """What both backends hold: what was seeded, or what they answer to numbers of one's own."""
@@ -68,33 +66,20 @@ class Options:
     keep_lab: bool = False
     workers: Workers | None = None
     """With these, as many as `processes` says, no process is started here but the master."""
+    web: WebUi | None = None
+    """With it, the race is started from Locust's web UI."""
 
 
-class Progress(Protocol):
-    """Hears how the race goes on."""
+def race(
+    config: Config,
+    options: Options,
+    progress: Progress,
+    tell: Callable[[Result], None] = lambda _: None,
+) -> Result:
+    """Compare the configured baseline and challenger. Raises DragstripError; see errors.py.
 
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        """Return a reporter for the time of seeding."""
-
-    def say(self, line: str) -> None:
-        """Report a step in words."""
-
-    def watch(self, state: State, metric: Metric) -> None:
-        """Report how the race stands, several times a second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A stored run with its verdict; `interrupted` by the user or a signal."""
-
-    folder: RunFolder
-    run: Run
-    verdict: Verdict
-    unfinished: str
-
-
-def race(config: Config, options: Options, progress: Progress) -> Result:
-    """Compare the configured baseline and challenger. Raises DragstripError; see errors.py."""
+    With a web UI, `tell` is called with the result while the page still shows the race.
+    """
     config = _of_two(config)
     known = calibration.consult(config, options.processes, this_machine(), these_versions())
     # What this machine can send says nothing of the workers'.
@@ -107,6 +92,12 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
     with ready(config, options, progress) as (found, data), ExitStack() as stack:
         prepared = prepare(found, options, data, known)
         stack.enter_context(telemetry.serving(*prepared))
+
+        def replan(asked: dict[str, str]) -> tuple[Plan, Run]:
+            wanted = with_race(found, asked)
+            feasible.require(wanted, processes=options.processes, ceiling_per_s=ceiling_per_s)
+            return _store(wanted, prepared[1], options, data, known)
+
         return perform(
             found,
             *prepared,
@@ -114,6 +105,7 @@ def race(config: Config, options: Options, progress: Progress) -> Result:
             recheck=lambda: _changed(found, data, prepared[0].seed),
             workers=options.workers,
             keys=handover_of(data),
+            desk=Desk(options.web, replan, tell) if options.web else None,
         )
 
 
@@ -144,35 +136,18 @@ def prepare(
     without an address.
     """
     folder = run_folder.create(options.out)
+    plan, facts = _store(config, folder, options, data, known)
+    return plan, folder, facts
+
+
+def _store(
+    config: Config, folder: RunFolder, options: Options, data: Data, known: Calibrated | None
+) -> tuple[Plan, Run]:
     plan = _plan(config, folder, options, data)
     folder.write_plan(plan)
     facts = _facts(config, plan, options, data, known)
     folder.write_run(conclude(folder, facts, interrupted=True)[0])
-    return plan, folder, facts
-
-
-def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:
-    """Compute a run and its verdict from what was recorded in its folder."""
-    rules = RulesConfig.model_validate(facts.config["rules"])
-    plan = folder.read_plan()
-    summary = summarise(
-        plan,
-        folder.read_slices(),
-        rules.metric,
-        interrupted=interrupted,
-        finish=folder.read_finish(),
-        data_after=facts.data_after,
-    )
-    summary = with_distributions(summary, plan, folder.read_slices())
-    run = facts.model_copy(
-        update={
-            "interrupted": interrupted,
-            "targets": summary.totals,
-            "slices": summary.slices,
-            "gates": summary.gates,
-        }
-    )
-    return run, judge(run, rules)
+    return plan, facts
 
 
 def perform(
@@ -185,48 +160,37 @@ def perform(
     recheck: Callable[[], str | None] | None = None,
     workers: Workers | None = None,
     keys: bytes | None = None,
+    desk: Desk | None = None,
 ) -> Result:
     """Run Locust on a plan that is in its folder, and conclude from whatever it recorded.
 
     `recheck` is asked once the race is over, and returns what differs between the backends' data
-    and the dataset; None when nothing does. `keys` is what `handover_of` gave.
+    and the dataset; None when nothing does. `keys` is what `handover_of` gave. With a `desk` this
+    returns when the web UI is ended, which it has to be from outside.
     """
-
-    metric: Metric = facts.config["rules"]["metric"]
-    follower = Follower(folder.path, plan, metric)
-
-    def tick() -> None:
-        progress.watch(follower.look(), metric)
-
-    finished = stopped = False
+    performance = Performance(plan, folder, facts, progress, recheck=recheck, desk=desk)
     if workers:
         progress.say(f"race: waiting for {workers.count} workers at {workers.bind}")
+    if desk:
+        progress.say(f"web UI: {desk.ui.url} starts the race; Ctrl-C ends both")
     try:
         finished = locust_process.run(
             folder,
             processes=facts.processes,
             api_key=config.environment.require("crm_api_key"),
             lab=facts.lab,
-            limit_s=_limit_s(plan) + (workers.wait_s if workers else 0),
-            tick=tick,
+            limit_s=math.inf if desk else _limit_s(plan) + (workers.wait_s if workers else 0),
+            tick=performance.tick,
             workers=workers,
             keys=keys,
             otel=plan.race.otel,
+            web=performance.web,
         )
-        facts = facts.model_copy(update={"ended": datetime.now(UTC)})
-        if finished and recheck:
-            progress.say("race: checking that both backends still hold the same data")
-            facts = facts.model_copy(update=_data_after(recheck()))
+        return performance.result or performance.conclude(finished=finished)
     except KeyboardInterrupt:
-        finished, stopped = False, True
-    with _interrupts_ignored():
-        live.remove(folder.path)
-        if stopped:
-            facts = facts.model_copy(update={"ended": datetime.now(UTC)})
-        run, verdict = conclude(folder, facts, interrupted=not finished)
-        folder.write_run(run)
-        folder.write_verdict(verdict)
-    return Result(folder, run, verdict, _why_unfinished(folder, finished, stopped))
+        return performance.result or performance.conclude(finished=False, stopped=True)
+    finally:
+        web_desk.clear(folder.path)
 
 
 def handover_of(data: Data) -> bytes | None:
@@ -238,17 +202,6 @@ def _changed(config: Config, data: Data, seed_number: int) -> str | None:
     if isinstance(data, CheckedKeys):
         return own_answers.changed(config, data, seed_number)
     return preflight.difference(config)
-
-
-def _data_after(difference: str | None) -> dict[str, str | None]:
-    state = "same" if difference is None else "changed"
-    return {"data_after": state, "data_difference": difference}
-
-
-def _why_unfinished(folder: RunFolder, finished: bool, stopped: bool) -> str:
-    if finished:
-        return ""
-    return "interrupted" if stopped else locust_process.why_unfinished(folder)
 
 
 def _limit_s(plan: Plan) -> float:
@@ -368,12 +321,3 @@ def _dataset_facts(data: Data) -> DatasetFacts | KeysFacts:
         compared=len(sampled_ranges(dataset)),
         ranges=count_ranges(dataset),
     )
-
-
-@contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,55 +12,19 @@ from rich.table import Table
 from rich.text import Text
 
 from dragstrip.analyse.conditions import bound_of, figure_of, words_of
-from dragstrip.analyse.pairs import interval
+from dragstrip.race_clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from rich.console import Console, RenderableType
 
-    from dragstrip.analyse.model import Gate
     from dragstrip.config import Metric
-    from dragstrip.plan import Plan
     from dragstrip.telemetry.follow import State
     from seeding.progress import Reporter
 
-_RATE_OVER_S = 5.0
 _REDRAWN_PER_S = 4
-
-
-class Clock:
-    """Turns counts and slices seen at certain times into rates and the time left."""
-
-    def __init__(self, plan: Plan, now: Callable[[], float] = time.monotonic) -> None:
-        self._slice_s = plan.race.slice
-        self._planned = len(plan.slices)
-        self._now = now
-        self._turn: int | None = None
-        self._since_s = now()
-        self._seen: deque[tuple[float, tuple[int, int]]] = deque()
-
-    def see(self, state: State) -> None:
-        """Take in how the race stands now."""
-        now_s = self._now()
-        turn = state.turn.index if state.turn else None
-        if turn != self._turn:
-            self._turn, self._since_s = turn, now_s
-        self._seen.append((now_s, (_sent(state, 0), _sent(state, 1))))
-        while self._seen[0][0] < now_s - _RATE_OVER_S:
-            self._seen.popleft()
-
-    def per_s(self, target: int) -> float | None:
-        """Return how many lookups a target answered a second lately; None when it is too early."""
-        (first_s, first), (last_s, last) = self._seen[0], self._seen[-1]
-        return None if last_s - first_s < 1 else (last[target] - first[target]) / (last_s - first_s)
-
-    def left_s(self, state: State) -> float:
-        """Return how long the slices that are not over will take, in seconds."""
-        to_come_s = (self._planned - state.slices_done) * self._slice_s
-        under_way_s = self._now() - self._since_s if state.turn else 0.0
-        return max(0.0, to_come_s - min(under_way_s, self._slice_s))
 
 
 def picture(state: State, clock: Clock, metric: Metric) -> RenderableType:
@@ -73,19 +35,19 @@ def picture(state: State, clock: Clock, metric: Metric) -> RenderableType:
         Text("race", style="bold"),
         ProgressBar(total=planned, completed=state.slices_done, width=24),
         Text(f"slice {min(state.slices_done + 1, planned)} of {planned}"),
-        Text(f"{_clock_time(clock.left_s(state))} left"),
+        Text(f"{clock.left(state)} left"),
     )
-    return Group(head, _sides(state, clock, metric), _ratio(state, metric), _lights(state.gates))
+    return Group(head, _sides(state, clock, metric), _ratio(state, metric), _lights(state))
 
 
 def line(state: State, clock: Clock, metric: Metric) -> str:
     """Return the same in one line, for when a pair is over."""
     sides = ", ".join(f"{name} {_quantile(state, name, metric)}" for name in _names(state))
     failed = sum(sum(counted["failed"].values()) for counted in state.counted)
-    broken = [words_of(gate.name) for gate in state.gates if not gate.passed]
+    broken = [words_of(gate.name) for gate in state.broken]
     return (
         f"race: {state.slices_done // 2} of {state.plan.pairs} pairs; {metric} so far: {sides}; "
-        f"{failed} failed; {_clock_time(clock.left_s(state))} left"
+        f"{failed} failed; {clock.left(state)} left"
         + (f"; broken so far: {', '.join(broken)}" if broken else "")
     )
 
@@ -111,7 +73,8 @@ class Screen:
 
     def watch(self, state: State, metric: Metric) -> None:
         """Show how the race stands. Called several times a second."""
-        self._clock = self._clock or Clock(state.plan)
+        if self._clock is None or self._clock.plan is not state.plan:
+            self._clock = Clock(state.plan)
         self._clock.see(state)
         if self._console.is_terminal:
             self._draw(picture(state, self._clock, metric))
@@ -165,11 +128,9 @@ def _sides(state: State, clock: Clock, metric: Metric) -> Table:
 
 def _ratio(state: State, metric: Metric) -> Text:
     old, new = _names(state)
-    values = {
-        name: [one.quantile_ms(metric) for one in state.slices if one.target == name]
-        for name in (old, new)
-    }
-    found = interval(*([value or 0.0 for value in values[name]] for name in (old, new)))
+    if state.broken:
+        return Text(f"{metric} {new}/{old}: not while a condition is broken", style="dim")
+    found = state.ratio(metric)
     if found is None:
         return Text(f"{metric} {new}/{old}: after two pairs", style="dim")
     return Text(
@@ -178,13 +139,16 @@ def _ratio(state: State, metric: Metric) -> Text:
     )
 
 
-def _lights(gates: list[Gate]) -> Text:
-    if not gates:
+def _lights(state: State) -> Text:
+    if not state.gates:
         return Text("○ conditions of a valid run: after the first pair", style="dim")
-    broken = [gate for gate in gates if not gate.passed]
-    if not broken:
-        return Text(f"● all {len(gates)} conditions of a valid run hold so far", style="green")
-    lines = [f"✗ {words_of(gate.name)}: {figure_of(gate)}, {bound_of(gate)}" for gate in broken]
+    if not state.broken:
+        return Text(
+            f"● all {len(state.gates)} conditions of a valid run hold so far", style="green"
+        )
+    lines = [
+        f"✗ {words_of(gate.name)}: {figure_of(gate)}, {bound_of(gate)}" for gate in state.broken
+    ]
     return Text("\n".join(lines), style="red")
 
 
@@ -197,12 +161,3 @@ def _quantile(state: State, name: str, metric: Metric) -> str:
     totals = state.totals.get(name)
     value = totals.quantile_ms(metric) if totals else None
     return "–" if value is None else f"{value:.1f} ms"
-
-
-def _sent(state: State, target: int) -> int:
-    counted = state.counted[target]
-    return counted["verified"] + sum(counted["failed"].values()) + counted["uncounted"]
-
-
-def _clock_time(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

@@ -13,12 +13,14 @@ from locust import LoadTestShape
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from dragstrip import live
+from dragstrip import plan as plans
 from dragstrip.errors import DragstripError
 from dragstrip.handover import EXIT_UNFINISHED, EXIT_USAGE, Stop
 from dragstrip.live import LIVE_S
 from dragstrip.measure.conductor import NobodyLeft, Outcome, conduct, write_finish
 from dragstrip.measure.plugin import run_slice
 from dragstrip.measure.snapshots import Totals
+from scenarios import web
 from scenarios.dealing import SPAWN_PER_S, EvenDispatcher
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class RaceShape(LoadTestShape):
         course = RaceShape.course
         if course is None:
             return None
+        course.started.set()
         course.ready.wait()
         if self._begun:
             course.ended.wait()
@@ -83,6 +86,7 @@ class Course:
         self.slots = 2 * plan.race.users
         self.spawn_per_s = float(min(self.slots, SPAWN_PER_S))
         self.places_s = self.slots / SPAWN_PER_S + _PLACES_S
+        self.started = gevent.event.Event()
         self.ready = gevent.event.Event()
         self.ended = gevent.event.Event()
         self._environment = environment
@@ -95,14 +99,21 @@ class Course:
         RaceShape.course = self
         self._environment.dispatcher_class = self._dispatcher  # type: ignore[assignment]
         self._environment.events.quitting.add_listener(self._set_exit_code)
-        gevent.spawn(self._conduct)
-        gevent.spawn(self._tell)
+        if self._environment.web_ui:
+            web.attach(self._environment, self._plan, self._folder, self.started.is_set)
+            self._environment.events.test_stop.add_listener(self._heed_stop)
+        else:
+            self._prepare()
+        self._conducting = gevent.spawn(self._conduct)
 
     def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
         return EvenDispatcher(**arguments)
 
     def _conduct(self) -> None:
         try:
+            if self._environment.web_ui:
+                self._wait_for_form()
+            gevent.spawn(self._tell)
             self._gather()
             self.ready.set()
             conduct(self._plan, self._run_slice, self._folder)
@@ -136,6 +147,19 @@ class Course:
         """Return how the slice under way is doing."""
         raise NotImplementedError
 
+    def _heed_stop(self, **_: Any) -> None:
+        # Somebody pressed Stop.
+        if self.started.is_set() and not self.ended.is_set():
+            self._conducting.kill(StoppedByLocust, block=False)
+
+    def _wait_for_form(self) -> None:
+        self.started.wait()
+        self._plan = plans.current() or self._plan
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what the plan needs, now that it will not change any more."""
+
     def _gather(self) -> None:
         """Wait for what must be there before users are started."""
 
@@ -168,10 +192,13 @@ class LoneCourse(Course):
     """A race in one process."""
 
     def __init__(
-        self, environment: Environment, plan: Plan, folder: Path, make_work: Callable[[], Work]
+        self, environment: Environment, plan: Plan, folder: Path, make_work: Callable[[Plan], Work]
     ) -> None:
         super().__init__(environment, plan, folder)
-        self._share = OwnShare(plan, make_work())
+        self._make_work = make_work
+
+    def _prepare(self) -> None:
+        self._share = OwnShare(self._plan, self._make_work(self._plan))
 
     def _run_slice(self, turn: PlannedSlice) -> Outcome:
         last_s = time.monotonic() + self.places_s

@@ -56,20 +56,19 @@ class RaceMaster(Course):
         self._expected: int = options.expect_workers if options else 1
         self._has_own_workers = bool(options and options.processes)
         self._wait_s = float(os.environ.get(WAIT_VARIABLE, "60"))
-        self._offer = {
-            "plan": plan.model_dump_json(),
-            "lab": lab,
-            "keys": keys,
-            "versions": versions(),
-        }
+        self._terms = {"lab": lab, "keys": keys, "versions": versions()}
+        self._offer: dict[str, Any] | None = None
         self._end = MasterEnd(plan.run_id)
         self._ids: dict[int, str] = {}
         self._unfit: dict[str, str] = {}
         self._pids: dict[str, int | None] = {}
         self._chosen: set[str] = set()
         self._last_second = time.monotonic()
+
+    def _prepare(self) -> None:
+        self._offer = {**self._terms, "plan": self._plan.model_dump_json()}
         self._conductor = Conductor(
-            plan, self._end, present=self._present, send=self._send, pause=self._pause
+            self._plan, self._end, present=self._present, send=self._send, pause=self._pause
         )
 
     def attach(self) -> None:
@@ -95,6 +94,9 @@ class RaceMaster(Course):
         return EvenDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
 
     def _on_hello(self, msg: Any, **_: Any) -> None:
+        if self._offer is None:
+            # There is no plan yet; it will say hello again.
+            return
         problem = msg.data["problem"]
         if problem:
             log.error("worker %s cannot take part: %s", msg.node_id, problem)

@@ -26,7 +26,8 @@ from dragstrip.measure.judge import canonical, oracle
 from dragstrip.measure.plugin import Work, come_first, end_with_parent
 from dragstrip.plan import LEDGER_FOLDER, PlannedKeys
 from dragstrip.targets import Target, targets_of
-from scenarios import last_reports
+from dragstrip.web_desk import serves_web
+from scenarios import last_reports, web
 from scenarios.course import LoneCourse
 from scenarios.lookup import BY_KIND, Lookup
 from scenarios.master import RaceMaster
@@ -34,8 +35,9 @@ from scenarios.worker import RaceWorker
 from seeding.dataset import Dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from locust import User
     from locust.env import Environment
     from locust.event import Events
 
@@ -91,10 +93,12 @@ def _user_classes() -> dict[str, type[Lookup]]:
 def _race_classes(plan: Plan | None) -> dict[str, type[Lookup]]:
     if plan is None:
         return {name: type(name, (Lookup,), {"abstract": False}) for name in RACE_CLASSES}
-    return {
+    classes = {
         name: _user_class(name, target.name, target.kind)
         for name, target in zip(RACE_CLASSES, plan.targets, strict=True)
     }
+    _show_addresses(classes.values(), {target.name: target.url for target in plan.targets})
+    return classes
 
 
 def _gets_plan_later() -> bool:
@@ -140,7 +144,10 @@ def _set_defaults(parser: Any, **_: Any) -> None:
     # race stops nothing is in flight: its slots wait for arrivals that never come.
     in_race = plans.current() or _gets_plan_later()
     wait_s = 0 if in_race else _or_exit(_configuration).race.timeout + 1
-    parser.set_defaults(web_host="127.0.0.1", class_picker=True, stop_timeout=wait_s)
+    parser.set_defaults(web_host="127.0.0.1", class_picker=not in_race, stop_timeout=wait_s)
+    plan = plans.current()
+    if plan and serves_web():
+        web.add_settings(parser, plan)
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
@@ -160,7 +167,8 @@ def _bind(environment: Environment) -> None:
     last_reports.collect(environment, lambda: Lookup.work.harvester.harvest())
     if not isinstance(environment.runner, MasterRunner):
         Lookup.work = _plain_work(getattr(environment.runner, "worker_index", 0))
-        _show_addresses(environment, Lookup.work.targets)
+        urls = {name: target.url for name, target in Lookup.work.targets.items()}
+        _show_addresses(environment.user_classes, urls)
 
 
 def _bind_to_race(environment: Environment, plan: Plan | None) -> None:
@@ -177,7 +185,9 @@ def _bind_to_race(environment: Environment, plan: Plan | None) -> None:
         RaceMaster(environment, plan, plans.folder(), lab=lab, keys=read_keys()).attach()
     elif plan:
         keys = read_keys()
-        LoneCourse(environment, plan, plans.folder(), lambda: join(plan, lab, 0, keys)).attach()
+        LoneCourse(
+            environment, plan, plans.folder(), lambda plan: join(plan, lab, 0, keys)
+        ).attach()
 
 
 def _ledger_folder(plan: Plan) -> Path:
@@ -194,11 +204,11 @@ def _ledger_folder(plan: Plan) -> Path:
     return folder
 
 
-def _show_addresses(environment: Environment, targets: dict[str, Target]) -> None:
+def _show_addresses(classes: Iterable[type[User]], urls: dict[str, str]) -> None:
     # The web UI asks for a host where a class has none. Nothing is ever sent to this attribute.
-    for user_class in environment.user_classes:
+    for user_class in classes:
         if issubclass(user_class, Lookup):
-            user_class.host = targets[user_class.target_name].url
+            user_class.host = urls[user_class.target_name]
 
 
 def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, keys: bytes | None) -> Work:

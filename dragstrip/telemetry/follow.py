@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from dragstrip import live
+from dragstrip.analyse.pairs import interval
 from dragstrip.analyse.summary import Accounts, tally_of
 from dragstrip.ledger.brief import Brief, brief, most, total
 from dragstrip.plan import SLICES_FILE
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.analyse.model import Gate, Slice, TargetTotals
+    from dragstrip.analyse.pairs import Interval
     from dragstrip.config import Metric
     from dragstrip.live import Live
     from dragstrip.plan import Plan, PlannedSlice
@@ -44,6 +46,19 @@ class State:
     workers: list[WorkerReport] = field(default_factory=list)
     processes: int = 0
     lost: int = 0
+
+    @property
+    def broken(self) -> list[Gate]:
+        """The conditions of a valid run that do not hold so far."""
+        return [gate for gate in self.gates if not gate.passed]
+
+    def ratio(self, metric: Metric) -> Interval | None:
+        """Return what the pairs so far say of challenger over baseline; None for fewer than two."""
+        old, new = (
+            [one.quantile_ms(metric) or 0.0 for one in self.slices if one.target == target.name]
+            for target in self.plan.targets
+        )
+        return interval(old, new)
 
 
 class Follower:

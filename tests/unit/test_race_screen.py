@@ -12,7 +12,8 @@ from rich.console import Console
 from dragstrip import live
 from dragstrip.ledger.brief import total
 from dragstrip.plan import SLICES_FILE
-from dragstrip.race_screen import Clock, line, picture, screen_on
+from dragstrip.race_clock import Clock
+from dragstrip.race_screen import line, picture, screen_on
 from dragstrip.telemetry.follow import Follower
 from tests.support.runs import conclude, plan_of, record
 

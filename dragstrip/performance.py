@@ -1,0 +1,199 @@
+"""A race under way: followed while Locust runs it, concluded from whatever was recorded."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from dragstrip import live, locust_process, web_desk
+from dragstrip.analyse.rules import judge
+from dragstrip.analyse.summary import summarise, with_distributions
+from dragstrip.config import RulesConfig
+from dragstrip.errors import DragstripError
+from dragstrip.handover import read_stop
+from dragstrip.race_clock import Clock
+from dragstrip.telemetry.follow import Follower
+from dragstrip.web_tables import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.config import Metric
+    from dragstrip.plan import Plan
+    from dragstrip.run_folder import RunFolder
+    from dragstrip.telemetry.follow import State
+    from dragstrip.web_desk import WebUi
+    from seeding.progress import Reporter
+
+
+class Progress(Protocol):
+    """Hears how the race goes on."""
+
+    def seeding(self) -> AbstractContextManager[Reporter]:
+        """Return a reporter for the time of seeding."""
+
+    def say(self, line: str) -> None:
+        """Report a step in words."""
+
+    def watch(self, state: State, metric: Metric) -> None:
+        """Report how the race stands, several times a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A stored run with its verdict; `interrupted` by the user or a signal."""
+
+    folder: RunFolder
+    run: Run
+    verdict: Verdict
+    unfinished: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A race that is started from Locust's web UI.
+
+    `replan` makes the plan and the facts for what the start form asks for, and stores both; it
+    raises DragstripError. `tell` is called with the result, while the web UI still shows the race.
+    """
+
+    ui: WebUi
+    replan: Callable[[dict[str, str]], tuple[Plan, Run]]
+    tell: Callable[[Result], None]
+
+
+class Performance:
+    """What is known of a race while Locust runs it. With a desk, it starts when the form says."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        facts: Run,
+        progress: Progress,
+        *,
+        recheck: Callable[[], str | None] | None = None,
+        desk: Desk | None = None,
+    ) -> None:
+        self.result: Result | None = None
+        self._folder = folder
+        self._progress = progress
+        self._recheck = recheck
+        self._desk = desk
+        self._is_planned = desk is None
+        self._take(plan, facts)
+
+    def _take(self, plan: Plan, facts: Run) -> None:
+        self._plan, self._facts = plan, facts
+        self._metric: Metric = facts.config["rules"]["metric"]
+        self._follower = Follower(self._folder.path, plan, self._metric)
+        self._clock = Clock(plan)
+
+    @property
+    def web(self) -> locust_process.Web | None:
+        """What Locust needs to know of the web UI."""
+        if self._desk is None:
+            return None
+        return locust_process.Web(self._desk.ui, self._is_over, self._linger)
+
+    def tick(self) -> None:
+        """Report how the race stands, and see to the web UI."""
+        if self._desk and not self._is_planned:
+            self._answer(self._desk)
+            return
+        state = self._follower.look()
+        self._progress.watch(state, self._metric)
+        if self._desk:
+            self._show(state)
+
+    def conclude(self, *, finished: bool, stopped: bool = False) -> Result:
+        """Store the run and its verdict, by what was recorded; `stopped` by somebody's wish."""
+        facts = self._facts.model_copy(update={"ended": datetime.now(UTC)})
+        if finished and self._recheck:
+            self._progress.say("race: checking that both backends still hold the same data")
+            facts = facts.model_copy(update=_data_after(self._recheck()))
+        with _interrupts_ignored():
+            live.remove(self._folder.path)
+            run, verdict = conclude(self._folder, facts, interrupted=not finished)
+            self._folder.write_run(run)
+            self._folder.write_verdict(verdict)
+        why = "" if finished else self._why_unfinished(stopped=stopped)
+        self.result = Result(self._folder, run, verdict, why)
+        return self.result
+
+    def _why_unfinished(self, *, stopped: bool) -> str:
+        return "interrupted" if stopped else locust_process.why_unfinished(self._folder)
+
+    def _answer(self, desk: Desk) -> None:
+        asked = web_desk.take_wish(self._folder.path)
+        if asked is None:
+            return
+        try:
+            self._take(*desk.replan(asked))
+        except DragstripError as error:
+            problem = f"{error.message}. {error.fix.capitalize()}." if error.fix else error.message
+            web_desk.answer(self._folder.path, problem)
+            return
+        self._is_planned = True
+        web_desk.answer(self._folder.path, None)
+
+    def _is_over(self) -> bool:
+        if not self._is_planned:
+            return False
+        is_complete = self._folder.count_slices() == len(self._plan.slices)
+        return bool(read_stop(self._folder.path)) or (
+            is_complete and self._folder.read_finish() is not None
+        )
+
+    def _linger(self, finished: bool) -> None:
+        assert self._desk is not None  # noqa: S101
+        result = self.conclude(finished=finished)
+        self._show(self._follower.look(), result.verdict)
+        self._desk.tell(result)
+
+    def _show(self, state: State, verdict: Verdict | None = None) -> None:
+        self._clock.see(state)
+        web_desk.show(self._folder.path, tables(self._facts, state, self._clock, verdict))
+
+
+def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:
+    """Compute a run and its verdict from what was recorded in its folder."""
+    rules = RulesConfig.model_validate(facts.config["rules"])
+    plan = folder.read_plan()
+    summary = summarise(
+        plan,
+        folder.read_slices(),
+        rules.metric,
+        interrupted=interrupted,
+        finish=folder.read_finish(),
+        data_after=facts.data_after,
+    )
+    summary = with_distributions(summary, plan, folder.read_slices())
+    run = facts.model_copy(
+        update={
+            "interrupted": interrupted,
+            "targets": summary.totals,
+            "slices": summary.slices,
+            "gates": summary.gates,
+        }
+    )
+    return run, judge(run, rules)
+
+
+def _data_after(difference: str | None) -> dict[str, str | None]:
+    state = "same" if difference is None else "changed"
+    return {"data_after": state, "data_difference": difference}
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

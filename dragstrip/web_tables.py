@@ -1,0 +1,114 @@
+"""A race as the tables of Locust's web UI, while it runs and when it is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragstrip.analyse.conditions import bound_of, figure_of, words_of
+from dragstrip.report.words import banners, headline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.analyse.model import Run, Slice, Verdict
+    from dragstrip.config import Metric
+    from dragstrip.race_clock import Clock
+    from dragstrip.telemetry.follow import State
+    from dragstrip.web_desk import Row, Tables
+
+_NOTHING = "–"
+_METRICS: tuple[Metric, ...] = ("p50", "p95", "p99")
+
+
+def tables(facts: Run, state: State, clock: Clock, verdict: Verdict | None = None) -> Tables:
+    """Return the rows of each table; with a verdict, as the race ended."""
+    return {
+        "race": list(_sides(facts, state, clock, verdict)),
+        "race-slices": [_slice(one) for one in state.slices],
+        "race-conditions": [
+            {
+                "condition": words_of(gate.name),
+                "figure": figure_of(gate),
+                "bound": bound_of(gate),
+                "holds": "yes" if gate.passed else "NO",
+            }
+            for gate in (verdict.gates if verdict else state.gates)
+        ],
+    }
+
+
+def _sides(facts: Run, state: State, clock: Clock, verdict: Verdict | None) -> Iterator[Row]:
+    # A run that may be invalid, or is, has no winner.
+    is_broken = bool(state.broken) or (verdict is not None and verdict.verdict == "invalid")
+    rows = [(text, "", "", "") for text in banners(facts)]
+    rows.append((_stage(facts, state, clock, verdict), "", "", ""))
+    rows += [
+        ("verified lookups", *_counts(state, "verified"), ""),
+        ("failed lookups", *_counts(state, "failed"), ""),
+    ]
+    if verdict is None:
+        rows.append(("lookups per second now", *_rates(clock), ""))
+    rows += [
+        (
+            metric if verdict else f"{metric} so far",
+            *_quantiles(state, metric),
+            _NOTHING if is_broken else _ratio(state, metric),
+        )
+        for metric in _METRICS
+    ]
+    for figure, baseline, challenger, ratio in rows:
+        yield {"figure": figure, "baseline": baseline, "challenger": challenger, "ratio": ratio}
+
+
+def _stage(facts: Run, state: State, clock: Clock, verdict: Verdict | None) -> str:
+    if verdict:
+        return headline(facts, verdict)
+    planned = len(state.plan.slices)
+    turn = state.plan.targets[state.turn.target].name if state.turn else "none"
+    return (
+        f"slice {min(state.slices_done + 1, planned)} of {planned}, {turn}'s turn, "
+        f"{clock.left(state)} left"
+    )
+
+
+def _counts(state: State, what: str) -> tuple[str, str]:
+    old, new = (
+        counted["verified"] if what == "verified" else sum(counted["failed"].values())
+        for counted in state.counted
+    )
+    return f"{old:,}", f"{new:,}"
+
+
+def _rates(clock: Clock) -> tuple[str, str]:
+    old, new = (clock.per_s(number) for number in (0, 1))
+    return _figure(old), _figure(new)
+
+
+def _figure(value: float | None, unit: str = "") -> str:
+    return _NOTHING if value is None else f"{value:,.1f}{unit}"
+
+
+def _quantiles(state: State, metric: Metric) -> tuple[str, str]:
+    old, new = (state.totals.get(target.name) for target in state.plan.targets)
+    return (
+        _figure(old.quantile_ms(metric) if old else None, " ms"),
+        _figure(new.quantile_ms(metric) if new else None, " ms"),
+    )
+
+
+def _ratio(state: State, metric: Metric) -> str:
+    found = state.ratio(metric)
+    return f"{found.ratio:.3f} ({found.low:.3f} to {found.high:.3f})" if found else _NOTHING
+
+
+def _slice(one: Slice) -> Row:
+    return {
+        "slice": one.index + 1,
+        "pair": one.pair + 1,
+        "target": one.target,
+        "verified": one.verified,
+        "failed": sum(one.failed.values()),
+        "p50": _figure(one.p50_ms, " ms"),
+        "p95": _figure(one.p95_ms, " ms"),
+        "p99": _figure(one.p99_ms, " ms"),
+    }

@@ -1,0 +1,175 @@
+"""A race in Locust's web UI: tables of its own, its settings in the start form, its report."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import gevent
+import orjson
+from flask import abort, jsonify, redirect, request, send_file, session, url_for
+from flask_login import UserMixin, login_user
+
+from dragstrip import web_desk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from flask import Flask, Response
+    from locust.env import Environment
+    from locust.web import WebUI
+
+    from dragstrip.plan import Plan
+
+log = logging.getLogger(__name__)
+
+_ANSWER_S = 20.0
+_POLL_S = 0.05
+_REPORT = "report.html"
+_SWARM = "locust.swarm"
+
+_COLUMNS = {
+    "race-slices": ("slice", "pair", "target", "verified", "failed", "p50", "p95", "p99"),
+    "race-conditions": ("condition", "figure", "bound", "holds"),
+}
+_TABS = {"race": "Race", "race-slices": "Race slices", "race-conditions": "Race conditions"}
+
+
+def add_settings(parser: Any, plan: Plan) -> None:
+    """Add a race's settings to Locust's start form."""
+    helps = {
+        "rate": "Arrivals per second and target; 0: closed model",
+        "pairs": "Pairs of slices",
+        "slice": "Seconds of a slice",
+        "settle": "Seconds of each slice that do not count",
+        "keys": "uniform, zipf:S or hot:N",
+        "miss": "Share of lookups that find nobody",
+    }
+    for name in web_desk.SETTINGS:
+        # Text, whatever it is: the race itself says what is wrong with it.
+        parser.add_argument(f"--{name}", default=str(getattr(plan.race, name)), help=helps[name])
+
+
+def attach(environment: Environment, plan: Plan, folder: Path, is_over: Callable[[], bool]) -> None:
+    """Add the tables, the settings and the report to the web UI of a race's process."""
+    web_ui = environment.web_ui
+    assert web_ui is not None  # noqa: S101
+    password = os.environ.get(web_desk.PASSWORD_VARIABLE)
+    if password:
+        _ask_for(password, web_ui)
+    _add_tabs(web_ui, plan)
+    _fill_tabs(web_ui, folder)
+    _serve_report(web_ui, folder)
+    _start_by_form(web_ui, folder, is_over)
+
+
+def _add_tabs(web_ui: WebUI, plan: Plan) -> None:
+    old, new = plan.targets
+    sides = [
+        {"key": "figure", "title": "Figure"},
+        {"key": "baseline", "title": f"{old.name} (baseline)"},
+        {"key": "challenger", "title": f"{new.name} (challenger)"},
+        {"key": "ratio", "title": f"{new.name}/{old.name}, 95 % interval"},
+    ]
+    others = [
+        {"key": tab, "structure": [{"key": one, "title": one.capitalize()} for one in columns]}
+        for tab, columns in _COLUMNS.items()
+    ]
+    web_ui.template_args |= {
+        "extended_tabs": [{"key": key, "title": title} for key, title in _TABS.items()],
+        "extended_tables": [{"key": "race", "structure": sides}, *others],
+        "extended_csv_files": [{"href": "./dragstrip/report", "title": "Download race report"}],
+    }
+
+
+def _fill_tabs(web_ui: WebUI, folder: Path) -> None:
+    def add_tables(response: Response) -> Response:
+        if request.path.endswith("/stats/requests") and response.is_json:
+            found = web_desk.shown(folder)
+            tables = [{"key": tab, "data": found.get(tab, [])} for tab in _TABS]
+            body = orjson.loads(response.get_data()) | {"extended_stats": tables}
+            response.set_data(orjson.dumps(body))
+        return response
+
+    _app(web_ui).after_request(add_tables)
+
+
+def _serve_report(web_ui: WebUI, folder: Path) -> None:
+    def race_report() -> Any:
+        file = folder / _REPORT
+        if not file.exists():
+            abort(404, "The report is made when the race is over.")
+        return send_file(
+            file.absolute(), as_attachment=True, download_name=f"{folder.name}-{_REPORT}"
+        )
+
+    view = web_ui.auth_required_if_enabled(race_report)
+    _app(web_ui).add_url_rule("/dragstrip/report", view_func=view)
+
+
+def _start_by_form(web_ui: WebUI, folder: Path, is_over: Callable[[], bool]) -> None:
+    views = _app(web_ui).view_functions
+    swarm = views[_SWARM]
+
+    def start() -> Any:
+        # Locust's form has no token: without this, any page that is open could start a race.
+        origin = request.headers.get("Origin")
+        if origin and urlsplit(origin).netloc != request.host:
+            abort(403)
+        problem = "This race is over: start another `dragstrip race --web`." if is_over() else None
+        problem = problem or _ask(folder)
+        if problem:
+            return jsonify({"success": False, "message": problem, "host": ""})
+        return swarm()
+
+    views[_SWARM] = web_ui.auth_required_if_enabled(start)
+
+
+def _ask(folder: Path) -> str | None:
+    """Ask for a race with the form's settings; return what stands in its way."""
+    given = {name: request.form[name] for name in web_desk.SETTINGS if name in request.form}
+    web_desk.wish(folder, given)
+    last_s = time.monotonic() + _ANSWER_S
+    while time.monotonic() < last_s:
+        answer = web_desk.read_answer(folder)
+        if answer is not None:
+            return answer["problem"]
+        gevent.sleep(_POLL_S)
+    return "dragstrip did not answer: see its terminal."
+
+
+class _User(UserMixin):  # type: ignore[misc]
+    id = web_desk.USER_NAME
+
+
+def _ask_for(password: str, web_ui: WebUI) -> None:
+    """Let in only who knows the password."""
+    app = _app(web_ui)
+    app.secret_key = secrets.token_hex(32)
+    app.config |= {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Strict"}
+    login_manager = web_ui.login_manager
+    assert login_manager is not None  # noqa: S101
+    login_manager.user_loader(lambda name: _User() if name == web_desk.USER_NAME else None)
+    web_ui.auth_args = {"username_password_callback": "/dragstrip/login"}
+
+    def log_in() -> Any:
+        given = request.form.get("password", "")
+        is_known = request.form.get("username", "") == web_desk.USER_NAME
+        if is_known & hmac.compare_digest(given.encode(), password.encode()):
+            login_user(_User())
+            return redirect(url_for("locust.index"))
+        session["auth_error"] = "Wrong user name or password"
+        return redirect(url_for("locust.login"))
+
+    app.add_url_rule("/dragstrip/login", view_func=log_in, methods=["POST"])
+
+
+def _app(web_ui: WebUI) -> Flask:
+    assert web_ui.app is not None  # noqa: S101
+    return web_ui.app
