@@ -50,11 +50,6 @@ class Deadline:
         """When the timer fires; `at_ns` may be set to anything from then on."""
         self._timer: Any = None
 
-    @property
-    def armed(self) -> bool:
-        """Whether the timer runs."""
-        return self._timer is not None
-
     def move(self, at_ns: int, loop: Any) -> None:
         """Set the deadline; `loop` is the event loop that keeps it."""
         self.at_ns = at_ns

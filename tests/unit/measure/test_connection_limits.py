@@ -15,7 +15,7 @@ import pytest
 from dragstrip.ledger.rows import Outcome
 from dragstrip.measure.client import SendFailed
 from dragstrip.measure.connection import Connection
-from dragstrip.measure.http_limits import Limits
+from dragstrip.measure.http_limits import NEVER_NS, Limits
 from dragstrip.targets import Request
 from tests.support.byte_server import Peer, answer, chunked
 from tests.support.talking import BODY, GET, PATIENT, always, failure, once, talking
@@ -168,7 +168,7 @@ class TestTimeouts:
     def test_an_idle_connection_outlives_it(self) -> None:
         with talking(always(answer(BODY)), Limits(0.5)) as (connection, server):
             connection.send(GET)
-            while connection._deadline.armed:
+            while connection._deadline.due_ns < NEVER_NS:
                 gevent.sleep(0.001)
             connection.send(GET)
             assert server.connections == 1
