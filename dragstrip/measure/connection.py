@@ -66,8 +66,7 @@ class Connection:
 
     What is known of the last exchange, also when it failed: `sent_ns` (just before the first byte
     went out), `first_byte_ns` and `done_ns` are times of the monotonic clock, 0 for what did not
-    happen; `opened` counts the connections that it had to open. `retries` counts the requests
-    sent again since the beginning.
+    happen; `opened` counts the connections that it had to open.
     """
 
     # Slots are quicker to read than a dictionary of as many names.
@@ -86,7 +85,6 @@ class Connection:
         "done_ns",
         "first_byte_ns",
         "opened",
-        "retries",
         "sent_ns",
     )
 
@@ -109,7 +107,7 @@ class Connection:
         self._deadline = Deadline(self._on_deadline)
         self._end_ns = NEVER_NS
         self._phase = _CONNECT
-        self.opened = self.retries = 0
+        self.opened = 0
         self.sent_ns = self.first_byte_ns = self.done_ns = 0
 
     def prepare(self, request: Request) -> Prepared:
@@ -180,7 +178,6 @@ class Connection:
                 raise
             wire.drop()
             self._open()
-            self.retries += 1
             self._ask(data)
 
     def _ask(self, data: bytes) -> None:
