@@ -126,7 +126,8 @@ class PostgresStore:
         self._retry.stop()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections and end what waits for one."""
+        self.stop()
         self._connections.close()
 
     def _upsert(self, table: str, rows: list[Row], *, key: str = "id") -> None:

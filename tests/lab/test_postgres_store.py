@@ -183,7 +183,7 @@ def test_a_database_that_stays_away_is_given_up_in_the_end(store: PostgresStore,
         cut._retry.sleep = delays.append
         assert cut.read_manifest() is None
         proxy.close()
-        cut.close()
+        cut._connections.close()
         with pytest.raises(BackendError, match="did not come back within 5 minutes") as error:
             cut.read_manifest()
     assert sum(delays) >= 300
