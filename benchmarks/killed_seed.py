@@ -210,6 +210,8 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     contacts = min(options.contacts, 10_000) if options.quick else options.contacts
     began = time.monotonic()
+    # What is started would ignore interrupts, too, where a shell has put this in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with seeding_lab.running() as lab:
         proof = Proof(lab, contacts, random.Random(options.draw))  # noqa: S311
         try:

@@ -35,9 +35,9 @@ def temporary_home(within: Path | None = None) -> Iterator[Path]:
         shutil.rmtree(home)
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    """Wait for a condition; fail when it does not come to hold within a minute."""
-    deadline = time.monotonic() + _TIMEOUT_S
+def wait_until(holds: Callable[[], bool], timeout_s: float = _TIMEOUT_S) -> None:
+    """Wait for a condition; fail when it does not come to hold in time."""
+    deadline = time.monotonic() + timeout_s
     while not holds():
         assert time.monotonic() < deadline, "the condition did not come to hold"
         time.sleep(0.01)

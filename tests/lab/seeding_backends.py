@@ -72,6 +72,8 @@ class Backends:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Where a shell has put the tests in the background, interrupts would be ignored.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def run(self, *arguments: str, code: int = 0, **environ: str) -> tuple[str, str]:

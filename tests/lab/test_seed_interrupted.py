@@ -42,7 +42,9 @@ LAST = "contact_notes"
 """The table that is written last of those that hold a contact's rows."""
 
 _STEP = 40_000
-"""Bytes, of some two million that a backend is sent."""
+"""Bytes, of a million and more that a backend is sent; less than the last page has."""
+
+_PATIENCE_S = 150
 
 
 class Valves:
@@ -72,9 +74,14 @@ class Valves:
             valve.hold_after(count)
 
     def wait_until_held(self, process: subprocess.Popen[str]) -> None:
-        """Wait until every valve holds something back that the command has sent."""
+        """Wait until a valve holds something back that the command has sent.
+
+        Not until all do: a backend may lack less by now than its valve lets through.
+        """
         held = [valve.held for valve in self.by_name.values()]
-        wait_until(lambda: all(one.is_set() for one in held) or process.poll() is not None)
+        wait_until(
+            lambda: any(one.is_set() for one in held) or process.poll() is not None, _PATIENCE_S
+        )
         assert process.poll() is None, process.communicate()
 
     def cut(self) -> None:
@@ -96,8 +103,8 @@ def empty(backends: Backends) -> Backends:
 def held_seed(
     backends: Backends, valves: Valves, *, until_some: bool = False
 ) -> Iterator[subprocess.Popen[str]]:
-    """Seed until the valves hold something back, with `until_some` whole contacts in each store."""
-    valves.hold_after(_STEP + random.randrange(5 * _STEP))
+    """Seed until a valve holds something back, and `until_some` until each store has got some."""
+    valves.hold_after(random.randrange(_STEP))
     before = {name: backends.row_count(name, LAST) for name in NAMES}
     arguments = ("seed", "--contacts", str(CONTACTS), "--json", "--processes", "2")
     process = backends.start(*arguments, **valves.environ)
@@ -105,8 +112,9 @@ def held_seed(
         valves.wait_until_held(process)
         for name, valve in valves.by_name.items():
             while until_some and backends.row_count(name, LAST) == before[name]:
-                valve.hold_after(_STEP)
-                valves.wait_until_held(process)
+                assert process.poll() is None, process.communicate()
+                if valve.held.wait(0.1):
+                    valve.hold_after(_STEP)
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -158,7 +166,7 @@ def test_killed_twice_it_continues_from_what_is_there(empty: Backends, way: dict
         valves = Valves(empty, way, stack)
         with held_seed(empty, valves, until_some=True) as process:
             process.kill()
-            process.communicate(timeout=60)
+            process.communicate(timeout=_PATIENCE_S)
             wait_until(lambda: not left_of_group(process.pid))
         valves.cut()
         first = kept(empty)
@@ -168,7 +176,7 @@ def test_killed_twice_it_continues_from_what_is_there(empty: Backends, way: dict
         valves.mend()
         with held_seed(empty, valves) as process:
             os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=_PATIENCE_S)
             assert process.returncode == 130
             wait_until(lambda: not left_of_group(process.pid))
             empty.assert_no_secret(out + err, {})
@@ -177,8 +185,9 @@ def test_killed_twice_it_continues_from_what_is_there(empty: Backends, way: dict
         second = kept(empty)
 
     done = empty.seed(CONTACTS, **way)
+    assert sum(done[name]["written"] for name in NAMES) > 0
     for name in NAMES:
-        assert 0 < done[name]["unchanged"] < CONTACTS
+        assert done[name]["unchanged"] > 0
         assert done[name]["written"] + done[name]["unchanged"] == CONTACTS
     assert_still_there(empty, second)
     assert_all_there_once(empty, of_others)
@@ -200,7 +209,7 @@ def test_it_outlives_a_network_that_drops_and_backends_that_restart(
             for name in NAMES:
                 empty.restart(name)
             valves.open()
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=_PATIENCE_S)
             assert process.returncode == 0, out + err
             empty.assert_no_secret(out + err, {})
     assert_still_there(empty, before)
