@@ -42,25 +42,15 @@ class Arrivals:
         return Arrivals(self.offsets_ns[position::of], self.keys[position::of])
 
 
-def of_slice(plan: Plan, turn: PlannedSlice) -> Arrivals:
-    """Draw all of a slice's arrivals: the same in every process, and for both of a pair."""
-    return _joined(blocks_of_slice(plan, turn))
-
-
-def trickle(plan: Plan, turn: PlannedSlice) -> Arrivals:
-    """Draw the few uncounted lookups that keep the other target awake during a slice."""
-    return _joined(blocks_of_trickle(plan, turn))
-
-
 def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
-    """Draw a slice's arrivals a block at a time."""
+    """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
     random = np.random.default_rng([plan.seed, turn.pair])
     race = plan.race
     return _with_keys(random, _OFFSETS[race.arrivals](random, race.rate, race.slice), plan)
 
 
 def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
-    """Draw the trickle a block at a time."""
+    """Draw the few uncounted lookups that keep the other target awake, a block at a time."""
     random = np.random.default_rng([plan.seed, turn.index, _TRICKLE_STREAM])
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
     return _with_keys(random, _constant(random, rate, plan.race.slice), plan)
@@ -85,14 +75,6 @@ def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator
     random = np.random.default_rng(list(seed))
     while True:
         yield from draw_keys(random, _BLOCK, race, contacts).tolist()
-
-
-def _joined(blocks: Iterable[Arrivals]) -> Arrivals:
-    parts = list(blocks)
-    return Arrivals(
-        np.concatenate([np.empty(0, np.int64), *(part.offsets_ns for part in parts)]),
-        np.concatenate([np.empty(0, np.int64), *(part.keys for part in parts)]),
-    )
 
 
 def _with_keys(

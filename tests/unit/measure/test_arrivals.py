@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dragstrip.config import DatasetConfig, RaceConfig
 from dragstrip.measure import arrivals
 from dragstrip.plan import Plan, PlannedTarget, alternate
+from tests.support import planned
 
 CONTACTS = 500
 
@@ -28,7 +29,7 @@ def plan(seed: int = 1, **race: object) -> Plan:
 @pytest.mark.parametrize("model", ["poisson", "constant"])
 def test_both_sides_of_a_pair_get_the_same_arrivals(model: str) -> None:
     made = plan(arrivals=model)
-    first, second, other = (arrivals.of_slice(made, made.slices[i]) for i in (0, 1, 2))
+    first, second, other = (planned.of_slice(made, made.slices[i]) for i in (0, 1, 2))
 
     assert np.array_equal(first.offsets_ns, second.offsets_ns)
     assert np.array_equal(first.keys, second.keys)
@@ -38,7 +39,7 @@ def test_both_sides_of_a_pair_get_the_same_arrivals(model: str) -> None:
 @pytest.mark.parametrize("model", ["poisson", "constant"])
 def test_due_times_ascend_and_stay_inside_the_slice(model: str) -> None:
     made = plan(arrivals=model)
-    offsets = arrivals.of_slice(made, made.slices[0]).offsets_ns
+    offsets = planned.of_slice(made, made.slices[0]).offsets_ns
 
     assert (np.diff(offsets) >= 0).all()
     assert offsets[0] >= 0
@@ -49,8 +50,8 @@ def test_poisson_gaps_are_exponential_and_constant_gaps_are_even() -> None:
     poisson, constant = (
         plan(rate=2000, slice=20, arrivals=model) for model in ("poisson", "constant")
     )
-    gaps = np.diff(arrivals.of_slice(poisson, poisson.slices[0]).offsets_ns) / 1e9
-    even = np.diff(arrivals.of_slice(constant, constant.slices[0]).offsets_ns) / 1e9
+    gaps = np.diff(planned.of_slice(poisson, poisson.slices[0]).offsets_ns) / 1e9
+    even = np.diff(planned.of_slice(constant, constant.slices[0]).offsets_ns) / 1e9
 
     # An exponential's deviation equals its mean; 40,000 gaps put both within 3 %.
     assert gaps.mean() == pytest.approx(1 / 2000, rel=0.03)
@@ -61,7 +62,7 @@ def test_poisson_gaps_are_exponential_and_constant_gaps_are_even() -> None:
 @given(workers=st.integers(1, 7))
 def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
     made = plan()
-    whole = arrivals.of_slice(made, made.slices[0])
+    whole = planned.of_slice(made, made.slices[0])
     shares = [whole.share(position, workers) for position in range(workers)]
 
     together = np.sort(np.concatenate([share.offsets_ns for share in shares]))
@@ -74,7 +75,7 @@ def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
 def test_shares_of_blocks_are_blocks_of_shares(model: str, workers: int, rate: float) -> None:
     made = plan(rate=rate, arrivals=model)
     turn = made.slices[0]
-    whole = arrivals.of_slice(made, turn)
+    whole = planned.of_slice(made, turn)
     for position in {0, workers // 2, workers - 1}:
         blocks = list(arrivals.shares(arrivals.blocks_of_slice(made, turn), position, workers))
         mine = whole.share(position, workers)
@@ -96,7 +97,7 @@ def test_how_many_arrivals_a_poisson_slice_has_varies_as_it_should() -> None:
     counts = []
     for seed in range(300):
         made = plan(seed, rate=50, slice=2, settle=0)
-        counts.append(len(arrivals.of_slice(made, made.slices[0])))
+        counts.append(len(planned.of_slice(made, made.slices[0])))
     # Mean and variance are both 100; 300 draws put them within 3 and 40 (over 5 deviations).
     assert np.mean(counts) == pytest.approx(100, abs=3)
     assert np.var(counts) == pytest.approx(100, abs=42)
@@ -112,7 +113,7 @@ def test_the_closed_models_keys_are_those_of_the_pair_and_the_worker() -> None:
     assert first(0, 0) != first(2, 0)
     assert first(0, 0) != first(0, 1)
     assert np.mean(np.array(first(0, 0)) >= CONTACTS) == pytest.approx(0.05, abs=0.03)
-    assert len(arrivals.trickle(made, made.slices[0])) == 10
+    assert len(planned.trickle(made, made.slices[0])) == 10
 
 
 def test_misses_are_indices_that_nobody_has_in_the_share_asked_for() -> None:
@@ -175,7 +176,7 @@ def test_key_streams_of_different_users_differ_and_repeat() -> None:
 
 def test_the_trickle_is_small_and_differs_from_slice_to_slice() -> None:
     made = plan()
-    first, second = (arrivals.trickle(made, made.slices[i]) for i in (0, 1))
+    first, second = (planned.trickle(made, made.slices[i]) for i in (0, 1))
     assert len(first) == round(arrivals.TRICKLE_PER_S * made.race.slice)
     assert not np.array_equal(first.keys, second.keys)
 

@@ -30,6 +30,7 @@ from dragstrip.measure.turn import run_slice
 from dragstrip.measure.work import Work
 from dragstrip.plan import Plan, PlannedTarget, alternate
 from dragstrip.targets import Request, Target
+from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
 
 if TYPE_CHECKING:
@@ -341,10 +342,10 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
         work.close()
     rows = np.concatenate([segment.rows for segment in reader.segments(tmp_path)])
     own = rows[rows["target"] == turn.target]
-    planned = arrivals.of_slice(plan, turn)
+    due = planned.of_slice(plan, turn)
 
-    assert sorted(own["key"].tolist()) == sorted(planned.keys.tolist())
-    assert sorted(own["due_ns"].tolist()) == (planned.offsets_ns + report["start_ns"]).tolist()
+    assert sorted(own["key"].tolist()) == sorted(due.keys.tolist())
+    assert sorted(own["due_ns"].tolist()) == (due.offsets_ns + report["start_ns"]).tolist()
     unsent = own[own["outcome"] == Outcome.UNSENT]
     assert len(unsent) == len(own) - (own["outcome"] == Outcome.TIMEOUT).sum()
     assert len(unsent) > 0

@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dragstrip.ledger.rows import Flag, Outcome
-from dragstrip.measure import arrivals
 from dragstrip.race import conclude
+from tests.support import planned
 from tests.support.races import DATASET, Raced, command_line, racing, sections
 from tests.support.stand_in import API_KEY, StandIn
 
@@ -84,8 +84,8 @@ def test_every_planned_lookup_is_sent_and_recorded_once(
     for turn in plan.slices:
         own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
         other = rows[(rows["slice"] == turn.index) & (rows["target"] != turn.target)]
-        assert sorted(own["key"].tolist()) == sorted(arrivals.of_slice(plan, turn).keys.tolist())
-        assert sorted(other["key"].tolist()) == sorted(arrivals.trickle(plan, turn).keys.tolist())
+        assert sorted(own["key"].tolist()) == sorted(planned.of_slice(plan, turn).keys.tolist())
+        assert sorted(other["key"].tolist()) == sorted(planned.trickle(plan, turn).keys.tolist())
         assert not (other["flags"] & Flag.COUNTED).any()
 
 

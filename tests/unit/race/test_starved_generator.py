@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dragstrip.ledger.rows import Outcome
-from dragstrip.measure import arrivals
 from tests.lab.lab_homes import wait_until
-from tests.support import clock_steps
+from tests.support import clock_steps, planned
 from tests.support.races import DATASET, Raced, racing, sections
 from tests.support.stand_in import StandIn
 
@@ -98,7 +97,7 @@ def test_too_few_connections_make_the_run_invalid(starved: Starved) -> None:
     assert new.failed["unsent"] > 0
     assert Outcome.OK in rows["outcome"]
     turn = next(one for one in plan.slices if one.target == 1)
-    assert (rows["slice"] == turn.index).sum() == len(arrivals.of_slice(plan, turn))
+    assert (rows["slice"] == turn.index).sum() == len(planned.of_slice(plan, turn))
 
 
 def test_more_than_the_machine_can_do_makes_the_run_invalid(tmp_path: Path) -> None:
