@@ -50,6 +50,12 @@ def closed() -> tuple[Run, Verdict]:
     return conclude(plan, record(plan))
 
 
+def misses() -> tuple[Run, Verdict]:
+    """Half of the lookups are for nobody, and the faster target misses the objective even so."""
+    plan = plan_of(miss=0.5)
+    return conclude(plan, record(plan), rules={"slo_ms": 15})
+
+
 CHANGED = "Supabase: contact 3 (Ana, +5511987654321): notes[0].content: 'a' where 'b' was stored"
 
 
@@ -64,6 +70,7 @@ def examples() -> dict[str, tuple[Run, Verdict]]:
         "invalid": conclude(plan, record(plan, samples=20), lab=True),
         "changed": conclude(plan, record(plan), data_difference=CHANGED),
         "closed": closed(),
+        "misses": misses(),
         "empty": conclude(plan, [], interrupted=True),
         "hostile": hostile(*conclude(plan, record(plan))),
     }
@@ -114,6 +121,12 @@ def test_a_closed_model_is_labelled_before_any_figure() -> None:
         assert report.index("Closed") < report.index("path")
     assert "closed model" in words.conditions(run)
     assert "offered rate" not in terminal.text(run, verdict)
+
+
+def test_a_single_pair_is_one_pair() -> None:
+    plan = plan_of(1)
+    run, _ = conclude(plan, record(plan))
+    assert words.conditions(run).startswith("1 pair of 3 s slices")
 
 
 def test_markdown_takes_no_markup_from_names() -> None:
