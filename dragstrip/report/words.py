@@ -160,8 +160,9 @@ def conditions(run: Run) -> str:
     """Return in one line what was run."""
     race: Mapping[str, object] = run.config["race"]
     load = "closed model" if run.closed_model else f"{race['arrivals']} arrivals"
+    pairs = "1 pair" if race["pairs"] == 1 else f"{race['pairs']} pairs"
     return (
-        f"{race['pairs']} pairs of {race['slice']:g} s slices ({race['settle']:g} s of each not "
+        f"{pairs} of {race['slice']:g} s slices ({race['settle']:g} s of each not "
         f"counted), {load}, {race['users']} connections, keys {race['keys']}, "
         f"{_asked_for(run)}, arrival seed {run.seed}"
     )

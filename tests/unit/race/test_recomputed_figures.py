@@ -390,8 +390,9 @@ def objective(race: Recomputed, slo_ms: float) -> Iterator[str]:
 def conditions(race: Recomputed) -> str:
     plan = race.plan["race"]
     load = "closed model" if race.closed else "poisson arrivals"
+    pairs = f"{plan['pairs']} pair" + "s" * (plan["pairs"] != 1)
     return (
-        f"{plan['pairs']} pairs of {plan['slice']:g} s slices ({plan['settle']:g} s of each not "
+        f"{pairs} of {plan['slice']:g} s slices ({plan['settle']:g} s of each not "
         f"counted), {load}, {plan['users']} connections, keys {plan['keys']}, misses "
         f"{plan['miss'] * 100:.3g} %, {DATASET.contacts} contacts of seed {DATASET.seed}, arrival "
         f"seed {race.plan['seed']}"
