@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dragstrip.report import words
+from dragstrip.report.colours import COLOURS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,21 +19,11 @@ if TYPE_CHECKING:
     from dragstrip.analyse.model import Run, Verdict
 
 
-_COLOURS = {
-    "adopt": "bold green",
-    "better": "bold green",
-    "equivalent": "bold cyan",
-    "worse": "bold yellow",
-    "inconclusive": "bold yellow",
-    "invalid": "bold red",
-}
-
-
 def render(run: Run, verdict: Verdict) -> RenderableType:
     """Return the whole report; it fits 80 columns."""
     parts: list[RenderableType] = []
     parts += [Panel(Text(banner), style="yellow") for banner in words.banners(run)]
-    headline = Text(words.headline(run, verdict), style=_COLOURS[verdict.verdict])
+    headline = Text(words.headline(run, verdict), style=COLOURS[verdict.verdict])
     if verdict.verdict == "invalid":
         # Nobody may read the figures before they read why these prove nothing.
         parts += [headline, Text()]
