@@ -25,6 +25,8 @@ KEYS_VARIABLE = "DRAGSTRIP_KEYS_FD"
 """The end of a pipe from which the numbers of a keys file are read: they are never in a file."""
 
 STOP_FILE = "stopped.json"
+STOP_PRESSED = "Stop was pressed in the web UI"
+"""The reason of a stop that somebody wished for."""
 DEFAULT_PORT = 5557
 """Locust's own."""
 

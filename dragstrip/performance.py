@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from dragstrip.analyse.rules import judge
 from dragstrip.analyse.summary import summarise, with_distributions
 from dragstrip.config import RulesConfig
 from dragstrip.errors import DragstripError
-from dragstrip.handover import read_stop
+from dragstrip.handover import STOP_PRESSED, read_stop
 from dragstrip.race_clock import Clock
 from dragstrip.telemetry.follow import Follower
 from dragstrip.web_tables import tables
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from dragstrip.telemetry.follow import State
     from dragstrip.web_desk import WebUi
     from seeding.progress import Reporter
+
+_SHOWN_EVERY_S = 1.0
+"""What the web UI shows: it asks every two seconds, and this machine has lookups to time."""
 
 
 class Progress(Protocol):
@@ -68,7 +72,10 @@ class Desk:
 
 
 class Performance:
-    """What is known of a race while Locust runs it. With a desk, it starts when the form says."""
+    """What is known of a race while Locust runs it. With a desk, it starts when the form says.
+
+    `is_planned` says whether that has happened; `result` is there when the race is over.
+    """
 
     def __init__(
         self,
@@ -85,7 +92,8 @@ class Performance:
         self._progress = progress
         self._recheck = recheck
         self._desk = desk
-        self._is_planned = desk is None
+        self.is_planned = desk is None
+        self._shown_s = -_SHOWN_EVERY_S
         self._take(plan, facts)
 
     def _take(self, plan: Plan, facts: Run) -> None:
@@ -103,12 +111,13 @@ class Performance:
 
     def tick(self) -> None:
         """Report how the race stands, and see to the web UI."""
-        if self._desk and not self._is_planned:
+        if self._desk and not self.is_planned:
             self._answer(self._desk)
             return
         state = self._follower.look()
         self._progress.watch(state, self._metric)
-        if self._desk:
+        if self._desk and time.monotonic() >= self._shown_s + _SHOWN_EVERY_S:
+            self._shown_s = time.monotonic()
             self._show(state)
 
     def conclude(self, *, finished: bool, stopped: bool = False) -> Result:
@@ -139,26 +148,35 @@ class Performance:
             problem = f"{error.message}. {error.fix.capitalize()}." if error.fix else error.message
             web_desk.answer(self._folder.path, problem)
             return
-        self._is_planned = True
+        self.is_planned = True
         web_desk.answer(self._folder.path, None)
 
     def _is_over(self) -> bool:
-        if not self._is_planned:
+        if not self.is_planned:
             return False
-        is_complete = self._folder.count_slices() == len(self._plan.slices)
-        return bool(read_stop(self._folder.path)) or (
-            is_complete and self._folder.read_finish() is not None
-        )
+        if read_stop(self._folder.path):
+            return True
+        # It is there with slices missing where every worker was lost, just before that is said.
+        is_finished = self._folder.read_finish() is not None
+        return is_finished and self._folder.count_slices() == len(self._plan.slices)
 
     def _linger(self, finished: bool) -> None:
         assert self._desk is not None  # noqa: S101
-        result = self.conclude(finished=finished)
-        self._show(self._follower.look(), result.verdict)
+        stop = read_stop(self._folder.path)
+        result = self.conclude(
+            finished=finished, stopped=stop is not None and stop.reason == STOP_PRESSED
+        )
+        self._show(self._follower.look(), result)
         self._desk.tell(result)
+        if stop:
+            self._progress.say(f"race: {stop.reason}")
+        self._progress.say(f"web UI: {self._desk.ui.url} shows the race until Ctrl-C")
 
-    def _show(self, state: State, verdict: Verdict | None = None) -> None:
+    def _show(self, state: State, result: Result | None = None) -> None:
         self._clock.see(state)
-        web_desk.show(self._folder.path, tables(self._facts, state, self._clock, verdict))
+        stop, verdict = read_stop(self._folder.path), result.verdict if result else None
+        why = stop.reason if stop else ""
+        web_desk.show(self._folder.path, tables(self._facts, state, self._clock, verdict, why))
 
 
 def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:

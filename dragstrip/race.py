@@ -24,6 +24,7 @@ from dragstrip import (
 )
 from dragstrip.analyse.model import Calibrated, DatasetFacts, KeysFacts, Run
 from dragstrip.config import Config, DatasetConfig, require_race_targets, with_race
+from dragstrip.errors import UsageError
 from dragstrip.interrupts import signals_as_interrupts
 from dragstrip.machine import these_versions, this_machine
 from dragstrip.own_data import CheckedKeys
@@ -186,11 +187,25 @@ def perform(
             otel=plan.race.otel,
             web=performance.web,
         )
+        if not performance.is_planned:
+            raise UsageError(
+                f"Locust's web UI ended before a race was started: {_last_words(folder)}",
+                fix="start it again, perhaps with another --web-port",
+            )
         return performance.result or performance.conclude(finished=finished)
     except KeyboardInterrupt:
+        if not performance.is_planned:
+            progress.say("race: none was started, so none is stored")
+            raise
         return performance.result or performance.conclude(finished=False, stopped=True)
     finally:
         web_desk.clear(folder.path)
+        if not performance.is_planned:
+            run_folder.discard(folder)
+
+
+def _last_words(folder: RunFolder) -> str:
+    return locust_process.log_tail(folder, 1) or "it said nothing"
 
 
 def handover_of(data: Data) -> bytes | None:

@@ -20,10 +20,15 @@ _NOTHING = "–"
 _METRICS: tuple[Metric, ...] = ("p50", "p95", "p99")
 
 
-def tables(facts: Run, state: State, clock: Clock, verdict: Verdict | None = None) -> Tables:
-    """Return the rows of each table; with a verdict, as the race ended."""
+def tables(
+    facts: Run, state: State, clock: Clock, verdict: Verdict | None = None, stopped: str = ""
+) -> Tables:
+    """Return the rows of each table; with a verdict, as the race ended.
+
+    `stopped` says why it ended early.
+    """
     return {
-        "race": list(_sides(facts, state, clock, verdict)),
+        "race": list(_sides(facts, state, clock, verdict, stopped)),
         "race-slices": [_slice(one) for one in state.slices],
         "race-conditions": [
             {
@@ -37,11 +42,13 @@ def tables(facts: Run, state: State, clock: Clock, verdict: Verdict | None = Non
     }
 
 
-def _sides(facts: Run, state: State, clock: Clock, verdict: Verdict | None) -> Iterator[Row]:
+def _sides(
+    facts: Run, state: State, clock: Clock, verdict: Verdict | None, stopped: str
+) -> Iterator[Row]:
     # A run that may be invalid, or is, has no winner.
     is_broken = bool(state.broken) or (verdict is not None and verdict.verdict == "invalid")
     rows = [(text, "", "", "") for text in banners(facts)]
-    rows.append((_stage(facts, state, clock, verdict), "", "", ""))
+    rows += [(text, "", "", "") for text in (stopped, _stage(facts, state, clock, verdict)) if text]
     rows += [
         ("verified lookups", *_counts(state, "verified"), ""),
         ("failed lookups", *_counts(state, "failed"), ""),
@@ -64,11 +71,10 @@ def _stage(facts: Run, state: State, clock: Clock, verdict: Verdict | None) -> s
     if verdict:
         return headline(facts, verdict)
     planned = len(state.plan.slices)
-    turn = state.plan.targets[state.turn.target].name if state.turn else "none"
-    return (
-        f"slice {min(state.slices_done + 1, planned)} of {planned}, {turn}'s turn, "
-        f"{clock.left(state)} left"
-    )
+    if state.slices_done == planned:
+        return "every slice is over"
+    turn = f", {state.plan.targets[state.turn.target].name}'s turn" if state.turn else ""
+    return f"slice {state.slices_done + 1} of {planned}{turn}, {clock.left(state)} left"
 
 
 def _counts(state: State, what: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 from dragstrip import live
 from dragstrip import plan as plans
 from dragstrip.errors import DragstripError
-from dragstrip.handover import EXIT_UNFINISHED, EXIT_USAGE, Stop
+from dragstrip.handover import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, Stop
 from dragstrip.live import LIVE_S
 from dragstrip.measure.conductor import NobodyLeft, Outcome, conduct, write_finish
 from dragstrip.measure.plugin import run_slice
@@ -100,8 +100,8 @@ class Course:
         self._environment.dispatcher_class = self._dispatcher  # type: ignore[assignment]
         self._environment.events.quitting.add_listener(self._set_exit_code)
         if self._environment.web_ui:
-            web.attach(self._environment, self._plan, self._folder, self.started.is_set)
-            self._environment.events.test_stop.add_listener(self._heed_stop)
+            web.attach(self._environment, self._plan, self._folder, self)
+            self._environment.events.test_stop.add_listener(lambda **_: self.stop())
         else:
             self._prepare()
         self._conducting = gevent.spawn(self._conduct)
@@ -124,7 +124,8 @@ class Course:
         except NobodyLeft:
             self._stop("every worker was lost")
         except StoppedByLocust:
-            self._stop("Locust stopped the race")
+            pressed = self._environment.web_ui is not None
+            self._stop(STOP_PRESSED if pressed else "Locust stopped the race")
         except (DragstripError, OSError, UsersMissing) as error:
             self._stop(str(error))
         except Exception as error:
@@ -147,8 +148,8 @@ class Course:
         """Return how the slice under way is doing."""
         raise NotImplementedError
 
-    def _heed_stop(self, **_: Any) -> None:
-        # Somebody pressed Stop.
+    def stop(self) -> None:
+        """End the race early, if it is under way: somebody pressed Stop."""
         if self.started.is_set() and not self.ended.is_set():
             self._conducting.kill(StoppedByLocust, block=False)
 
@@ -170,7 +171,9 @@ class Course:
         raise NotImplementedError
 
     def _refuse(self, reason: str) -> None:
-        """End the whole process before anything was sent."""
+        """End the whole process before anything was sent; a web UI stays, and shows why."""
+        if self._environment.web_ui:
+            raise UsersMissing(reason)
         Stop(reason, before_start=True).write(self._folder)
         log.error(reason)
         self._exit_code = EXIT_USAGE

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hmac
-import logging
 import os
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import gevent
+import gevent.event
+import gevent.lock
 import orjson
 from flask import abort, jsonify, redirect, request, send_file, session, url_for
 from flask_login import UserMixin, login_user
@@ -18,7 +19,6 @@ from flask_login import UserMixin, login_user
 from dragstrip import web_desk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from flask import Flask, Response
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
     from dragstrip.plan import Plan
 
-log = logging.getLogger(__name__)
-
 _ANSWER_S = 20.0
 _POLL_S = 0.05
 _REPORT = "report.html"
 _SWARM = "locust.swarm"
+_STOP = "locust.stop"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 _COLUMNS = {
     "race-slices": ("slice", "pair", "target", "verified", "failed", "p50", "p95", "p99"),
@@ -56,17 +56,50 @@ def add_settings(parser: Any, plan: Plan) -> None:
         parser.add_argument(f"--{name}", default=str(getattr(plan.race, name)), help=helps[name])
 
 
-def attach(environment: Environment, plan: Plan, folder: Path, is_over: Callable[[], bool]) -> None:
+class Race(Protocol):
+    """What the web UI needs to know of the race, and may do to it."""
+
+    started: gevent.event.Event
+    ended: gevent.event.Event
+
+    def stop(self) -> None:
+        """End the race early, if it is under way."""
+
+
+def attach(environment: Environment, plan: Plan, folder: Path, race: Race) -> None:
     """Add the tables, the settings and the report to the web UI of a race's process."""
     web_ui = environment.web_ui
     assert web_ui is not None  # noqa: S101
     password = os.environ.get(web_desk.PASSWORD_VARIABLE)
     if password:
         _ask_for(password, web_ui)
+    _keep_to_itself(web_ui, any_host=bool(password))
     _add_tabs(web_ui, plan)
-    _fill_tabs(web_ui, folder)
+    _fill_tabs(web_ui, folder, race)
     _serve_report(web_ui, folder)
-    _start_by_form(web_ui, folder, is_over)
+    _start_by_form(web_ui, folder, race)
+    _stop_at_once(web_ui, race)
+
+
+def _keep_to_itself(web_ui: WebUI, *, any_host: bool) -> None:
+    """Refuse what another site's page asks for, which Locust would answer."""
+
+    def refuse_others() -> None:
+        # Where no password is asked for, a name that was made to lead here must not be enough.
+        if not any_host and urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
+            abort(403, f"Open it as 127.0.0.1 or localhost, or set {web_desk.PASSWORD_VARIABLE}.")
+        origin = request.headers.get("Origin")
+        if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
+            abort(403, "That was asked for by another site's page.")
+
+    def share_nothing(response: Response) -> Response:
+        response.headers.remove("Access-Control-Allow-Origin")
+        return response
+
+    app = _app(web_ui)
+    app.before_request(refuse_others)
+    # What is there first is called last: after what Locust put there.
+    app.after_request_funcs.setdefault(None, []).insert(0, share_nothing)
 
 
 def _add_tabs(web_ui: WebUI, plan: Plan) -> None:
@@ -88,12 +121,15 @@ def _add_tabs(web_ui: WebUI, plan: Plan) -> None:
     }
 
 
-def _fill_tabs(web_ui: WebUI, folder: Path) -> None:
+def _fill_tabs(web_ui: WebUI, folder: Path, race: Race) -> None:
     def add_tables(response: Response) -> Response:
         if request.path.endswith("/stats/requests") and response.is_json:
             found = web_desk.shown(folder)
             tables = [{"key": tab, "data": found.get(tab, [])} for tab in _TABS]
             body = orjson.loads(response.get_data()) | {"extended_stats": tables}
+            if body["state"] == "ready" and race.started.is_set():
+                # A master that waits for workers is ready to Locust, which shows the form then.
+                body["state"] = "stopped" if race.ended.is_set() else "spawning"
             response.set_data(orjson.dumps(body))
         return response
 
@@ -113,22 +149,49 @@ def _serve_report(web_ui: WebUI, folder: Path) -> None:
     _app(web_ui).add_url_rule("/dragstrip/report", view_func=view)
 
 
-def _start_by_form(web_ui: WebUI, folder: Path, is_over: Callable[[], bool]) -> None:
-    views = _app(web_ui).view_functions
-    swarm = views[_SWARM]
+def _start_by_form(web_ui: WebUI, folder: Path, race: Race) -> None:
+    asking = gevent.lock.BoundedSemaphore()
 
     def start() -> Any:
-        # Locust's form has no token: without this, any page that is open could start a race.
-        origin = request.headers.get("Origin")
-        if origin and urlsplit(origin).netloc != request.host:
-            abort(403)
-        problem = "This race is over: start another `dragstrip race --web`." if is_over() else None
-        problem = problem or _ask(folder)
-        if problem:
-            return jsonify({"success": False, "message": problem, "host": ""})
-        return swarm()
+        if not asking.acquire(blocking=False):
+            return _refusal("A start is being looked at.")
+        try:
+            problem = _why_not(race) or _ask(folder)
+            if problem:
+                return _refusal(problem)
+            runner = web_ui.environment.runner
+            assert runner is not None  # noqa: S101
+            # Not by Locust's own view: its other fields must change nothing, and cannot be wrong.
+            runner.start_shape()
+            race.started.wait()
+        finally:
+            asking.release()
+        return jsonify({"success": True, "message": "The race was started", "host": ""})
 
-    views[_SWARM] = web_ui.auth_required_if_enabled(start)
+    _app(web_ui).view_functions[_SWARM] = web_ui.auth_required_if_enabled(start)
+
+
+def _why_not(race: Race) -> str | None:
+    if race.ended.is_set():
+        return "This race is over: start another `dragstrip race --web`."
+    return "This race is under way." if race.started.is_set() else None
+
+
+def _refusal(problem: str) -> Response:
+    return jsonify({"success": False, "message": problem, "host": ""})
+
+
+def _stop_at_once(web_ui: WebUI, race: Race) -> None:
+    views = _app(web_ui).view_functions
+    stop = views[_STOP]
+
+    def stop_race() -> Any:
+        answer = stop()
+        # A master that waits for its workers has started no test that Locust could stop.
+        race.stop()
+        return answer
+
+    views[_STOP] = web_ui.auth_required_if_enabled(stop_race)
 
 
 def _ask(folder: Path) -> str | None:
