@@ -43,7 +43,7 @@ test-python: install  ## Run the Python tests (PYTEST_ARGS=...)
 test-compose: install  ## Start a Docker engine if there is none (Debian, root) and run the compose tests
 	@tests/compose/engine.sh $(BIN)/pytest -m compose tests/compose $(PYTEST_ARGS)
 
-bench: $(VENV)/dev.stamp  ## Run every benchmark (about ten minutes; needs nginx): docs/benchmarks.md
+bench: $(VENV)/dev.stamp  ## Run every benchmark (some twenty minutes; needs nginx): docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 pictures: $(VENV)/dev.stamp  ## Draw the README's picture of the report again (RUN=latest; needs Chromium)

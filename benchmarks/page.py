@@ -45,6 +45,22 @@ ABOUT: dict[str, About] = {
         "a lookup costs has a bound. The ten million lookups are made up: they go through "
         "everything that keeps anything of a lookup, but no socket.",
     ),
+    "generation": About(
+        "How fast are contacts made, and are they still the same ones?",
+        "Plain Faker is reseeded for each contact and makes a name, an email, 3 notes and 8 "
+        "messages in one locale; `times` is ours to that for contacts with as many notes and "
+        "messages, and every other field of the rows. Rates are for each second of the processor. "
+        "The digest is over every field of every contact and must be the one that the benchmark "
+        "knows.",
+    ),
+    "loading": About(
+        "How fast are both backends filled and verified, and in how much memory?",
+        "On a lab of its own: its Convex is a stand-in, its Supabase has no network before it. "
+        "`ours` is all of seeding, contacts made and digests compared; `ours_rows_only` copies "
+        "rows that are encoded already, as psql does from its files. A million contacts are "
+        "seeded into stores that keep nothing, to see what the seeding process keeps: in the "
+        "lab's Convex they would take a quarter of an hour.",
+    ),
     "inference": About(
         "Does the analysis keep what it promises?",
         "Simulated races with a known truth are judged as real ones. No load is made.",
@@ -58,6 +74,10 @@ _HEAD = """\
 The instrument measured against what it promises, and against its peers. `make bench` runs all of
 this again, writes `benchmarks/latest.json` and makes this page from it; `python -m benchmarks
 --only NAME` runs one. nginx must be installed; peers that are not are named as such.
+
+One stands apart, as it proves rather than measures: `python -m benchmarks.killed_seed` seeds
+100,000 contacts into both backends of a lab of its own, is killed twice on the way, verifies all of
+them, and finds one altered message on each side by name.
 """
 
 _CANNOT_TELL = """\
