@@ -49,6 +49,8 @@ def _sides(
     is_broken = bool(state.broken) or (verdict is not None and verdict.verdict == "invalid")
     rows = [(text, "", "", "") for text in banners(facts)]
     rows += [(text, "", "", "") for text in (stopped, _stage(facts, state, clock, verdict)) if text]
+    if verdict is None:
+        rows.append((_validity(state), "", "", ""))
     rows += [
         ("verified lookups", *_counts(state, "verified"), ""),
         ("failed lookups", *_counts(state, "failed"), ""),
@@ -75,6 +77,14 @@ def _stage(facts: Run, state: State, clock: Clock, verdict: Verdict | None) -> s
         return "every slice is over"
     turn = f", {state.plan.targets[state.turn.target].name}'s turn" if state.turn else ""
     return f"slice {state.slices_done + 1} of {planned}{turn}, {clock.left(state)} left"
+
+
+def _validity(state: State) -> str:
+    if not state.gates:
+        return "conditions of a valid run: after the first pair"
+    if not state.broken:
+        return f"all {len(state.gates)} conditions of a valid run hold so far"
+    return f"broken so far, so no ratio: {', '.join(words_of(gate.name) for gate in state.broken)}"
 
 
 def _counts(state: State, what: str) -> tuple[str, str]:

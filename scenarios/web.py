@@ -13,7 +13,7 @@ import gevent
 import gevent.event
 import gevent.lock
 import orjson
-from flask import abort, jsonify, redirect, request, send_file, session, url_for
+from flask import abort, jsonify, make_response, redirect, request, send_file, session, url_for
 from flask_login import UserMixin, login_user
 
 from dragstrip import web_desk
@@ -140,7 +140,8 @@ def _serve_report(web_ui: WebUI, folder: Path) -> None:
     def race_report() -> Any:
         file = folder / _REPORT
         if not file.exists():
-            abort(404, "The report is made when the race is over.")
+            # Not by abort: Locust takes that for a failed login.
+            return make_response("The report is made when the race is over.", 404)
         return send_file(
             file.absolute(), as_attachment=True, download_name=f"{folder.name}-{_REPORT}"
         )
