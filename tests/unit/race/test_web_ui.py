@@ -66,7 +66,17 @@ def test_with_the_password_a_wrong_setting_is_named(race: WebRace) -> None:
     assert race.client.get("/").status_code == 200
     wrong = {"rate": "fast", "pairs": "-1", "slice": "nan", "keys": "<b>", "miss": "2"}
     for name, value in wrong.items():
-        others = {"host": ELSEWHERE, "user_count": "x", "run_time": "y", "processes": "z"}
+        answer = race.start(**{name: value})
+        assert not answer["success"]
+        assert f"race: {name}: " in answer["message"]
+    assert race.stats()["state"] == "ready"
+    assert race.client.get("/dragstrip/report").status_code == 404
+    assert not race.raced.folder.count_slices()
+
+
+def test_start_makes_the_race_that_the_form_says_once(race: WebRace) -> None:
+    # Locust's own fields change nothing.
+    others = {"host": ELSEWHERE, "user_count": "x", "run_time": "y", "processes": "z"}
     answer = race.start(pairs=2, rate=100, **others)
     assert answer["success"], answer
     assert race.start(pairs=3)["message"] == "This race is under way."
