@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    from dragstrip.config import Metric
     from dragstrip.handover import Workers
     from dragstrip.ledger.rows import Rows
+    from dragstrip.telemetry.follow import State
     from seeding.model import Manifest
     from seeding.progress import Reporter
 
@@ -34,7 +36,7 @@ class Quiet:
     def say(self, line: str) -> None:
         """Say nothing."""
 
-    def slices(self, done: int, planned: int) -> None:
+    def watch(self, state: State, metric: Metric) -> None:
         """Say nothing."""
 
 

@@ -25,6 +25,9 @@ from dragstrip.handover import Address, Workers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dragstrip.config import Metric
+    from dragstrip.telemetry.follow import State
+
 WORKERS = 100
 
 _ROOT = Path(__file__).parent.parent
@@ -47,14 +50,14 @@ class Watch(instrument.Quiet):
     def __init__(self) -> None:
         self.samples: list[_Sample] = []
 
-    def slices(self, done: int, planned: int) -> None:
+    def watch(self, state: State, metric: Metric) -> None:
         """Take a sample of Locust's process, if it runs."""
-        del planned
+        del metric
         for child in psutil.Process().children():
             # One that has just ended has no figures any more.
             with suppress(psutil.Error):
                 if "locust" in child.cmdline():
-                    self._take(child, done)
+                    self._take(child, state.slices_done)
 
     def _take(self, locust: psutil.Process, done: int) -> None:
         times, memory = locust.cpu_times(), locust.memory_info()

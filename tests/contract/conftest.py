@@ -69,7 +69,8 @@ def stores(lab_environment: dict[str, str]) -> Iterator[list[Store]]:
         yield stores
 
 
-@pytest.fixture(scope="session")
+# Of the package: other tests of the lab want its seeded contacts, and no others.
+@pytest.fixture(scope="package")
 def people(stores: list[Store]) -> Iterator[People]:
     """Contacts that stand on both backends for as long as these tests run."""
     people = People.make()
