@@ -46,8 +46,9 @@ test-compose: install  ## Start a Docker engine if there is none (Debian, root) 
 bench: $(VENV)/dev.stamp  ## Run every benchmark (some twenty minutes; needs nginx): docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-pictures: $(VENV)/dev.stamp  ## Draw the README's picture of the report again (RUN=latest; needs Chromium)
+pictures: $(VENV)/dev.stamp  ## Draw the README's pictures again, on a quiet machine (RUN=latest; needs Chromium)
 	@$(BIN)/python -m tests.browser.pictures $(RUN)
+	@$(BIN)/python -m tests.browser.web_picture
 
 lint: $(VENV)/dev.stamp  ## Lint, check the format and the direction of imports
 	@$(BIN)/ruff check .

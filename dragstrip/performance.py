@@ -168,6 +168,7 @@ class Performance:
         )
         self._show(self._follower.look(), result)
         self._desk.tell(result)
+        web_desk.end(self._folder.path)
         if stop:
             self._progress.say(f"race: {stop.reason}")
         self._progress.say(f"web UI: {self._desk.ui.url} shows the race until Ctrl-C")

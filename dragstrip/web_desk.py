@@ -28,6 +28,7 @@ Row = dict[str, str | int]
 Tables = dict[str, list[Row]]
 
 _WISH, _ANSWER, _TABLES = "web-wish.json", "web-answer.json", "web-tables.json"
+_OVER = "web-over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,20 @@ def shown(folder: Path) -> Tables:
     return cast("Tables", _read(folder / _TABLES) or {})
 
 
+def end(folder: Path) -> None:
+    """Say that what the page shows is final, if the folder can be written to."""
+    with suppress(OSError):
+        (folder / _OVER).touch()
+
+
+def is_over(folder: Path) -> bool:
+    """Whether what the page shows is final."""
+    return (folder / _OVER).exists()
+
+
 def clear(folder: Path) -> None:
     """Remove the files: nothing that is stored depends on them."""
-    for name in (_WISH, _ANSWER, _TABLES):
+    for name in (_WISH, _ANSWER, _TABLES, _OVER):
         with suppress(OSError):
             (folder / name).unlink()
 

@@ -127,13 +127,20 @@ def _fill_tabs(web_ui: WebUI, folder: Path, race: Race) -> None:
             found = web_desk.shown(folder)
             tables = [{"key": tab, "data": found.get(tab, [])} for tab in _TABS]
             body = orjson.loads(response.get_data()) | {"extended_stats": tables}
-            if body["state"] == "ready" and race.started.is_set():
-                # A master that waits for workers is ready to Locust, which shows the form then.
-                body["state"] = "stopped" if race.ended.is_set() else "spawning"
+            if race.started.is_set():
+                body["state"] = _state(body["state"], is_over=web_desk.is_over(folder))
             response.set_data(orjson.dumps(body))
         return response
 
     _app(web_ui).after_request(add_tables)
+
+
+def _state(state: str, *, is_over: bool) -> str:
+    # The page asks again only while users are spawned or run: it has to until the verdict is there,
+    # also while a master waits for its workers, which to Locust is ready.
+    if is_over:
+        return "stopped"
+    return state if state in {"spawning", "running"} else "running"
 
 
 def _serve_report(web_ui: WebUI, folder: Path) -> None:

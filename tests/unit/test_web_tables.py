@@ -123,6 +123,9 @@ def test_a_wish_is_taken_once_and_has_no_old_answer(tmp_path: Path) -> None:
     web_desk.wish(tmp_path, {"pairs": "6"})
     assert web_desk.read_answer(tmp_path) is None
     web_desk.show(tmp_path, {"race": []})
+    assert not web_desk.is_over(tmp_path)
+    web_desk.end(tmp_path)
+    assert web_desk.is_over(tmp_path)
     web_desk.clear(tmp_path)
     assert list(tmp_path.iterdir()) == []
     assert web_desk.shown(tmp_path) == {}
