@@ -25,7 +25,7 @@ TOGETHER = {
     "races on the lab": ("tests/lab/test_race_on_lab.py",),
     "the lab": (
         "tests/lab/test_locust_on_lab.py",
-        "tests/browser/test_web_ui.py",
+        "tests/browser/test_locust_web_ui.py",
         "tests/contract/",
         "tests/compose/",
         "tests/lab/test_lab_commands.py",
