@@ -76,6 +76,7 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
             default=8089,
             show_default=True,
             metavar="N",
+            help="The web UI's port.",
         ),
     )
     for option in reversed(options):
