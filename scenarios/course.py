@@ -93,6 +93,7 @@ class Course:
         self._plan = plan
         self._folder = folder
         self._exit_code = EXIT_UNFINISHED
+        self._is_complete = False
 
     def attach(self) -> None:
         """Take up this process's role."""
@@ -118,6 +119,7 @@ class Course:
             self.ready.set()
             conduct(self._plan, self._run_slice, self._folder)
             write_finish(self._folder, self._finish())
+            self._is_complete = True
             # Locust writes its files at intervals: let the last one come.
             gevent.sleep(CSV_STATS_INTERVAL_SEC)
             self._exit_code = 0
@@ -150,7 +152,7 @@ class Course:
 
     def stop(self) -> None:
         """End the race early, if it is under way: somebody pressed Stop."""
-        if self.started.is_set() and not self.ended.is_set():
+        if self.started.is_set() and not self._is_complete and not self.ended.is_set():
             self._conducting.kill(StoppedByLocust, block=False)
 
     def _wait_for_form(self) -> None:

@@ -6,6 +6,8 @@ import hmac
 import os
 import secrets
 import time
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
@@ -32,7 +34,6 @@ _POLL_S = 0.05
 _REPORT = "report.html"
 _SWARM = "locust.swarm"
 _STOP = "locust.stop"
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 _COLUMNS = {
     "race-slices": ("slice", "pair", "target", "verified", "failed", "p50", "p95", "p99"),
@@ -86,7 +87,7 @@ def _keep_to_itself(web_ui: WebUI, *, any_host: bool) -> None:
 
     def refuse_others() -> None:
         # Where no password is asked for, a name that was made to lead here must not be enough.
-        if not any_host and urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
+        if not any_host and not _is_loopback(urlsplit(f"//{request.host}").hostname or ""):
             abort(403, f"Open it as 127.0.0.1 or localhost, or set {web_desk.PASSWORD_VARIABLE}.")
         origin = request.headers.get("Origin")
         if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
@@ -100,6 +101,12 @@ def _keep_to_itself(web_ui: WebUI, *, any_host: bool) -> None:
     app.before_request(refuse_others)
     # What is there first is called last: after what Locust put there.
     app.after_request_funcs.setdefault(None, []).insert(0, share_nothing)
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 def _add_tabs(web_ui: WebUI, plan: Plan) -> None:
