@@ -22,7 +22,7 @@ TOGETHER = {
         "tests/lab/test_lab_of_a_race.py",
         "tests/lab/test_lab_users.py",
     ),
-    "races on the lab": ("tests/lab/test_race_on_lab.py",),
+    "races on the lab": ("tests/lab/test_race_on_lab.py", "tests/lab/test_own_data_on_lab.py"),
     "the lab": (
         "tests/lab/test_locust_on_lab.py",
         "tests/browser/test_locust_web_ui.py",
@@ -34,9 +34,9 @@ TOGETHER = {
     "seeding a lab": ("tests/lab/test_seed_",),
     "races of a known outcome": (
         "tests/unit/race/test_known_targets.py",
-        "tests/unit/race/test_recomputed_figures.py",
+        "tests/unit/race/test_recomputed_",
     ),
-    "PostgreSQL": ("tests/lab/test_supabase_",),
+    "PostgreSQL": ("tests/lab/test_supabase_", "tests/lab/test_postgres_store.py"),
 }
 
 
