@@ -15,6 +15,7 @@ from dragstrip import (
     calibration,
     feasible,
     lab,
+    live,
     locust_process,
     own_keys,
     own_preflight,
@@ -200,6 +201,8 @@ def perform(
         return performance.result or performance.conclude(finished=False, stopped=True)
     finally:
         web_desk.clear(folder.path)
+        # With a web UI, Locust outlived the race by a moment, and may have written it again.
+        live.remove(folder.path)
         if not performance.is_planned:
             run_folder.discard(folder)
 
