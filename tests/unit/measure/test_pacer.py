@@ -150,7 +150,11 @@ def test_a_slot_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it
     pacer.load(due_at([0, MS, 2 * MS, 3 * MS]))
     slots.wait_for(4)
     slots.end()
-    assert [number for number, _, _ in slots.taken] == [1, 2, 1, 2]
+    takers = [number for number, _, _ in slots.taken]
+    # Who is idle by the third depends on how busy the machine is.
+    assert takers[:2] == [1, 2]
+    assert set(takers) == {1, 2}
+    assert [arrival[1] for _, arrival, _ in slots.taken] == [0, 1, 2, 3]
 
 
 def test_the_pacer_is_not_at_rest_while_a_slot_is_busy_even_if_that_is_killed(
