@@ -6,11 +6,9 @@ Every figure in it is on its way into slices.jsonl: nothing that is stored depen
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, TypedDict, cast
 
-import orjson
-
+from dragstrip import json_file
 from dragstrip.ledger.brief import Brief  # noqa: TC001
 
 if TYPE_CHECKING:
@@ -34,20 +32,14 @@ class Live(TypedDict):
 
 def write(folder: Path, live: Live) -> None:
     """Replace live.json. Raises OSError."""
-    fresh = folder / f"{LIVE_FILE}.new"
-    fresh.write_bytes(orjson.dumps(live))
-    fresh.replace(folder / LIVE_FILE)
+    json_file.replace(folder / LIVE_FILE, live)
 
 
 def read(folder: Path) -> Live | None:
     """Return what was written last; None when there is nothing to read."""
-    with suppress(OSError, orjson.JSONDecodeError):
-        return cast("Live", orjson.loads((folder / LIVE_FILE).read_bytes()))
-    return None
+    return cast("Live | None", json_file.read(folder / LIVE_FILE))
 
 
 def remove(folder: Path) -> None:
     """Remove it, if it is there."""
-    for name in (LIVE_FILE, f"{LIVE_FILE}.new"):
-        with suppress(OSError):
-            (folder / name).unlink()
+    json_file.remove(folder / LIVE_FILE)

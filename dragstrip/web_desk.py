@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-import orjson
+from dragstrip import json_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,12 +54,12 @@ def wish(folder: Path, settings: dict[str, str]) -> None:
     """Ask for a race with these settings, as they stand in the form. Raises OSError."""
     with suppress(FileNotFoundError):
         (folder / _ANSWER).unlink()
-    _replace(folder / _WISH, settings)
+    json_file.replace(folder / _WISH, settings)
 
 
 def take_wish(folder: Path) -> dict[str, str] | None:
     """Return what was asked for since, once."""
-    found = _read(folder / _WISH)
+    found = json_file.read(folder / _WISH)
     if found is not None:
         (folder / _WISH).unlink()
     return cast("dict[str, str] | None", found)
@@ -67,23 +67,23 @@ def take_wish(folder: Path) -> dict[str, str] | None:
 
 def answer(folder: Path, problem: str | None) -> None:
     """Say that the race is planned, or why it is not. Raises OSError."""
-    _replace(folder / _ANSWER, {"problem": problem})
+    json_file.replace(folder / _ANSWER, {"problem": problem})
 
 
 def read_answer(folder: Path) -> dict[str, str | None] | None:
     """Return the answer under "problem"; None while there is none."""
-    return cast("dict[str, str | None] | None", _read(folder / _ANSWER))
+    return cast("dict[str, str | None] | None", json_file.read(folder / _ANSWER))
 
 
 def show(folder: Path, tables: Tables) -> None:
     """Replace what the page shows, if the folder can be written to."""
     with suppress(OSError):
-        _replace(folder / _TABLES, tables)
+        json_file.replace(folder / _TABLES, tables)
 
 
 def shown(folder: Path) -> Tables:
     """Return what the page is to show."""
-    return cast("Tables", _read(folder / _TABLES) or {})
+    return cast("Tables", json_file.read(folder / _TABLES) or {})
 
 
 def end(folder: Path) -> None:
@@ -100,17 +100,4 @@ def is_over(folder: Path) -> bool:
 def clear(folder: Path) -> None:
     """Remove the files: nothing that is stored depends on them."""
     for name in (_WISH, _ANSWER, _TABLES, _OVER):
-        with suppress(OSError):
-            (folder / name).unlink()
-
-
-def _replace(file: Path, content: Any) -> None:
-    fresh = file.with_suffix(".new")
-    fresh.write_bytes(orjson.dumps(content))
-    fresh.replace(file)
-
-
-def _read(file: Path) -> Any:
-    with suppress(OSError, orjson.JSONDecodeError):
-        return orjson.loads(file.read_bytes())
-    return None
+        json_file.remove(folder / name)
