@@ -83,4 +83,4 @@ lock:  ## Make requirements/*.txt again from pyproject.toml (needs uv)
 
 clean:  ## Stop the lab and remove what the commands above made, but not runs/
 	@if [ -x $(BIN)/dragstrip ]; then $(BIN)/dragstrip lab down --purge; fi
-	rm -rf $(VENV) .dragstrip dragstrip/report/assets/charts.js backends/*/node_modules backends/next/.next
+	rm -rf $(VENV) .dragstrip dragstrip/report/html/assets/charts.js backends/*/node_modules backends/next/.next

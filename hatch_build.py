@@ -13,7 +13,7 @@ import vl_convert
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VEGA_LITE = "6.4"
-FILE = "dragstrip/report/assets/charts.js"
+FILE = "dragstrip/report/html/assets/charts.js"
 
 
 class ChartsLibrary(BuildHookInterface[Any]):

@@ -7,7 +7,7 @@ locust --list                                   their names
 
 from locust import events
 
-from scenarios.setup import attach, user_classes
+from dragstrip.load.bind import attach, user_classes
 
 attach(events)
 globals().update(user_classes())

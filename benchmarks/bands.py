@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy
 
-from dragstrip.analyse.distribution import SHARES, Scatter
+from dragstrip.analysis.percentile_bands import SHARES, Scatter
 from dragstrip.ledger.histogram import Histogram
 from dragstrip.ledger.tally import Tally
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dragstrip.slice_report import SliceReport
+    from dragstrip.run.slice_report import SliceReport
 
     Values = NDArray[np.float64]
 

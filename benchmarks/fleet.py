@@ -23,14 +23,14 @@ from locust.rpc.protocol import Message
 
 from dragstrip.ledger.rows import ABSENT, ROW, Flag, Outcome
 from dragstrip.ledger.tally import Tally
-from dragstrip.measure.snapshots import SNAPSHOT_S, WorkerEnd
-from dragstrip.plan import Plan
-from scenarios.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
+from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
+from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
+from dragstrip.run.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.measure.snapshots import Turn
+    from dragstrip.load.distributed.protocol import Turn
 
 _LOOKUPS = 100_000
 """Counted by each worker in each slice."""

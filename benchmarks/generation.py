@@ -31,8 +31,8 @@ from faker import Faker
 from benchmarks import form
 from benchmarks.form import Bound
 from benchmarks.scheduling import placed
-from seeding.dataset import Dataset
-from seeding.digest import dataset_digest, ranges
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.digest import dataset_digest, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

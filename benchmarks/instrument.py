@@ -9,20 +9,20 @@ import numpy as np
 
 from benchmarks.lookups import API_KEY, DATASET
 from benchmarks.scheduling import placed
-from dragstrip import race
-from dragstrip.config import Config
-from seeding.dataset import GENERATOR
+from dragstrip.config.config import Config
+from dragstrip.race import race
+from seeding.dataset.dataset import GENERATOR
 from seeding.progress import Silent
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from dragstrip.config import Metric
-    from dragstrip.handover import Workers
+    from dragstrip.config.config import Metric
     from dragstrip.ledger.rows import Rows
-    from dragstrip.telemetry.follow import State
-    from seeding.model import Manifest
+    from dragstrip.live.follow import State
+    from dragstrip.run.ipc import Workers
+    from seeding.dataset.model import Manifest
     from seeding.progress import Reporter
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import form, seeding_lab
 from benchmarks.form import Bound
 from benchmarks.seeding_lab import KINDS, TABLES
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from seeding.stores import open_stores
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ import orjson
 
 from benchmarks.lookups import DATASET
 from benchmarks.scheduling import come_first
-from seeding.dataset import not_found
+from seeding.dataset.dataset import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -38,16 +38,16 @@ from benchmarks.form import Bound
 from benchmarks.scheduling import placed
 from benchmarks.seeding_lab import KINDS, SLOW_PATHS, TABLES
 from seeding import seed as seeding
-from seeding.dataset import Dataset
-from seeding.stores.copy import COLUMNS
+from seeding.dataset.dataset import Dataset
 from seeding.stores.postgres import PostgresStore
+from seeding.stores.postgres_copy import COLUMNS
 from seeding.verify import check_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from benchmarks.seeding_lab import SeedingLab
-    from dragstrip.config import Config
+    from dragstrip.config.config import Config
 
 MOST_GROWTH = 0.25
 """With a hundred times the contacts: 10,000 do not fill what is worked on at once."""

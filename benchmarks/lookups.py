@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 
 DATASET = Dataset(42, 2000)
 PATHS = ("/api/contacts/by-phone", "/http/contacts/getByPhone")

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from benchmarks import instrument
-from dragstrip.handover import Address, Workers
+from dragstrip.run.ipc import Address, Workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dragstrip.config import Metric
-    from dragstrip.telemetry.follow import State
+    from dragstrip.config.config import Metric
+    from dragstrip.live.follow import State
 
 WORKERS = 100
 

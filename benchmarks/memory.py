@@ -24,10 +24,10 @@ from locust.stats import RequestStats
 
 from dragstrip.ledger.rows import Flag
 from dragstrip.ledger.writer import Ledger
-from dragstrip.measure.harvest import Harvester
-from dragstrip.measure.judge import Judge, Reply
-from dragstrip.measure.locust_stats import LocustStats
-from dragstrip.measure.work import SliceCounts
+from dragstrip.load.collector import Harvester
+from dragstrip.load.context import SliceCounts
+from dragstrip.load.locust_stats import LocustStats
+from dragstrip.scenario.check import Judge, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -38,7 +38,7 @@ from benchmarks.lookups import DATASET, PATHS
 from benchmarks.master_cost import WORKERS, Watch
 from benchmarks.scheduling import placed
 from dragstrip.ledger.rows import Flag, Outcome
-from seeding.dataset import not_found
+from seeding.dataset.dataset import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

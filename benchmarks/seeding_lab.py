@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from dragstrip import lab as embedded
-from dragstrip.config import Config, DatasetConfig, TargetConfig
+from dragstrip.config.config import Config, DatasetConfig, TargetConfig
 from dragstrip.lab import credentials, lifecycle
 from dragstrip.lab.paths import Home
 from dragstrip.lab.ports import HOST
@@ -26,7 +26,7 @@ from dragstrip.lab.services import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dragstrip.config import Kind
+    from dragstrip.config.config import Kind
 
 TABLES = ("contacts", "conversations", "messages", "contact_notes")
 """Parents before children."""
@@ -57,7 +57,7 @@ class SeedingLab:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of dragstrip in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "dragstrip.cli", *arguments],
+            [sys.executable, "-m", "dragstrip.cli.main", *arguments],
             env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

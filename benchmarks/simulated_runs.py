@@ -9,7 +9,7 @@ The logarithm of a latency is the sum of
 - and for the challenger the ratio, which may itself drift around its mean over the run.
 
 Both targets follow one law, so that every quantile of their latencies has exactly this ratio.
-Slices take turns in the order that dragstrip.plan gives a real race.
+Slices take turns in the order that dragstrip.run.plan gives a real race.
 """
 
 from __future__ import annotations
@@ -22,22 +22,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.signal import lfilter
 
-from dragstrip.analyse.model import (
-    DatasetFacts,
-    Gate,
-    Machine,
-    Run,
-    Slice,
-    TargetTotals,
-    Versions,
-)
-from dragstrip.config import Config, RaceConfig, RulesConfig
-from dragstrip.plan import alternate
+from dragstrip.config.config import Config, RaceConfig, RulesConfig
+from dragstrip.run.model import DatasetFacts, Gate, Machine, Run, Slice, TargetTotals, Versions
+from dragstrip.run.plan import alternate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from dragstrip.config import Metric
+    from dragstrip.config.config import Metric
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 

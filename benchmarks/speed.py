@@ -38,7 +38,7 @@ from benchmarks.instrument import race_at, rows_of
 from benchmarks.lookups import API_KEY, DATASET, PATHS, lookup_path
 from benchmarks.scheduling import how, placed
 from dragstrip.ledger.rows import Flag, Outcome
-from seeding.dataset import not_found
+from seeding.dataset.dataset import not_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

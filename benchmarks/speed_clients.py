@@ -20,8 +20,8 @@ import gevent
 from locust import FastHttpUser, HttpUser, task
 from locust.env import Environment
 
-from dragstrip.measure.connection import Connection
-from dragstrip.targets import Request
+from dragstrip.load.http.connection import Connection
+from dragstrip.scenario import Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

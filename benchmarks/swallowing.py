@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
-from dragstrip.config import Config, DatasetConfig
+from dragstrip.config.config import Config, DatasetConfig
 from seeding import seed as seeding
-from seeding.digest import contact_digest, range_digest, ranges
-from seeding.stores import convex_batches, copy
+from seeding.dataset.digest import contact_digest, range_digest, ranges
+from seeding.stores import convex_batches, postgres_copy
 from seeding.stores.base import RangeDigest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from seeding.model import Context, Manifest, Workspace
+    from seeding.dataset.model import Context, Manifest, Workspace
 
 
 class Batch(NamedTuple):
@@ -111,7 +111,7 @@ def main(argv: Sequence[str]) -> int:
     contacts = int(argv[0])
     stores = [
         Swallowing("Convex", 3, convex_batches.encode),
-        Swallowing("Supabase", 4, copy.encode),
+        Swallowing("Supabase", 4, postgres_copy.encode),
     ]
 
     @contextlib.contextmanager

@@ -35,7 +35,7 @@ from benchmarks.lookups import DATASET, PATHS, lookup_path
 from benchmarks.matching import match
 from benchmarks.quantiles import QUANTILES, error_beyond, nearest_rank, stalled_ms
 from dragstrip.ledger.rows import Flag
-from dragstrip.measure.arrivals import TRICKLE_PER_S
+from dragstrip.load.arrivals import TRICKLE_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from benchmarks.form import Cores
     from dragstrip.ledger.rows import Rows
-    from dragstrip.race import Result
+    from dragstrip.race.race import Result
 
 SEED = 20250103
 RATE = 4000.0

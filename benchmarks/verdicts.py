@@ -11,19 +11,19 @@ import numpy as np
 
 from benchmarks.form import Bound
 from benchmarks.simulated_runs import Array, Scenario, Simulated, simulate, stored_run
-from dragstrip.analyse.pairs import Interval, interval
-from dragstrip.analyse.resample import cross_check
-from dragstrip.analyse.rules import judge
-from dragstrip.analyse.student import mean_of
-from dragstrip.config import RulesConfig
+from dragstrip.analysis.ratio import Interval, interval
+from dragstrip.analysis.verdict import judge
+from dragstrip.config.config import RulesConfig
 from dragstrip.ledger.histogram import Histogram
+from dragstrip.stats.bootstrap import cross_check
+from dragstrip.stats.t_interval import mean_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from dragstrip.analyse.model import Verdict, Word
+    from dragstrip.run.model import Verdict, Word
 
 _T = TypeVar("_T")
 

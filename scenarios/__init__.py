@@ -1,1 +1,1 @@
-"""User classes and the load shape: what a person edits to test something else."""
+"""What is asked of the targets and what a right answer is: a file each."""

@@ -10,20 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seeding.dataset import Dataset
-from seeding.expected import Expected
-from seeding.filling import Filled, Filler
-from seeding.making import maker_of
-from seeding.manifests import obstacle, surplus, unknown_dataset
+from dragstrip.concurrency import Stop, all_of
+from seeding.dataset.dataset import Dataset
+from seeding.expected_digests import Expected
+from seeding.generator_pool import maker_of
+from seeding.manifest import obstacle, surplus, unknown_dataset
 from seeding.progress import Silent
-from seeding.removing import remove_contacts, remove_workspaces
-from seeding.side_by_side import Stop, all_of
+from seeding.remove import remove_contacts, remove_workspaces
 from seeding.stores import open_stores
+from seeding.sync import Filled, Filler
 
 if TYPE_CHECKING:
-    from dragstrip.config import Config
-    from seeding.manifests import Obstacle
-    from seeding.model import Manifest
+    from dragstrip.config.config import Config
+    from seeding.dataset.model import Manifest
+    from seeding.manifest import Obstacle
     from seeding.progress import Reporter
     from seeding.stores import Store
 

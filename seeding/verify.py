@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dragstrip.concurrency import Stop, all_of, for_each
 from dragstrip.errors import DataDiffers
-from seeding.answers import SAMPLE, AnswerProof, check_answers
-from seeding.comparing import MEND, explain, explain_workspaces, stored_digests, wrong_ranges
-from seeding.dataset import Dataset
-from seeding.expected import Expected
-from seeding.making import maker_of
-from seeding.manifests import require_complete
+from scenarios.crm.answers import SAMPLE, AnswerProof, check_answers
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.sampling import count_ranges, pages_of, sampled_ranges
+from seeding.diff import MEND, explain, explain_workspaces, stored_digests, wrong_ranges
+from seeding.expected_digests import Expected
+from seeding.generator_pool import maker_of
+from seeding.manifest import require_complete
 from seeding.progress import Silent
-from seeding.sampling import count_ranges, pages_of, sampled_ranges
-from seeding.side_by_side import Stop, all_of, for_each
 from seeding.stores import open_stores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dragstrip.config import Config
-    from seeding.comparing import Page
-    from seeding.model import Manifest
+    from dragstrip.config.config import Config
+    from seeding.dataset.model import Manifest
+    from seeding.diff import Page
     from seeding.progress import Reporter
     from seeding.stores import Store
 

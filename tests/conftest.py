@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from dragstrip import calibration
 from dragstrip import lab as embedded
+from dragstrip.analysis import calibration
 from dragstrip.lab import lifecycle
 from tests.support import spread
 

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import click
 
-from dragstrip.config import load
+from dragstrip.config.config import load
 from dragstrip.errors import DragstripError
-from dragstrip.targets import Target, targets_of
+from dragstrip.scenario import Target, targets_of
 
 _PAUSE_SECONDS = 1.0
 _TIMEOUT_SECONDS = 10.0

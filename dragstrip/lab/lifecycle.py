@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from dragstrip.errors import LabError
-from dragstrip.lab import clearing, credentials, lock, ports, postgres, starting, state
+from dragstrip.lab import credentials, launch, lock, ports, postgres, state, teardown
 from dragstrip.lab.install import install
 from dragstrip.lab.paths import Home
 from dragstrip.lab.processes import Identity
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from dragstrip.config import Config
+    from dragstrip.config.config import Config
     from dragstrip.lab.state import LabState
 
     Reporter = Callable[[str], None]
@@ -56,7 +56,7 @@ def up(
             if not trouble:
                 return known
             reporter(f"the lab is half up ({trouble}); starting it again")
-        clearing.clear(place, known)
+        teardown.clear(place, known)
         _require_space(place)
         chosen = ports.choose(
             forced_ports or {},
@@ -66,7 +66,7 @@ def up(
         install(reporter)
         _require_fitting_secrets(place)
         credentials.load_or_create(place)
-        return starting.start(place, chosen, _owner(owner_pid), reporter)
+        return launch.start(place, chosen, _owner(owner_pid), reporter)
 
 
 def down(home: Path | None = None, *, reporter: Reporter = _silent, purge: bool = False) -> bool:
@@ -83,9 +83,9 @@ def down(home: Path | None = None, *, reporter: Reporter = _silent, purge: bool 
         except LabError:
             # Damaged: what is left of the lab is found by the mark that its processes carry.
             known = None
-        ended = clearing.clear(place, known)
+        ended = teardown.clear(place, known)
         if purge:
-            clearing.purge(place)
+            teardown.purge(place)
     return ended
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dragstrip.analyse.model import Word
+    from dragstrip.run.model import Word
 
 COLOURS: dict[Word, str] = {
     "adopt": "bold green",

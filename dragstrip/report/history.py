@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from dragstrip.report import words
+from dragstrip.report import text
 from dragstrip.report.colours import COLOURS
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from dragstrip.analyse.history import History, Moment
+    from dragstrip.analysis.history import History, Moment
 
 LINE, VALUE, LOW, HIGH = "─●├┤"
 _LEAST_WIDTH = 8
@@ -77,8 +77,8 @@ def render(history: History) -> RenderableType:
 
 def _lab(history: History) -> str:
     if all(one.lab for one in history.runs):
-        return words.LAB_BANNER
-    return f"Runs marked lab: {words.LAB_BANNER[0].lower()}{words.LAB_BANNER[1:]}"
+        return text.LAB_BANNER
+    return f"Runs marked lab: {text.LAB_BANNER[0].lower()}{text.LAB_BANNER[1:]}"
 
 
 def _title(history: History) -> str:
@@ -108,7 +108,7 @@ def _list(history: History) -> Table:
 
 def _ratio(one: Moment) -> str:
     if one.ratio is None or one.low is None or one.high is None:
-        return words.NOTHING
+        return text.NOTHING
     return f"{one.ratio:.3f} ({one.low:.3f} to {one.high:.3f})"
 
 
@@ -141,13 +141,13 @@ def _name(one: Moment) -> str:
 
 def _value(one: Moment) -> str:
     if one.value_ms is None or one.low_ms is None or one.high_ms is None:
-        return words.NOTHING
-    low, high = (words.milliseconds(end) for end in (one.low_ms, one.high_ms))
-    return f"{words.milliseconds(one.value_ms)} ({low.removesuffix(' ms')} to {high})"
+        return text.NOTHING
+    low, high = (text.milliseconds(end) for end in (one.low_ms, one.high_ms))
+    return f"{text.milliseconds(one.value_ms)} ({low.removesuffix(' ms')} to {high})"
 
 
 def _ends(axis: Axis, width: int) -> Text:
-    low, high = words.milliseconds(axis.low), words.milliseconds(axis.high)
+    low, high = text.milliseconds(axis.low), text.milliseconds(axis.high)
     return Text(f"{low}{high:>{max(width - len(low), len(high) + 1)}}", style="dim")
 
 

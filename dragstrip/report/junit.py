@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
-from dragstrip.analyse.clauses import clauses, required
-from dragstrip.analyse.conditions import bound_of, figure_of, fix_of, words_of
-from dragstrip.report import words
+from dragstrip.analysis.conditions import bound_of, figure_of, fix_of, words_of
+from dragstrip.analysis.rule_checks import clauses, required
+from dragstrip.report import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dragstrip.analyse.model import Gate, Run, Verdict
-    from dragstrip.analyse.rules import Requirement
-    from dragstrip.config import RulesConfig
+    from dragstrip.analysis.verdict import Requirement
+    from dragstrip.config.config import RulesConfig
+    from dragstrip.run.model import Gate, Run, Verdict
 
 Kind = Literal["failure", "skipped"]
 
@@ -95,9 +95,9 @@ def _verdict(
     run: Run, verdict: Verdict, rules: RulesConfig, requirement: Requirement | None
 ) -> Iterator[_Case]:
     said = "\n".join(
-        line for line in (words.headline(run, verdict), words.comparison(run, verdict)) if line
+        line for line in (text.headline(run, verdict), text.comparison(run, verdict)) if line
     )
-    invalid = words.headline(run, verdict) if verdict.verdict == "invalid" else None
+    invalid = text.headline(run, verdict) if verdict.verdict == "invalid" else None
     yield _Case("verdict", "valid", said, invalid, type="invalid")
     if requirement is None:
         return
@@ -113,7 +113,7 @@ def _properties(
     yield "run", run.id
     yield "lab", str(run.lab).lower()
     if run.lab:
-        yield "notice", words.LAB_BANNER
+        yield "notice", text.LAB_BANNER
     yield "closed_model", str(run.closed_model).lower()
     for role, name in (("baseline", run.baseline), ("challenger", run.challenger)):
         yield role, name

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dragstrip.report import words
+from dragstrip.report import text as words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dragstrip.analyse.clauses import State
-    from dragstrip.analyse.model import Run, Verdict
-    from dragstrip.analyse.rules import Requirement
+    from dragstrip.analysis.rule_checks import State
+    from dragstrip.analysis.verdict import Requirement
+    from dragstrip.run.model import Run, Verdict
 
 Row = tuple[str, str, str]
 

@@ -10,13 +10,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from dragstrip.report import words
+from dragstrip.report import text as words
 from dragstrip.report.colours import COLOURS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.run.model import Run, Verdict
 
 
 def render(run: Run, verdict: Verdict) -> RenderableType:

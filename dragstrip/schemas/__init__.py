@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 
-from dragstrip.analyse.history import History
-from dragstrip.analyse.model import Run, Verdict
-from dragstrip.analyse.regression_model import Regression
+from dragstrip.analysis.history import History
+from dragstrip.analysis.regression_model import Regression
+from dragstrip.run.model import Run, Verdict
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

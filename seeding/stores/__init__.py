@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from dragstrip.config import Config, Kind
+    from dragstrip.config.config import Config, Kind
 
 __all__ = ["RangeDigest", "Store", "open_stores"]
 

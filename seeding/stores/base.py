@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from seeding.model import Context, Manifest, Workspace
+    from seeding.dataset.model import Context, Manifest, Workspace
 
 
 @dataclass(frozen=True, slots=True)

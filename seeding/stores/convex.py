@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from seeding.digest import RANGE
+from seeding.dataset.digest import RANGE
 from seeding.stores import convex_batches
+from seeding.stores.aimd import Pace
 from seeding.stores.base import RangeDigest
 from seeding.stores.convex_api import ConvexApi, NoSuchFunction, Refused, TooMuch
 from seeding.stores.convex_batches import Encoded, first_batch
 from seeding.stores.convex_import import BulkImport, ImportFailed, ImportRefused
-from seeding.stores.http import Busy
-from seeding.stores.pace import Pace
+from seeding.stores.retry import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from seeding.model import Context, Manifest, Workspace
+    from seeding.dataset.model import Context, Manifest, Workspace
 
 # 256 contacts are some 2,600 documents and 770 index ranges, of 32,000 and 4,096 that one function
 # may read; it may compute for a second.

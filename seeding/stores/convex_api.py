@@ -10,7 +10,7 @@ import orjson
 from convex.values import convex_to_json
 
 from dragstrip.errors import BackendError
-from seeding.stores.http import Retrier, excerpt, new_client
+from seeding.stores.retry import Retrier, excerpt, new_client
 
 if TYPE_CHECKING:
     import httpx

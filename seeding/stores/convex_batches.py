@@ -15,7 +15,7 @@ from dragstrip.errors import BackendError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
 
 # Far below the limits on rows and bytes: the second of computing is reached first, and under a
 # limit on bytes a second, small transactions come through where large ones are turned away.

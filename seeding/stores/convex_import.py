@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
     from seeding.stores.convex_api import ConvexApi
     from seeding.stores.convex_batches import Encoded
 

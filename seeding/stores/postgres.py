@@ -9,19 +9,19 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from dragstrip.errors import BackendError
-from seeding.stores import copy
+from seeding.stores import postgres_copy
 from seeding.stores.base import RangeDigest
-from seeding.stores.copy import COLUMNS, copy_into
 from seeding.stores.postgres_connections import PREAMBLE, VARIABLE, Connections
-from seeding.stores.refusals import refusal
+from seeding.stores.postgres_copy import COLUMNS, copy_into
+from seeding.stores.postgres_errors import refusal
 from seeding.stores.rows import member_rows, workspace_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from seeding.model import Context, Manifest, Workspace
-    from seeding.stores.copy import Payloads
+    from seeding.dataset.model import Context, Manifest, Workspace
     from seeding.stores.postgres_connections import Connection
+    from seeding.stores.postgres_copy import Payloads
     from seeding.stores.rows import Row
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class PostgresStore:
     @staticmethod
     def encode(contexts: Iterable[Context]) -> Payloads:
         """Return the rows of each table, parents before children."""
-        return copy.encode(contexts)
+        return postgres_copy.encode(contexts)
 
     def write(self, batch: Payloads) -> None:
         """Insert contacts, all of a batch or nothing; update those that are there."""

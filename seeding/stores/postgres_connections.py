@@ -10,8 +10,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from dragstrip.errors import BackendError, ConfigError
-from seeding.stores.http import Retrier, excerpt
-from seeding.stores.refusals import Passing, is_passing
+from seeding.stores.postgres_errors import Passing, is_passing
+from seeding.stores.retry import Retrier, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

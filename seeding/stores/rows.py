@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from seeding.model import Context, Message, Note, Workspace
+    from seeding.dataset.model import Context, Message, Note, Workspace
 
 Row = dict[str, Any]
 Tables = dict[str, list[Row]]

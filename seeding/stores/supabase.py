@@ -11,14 +11,14 @@ from supabase import Client, ClientOptions
 
 from dragstrip.errors import BackendError
 from seeding.stores.base import RangeDigest
-from seeding.stores.http import Retrier, excerpt, new_client
-from seeding.stores.refusals import Passing, is_passing, not_migrated, refusal
+from seeding.stores.postgres_errors import Passing, is_passing, not_migrated, refusal
+from seeding.stores.retry import Retrier, excerpt, new_client
 from seeding.stores.rows import context_rows, member_rows, workspace_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from seeding.model import Context, Manifest, Workspace
+    from seeding.dataset.model import Context, Manifest, Workspace
     from seeding.stores.rows import Row, Tables
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dragstrip import run_folder
-from dragstrip.race import conclude
-from dragstrip.report import html
+from dragstrip.race.race import conclude
+from dragstrip.report.html import render
+from dragstrip.run import folder as run_folder
 from tests.support import chromium
 
 PICTURE = Path(__file__).parents[2] / "docs" / "report.png"
@@ -25,7 +25,7 @@ def main(run: str) -> None:
         sys.exit(f"{folder.path} is invalid: {verdict.reason}; race again on a quiet machine")
     with tempfile.TemporaryDirectory() as place, chromium.browser() as browser:
         file = Path(place, "report.html")
-        file.write_text(html.render(shown, verdict), encoding="utf-8")
+        file.write_text(render.render(shown, verdict), encoding="utf-8")
         size = {"width": 1280, "height": 900}
         page = browser.new_page(viewport=size, color_scheme="light")  # type: ignore[arg-type]
         page.goto(file.as_uri())

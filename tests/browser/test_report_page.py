@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from dragstrip.report import html
+from dragstrip.report.html import render
 from tests.lab.lab_homes import wait_until
 from tests.support import chromium
 from tests.support.html_page import Page as Parsed
@@ -69,7 +69,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Opened
         opened = {}
         for name, (run, verdict) in made.items():
             file = folder / f"{name}.html"
-            file.write_text(html.render(run, verdict))
+            file.write_text(render.render(run, verdict))
             opened[name] = open_page(browser, file)
         yield opened
 

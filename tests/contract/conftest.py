@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from dragstrip.config import Config, Kind, TargetConfig
+from dragstrip.config.config import Config, Kind, TargetConfig
 from seeding.stores import open_stores
 from tests.contract.endpoint import Endpoint, Webhook
 from tests.contract.people import People

@@ -7,14 +7,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dragstrip.targets import Target
-from dragstrip.targets.auth import kapso_headers
-from dragstrip.targets.target import LOOKUP_PATH, MESSAGE_PATH
+from dragstrip.scenario import Target
+from dragstrip.scenario.target import LOOKUP_PATH, MESSAGE_PATH
+from scenarios.crm.auth import kapso_headers
 
 if TYPE_CHECKING:
     import httpx
 
-    from dragstrip.config import Kind
+    from dragstrip.config.config import Kind
 
 SERVER_TIMING = re.compile(r"query;dur=(\d+(?:\.\d+)?), total;dur=(\d+(?:\.\d+)?)")
 

@@ -9,10 +9,10 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seeding.dataset import Dataset, answer_to
+from seeding.dataset.dataset import Dataset, answer_to
 
 if TYPE_CHECKING:
-    from seeding.model import Contact, Context, Message, Note, Workspace
+    from seeding.dataset.model import Contact, Context, Message, Note, Workspace
 
 _SEED = 9_071
 _GENERATED = 160

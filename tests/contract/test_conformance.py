@@ -24,13 +24,13 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from dragstrip.targets.target import LOOKUP_PATH, MESSAGE_PATH
+from dragstrip.scenario.target import LOOKUP_PATH, MESSAGE_PATH
 from tests.contract.test_document import DOCUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.config import Kind
+    from dragstrip.config.config import Kind
     from tests.contract.endpoint import Endpoint
     from tests.contract.people import People
 

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from dragstrip.targets.target import LOOKUP_PATH, MESSAGE_PATH
+from dragstrip.scenario.target import LOOKUP_PATH, MESSAGE_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

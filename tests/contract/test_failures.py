@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from dragstrip.config import Kind
+    from dragstrip.config.config import Kind
 
 KEY = "key-of-the-tests-0123456789"
 SECRET = "webhook-secret-of-the-tests"

@@ -12,7 +12,7 @@ from tests.contract.endpoint import NOT_FOUND, Endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dragstrip.config import Kind
+    from dragstrip.config.config import Kind
     from tests.contract.people import People
 
 Answer = dict[str, Any]

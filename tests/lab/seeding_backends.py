@@ -20,9 +20,9 @@ from unittest.mock import patch
 import psutil
 import psycopg
 
-from dragstrip import cli
 from dragstrip import lab as embedded
-from dragstrip.config import Config, DatasetConfig
+from dragstrip.cli import main
+from dragstrip.config.config import Config, DatasetConfig
 from dragstrip.lab import credentials, lifecycle
 from dragstrip.lab.paths import Home
 from dragstrip.lab.postgres import SUPERUSER
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from dragstrip.lab import LabState
     from dragstrip.lab.services import Service
-    from seeding.model import Context
+    from seeding.dataset.model import Context
 
 TABLES = ("contacts", "conversations", "messages", "contact_notes")
 SECRETS = (
@@ -66,7 +66,7 @@ class Backends:
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start a command in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "dragstrip.cli", *arguments],
+            [sys.executable, "-m", "dragstrip.cli.main", *arguments],
             env=self._environ(environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -201,7 +201,7 @@ class Backends:
 
 def _exit_code(arguments: list[str]) -> int:
     try:
-        cli.main(arguments)
+        main.main(arguments)
     except SystemExit as end:
         return int(end.code or 0)
     return 0

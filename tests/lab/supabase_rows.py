@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from seeding.dataset import Dataset
-    from seeding.model import Context, Workspace
+    from seeding.dataset.dataset import Dataset
+    from seeding.dataset.model import Context, Workspace
 
 _TIMES = {"created_at", "first_contact_date", "last_message_at"}
 

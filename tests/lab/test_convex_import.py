@@ -11,8 +11,8 @@ import pytest
 
 from dragstrip.errors import BackendError
 from seeding import seed as seeding
-from seeding.dataset import Dataset
-from seeding.digest import contact_digest
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.digest import contact_digest
 from seeding.stores.convex import ConvexStore
 from seeding.stores.convex_import import BulkImport, make_archive
 

@@ -8,7 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from dragstrip import lab as embedded
-from dragstrip.config import load
+from dragstrip.config.config import load
 from tests.lab.lab_homes import DRAGSTRIP
 
 if TYPE_CHECKING:

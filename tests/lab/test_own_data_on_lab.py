@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from tests.lab.lab_races import stored
 from tests.lab.test_race_on_lab import altered_note, dragstrip
 from tests.support.races import OF_THE_MACHINE

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragstrip.config import Config
+from dragstrip.config.config import Config
 from dragstrip.errors import BackendError, ConfigError
-from seeding.dataset import Dataset
-from seeding.digest import contact_digest, range_digest, ranges
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.digest import contact_digest, range_digest, ranges
 from seeding.stores import open_stores, postgres_connections
 from seeding.stores.postgres import PostgresStore
 from tests.lab.postgres_fixture import PASSWORD, apply_migrations
@@ -25,7 +25,7 @@ from tests.support.postgres_proxy import postgres_proxy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeding.model import Context, Manifest
+    from seeding.dataset.model import Context, Manifest
     from tests.lab.postgres_fixture import Cluster
     from tests.support.postgres_proxy import Fault
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from dragstrip.run_folder import RunFolder
+from dragstrip.run.folder import RunFolder
 from dragstrip.schemas import validator
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from seeding.seed import seed
 from seeding.stores import open_stores
 from tests.lab.lab_homes import DRAGSTRIP, wait_until

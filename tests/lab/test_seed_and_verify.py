@@ -11,16 +11,16 @@ import orjson
 import pytest
 
 from dragstrip.errors import BackendError
-from dragstrip.targets import targets_of
+from dragstrip.scenario import targets_of
 from seeding import seed as seeding
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from seeding.stores import open_stores
 from tests.lab.seeding_backends import SLOW_PATHS, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
     from seeding.stores import Store
     from tests.lab.seeding_backends import Backends
 

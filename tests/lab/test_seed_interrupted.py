@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from seeding import seed as seeding
-from seeding.dataset import Dataset
-from seeding.digest import contact_digest
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.digest import contact_digest
 from tests.lab.lab_homes import wait_until
 from tests.lab.seeding_backends import SLOW_PATHS, ids_of, right_contacts
 from tests.support.valve import Valve

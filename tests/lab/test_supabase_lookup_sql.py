@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psycopg
 import pytest
 
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from tests.lab.supabase_rows import insert_dataset
 
 if TYPE_CHECKING:

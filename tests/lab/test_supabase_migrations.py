@@ -20,7 +20,7 @@ from supabase import create_client
 from dragstrip.lab.node import Node
 from dragstrip.lab.paths import backend
 from dragstrip.lab.ports import HOST
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from tests.lab.postgres_fixture import (
     PASSWORD,
     Cluster,

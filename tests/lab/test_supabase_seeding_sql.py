@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pytest
 
-from seeding.dataset import Dataset
-from seeding.digest import contact_digest, range_digest, ranges
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.digest import contact_digest, range_digest, ranges
 from seeding.stores.postgres import PostgresStore
 from tests.lab.supabase_rows import insert_contexts, insert_dataset, insert_workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
     from tests.lab.postgres_fixture import Cluster
 
     Connection = psycopg.Connection[Any]

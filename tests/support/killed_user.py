@@ -15,12 +15,12 @@ from gevent.hub import get_hub
 from gevent.pool import Group
 from locust.env import Environment
 
-from dragstrip.config import RaceConfig
+from dragstrip.config.config import RaceConfig
 from dragstrip.ledger.writer import Ledger
-from dragstrip.measure.arrivals import Arrivals
-from dragstrip.measure.plugin import Slot, Work
-from dragstrip.measure.schedule import Open, Span
-from dragstrip.targets import Request, Target
+from dragstrip.load.arrivals import Arrivals
+from dragstrip.load.locust_user import Slot, Work
+from dragstrip.load.schedule import Open, Span
+from dragstrip.scenario import Request, Target
 
 PAUSE_S = 0.6
 

@@ -15,7 +15,7 @@ import gevent
 
 from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome
 from dragstrip.ledger.writer import Ledger
-from dragstrip.measure.harvest import Harvester
+from dragstrip.load.collector import Harvester
 
 LATENCY_ROWS = 8
 

@@ -17,7 +17,7 @@ from locust import stats as locust
 from locust.event import EventHook
 
 from dragstrip.ledger.rows import ROW, Outcome, Rows
-from dragstrip.measure.locust_stats import METHOD, LocustStats, LookupFailed
+from dragstrip.load.locust_stats import METHOD, LocustStats, LookupFailed
 
 LABELS = ("old (lab)", "new")
 EPOCH_S = 1_700_000_000

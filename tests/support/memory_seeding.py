@@ -7,15 +7,15 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from dragstrip import cli
+from dragstrip.cli import main
 from seeding import seed as seeding
 from tests.unit.seeding.memory_store import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.config import Config
-    from seeding.model import Context
+    from dragstrip.config.config import Config
+    from seeding.dataset.model import Context
     from seeding.stores import Store
 
 
@@ -37,4 +37,4 @@ if __name__ == "__main__":
     os.environ["CONVEX_URL"] = "http://127.0.0.1:1"
     vars(seeding)["open_stores"] = _open_stores
     sys.argv[1:1] = ["seed", "--config", "/dev/null", "--contacts", "1000000"]
-    cli.main()
+    main.main()

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dragstrip.measure.arrivals import Arrivals, blocks_of_slice, blocks_of_trickle
+from dragstrip.load.arrivals import Arrivals, blocks_of_slice, blocks_of_trickle
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dragstrip.plan import Plan, PlannedSlice
+    from dragstrip.run.plan import Plan, PlannedSlice
 
 
 def of_slice(plan: Plan, turn: PlannedSlice) -> Arrivals:

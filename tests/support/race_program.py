@@ -12,14 +12,15 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from dragstrip import cli, feasible, preflight
-from seeding.dataset import GENERATOR, Dataset
+from dragstrip.cli import main
+from dragstrip.race import prechecks, preflight
+from seeding.dataset.dataset import GENERATOR, Dataset
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from dragstrip.config import Config
-    from seeding.model import Manifest
+    from dragstrip.config.config import Config
+    from seeding.dataset.model import Manifest
 
 ANYHOW = "--anyhow"
 
@@ -49,5 +50,5 @@ if __name__ == "__main__":
     preflight.difference = same
     if ANYHOW in sys.argv:
         sys.argv.remove(ANYHOW)
-        feasible.require = allow
-    cli.main()
+        prechecks.require = allow
+    main.main()

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
-from dragstrip import race
-from dragstrip.analyse.rules import judge
-from dragstrip.config import Config, RulesConfig
-from dragstrip.run_folder import RunFolder
-from seeding.dataset import Dataset
+from dragstrip.analysis.verdict import judge
+from dragstrip.config.config import Config, RulesConfig
+from dragstrip.race import race
+from dragstrip.run.folder import RunFolder
+from seeding.dataset.dataset import Dataset
 from seeding.progress import Silent
 from tests.support import locust_runs
 from tests.support.race_program import ANYHOW, manifest_of
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from dragstrip.analyse.model import Run, Verdict
-    from dragstrip.config import Metric
+    from dragstrip.config.config import Metric
     from dragstrip.ledger.rows import Rows
-    from dragstrip.telemetry.follow import State
+    from dragstrip.live.follow import State
+    from dragstrip.run.model import Run, Verdict
     from seeding.progress import Reporter
 
 DATASET = Dataset(42, 60)
@@ -110,7 +110,7 @@ class Raced:
 
     @property
     def verdict(self) -> Verdict:
-        from dragstrip.analyse.model import Verdict
+        from dragstrip.run.model import Verdict
 
         return Verdict.model_validate_json((self.folder.path / "verdict.json").read_bytes())
 

@@ -10,16 +10,16 @@ import numpy as np
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome, select
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
-from dragstrip.measure.snapshots import Totals
-from dragstrip.plan import LEDGER_FOLDER, SLICES_FILE
-from dragstrip.run_folder import FINISH_FILE, RunFolder
+from dragstrip.load.distributed.protocol import Totals
+from dragstrip.run.folder import FINISH_FILE, RunFolder
+from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
 from tests.support.runs import SECOND, plan_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.ledger.writer import Policy
-    from dragstrip.plan import PlannedSlice
+    from dragstrip.run.plan import PlannedSlice
 
 OUTCOMES = ((Outcome.OK, 200), (Outcome.HTTP_STATUS, 503), (Outcome.UNSENT, 0))
 SHARES = (0.95, 0.03, 0.02)

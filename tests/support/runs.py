@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dragstrip.analyse.model import DataAfter, DatasetFacts, Machine, Run, Verdict, Versions
-from dragstrip.analyse.rules import judge
-from dragstrip.analyse.summary import summarise, with_distributions
-from dragstrip.config import Config, DatasetConfig, RaceConfig
+from dragstrip.analysis.aggregate import summarise, with_distributions
+from dragstrip.analysis.verdict import judge
+from dragstrip.config.config import Config, DatasetConfig, RaceConfig
 from dragstrip.ledger.rows import ROW, Flag, Outcome, Rows
 from dragstrip.ledger.tally import COUNTS, Tally
-from dragstrip.plan import Plan, PlannedTarget, alternate
+from dragstrip.run.model import DataAfter, DatasetFacts, Machine, Run, Verdict, Versions
+from dragstrip.run.plan import Plan, PlannedTarget, alternate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from dragstrip.plan import PlannedSlice
-    from dragstrip.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
+    from dragstrip.run.plan import PlannedSlice
+    from dragstrip.run.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
 
 SECOND = 1_000_000_000
 STARTED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.config import Config, DatasetConfig
+from dragstrip.config.config import Config, DatasetConfig
 from seeding.seed import seed
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from tests.support.served import Served
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from seeding.dataset import Dataset
+    from seeding.dataset.dataset import Dataset
 
     Deed = Callable[[asyncio.StreamWriter], Awaitable[None]]
 

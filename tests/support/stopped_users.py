@@ -15,13 +15,13 @@ import gevent
 import numpy as np
 from locust.env import Environment
 
-from dragstrip.config import RaceConfig
+from dragstrip.config.config import RaceConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import Outcome
 from dragstrip.ledger.writer import Ledger
-from dragstrip.measure.judge import oracle
-from dragstrip.measure.plugin import Slot, Work
-from dragstrip.targets import Request, Target
+from dragstrip.load.locust_user import Slot, Work
+from dragstrip.scenario import Request, Target
+from dragstrip.scenario.check import oracle
 from tests.support.byte_server import ByteServer, Peer
 
 USERS = 4

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip.measure.client import SendFailed
-from dragstrip.measure.connection import Connection
-from dragstrip.measure.http_limits import Limits
-from dragstrip.targets import Request
+from dragstrip.load.http.client import SendFailed
+from dragstrip.load.http.connection import Connection
+from dragstrip.load.http.timeouts import Limits
+from dragstrip.scenario import Request
 from tests.support.byte_server import ByteServer, Peer
 
 if TYPE_CHECKING:

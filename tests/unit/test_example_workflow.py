@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from dragstrip.run_folder import RunFolder
+from dragstrip.run.folder import RunFolder
 from tests.support import locust_runs
 from tests.support.races import DATASET, SHORT, homes, toml
 from tests.support.runs import conclude, finish_of, plan_of, record
@@ -21,7 +21,7 @@ from tests.support.stand_in import API_KEY, StandIn
 from tests.support.workflow import Job
 
 if TYPE_CHECKING:
-    from dragstrip.analyse.model import Run
+    from dragstrip.run.model import Run
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "race-pull-request.yml"
@@ -42,7 +42,7 @@ RECORDED = """#!/bin/sh
 if [ "$1" = race ]; then
   mkdir -p runs; cp -R "$RECORDED" runs/new; ln -s new runs/latest; exit {code}
 fi
-exec "{python}" -m dragstrip.cli "$@"
+exec "{python}" -m dragstrip.cli.main "$@"
 """
 GH = '#!/bin/sh\necho "$@" > gh-called; cat comment.md > commented.md\n'
 

@@ -9,7 +9,7 @@ from benchmarks.form import cores
 from benchmarks.known_delays import Delays, Running, Spec, serving
 from benchmarks.lookups import DATASET, lookup_path
 from benchmarks.quantiles import nearest_rank
-from seeding.dataset import not_found
+from seeding.dataset.dataset import not_found
 
 SEED = 3
 SLOW = Delays("/slow", ((0.5, 2.0, 0.2), (0.5, 8.0, 0.2)))

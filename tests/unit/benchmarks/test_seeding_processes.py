@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from benchmarks.generation import SEED
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 
 
 def said_by(module: str, *arguments: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from dragstrip.ledger.rows import (
     Outcome,
 )
 from dragstrip.ledger.tally import COUNTS, HISTOGRAMS, Tally
-from dragstrip.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
+from dragstrip.run.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
 from tests.support.recorded import record_run
 
 DOCS = Path(__file__).parents[3] / "docs"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dragstrip import cli
+from dragstrip.cli import main
 from tests.support.races import DATASET, sections, toml
 from tests.support.stand_in import API_KEY, StandIn
 
@@ -41,7 +41,7 @@ def write(folder: Path, server: StandIn, **settings: object) -> None:
 def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -> str:
     """Return the error that `dragstrip race` gives; check that it did nothing else."""
     with pytest.raises(SystemExit) as exit_:
-        cli.main(["race", *arguments])
+        main.main(["race", *arguments])
     said = capsys.readouterr()
     assert exit_.value.code == 2, said
     assert said.out == ""

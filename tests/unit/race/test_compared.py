@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dragstrip import race
-from dragstrip.report import words
-from seeding.dataset import GENERATOR
+from dragstrip.race import race
+from dragstrip.report import text
+from seeding.dataset.dataset import GENERATOR
 from tests.support.runs import conclude, plan_of, record
 
 
@@ -33,4 +33,4 @@ def test_a_run_says_how_much_was_compared(
     assert (facts.compared, facts.ranges) == (compared, ranges)
     plan = plan_of(pairs=6)
     run, _ = conclude(plan, record(plan, samples=60))
-    assert words.data(run.model_copy(update={"dataset": facts})).endswith(said)
+    assert text.data(run.model_copy(update={"dataset": facts})).endswith(said)

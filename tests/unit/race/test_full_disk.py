@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dragstrip.ledger.rows import Outcome
-from dragstrip.run_folder import RunFolder
+from dragstrip.run.folder import RunFolder
 from tests.lab.lab_homes import wait_until
 from tests.support import tiny_disk
 from tests.support.command_line import dragstrip

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip import cli
-from dragstrip.recount import recount
-from seeding import own_answers
+from dragstrip.analysis.recount import recount
+from dragstrip.cli import main
+from scenarios.crm import compare_targets
 from tests.support import locust_runs
 from tests.support.own_data import FOREIGN, PHONES, keys_file, without_dataset
 from tests.support.races import DATASET, OF_THE_MACHINE, Raced, command_line, racing, toml
@@ -109,7 +109,7 @@ def test_the_run_says_which_data_it_was(
     )
     assert sentence in " ".join(raced.output.split())
     with pytest.raises(SystemExit, match="0"):
-        cli.main(["report", str(raced.folder.path), "--format", "markdown"])
+        main.main(["report", str(raced.folder.path), "--format", "markdown"])
     plain = re.sub(r"\\(.)", r"\1", capsys.readouterr().out)
     assert sentence in plain
 
@@ -182,7 +182,7 @@ def configure(folder: Path, old: StandIn, new: StandIn, **changes: Any) -> None:
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str]:
     """Return exit code and error of a command."""
     with pytest.raises(SystemExit) as exit_:
-        cli.main(list(arguments))
+        main.main(list(arguments))
     said = capsys.readouterr()
     assert said.err.count("error: ") == 1, said
     assert "Traceback" not in said.err
@@ -212,7 +212,7 @@ def test_a_field_that_differs_is_found_by_line_and_name(
         configure(folder, old, new)
         code, error = refusal(capsys, command, "--keys-file", "keys.csv")
         # A line before it is asked for once; nothing is timed.
-        assert max(len(old.lookups), len(new.lookups)) <= index + 4 * own_answers.AT_ONCE
+        assert max(len(old.lookups), len(new.lookups)) <= index + 4 * compare_targets.AT_ONCE
     is_difference = what in {"value", "absent", "null"}
     assert code == (1 if command == "verify" and is_difference else 2)
     assert f"keys.csv, line {3 + index}: " in error
@@ -227,8 +227,8 @@ def test_verify_says_what_it_proves(folder: Path, capsys: pytest.CaptureFixture[
         configure(folder, old, new)
         for flags in ([], ["--json"]):
             with pytest.raises(SystemExit, match="0"):
-                cli.main(["verify", "--keys-file", "keys.csv", *flags])
-        assert max(old.connections, new.connections) <= 2 * own_answers.AT_ONCE
+                main.main(["verify", "--keys-file", "keys.csv", *flags])
+        assert max(old.connections, new.connections) <= 2 * compare_targets.AT_ONCE
     words, _, document = capsys.readouterr().out.partition("{")
     assert "equal, not proven right" in words
     proof = json.loads("{" + document)
@@ -241,7 +241,7 @@ def test_verify_fails_as_json_too(folder: Path, capsys: pytest.CaptureFixture[st
         new.deeds[1] = saying(response(DATASET.answer(2)))
         configure(folder, old, new)
         with pytest.raises(SystemExit) as exit_:
-            cli.main(["verify", "--keys-file", "keys.csv", "--json"])
+            main.main(["verify", "--keys-file", "keys.csv", "--json"])
     said = capsys.readouterr()
     event = json.loads(said.err)
     assert (exit_.value.code, said.out, event["event"]) == (1, "", "error")

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dragstrip.ledger.rows import Flag, Outcome
-from dragstrip.race import conclude
+from dragstrip.race.race import conclude
 from tests.support import planned
 from tests.support.races import DATASET, Raced, command_line, racing, sections
 from tests.support.stand_in import API_KEY, StandIn
@@ -21,7 +21,7 @@ from tests.support.stand_in import API_KEY, StandIn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.plan import PlannedSlice
+    from dragstrip.run.plan import PlannedSlice
 
 
 @dataclass

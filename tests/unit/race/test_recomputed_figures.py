@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from dragstrip import cli
-from dragstrip.analyse.resample import cross_check
-from dragstrip.recount import recount
+from dragstrip.analysis.recount import recount
+from dragstrip.cli import main
+from dragstrip.stats.bootstrap import cross_check
 from tests.support import report_cells
 from tests.support.races import DATASET, Raced, racing, sections
 from tests.support.recomputed import (
@@ -87,7 +87,7 @@ def test_every_printed_figure_is_what_the_ledger_says(
         ("markdown", report_cells.of_markdown),
     ):
         with pytest.raises(SystemExit, match="0"):
-            cli.main(["report", str(raced.folder.path), "--format", form])
+            main.main(["report", str(raced.folder.path), "--format", form])
         cells = take_apart(capsys.readouterr().out, race.run["id"])
         assert cells.figures == figures(race)
         assert cells.others == others(race, raced)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dragstrip import cli
+from dragstrip.cli import main
 from tests.support.html_page import Page
 from tests.support.recomputed import QUANTILES, Recomputed, quantile_ms
 from tests.unit.race.test_recomputed_figures import compared, figures, gates, others, sentences
@@ -40,7 +40,7 @@ def race(raced: Raced) -> Recomputed:
 @pytest.fixture
 def page(raced: Raced, capsys: pytest.CaptureFixture[str]) -> Page:
     with pytest.raises(SystemExit, match="0"):
-        cli.main(["report", str(raced.folder.path), "--format", "html"])
+        main.main(["report", str(raced.folder.path), "--format", "html"])
     made = capsys.readouterr().out
     assert made == (raced.folder.path / "report.html").read_text()
     return Page(made)

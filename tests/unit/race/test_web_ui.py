@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dragstrip.run_folder import RunFolder, create, discard, within
+from dragstrip.run.folder import RunFolder, create, discard, within
 from tests.lab.lab_homes import wait_until
 from tests.support import locust_runs
 from tests.support.races import DATASET, command_line

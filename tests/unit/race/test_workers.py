@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dragstrip.analysis.recount import recount
 from dragstrip.ledger.rows import Outcome
 from dragstrip.ledger.tally import Tally
-from dragstrip.recount import recount
 from tests.support import locust_runs
 from tests.support.races import DATASET, Raced, racing, sections
 from tests.support.stand_in import API_KEY, StandIn
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import psutil
 
-    from dragstrip.slice_report import Finish, SliceReport
+    from dragstrip.run.slice_report import Finish, SliceReport
 
 _PATIENCE_S = 150
 _OTHER_VERSION = "import dragstrip\ndragstrip.__version__ = '0.0.9'\n"
@@ -90,7 +90,7 @@ def worker(place: Path, port: int, modules: Path | None = None) -> Iterator[Work
     place.mkdir()
     path = os.pathsep.join(str(one) for one in (modules, locust_runs.ROOT) if one)
     process = subprocess.Popen(
-        [sys.executable, "-m", "dragstrip.cli", "worker", f"127.0.0.1:{port}"],
+        [sys.executable, "-m", "dragstrip.cli.main", "worker", f"127.0.0.1:{port}"],
         cwd=place,
         env=locust_runs.environment({"CRM_API_KEY": API_KEY, "PYTHONPATH": path}),
         stdin=subprocess.DEVNULL,

@@ -15,16 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from dragstrip.analyse.history import History, Moment, Skipped, history
-from dragstrip.analyse.objective import slice_interval, typical
-from dragstrip.cli import main
+from dragstrip.analysis.history import History, Moment, Skipped, history
+from dragstrip.analysis.slo import slice_interval, typical
+from dragstrip.cli.main import main
 from dragstrip.report.history import VALUE, Axis, bar, render
-from dragstrip.run_folder import RunFolder
+from dragstrip.run.folder import RunFolder
 from tests.support.runs import STARTED, conclude, plan_of, record
 from tests.unit.report.test_reports import SNAPSHOTS
 
 if TYPE_CHECKING:
-    from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.run.model import Run, Verdict
 
 MEDIANS_MS = (20.0, 22.0, 15.0, 31.0, 20.5)
 

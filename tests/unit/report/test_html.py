@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip.analyse.model import Run, Verdict
-from dragstrip.config import Config
+from dragstrip.config.config import Config
 from dragstrip.errors import StorageError
-from dragstrip.report import html, html_assets, html_setup, terminal, words
+from dragstrip.report import terminal
+from dragstrip.report import text as words
+from dragstrip.report.html import assets, render, setup
+from dragstrip.run.model import Run, Verdict
 from tests.support.html_page import Page, shortened
 from tests.support.runs import conclude, fail, plan_of, record
 from tests.unit.report.test_reports import examples
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.ledger.rows import Rows
-    from dragstrip.plan import PlannedSlice
+    from dragstrip.run.plan import PlannedSlice
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 EXAMPLES = list(examples())
@@ -38,7 +40,7 @@ WINNERS = ("Adopt", "ADOPT", "Better", "BETTER", "Worse", "WORSE", "Equivalent",
 
 @cache
 def rendered(name: str) -> str:
-    return html.render(*examples()[name])
+    return render.render(*examples()[name])
 
 
 @cache
@@ -62,7 +64,7 @@ def test_the_page_names_no_other_place(name: str) -> None:
         for attribute in ("href", "src", "action", "data"):
             place = one.attributes.get(attribute, "#")
             assert place.startswith(("#", "data:")), place
-    assert "url(" not in html_assets.text_of("report.css")
+    assert "url(" not in assets.text_of("report.css")
     assert own.policy["default-src"] == ["'none'"]
     assert all(one.startswith("'sha256-") for one in own.policy["script-src"])
     assert len(own.policy["script-src"]) == 2
@@ -165,7 +167,7 @@ def renamed(run: Run, verdict: Verdict) -> tuple[Run, Verdict]:
 
 
 def test_a_hostile_word_is_text_wherever_it_stands() -> None:
-    made = html.render(*renamed(*examples()["failing"]))
+    made = render.render(*renamed(*examples()["failing"]))
     own = Page(made)
     assert len(own.root.all("script")) == 3
     assert made.lower().count("</script") == 3
@@ -184,7 +186,7 @@ def test_a_hostile_word_is_text_wherever_it_stands() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_its_configuration_file_configures_the_same_race(name: str) -> None:
     run = examples()[name][0]
-    made = tomllib.loads(html_setup.configuration_file(run))
+    made = tomllib.loads(setup.configuration_file(run))
     if name == "hostile":
         # No configuration takes such names; a run's file may hold them.
         assert set(made["targets"]) == {run.baseline, run.challenger}
@@ -208,9 +210,9 @@ def own_tables(own: Page) -> Iterator[list[Any]]:
 def test_an_installation_without_the_library_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(html_assets, "LIBRARY", "none.js")
+    monkeypatch.setattr(assets, "LIBRARY", "none.js")
     with pytest.raises(StorageError, match="is not there") as raised:
-        html.render(*examples()["adopt"])
+        render.render(*examples()["adopt"])
     assert "install dragstrip again" in str(raised.value.fix)
     assert raised.value.exit_code == 2
 
@@ -301,7 +303,7 @@ def test_parts_that_some_answers_do_not_report_stay_with_the_rest() -> None:
     assert (old.data_ms, new.data_ms) == (None, None)
     assert old.handler_ms == pytest.approx(0.9, rel=1e-3)
     assert new.handler_ms is None
-    rows = values(Page(html.render(run, verdict)).data_tables["split"])
+    rows = values(Page(render.render(run, verdict)).data_tables["split"])
     assert rows[1][3:5] == [None, None]
     for row, target in zip(rows, run.targets.values(), strict=True):
         assert row[5] == pytest.approx(sum(part or 0 for part in row[1:5]))
@@ -317,7 +319,7 @@ def test_nothing_is_drawn_of_a_target_that_never_answered() -> None:
 
     plan = plan_of()
     run, verdict = conclude(plan, record(plan, spoil=never))
-    own = Page(html.render(run, verdict))
+    own = Page(render.render(run, verdict))
     assert run.targets["new"].split is None
     assert all(row[4] is None for row in values(own.data_tables["within"]))
     assert "so many failed that it does not exist" in own.text_of("summary-slowest")

@@ -12,15 +12,16 @@ import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragstrip import commands
-from dragstrip.analyse.rules import Requirement
-from dragstrip.config import RulesConfig
+from dragstrip.analysis.verdict import Requirement
+from dragstrip.cli import race
+from dragstrip.config.config import RulesConfig
 from dragstrip.errors import DragstripError
-from dragstrip.report import junit, words
+from dragstrip.report import junit
+from dragstrip.report import text as words
 from tests.unit.report.test_reports import SNAPSHOTS, examples
 
 if TYPE_CHECKING:
-    from dragstrip.analyse.model import Run, Verdict
+    from dragstrip.run.model import Run, Verdict
 
 SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))
 REQUIREMENTS: tuple[Requirement | None, ...] = (None, *get_args(Requirement))
@@ -45,7 +46,7 @@ def cases(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
 
 def exits_with_0(run: Run, verdict: Verdict, requirement: Requirement | None) -> bool:
     try:
-        commands._judge(verdict, requirement, rules_of(run))
+        race._judge(verdict, requirement, rules_of(run))
     except DragstripError:
         return False
     return True

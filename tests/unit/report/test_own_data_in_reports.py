@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip import schemas
-from dragstrip.analyse.model import Run
-from dragstrip.analyse.rules import judge
-from dragstrip.config import RulesConfig
-from dragstrip.report import html, markdown, terminal, words
+from dragstrip.analysis.verdict import judge
+from dragstrip.config.config import RulesConfig
+from dragstrip.report import markdown, terminal
+from dragstrip.report import text as words
+from dragstrip.report.html import render
+from dragstrip.run.model import Run
 from tests.support.runs import conclude, plan_of, record
 
 if TYPE_CHECKING:
-    from dragstrip.analyse.model import Verdict
+    from dragstrip.run.model import Verdict
 
 OWN = {"kind": "keys-file", "keys": 1500, "found": 1480, "sha256": "ab12" * 16}
 
@@ -47,7 +49,7 @@ def test_every_report_says_what_was_compared_with_what(data_after: str, words_of
     assert words.data(run) == sentence
     assert sentence in " ".join(terminal.text(run, verdict).split())
     assert sentence in re.sub(r"\\(.)", r"\1", markdown.render(run, verdict))
-    page = html.render(run, verdict).replace("&#39;", "'")
+    page = render.render(run, verdict).replace("&#39;", "'")
     assert sentence in " ".join(page.split())
     for text in (terminal.text(run, verdict), markdown.render(run, verdict)):
         assert "of seed" not in text

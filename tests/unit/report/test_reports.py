@@ -15,16 +15,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dragstrip.analyse.model import Run, Verdict
-from dragstrip.report import markdown, picture, terminal, words
+from dragstrip.report import markdown, svg, terminal
+from dragstrip.report import text as words
+from dragstrip.run.model import Run, Verdict
 from tests.support.runs import conclude, fail, plan_of, record
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from dragstrip.analyse.clauses import State
+    from dragstrip.analysis.rule_checks import State
     from dragstrip.ledger.rows import Rows
-    from dragstrip.plan import PlannedSlice
+    from dragstrip.run.plan import PlannedSlice
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -104,7 +105,7 @@ def test_a_lab_run_says_so_first(name: str) -> None:
 @pytest.mark.parametrize("name", ["invalid", "changed", "empty"])
 def test_an_invalid_run_gives_its_reason_first_and_names_no_winner(name: str) -> None:
     run, verdict = examples()[name]
-    drawn = "".join(ElementTree.fromstring(picture.render(run, verdict)).itertext())
+    drawn = "".join(ElementTree.fromstring(svg.render(run, verdict)).itertext())
     for report in (terminal.text(run, verdict), markdown.render(run, verdict), drawn):
         plain = " ".join(re.sub(r"[\\│╭╮╰╯─]", "", report).split())
         gate = next(gate.name for gate in verdict.gates if not gate.passed)
@@ -116,7 +117,7 @@ def test_an_invalid_run_gives_its_reason_first_and_names_no_winner(name: str) ->
 
 def test_a_closed_model_is_labelled_before_any_figure() -> None:
     run, verdict = examples()["closed"]
-    drawn = "".join(ElementTree.fromstring(picture.render(run, verdict)).itertext())
+    drawn = "".join(ElementTree.fromstring(svg.render(run, verdict)).itertext())
     for report in (terminal.text(run, verdict), markdown.render(run, verdict), drawn):
         assert report.index("Closed") < report.index("path")
     assert "closed model" in words.conditions(run)
@@ -167,7 +168,7 @@ def test_markdown_stays_a_table_whatever_a_line_holds() -> None:
 @pytest.mark.parametrize("name", list(examples()))
 def test_the_picture_says_what_the_terminal_says_and_loads_nothing(name: str) -> None:
     run, verdict = examples()[name]
-    drawn = picture.render(run, verdict)
+    drawn = svg.render(run, verdict)
     said = "".join(ElementTree.fromstring(drawn).itertext())
     for word in re.findall(r"[\w.]+", terminal.text(run, verdict)):
         assert word in said

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from seeding.digest import contact_digest, range_digest
+from seeding.dataset.digest import contact_digest, range_digest
 from seeding.stores.base import RangeDigest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from seeding.model import Context, Manifest, Workspace
+    from seeding.dataset.model import Context, Manifest, Workspace
 
 
 class Killed(BaseException):

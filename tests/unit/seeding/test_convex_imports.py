@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragstrip.errors import BackendError
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from seeding.stores.convex import ConvexStore
 from seeding.stores.convex_ids import TableIds
-from seeding.stores.http import PATIENCE_S
+from seeding.stores.retry import PATIENCE_S
 from tests.unit.seeding.scripted_server import Answer, serving
 
 if TYPE_CHECKING:

@@ -12,16 +12,16 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from dragstrip.errors import BackendError
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
+from seeding.stores.aimd import Pace
 from seeding.stores.convex import ConvexStore
 from seeding.stores.convex_batches import encode, first_batch
-from seeding.stores.pace import Pace
 from tests.unit.seeding.scripted_server import Answer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
 
 SECRET = "very-secret-key-0123456789"
 CONTEXTS = list(Dataset(42, 160).contexts(0, 160))

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seeding.dataset import GENERATOR, Dataset
-from seeding.digest import contact_digest, dataset_digest, ranges
+from seeding.dataset.dataset import GENERATOR, Dataset
+from seeding.dataset.digest import contact_digest, dataset_digest, ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
 
 GOLDEN = {
     "generator": "1",
@@ -59,7 +59,8 @@ def test_the_data_of_this_generator_never_changes() -> None:
 
 def test_another_process_makes_the_same_contact() -> None:
     code = (
-        "from seeding.dataset import Dataset; from seeding.digest import contact_digest;"
+        "from seeding.dataset.dataset import Dataset;"
+        "from seeding.dataset.digest import contact_digest;"
         "print(contact_digest(Dataset(42, 10**9).context(123_456_789)))"
     )
     other = subprocess.run(
@@ -74,7 +75,7 @@ def test_another_process_makes_the_same_contact() -> None:
 
 def test_making_data_needs_no_faker() -> None:
     code = (
-        "import sys; from seeding.dataset import Dataset; Dataset(1, 10).digest();"
+        "import sys; from seeding.dataset.dataset import Dataset; Dataset(1, 10).digest();"
         "print('faker' in sys.modules)"
     )
     other = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -8,17 +8,11 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seeding.dataset import Dataset
-from seeding.digest import (
-    canonical,
-    contact_digest,
-    dataset_digest,
-    range_digest,
-    ranges,
-)
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.digest import canonical, contact_digest, dataset_digest, range_digest, ranges
 
 if TYPE_CHECKING:
-    from seeding.model import Context
+    from seeding.dataset.model import Context
 
 CONTEXT: Context = {
     "index": 7,

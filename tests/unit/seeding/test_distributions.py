@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from seeding.dataset import Dataset
-from seeding.pools import load_pools
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.pools import load_pools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
 
 CONTACTS = 20_000
 # Four standard errors of a share at this number of contacts; the data is fixed, so this is no luck.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dragstrip.errors import BackendError
 from seeding import seed as seeding
 from seeding import verify as verification
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from tests.unit.seeding.memory_store import Killed, MemoryStore
 from tests.unit.seeding.test_seed import assert_holds, config, of_somebody_else, opened
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seeding.phones import PHONES, PhoneBook
+from seeding.dataset.phones import PHONES, PhoneBook
 
 SEEDS = st.integers(0, 2**63 - 1)
 INDICES = st.integers(0, PHONES - 1)

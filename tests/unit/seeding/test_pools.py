@@ -5,16 +5,16 @@ from __future__ import annotations
 import faker
 import orjson
 
-from seeding.dataset import GENERATOR
-from seeding.make_pools import make_pools, serialise
-from seeding.pools import POOLS_FILE, load_pools
+from seeding.dataset.dataset import GENERATOR
+from seeding.dataset.make_pools import make_pools, serialise
+from seeding.dataset.pools import POOLS_FILE, load_pools
 
 
 def test_the_file_is_what_faker_makes() -> None:
     committed = orjson.loads(POOLS_FILE.read_bytes())
     assert committed["faker"] == faker.VERSION, (
-        "Faker's locked version changed: run `python -m seeding.make_pools`, and if more than the "
-        f"version differs, give the data a new GENERATOR (now {GENERATOR})"
+        "Faker's locked version changed: run `python -m seeding.dataset.make_pools`, and if "
+        f"more than the version differs, give the data a new GENERATOR (now {GENERATOR})"
     )
     assert POOLS_FILE.read_bytes() == serialise(make_pools())
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seeding.dataset import Dataset
-from seeding.sampling import RANGES, count_ranges, pages_of, sampled_ranges
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.sampling import RANGES, count_ranges, pages_of, sampled_ranges
 
 
 @given(st.integers(1, 10**8))

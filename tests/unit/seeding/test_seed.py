@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragstrip.config import Config, DatasetConfig
+from dragstrip.config.config import Config, DatasetConfig
 from dragstrip.errors import BackendError
 from seeding import seed as seeding
 from seeding import verify as verification
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from tests.unit.seeding.memory_store import Killed, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeding.model import Context
+    from seeding.dataset.model import Context
     from seeding.stores import RangeDigest, Store
 
 Stores = tuple[MemoryStore, MemoryStore]

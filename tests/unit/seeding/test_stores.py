@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip.config import Config, DatasetConfig, TargetConfig, read_environment
+from dragstrip.config.config import Config, DatasetConfig, TargetConfig, read_environment
 from dragstrip.errors import BackendError, ConfigError
-from seeding.dataset import Dataset
+from seeding.dataset.dataset import Dataset
 from seeding.stores import Store, open_stores
 from seeding.stores.convex import ConvexStore
-from seeding.stores.http import PATIENCE_S, excerpt
+from seeding.stores.retry import PATIENCE_S, excerpt
 from seeding.stores.supabase import SupabaseStore
 from tests.unit.seeding.scripted_server import Answer, ScriptedServer, serving
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dragstrip.errors import BackendError, DataDiffers
+from scenarios.crm.answers import choose_indices
 from seeding import seed as seeding
-from seeding.answers import choose_indices
-from seeding.dataset import Dataset
-from seeding.sampling import sampled_ranges
+from seeding.dataset.dataset import Dataset
+from seeding.dataset.sampling import sampled_ranges
 from seeding.verify import check_data
 from tests.unit.seeding.memory_store import MemoryStore
 from tests.unit.seeding.test_seed import Stores, config, opened
@@ -123,7 +123,7 @@ def test_an_altered_workspace_is_named(seeded: Stores) -> None:
 def test_of_a_large_dataset_a_sample_is_compared_unless_all_is_asked_for(
     seeded: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seeding.sampling.RANGES", 3)
+    monkeypatch.setattr("seeding.dataset.sampling.RANGES", 3)
     proof = check_data(config())
     assert (proof.compared, proof.ranges, proof.words) == (3, 6, "3 of 6 ranges")
     chosen = {start for start, _ in sampled_ranges(DATASET)}
@@ -142,7 +142,7 @@ def test_of_a_large_dataset_a_sample_is_compared_unless_all_is_asked_for(
 def test_a_sample_holds_the_manifests_to_each_other(
     seeded: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("seeding.sampling.RANGES", 3)
+    monkeypatch.setattr("seeding.dataset.sampling.RANGES", 3)
     assert seeded[1].manifest is not None
     seeded[1].manifest["digest"] = "0" * 64
     with pytest.raises(DataDiffers, match="Supabase: the manifest's digest"):

@@ -1,1 +1,0 @@
-"""Pure functions on a stored run: quantiles, pairs, gates, verdict. Nothing here sends or reads."""

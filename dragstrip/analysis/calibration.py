@@ -1,0 +1,231 @@
+"""The stored calibration: how far this machine can be trusted, and what that means for a race.
+
+It is one file, `calibration.json` in $DRAGSTRIP_HOME or the checkout's `.dragstrip`. It holds the
+slices' quantiles of every run it was made from, so that its figures can be computed again.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime  # noqa: TC003
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import dragstrip
+from dragstrip.analysis.aa_test import Pairs, Same  # noqa: TC001
+from dragstrip.analysis.comparable import series
+from dragstrip.config.config import Kind, Metric  # noqa: TC001
+from dragstrip.errors import StorageError
+from dragstrip.run.model import Calibrated, Gate, Machine, Versions
+from dragstrip.stats.welch import Between
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.config.config import Config
+    from dragstrip.run.model import Run
+
+HOME_VARIABLE = "DRAGSTRIP_HOME"
+FILE = "calibration.json"
+
+Rate = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Attempt(_Form):
+    """A race at one rate against the instant server, and the gates that it failed."""
+
+    rate_per_s: Rate
+    held: bool
+    failed: list[Gate]
+
+
+class Ceiling(_Form):
+    """What one process sends to a server that answers at once.
+
+    `closed_per_s` verified lookups a second in the closed model, where nothing is due, with `users`
+    connections; `rate_per_s` is the highest open rate tried at which every gate held, twice.
+    `server_cpu` is the share of a core that the server used meanwhile: near 1, it and not the
+    generator was measured. Nearly all answers, of `contacts` contacts, were seen before; where
+    every one is new and compared in full, a process keeps up with about `new_per_s`.
+    """
+
+    rate_per_s: Rate
+    closed_per_s: Rate
+    new_per_s: Rate
+    users: Count
+    contacts: Count
+    server_cpu: Rate
+    attempts: list[Attempt]
+
+
+class SameRun(_Form):
+    """A valid run of the target against itself: the slice quantiles in ms, pair by pair."""
+
+    id: str
+    started: datetime
+    slices_ms: dict[Metric, Pairs]
+
+
+class SameTarget(_Form):
+    """All runs of a target against itself, under one load, and what came of them by metric.
+
+    `invalid` names the gates that each of the other runs failed.
+    """
+
+    target: str
+    kind: Kind
+    url: str
+    lab: bool
+    rate: Rate
+    slice: float
+    settle: float
+    runs: list[SameRun]
+    invalid: list[list[str]]
+    found: dict[Metric, Same]
+
+
+class Calibration(_Form):
+    """calibration.json. `same` is null when only the ceiling was sought."""
+
+    schema_version: Literal[1] = 1
+    made: datetime
+    machine: Machine
+    versions: Versions
+    ceiling: Ceiling
+    same: SameTarget | None
+
+
+def place() -> Path:
+    """Return where the calibration is, or will be."""
+    named = os.environ.get(HOME_VARIABLE)
+    home = Path(named) if named else Path(dragstrip.__file__).parent.parent / ".dragstrip"
+    return home.expanduser().absolute() / FILE
+
+
+def write(calibration: Calibration) -> Path:
+    """Store a calibration in place of the last one. Raises StorageError."""
+    path = place()
+    fresh = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(calibration.model_dump_json(indent=2) + "\n")
+        fresh.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}", fix=f"make room, or set {HOME_VARIABLE}"
+        ) from None
+    return path
+
+
+def read() -> Calibration | None:
+    """Read the calibration; None when there is none. Raises StorageError."""
+    path = place()
+    try:
+        return Calibration.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror}") from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"])) or "the file"
+        raise StorageError(
+            f"{path} is no calibration that this dragstrip knows: {where}: {problem['msg']}",
+            fix="run `dragstrip calibrate`, or delete the file",
+        ) from None
+
+
+def consult(
+    config: Config, processes: int, machine: Machine, versions: Versions
+) -> Calibrated | None:
+    """Return what the stored calibration says about a race; None when there is none.
+
+    A calibration from elsewhere is ignored, and that is said. Raises StorageError for a file that
+    cannot be read, and ConfigError for a target that has no address.
+    """
+    found = read()
+    if found is None:
+        return None
+    stale = _why_stale(found, machine, versions)
+    if stale:
+        remark = f"The calibration of {found.made:%Y-%m-%d} is ignored: it is of another {stale}."
+        return Calibrated(made=found.made, ceiling_per_s=None, noise_floor={}, remarks=[remark])
+    floors = {name: one.noise_floor for name, one in _same_of(found, config).items()}
+    return Calibrated(
+        made=found.made,
+        ceiling_per_s=found.ceiling.rate_per_s,
+        noise_floor=floors,
+        remarks=list(_remarks(found, config, processes)),
+    )
+
+
+def between_runs(
+    run: Run, target: str, metric: Metric, *, found: Calibration | None
+) -> Between | None:
+    """Return what runs of this target differ by on this run's machine; None when not known."""
+    if found is None or found.same is None or _why_stale(found, run.machine, run.versions):
+        return None
+    same, now = found.same, run.targets[target]
+    if not _is(same, now.kind, None if run.lab else now.url) or metric not in same.found:
+        return None
+    return Between(same.found[metric].between_runs, len(same.runs) - 1)
+
+
+def _why_stale(found: Calibration, machine: Machine, versions: Versions) -> str | None:
+    for field in ("system", "architecture", "processor", "cpus"):
+        if getattr(found.machine, field) != getattr(machine, field):
+            return f"machine ({getattr(found.machine, field)})"
+    for field, parts in (("dragstrip", None), ("locust", 2), ("python", 2)):
+        then, now = (series(getattr(one, field), parts) for one in (found.versions, versions))
+        if then != now:
+            return f"version ({field} {then})"
+    return None
+
+
+def _same_of(found: Calibration, config: Config) -> dict[Metric, Same]:
+    """Return what equal targets came to, if the race has the target that they were."""
+    same = found.same
+    if same is None:
+        return {}
+    sides = (config.race.baseline, config.race.challenger)
+    lab = config.uses_lab or config.environment.dragstrip_lab
+    is_raced = any(
+        _is(same, config.targets[name].kind, None if lab else config.url_of(name)) for name in sides
+    )
+    return same.found if is_raced else {}
+
+
+def _is(same: SameTarget, kind: Kind, url: str | None) -> bool:
+    """Tell whether this is that target. No address means the lab, which chooses its ports anew."""
+    return same.kind == kind and same.lab == (url is None) and (url in {None, same.url})
+
+
+def _remarks(found: Calibration, config: Config, processes: int) -> Iterator[str]:
+    known, metric, ceiling = _same_of(found, config), config.rules.metric, found.ceiling
+    if found.same is None:
+        yield "Calibrated without runs of equal targets: the noise floor is not known."
+    elif not known:
+        yield f"Calibrated with {found.same.target}, not raced here: the noise floor is not known."
+    elif metric not in known:
+        yield f"Calibration found no noise floor for {metric}."
+    elif known[metric].standing == "too often":
+        one = known[metric]
+        yield (
+            f"Calibration told equal targets apart in {one.alarms} of {one.stretches} races by "
+            f"{metric}, oftener than 5 %: intervals on this machine are too short."
+        )
+    if config.dataset.contacts > ceiling.contacts and config.race.rate > (
+        ceiling.new_per_s * processes
+    ):
+        yield (
+            f"Of {config.dataset.contacts:,} contacts many answers are new, and are compared in "
+            f"full: beyond about {ceiling.new_per_s * processes:,.0f}/s that takes longer than "
+            "there is time."
+        )

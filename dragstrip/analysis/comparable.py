@@ -1,0 +1,128 @@
+"""Whether two runs may be compared over time: what must be alike, and what is not.
+
+pyperf (https://pyperf.readthedocs.io) refuses to compare unlike environments for the same reason:
+a difference in what was asked, or of what, looks like a difference in how fast it was answered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dragstrip.config.config import RaceConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.run.model import DatasetFacts, KeysFacts, Machine, Run, Versions
+
+    Data = DatasetFacts | KeysFacts
+
+_LOAD = (
+    ("rate", "race with the same --rate"),
+    ("arrivals", "race with the same race.arrivals"),
+    ("keys", "race with the same --keys"),
+    ("miss", "race with the same --miss"),
+    ("slice", "race with the same --slice"),
+    ("settle", "race with the same race.settle"),
+    ("users", "race with the same race.users"),
+    ("timeout", "race with the same race.timeout"),
+    ("connect_timeout", "race with the same race.connect_timeout"),
+    ("first_byte_timeout", "race with the same race.first_byte_timeout"),
+    ("ledger", "race with the same race.ledger"),
+    ("request_events", "race with the same race.request_events"),
+    ("otel", "race both times with --otel, or without"),
+)
+_SAME_DATA = "seed both times with the same dataset.seed and dataset.contacts"
+_SAME_KEYS = "race with the same keys file, over data that has not changed in between"
+_SAME_MACHINE = "race on the same machine"
+_SAME_VERSION = "race with the same version both times"
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """One thing that differs: its name, its value in either run, and how to make it alike."""
+
+    what: str
+    older: str
+    newer: str
+    fix: str
+
+
+def unlike(older: Run, newer: Run, target: str) -> list[Unlike]:
+    """Return what differs between two runs that both have this target, gravest first."""
+    return [
+        Unlike(what, _shown(old), _shown(new), fix)
+        for what, old, new, fix in _conditions(older, newer, target)
+        if old != new
+    ]
+
+
+def _conditions(older: Run, newer: Run, target: str) -> Iterator[tuple[str, Any, Any, str]]:
+    yield "lab", older.lab, newer.lab, "compare lab with lab, and deployment with deployment"
+    yield from _target(older, newer, target)
+    yield from _data(older.dataset, newer.dataset)
+    yield "model", _model(older), _model(newer), "race in the open model both times, or the closed"
+    for field, fix in _LOAD:
+        yield f"race.{field}", race_setting(older, field), race_setting(newer, field), fix
+    yield "processes", older.processes, newer.processes, "race with the same --processes"
+    yield from _machine(older.machine, newer.machine)
+    yield from _versions(older.versions, newer.versions)
+
+
+def _target(older: Run, newer: Run, name: str) -> Iterator[tuple[str, Any, Any, str]]:
+    old, new = older.targets[name], newer.targets[name]
+    yield f"targets.{name}.kind", old.kind, new.kind, "name another target with --target"
+    # The lab chooses its ports anew when others have taken them.
+    if not (older.lab and newer.lab):
+        yield f"targets.{name}.url", old.url, new.url, "name another target with --target"
+
+
+def _data(old: Data, new: Data) -> Iterator[tuple[str, Any, Any, str]]:
+    if old.kind != new.kind:
+        yield "dataset.kind", old.kind, new.kind, "race over data of one kind both times"
+        return
+    # Of live data nobody knows whether it is the same; that the same numbers are known is a sign.
+    seeded = old.kind == "seeded"
+    fields = ("seed", "contacts", "generator", "digest") if seeded else ("sha256", "keys", "found")
+    for field in fields:
+        fix = _SAME_DATA if seeded else _SAME_KEYS
+        yield f"dataset.{field}", getattr(old, field), getattr(new, field), fix
+
+
+def race_setting(run: Run, field: str) -> Any:
+    """Return a setting of [race]; a run from before it existed had what is now its default."""
+    return run.config["race"].get(field, RaceConfig.model_fields[field].default)
+
+
+def _model(run: Run) -> str:
+    return "open" if race_setting(run, "rate") else "closed"
+
+
+def _machine(old: Machine, new: Machine) -> Iterator[tuple[str, Any, Any, str]]:
+    for field in ("system", "architecture", "processor", "cpus"):
+        yield f"machine.{field}", getattr(old, field), getattr(new, field), _SAME_MACHINE
+    # A kernel keeps a few MiB more or less to itself from one start to the next.
+    sizes = [f"{one.memory_bytes / 2**30:.0f} GiB" for one in (old, new)]
+    yield "machine.memory", sizes[0], sizes[1], _SAME_MACHINE
+
+
+def _versions(old: Versions, new: Versions) -> Iterator[tuple[str, Any, Any, str]]:
+    for field, parts in (("dragstrip", None), ("locust", 2), ("python", 2)):
+        values = [series(getattr(one, field), parts) for one in (old, new)]
+        yield f"versions.{field}", values[0], values[1], _SAME_VERSION
+
+
+def series(version: str, parts: int | None = None) -> str:
+    """Return the leading parts of a version within which it measures alike.
+
+    By default the first that is not 0: 1 of 1.4.2, and 0.4 of 0.4.2.
+    """
+    numbers = version.split(".")
+    if parts is None:
+        parts = next((n for n, number in enumerate(numbers, 1) if number != "0"), len(numbers))
+    return ".".join(numbers[:parts])
+
+
+def _shown(value: object) -> str:
+    return value[:12] + "…" if isinstance(value, str) and len(value) == 64 else str(value)

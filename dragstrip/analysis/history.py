@@ -1,0 +1,142 @@
+"""Stored runs in the order they were made: what each came to, and how one target's quantile moved.
+
+The value of a run is the geometric mean of its slices' quantile, with the 95 % interval that
+`dragstrip race` holds against slo_ms. A run that is invalid proves nothing and has no value. The
+newest that has one is what the others are held against: where they are unlike, a difference between
+them is no news of the target.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from dragstrip.analysis.comparable import unlike
+from dragstrip.analysis.gates import SAMPLES_NEEDED
+from dragstrip.analysis.slo import typical
+from dragstrip.config.config import Metric  # noqa: TC001
+from dragstrip.run.model import Milliseconds, Word  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dragstrip.run.model import Run, Verdict
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Moment(_Form):
+    """One stored run. `ratio` is of the quantile that its rule looks at; null when invalid.
+
+    `value_ms` is the target's own quantile in a typical slice, with its interval; null where there
+    is none, and then `note` says why. `unlike` names the conditions in which it differs from the
+    reference, and with which it cannot be compared therefore.
+    """
+
+    run: str
+    started: datetime
+    baseline: str
+    challenger: str
+    lab: bool
+    closed_model: bool
+    verdict: Word
+    metric: Metric
+    ratio: float | None
+    low: float | None
+    high: float | None
+    value_ms: Milliseconds | None
+    low_ms: Milliseconds | None
+    high_ms: Milliseconds | None
+    note: str | None
+    unlike: list[str]
+
+
+class Skipped(_Form):
+    """What stands among the stored runs and is none, and why."""
+
+    name: str
+    reason: str
+
+
+class History(_Form):
+    """The runs in the order they were made. `reference` is the run that others are held against."""
+
+    schema_version: Literal[1] = 1
+    target: str
+    metric: Metric
+    reference: str | None
+    runs: list[Moment]
+    skipped: list[Skipped]
+
+
+def history(
+    stored: Sequence[tuple[Run, Verdict]],
+    target: str,
+    metric: Metric,
+    skipped: Sequence[Skipped] = (),
+) -> History:
+    """Return what became of a target over these runs, in any order."""
+    ordered = sorted(stored, key=lambda one: (one[0].started, one[0].id))
+    values = [_value(run, verdict, target, metric) for run, verdict in ordered]
+    measured = [run for (run, _), value in zip(ordered, values, strict=True) if value[0]]
+    reference = measured[-1] if measured else None
+    return History(
+        target=target,
+        metric=metric,
+        reference=reference.id if reference else None,
+        runs=[
+            _moment(run, verdict, value, _unlike(run, reference, target))
+            for (run, verdict), value in zip(ordered, values, strict=True)
+        ],
+        skipped=list(skipped),
+    )
+
+
+Value = tuple[tuple[float, float, float] | None, str | None]
+
+
+def _value(run: Run, verdict: Verdict, target: str, metric: Metric) -> Value:
+    """Return the value with its interval, or why there is none."""
+    if verdict.verdict == "invalid":
+        failed = ", ".join(gate.name for gate in verdict.gates if not gate.passed)
+        return None, f"invalid: {failed}" if failed else "invalid"
+    if target not in run.targets:
+        return None, f"no target {target}"
+    slices = [one for one in run.slices if one.target == target]
+    if min((one.due for one in slices), default=0) < SAMPLES_NEEDED[metric]:
+        return None, f"too few lookups a slice for {metric}"
+    found = typical([one.quantile_ms(metric) or 0.0 for one in slices])
+    return found, None if found else f"{metric} does not exist in every slice"
+
+
+def _unlike(run: Run, reference: Run | None, target: str) -> list[str]:
+    if reference is None or target not in run.targets:
+        return []
+    return [one.what for one in unlike(run, reference, target)]
+
+
+def _moment(run: Run, verdict: Verdict, value: Value, differences: list[str]) -> Moment:
+    found, note = value
+    middle, low, high = found or (None, None, None)
+    return Moment(
+        run=run.id,
+        started=run.started,
+        baseline=run.baseline,
+        challenger=run.challenger,
+        lab=run.lab,
+        closed_model=run.closed_model,
+        verdict=verdict.verdict,
+        metric=verdict.metric,
+        ratio=verdict.ratio,
+        low=verdict.low,
+        high=verdict.high,
+        value_ms=middle,
+        low_ms=low,
+        high_ms=high,
+        note=note,
+        unlike=differences,
+    )

@@ -1,0 +1,123 @@
+"""The distribution of response times: quantiles from p0.1 to p99.9 with their 95 % intervals.
+
+The interval is distribution-free: it lies between two order statistics, found from the binomial
+distribution (Hahn and Meeker, Statistical Intervals, 1991, section 5.2). That takes lookups for
+independent; within a slice they are not. So their number is first divided by the design effect of
+the slices (Kish, Survey Sampling, 1965): by how much the share of lookups below the quantile
+scatters from slice to slice beyond chance. As few slices tell that poorly, the number is lessened
+once more by Student's t (Korn and Graubard, Survey Methodology 24, 1998). An end is open where so
+few lookups cannot bound it: no 600 lookups say how bad a p99.9 may be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy
+
+from dragstrip.ledger.histogram import Histogram
+from dragstrip.run.model import Quantile
+from dragstrip.stats.t_interval import CONFIDENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from dragstrip.ledger.tally import Tally
+    from dragstrip.run.slice_report import SliceReport
+
+    Values = NDArray[np.float64]
+
+SHARES = tuple(mille / 1000 for mille in (1, 5, *range(10, 991, 10), *range(991, 1000)))
+_FEWEST_SLICES = 2
+
+
+class Scatter:
+    """Sees a target's slices one by one, and how the lookups within each quantile scatter."""
+
+    def __init__(self, total: Tally) -> None:
+        self._total = total
+        found = [total.quantile_ms(share) for share in SHARES]
+        self._bounds_ns = np.array([np.nan if ms is None else ms * 1e6 for ms in found])
+        self._within = _counts_within(total.histograms.get("response"), self._bounds_ns)
+        self._squares = np.zeros(len(SHARES))
+        self._slices = 0
+
+    def see(self, report: SliceReport, target: int) -> None:
+        """Take in a slice of this target, which is part of the total."""
+        responses, due = Histogram(), 0
+        for worker in report["workers"]:
+            form = worker["tallies"].get(str(target), {"due": 0, "histograms": {}})
+            due += form["due"]
+            if "response" in form["histograms"]:
+                responses.merge_encoded(form["histograms"]["response"])
+        expected = self._within / max(self._total.due, 1) * due
+        self._squares += (_counts_within(responses, self._bounds_ns) - expected) ** 2
+        self._slices += 1
+
+    def quantiles(self) -> list[Quantile]:
+        """Return the quantiles at SHARES; none without a lookup."""
+        if not self._total.due:
+            return []
+        lows, highs = self._ends()
+        return [
+            Quantile(
+                share=share,
+                ms=self._total.quantile_ms(share),
+                low_ms=self._ms(low),
+                high_ms=self._ms(high),
+            )
+            for share, low, high in zip(SHARES, lows.tolist(), highs.tolist(), strict=True)
+        ]
+
+    def _ms(self, share: float) -> float | None:
+        return self._total.quantile_ms(share) if 0 < share <= 1 else None
+
+    def _ends(self) -> tuple[Values, Values]:
+        """Return the shares at which the intervals end; 0 or above 1 where they are open."""
+        if self._slices < _FEWEST_SLICES:
+            return np.zeros(len(SHARES)), np.full(len(SHARES), 2.0)
+        count, shares = self._effective(), np.array(SHARES)
+        tail = (1 - CONFIDENCE) / 2
+        lows = scipy.stats.binom.ppf(tail, count, shares) / count
+        highs = (scipy.stats.binom.ppf(1 - tail, count, shares) + 1) / count
+        return lows, highs
+
+    def _effective(self) -> Values:
+        """Return, for each quantile, as how many independent lookups those made count."""
+        due, slices = self._total.due, self._slices
+        share = self._within / due
+        by_chance = share * (1 - share) / due
+        found = self._squares * slices / (slices - 1) / due**2
+        design = np.divide(found, by_chance, out=np.ones(len(SHARES)), where=by_chance > 0)
+        reach = (1 + CONFIDENCE) / 2
+        few = (scipy.stats.norm.ppf(reach) / scipy.stats.t.ppf(reach, slices - 1)) ** 2
+        counted: Values = np.maximum(np.floor(due / np.maximum(design, 1) * few), 1)
+        return counted
+
+
+def distributions(
+    reports: Iterable[SliceReport], turns: dict[int, int], sums: tuple[Tally, Tally]
+) -> tuple[list[Quantile], list[Quantile]]:
+    """Return the distributions of (baseline, challenger).
+
+    `turns` are the slices that count, by index, each with the number of its target, and `sums` what
+    they come to. Of `reports`, one is held at a time.
+    """
+    scatters = [Scatter(total) for total in sums]
+    for report in reports:
+        target = turns.get(report["index"])
+        if target is not None:
+            scatters[target].see(report, target)
+    baseline, challenger = (one.quantiles() for one in scatters)
+    return baseline, challenger
+
+
+def _counts_within(histogram: Histogram | None, bounds_ns: Values) -> Values:
+    """Count what lies within each bound; where lookups fail instead, all that does not."""
+    if histogram is None:
+        return np.zeros(len(bounds_ns))
+    counts = histogram.at_most(np.nan_to_num(bounds_ns, nan=0.0).astype(np.int64))
+    return np.where(np.isnan(bounds_ns), histogram.total, counts).astype(float)

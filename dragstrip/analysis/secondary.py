@@ -1,0 +1,64 @@
+"""The metrics that the rule does not look at: the same paired t-test, corrected for their number.
+
+Their intervals stand each for itself at 95 %; whether one of them tells the targets apart is for
+the adjusted p-value to say.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dragstrip.analysis.paired_values import MEASURES, Measure, by_pair
+from dragstrip.analysis.ratio import log_ratios
+from dragstrip.run.model import Comparison
+from dragstrip.stats.autocorrelation import merge
+from dragstrip.stats.holm import holm
+from dragstrip.stats.t_interval import Mean, mean_of
+
+if TYPE_CHECKING:
+    from dragstrip.config.config import Metric
+    from dragstrip.run.model import Run
+
+
+def secondary(run: Run, declared: Metric) -> dict[str, Comparison]:
+    """Compare the targets by every other metric that exists in every slice."""
+    found: dict[Measure, Mean] = {}
+    for measure in MEASURES:
+        mean = _mean(run, measure) if measure != declared else None
+        if mean is not None:
+            found[measure] = mean
+    adjusted = holm({measure: mean.p_value for measure, mean in found.items()})
+    return {
+        measure: _comparison(measure, mean, adjusted[measure]) for measure, mean in found.items()
+    }
+
+
+def _mean(run: Run, measure: Measure) -> Mean | None:
+    baseline, challenger = by_pair(run, measure)
+    if measure != "error_rate":
+        logs = log_ratios(baseline, challenger)
+        return None if logs is None else mean_of(merge(logs).values)
+    # A share may be nought and then has no ratio.
+    apart = np.array(challenger) - np.array(baseline)
+    if len(apart) < 2 or not np.isfinite(apart).all():
+        return None
+    return mean_of(merge(apart).values)
+
+
+def _comparison(measure: Measure, mean: Mean, p_adjusted: float) -> Comparison:
+    low, high = mean.interval()
+    ends = (mean.value, low, high)
+    is_ratio = measure != "error_rate"
+    effect, low, high = (math.exp(one) for one in ends) if is_ratio else ends
+    return Comparison(
+        kind="ratio" if is_ratio else "difference",
+        effect=effect,
+        low=low,
+        high=high,
+        p=mean.p_value,
+        p_adjusted=p_adjusted,
+        pairs=mean.count,
+    )

@@ -1,0 +1,50 @@
+"""A target's own latency against the objective: a t-interval over its slices.
+
+The slices of a target drift together with the machine and so depend on each other; they are merged
+like pairs. The interval is that of their geometric mean: of the quantile in a typical slice.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from dragstrip.stats.autocorrelation import merge
+from dragstrip.stats.t_interval import mean_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Objective = Literal["met", "missed", "open"]
+
+
+def typical(values_ms: Sequence[float]) -> tuple[float, float, float] | None:
+    """Return the quantile in a typical slice, in ms, and the ends of its 95 % interval.
+
+    `values_ms` are the slices' in the order they ran. None with fewer than two, or when one is not
+    a positive finite number.
+    """
+    values = np.array(values_ms, float)
+    if len(values) < 2 or not (np.isfinite(values).all() and (values > 0).all()):
+        return None
+    found = mean_of(merge(np.log(values)).values)
+    low, high = found.interval()
+    return math.exp(found.value), math.exp(low), math.exp(high)
+
+
+def slice_interval(values_ms: Sequence[float]) -> tuple[float, float] | None:
+    """Return the interval alone."""
+    found = typical(values_ms)
+    return found and found[1:]
+
+
+def standing(interval: tuple[float, float] | None, slo_ms: float) -> Objective:
+    """Tell whether the whole interval keeps the objective, misses it, or neither."""
+    if interval is None:
+        return "open"
+    low, high = interval
+    if high <= slo_ms:
+        return "met"
+    return "missed" if low > slo_ms else "open"

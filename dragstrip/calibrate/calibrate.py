@@ -1,0 +1,208 @@
+"""How far this machine can be trusted: what it can send, and what it tells apart that is the same.
+
+max_rate.py finds the ceiling; then one target is raced against itself several times.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from dragstrip.analysis import calibration
+from dragstrip.analysis.aa_test import LEAST_RUNS, PAIRS, same
+from dragstrip.analysis.calibration import Calibration, SameRun, SameTarget
+from dragstrip.analysis.gates import SAMPLES_NEEDED
+from dragstrip.analysis.paired_values import by_pair
+from dragstrip.calibrate import max_rate
+from dragstrip.config.config import Metric
+from dragstrip.errors import InvalidRun, UsageError
+from dragstrip.race import prechecks, race
+from dragstrip.run.machine import these_versions, this_machine
+from dragstrip.signals import signals_as_interrupts
+from scenarios.crm import keys_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.config.config import Config, RaceConfig
+    from dragstrip.race.race import Data, Progress
+    from dragstrip.run.model import Run
+
+SETTLE_S = 0.25
+LEAST_SLICE_S = 1.0
+MOST_S = 3600
+"""An hour of races is refused: it is more likely a slip than a wish."""
+CEILING_S = 75
+_START_S = 8.0
+"""What a run takes beside its slices: Locust's start and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line adds: how many runs of equal targets (0: none), and of which.
+
+    Runs are what the noise floor is found from; more pairs in a run are judged as several races.
+    """
+
+    runs: int = 6
+    pairs: int = PAIRS
+    target: str | None = None
+    slice_s: float | None = None
+
+
+def calibrate(config: Config, settings: Settings, progress: Progress) -> Calibration:
+    """Measure this machine and store what was found. Raises DragstripError; see errors.py."""
+    equal = _equal(config, settings) if settings.runs else None
+    progress.say(f"calibrate: about {math.ceil(_duration_s(equal, settings) / 60)} minutes")
+    with tempfile.TemporaryDirectory(prefix="dragstrip-calibrate-") as folder:
+        with signals_as_interrupts():
+            found = max_rate.seek(config, Path(folder), progress.say)
+        if equal:
+            prechecks.require(equal, processes=1, ceiling_per_s=found.rate_per_s)
+        same_target = _race_equals(equal, settings, Path(folder), progress) if equal else None
+    made = Calibration(
+        made=datetime.now(UTC),
+        machine=this_machine(),
+        versions=these_versions(),
+        ceiling=found,
+        same=same_target,
+    )
+    progress.say(f"stored in {calibration.write(made)}")
+    return made
+
+
+def _equal(config: Config, settings: Settings) -> Config:
+    """Return the configuration of a race of one target against itself."""
+    name = settings.target or config.race.baseline
+    if name not in config.targets:
+        raise UsageError(
+            f"--target: there is no target {name}",
+            fix="name one of the configured targets: " + ", ".join(config.targets),
+        )
+    if settings.runs < LEAST_RUNS:
+        raise UsageError(
+            f"--runs {settings.runs} tells nothing of what differs from run to run",
+            fix=f"give {LEAST_RUNS} or more, or 0 for the ceiling alone",
+        )
+    if settings.pairs < PAIRS:
+        raise UsageError(
+            f"--pairs {settings.pairs} is fewer than a race has", fix=f"give {PAIRS} or more"
+        )
+    _require_reachable(config, name)
+    slice_s = settings.slice_s or _slice_s(config.race, config.rules.metric)
+    if not SETTLE_S < slice_s < math.inf:
+        raise UsageError(f"--slice must be longer than {SETTLE_S} s", fix="leave it out")
+    again = f"{name[:34]}-again"
+    changes = {
+        "baseline": name,
+        "challenger": again,
+        "pairs": settings.pairs,
+        "slice": slice_s,
+        "settle": SETTLE_S,
+        "ledger": "drop",
+    }
+    equal = config.model_copy(
+        update={
+            "targets": {name: config.targets[name], again: config.targets[name]},
+            "race": config.race.model_copy(update=changes),
+        }
+    )
+    if _duration_s(equal, settings) > MOST_S:
+        raise UsageError(
+            f"that takes {_duration_s(equal, settings) / 60:.0f} minutes",
+            fix="give fewer --runs or --pairs, a shorter --slice or a higher --rate",
+        )
+    return equal
+
+
+def _require_reachable(config: Config, name: str) -> None:
+    # Whatever is missing is better said now than when the ceiling has been found.
+    keys_file.read(config.dataset)
+    if not config.uses_lab:
+        config.environment.require("crm_api_key")
+        config.url_of(name)
+
+
+def _slice_s(race: RaceConfig, metric: Metric) -> float:
+    """Return how long a slice must be to hold enough lookups for the metric, by any chance."""
+    needed = SAMPLES_NEEDED[metric]
+    # Four standard deviations of a Poisson count, and some: the smallest of a hundred slices.
+    enough = needed + 4 * math.sqrt(needed) + 8
+    counted_s = enough / race.rate if race.rate else LEAST_SLICE_S
+    return SETTLE_S + math.ceil(10 * max(counted_s, LEAST_SLICE_S)) / 10
+
+
+def _duration_s(equal: Config | None, settings: Settings) -> float:
+    if equal is None:
+        return CEILING_S
+    return CEILING_S + settings.runs * (_START_S + 2 * equal.race.pairs * equal.race.slice)
+
+
+def _race_equals(config: Config, settings: Settings, out: Path, progress: Progress) -> SameTarget:
+    options = race.Options(out=out)
+    with race.ready(config, options, progress) as (found, data):
+        runs, invalid = [], []
+        for number in range(settings.runs):
+            progress.say(f"equal targets: run {number + 1} of {settings.runs}")
+            run = _race(found, options, data, progress)
+            failed = [gate.name for gate in run.gates if not gate.passed]
+            if failed:
+                progress.say("equal targets: the run is invalid: " + ", ".join(failed))
+                invalid.append(failed)
+            else:
+                runs.append(run)
+        return _conclude(found, runs, invalid)
+
+
+def _race(config: Config, options: race.Options, data: Data, progress: Progress) -> Run:
+    prepared = race.prepare(config, options, data)
+    result = race.perform(config, *prepared, progress, keys=race.handover_of(data))
+    if result.unfinished == "interrupted":
+        raise KeyboardInterrupt
+    if result.unfinished:
+        raise InvalidRun(f"Locust ended early:\n{result.unfinished}", fix="run it again")
+    return result.run
+
+
+def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> SameTarget:
+    if len(runs) < LEAST_RUNS:
+        gates = ", ".join(sorted({name for failed in invalid for name in failed}))
+        raise InvalidRun(
+            f"{len(runs)} of {len(runs) + len(invalid)} runs of equal targets are valid, "
+            f"{LEAST_RUNS} are needed; the others fail {gates}",
+            fix="leave this machine to the calibration, or lower --rate",
+        )
+    metrics = list(_metrics(runs))
+    slices = [
+        {metric: list(zip(*by_pair(run, metric), strict=True)) for metric in metrics}
+        for run in runs
+    ]
+    found = {metric: same([one[metric] for one in slices]) for metric in metrics}
+    name = config.race.baseline
+    return SameTarget(
+        target=name,
+        kind=config.targets[name].kind,
+        url=config.url_of(name),
+        lab=config.environment.dragstrip_lab,
+        rate=config.race.rate,
+        slice=config.race.slice,
+        settle=config.race.settle,
+        runs=[
+            SameRun(id=run.id, started=run.started, slices_ms=one)
+            for run, one in zip(runs, slices, strict=True)
+        ],
+        invalid=invalid,
+        found={metric: one for metric, one in found.items() if one is not None},
+    )
+
+
+def _metrics(runs: list[Run]) -> Iterator[Metric]:
+    """Yield the quantiles that every slice has the lookups for, and has."""
+    for metric in get_args(Metric):
+        parts = [part for run in runs for part in run.slices]
+        if all(part.due >= SAMPLES_NEEDED[metric] and part.quantile_ms(metric) for part in parts):
+            yield metric

@@ -1,0 +1,208 @@
+"""How many lookups a second one process of this machine can send, and still on time.
+
+The whole instrument races the instant server against itself: first in the closed model, for what it
+gets through when nothing waits, then in the open model at shares of that. The highest share at
+which every gate of validity holds is trusted, once a second race has confirmed it.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from dragstrip.analysis.calibration import Attempt, Ceiling
+from dragstrip.analysis.gates import MOST_LAG_MS
+from dragstrip.calibrate import null_server
+from dragstrip.config.config import Config
+from dragstrip.errors import InvalidRun
+from dragstrip.race import race
+from dragstrip.scenario.check import canonical
+from seeding.dataset.dataset import Dataset
+from seeding.expected_digests import Expected
+from seeding.progress import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from dragstrip.calibrate.null_server import Server
+    from dragstrip.config.config import Metric
+    from dragstrip.live.follow import State
+    from dragstrip.run.model import Gate, Run
+    from seeding.progress import Reporter
+
+CONTACTS = 500
+"""So few that the first answers, which are compared in full, are over within the settle time."""
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Of the closed model's rate. At all of it nothing is left for chance."""
+SLICE_S, SETTLE_S = 2.5, 1.0
+
+_NAMES = ("instant", "instant-again")
+_ABOUT_SPEED = {"achieved_rate", "no_slot", "send_lag_p99_ms", "loop_lag_ms", "generator_cpu"}
+_NEW = 200
+
+
+def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
+    """Race the instant server at several rates, with runs in `out`.
+
+    Of `config`, the connections and timeouts of [race] are used; the open races get more
+    connections where these would be what limits the rate. Raises InvalidRun when no rate holds, or
+    when a race fails for another reason than its rate.
+    """
+    dataset = Dataset(config.dataset.seed, min(config.dataset.contacts, CONTACTS))
+    with null_server.serving(dataset) as server:
+        races = _Races(config, dataset, server, out)
+        say("ceiling: as many lookups as one process can make")
+        closed_per_s, server_cpu = races.closed()
+        say(f"ceiling: {closed_per_s:,.0f}/s in the closed model; looking for the rate that holds")
+        held, attempts = _search(closed_per_s, races.holds, say)
+    if held is None:
+        raise InvalidRun(
+            f"not even {attempts[-1].rate_per_s:,.0f} lookups a second were sent on time",
+            fix="leave this machine to the calibration; it is too busy",
+        )
+    return Ceiling(
+        rate_per_s=held,
+        closed_per_s=closed_per_s,
+        new_per_s=1 / (1 / held + _seconds_per_new(dataset)),
+        users=config.race.users,
+        contacts=dataset.contacts,
+        server_cpu=server_cpu,
+        attempts=attempts,
+    )
+
+
+def _search(
+    most_per_s: float, race_at: Callable[[float], Attempt], say: Callable[[str], None]
+) -> tuple[float | None, list[Attempt]]:
+    """Find the highest share that holds twice: by halves, then from there downwards.
+
+    Whether a rate holds is partly chance near the ceiling, so that the first find is only where to
+    start from. At most 4 + 2 * len(SHARES) races.
+    """
+    attempts: list[Attempt] = []
+
+    def holds(rung: int) -> bool:
+        attempts.append(race_at(_rounded(SHARES[rung] * most_per_s)))
+        tried = attempts[-1]
+        why = ", ".join(gate.name for gate in tried.failed)
+        say(f"ceiling: {tried.rate_per_s:,.0f}/s " + (f"fails {why}" if why else "holds"))
+        return tried.held
+
+    low, high = 0, len(SHARES)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    for rung in range(low, -1, -1):
+        rate = _rounded(SHARES[rung] * most_per_s)
+        tried = any(one.held and one.rate_per_s == rate for one in attempts)
+        if holds(rung) and (tried or holds(rung)):
+            return rate, attempts
+    return None, attempts
+
+
+def _rounded(rate: float) -> float:
+    """Return the rate with two significant digits, rounded down; more it does not have."""
+    unit = 10.0 ** (math.floor(math.log10(rate)) - 1)
+    return math.floor(rate / unit) * unit
+
+
+class _Races:
+    """Races of the instant server against itself."""
+
+    def __init__(self, config: Config, dataset: Dataset, server: Server, out: Path) -> None:
+        self._config = config
+        self._server = server
+        self._options = race.Options(out=out)
+        self._dataset = dataset
+        self._manifest = Expected(dataset).manifest
+
+    def closed(self) -> tuple[float, float]:
+        """Return the lookups a second in the closed model, and the server's share of a core."""
+        cpu_s, started = self._server.cpu_s(), time.monotonic()
+        run = self._run(rate=0)
+        elapsed_s = time.monotonic() - started
+        cpu_s = self._server.cpu_s() - cpu_s
+        failed = [gate for gate in _failed(run) if gate.name not in _ABOUT_SPEED]
+        if failed:
+            raise InvalidRun(
+                "the race against the instant server fails "
+                + ", ".join(gate.name for gate in failed),
+                fix="run it again; if it fails again, report it",
+            )
+        busy_s = len(run.slices) * SLICE_S
+        rates = [total.achieved_per_s for total in run.targets.values()]
+        return sum(rates) / len(rates), cpu_s / min(busy_s, elapsed_s)
+
+    def holds(self, rate: float) -> Attempt:
+        """Race at a rate and return which gates failed."""
+        failed = _failed(self._run(rate=rate))
+        return Attempt(rate_per_s=rate, held=not failed, failed=failed)
+
+    def _run(self, *, rate: float) -> Run:
+        config = self._at(rate)
+        prepared = race.prepare(config, self._options, self._manifest)
+        result = race.perform(config, *prepared, _Unheard())
+        if result.unfinished == "interrupted":
+            raise KeyboardInterrupt
+        if result.unfinished:
+            raise InvalidRun(f"Locust ended early:\n{result.unfinished}", fix="run it again")
+        return result.run
+
+    def _at(self, rate: float) -> Config:
+        target = {"kind": null_server.KIND, "url": self._server.url}
+        settings = self._config.race.model_dump() | {
+            "baseline": _NAMES[0],
+            "challenger": _NAMES[1],
+            "rate": rate,
+            "arrivals": "poisson",
+            "keys": "uniform",
+            "users": max(self._config.race.users, _slots(rate)),
+            "pairs": 1,
+            "slice": SLICE_S,
+            "settle": SETTLE_S,
+            "ledger": "drop",
+        }
+        document = {
+            "targets": dict.fromkeys(_NAMES, target),
+            "dataset": {"seed": self._dataset.seed, "contacts": self._dataset.contacts},
+            "race": settings,
+        }
+        # The server looks at no key; a real one has no business there.
+        key = {"CRM_API_KEY": secrets.token_hex(16)}
+        return Config.model_validate(document).with_environment(key)
+
+
+def _slots(rate: float) -> int:
+    """Return how many slots a pause takes that the gates on lateness still allow."""
+    return math.ceil(rate * MOST_LAG_MS / 1000)
+
+
+class _Unheard:
+    """Progress that nobody needs to hear of: a race takes a few seconds."""
+
+    def seeding(self) -> AbstractContextManager[Reporter]:
+        return nullcontext(Silent())
+
+    def say(self, line: str) -> None:
+        pass
+
+    def watch(self, state: State, metric: Metric) -> None:
+        pass
+
+
+def _failed(run: Run) -> list[Gate]:
+    return [gate for gate in run.gates if not gate.passed]
+
+
+def _seconds_per_new(dataset: Dataset) -> float:
+    """Return what it costs to make the right answer to a key that was not asked for before."""
+    started = time.process_time()
+    keys = range(min(_NEW, dataset.contacts))
+    for key in keys:
+        canonical(dataset.answer(key))
+    return (time.process_time() - started) / len(keys)

@@ -1,0 +1,71 @@
+"""`dragstrip worker`: makes a share of the load of a race that is conducted elsewhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dragstrip.config import config
+from dragstrip.errors import BackendError, InvalidRun, UsageError
+from dragstrip.race import locust_process
+from dragstrip.race import otel as opentelemetry
+from dragstrip.run.folder import require_room
+from dragstrip.run.ipc import EXIT_USAGE, parse_address
+
+if TYPE_CHECKING:
+    from dragstrip.run.ipc import Address
+
+_NEVER_CONNECTED = 255
+"""How Locust ends a worker that gave up."""
+
+
+@click.command()
+@click.argument("master", metavar="HOST[:PORT]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder for this worker's part of the ledger.",
+)
+@click.option("--otel", is_flag=True, help="Export this worker's lookups by OpenTelemetry.")
+def worker(master: str, out: Path, otel: bool) -> None:
+    """Take part in the race of the `dragstrip race --workers N` that listens at HOST.
+
+    The plan comes from there; the key comes from CRM_API_KEY here, and goes to the targets that the
+    plan names. The worker ends with the race.
+    """
+    address = parse_address(master, "HOST[:PORT]")
+    _resolve(address)
+    config.read_environment(os.environ).require("crm_api_key")
+    require_room(out)
+    if otel:
+        opentelemetry.require()
+    click.echo(f"worker: waiting for the race at {address}", err=True)
+    code = locust_process.run_worker(address, out, otel=otel)
+    if code == _NEVER_CONNECTED:
+        raise BackendError(
+            f"no race was there at {address} for five minutes",
+            fix="start one with `dragstrip race --workers N --bind HOST[:PORT]`",
+        )
+    if code == EXIT_USAGE:
+        raise BackendError(f"took no part in the race at {address}, for the reason above")
+    if code:
+        raise InvalidRun(
+            f"the race at {address} ended without this worker's last counts",
+            fix="see what the master said",
+        )
+    click.echo("worker: the race is over", err=True)
+
+
+def _resolve(address: Address) -> None:
+    try:
+        socket.getaddrinfo(address.host, address.port, proto=socket.IPPROTO_TCP)
+    except OSError as error:
+        raise UsageError(
+            f"{address}: {error.strerror}", fix="name the machine where the race was started"
+        ) from None

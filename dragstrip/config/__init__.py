@@ -1,0 +1,1 @@
+"""The configuration: sections, fields, presets, and the environment."""

@@ -1,0 +1,274 @@
+"""The configuration: `dragstrip.toml` and the environment, checked as a whole.
+
+Every problem found is reported at once, each with the field it stands in. Secrets come from the
+environment (`CRM_API_KEY`) or from a file that the environment names (`CRM_API_KEY_FILE`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+
+from dragstrip.config.fields import DatabaseUrl, Url  # noqa: TC001
+from dragstrip.config.sections import DatasetConfig as DatasetConfig
+from dragstrip.config.sections import Kind as Kind
+from dragstrip.config.sections import Metric as Metric
+from dragstrip.config.sections import RaceConfig as RaceConfig
+from dragstrip.config.sections import RulesConfig as RulesConfig
+from dragstrip.config.sections import Section
+from dragstrip.config.sections import TargetConfig as TargetConfig
+from dragstrip.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic_core import ErrorDetails
+
+DEFAULT_FILE = Path("dragstrip.toml")
+
+ADDRESS_VARIABLE: dict[Kind, str] = {
+    "convex-http": "CONVEX_SITE_URL",
+    "next-supabase": "NEXT_URL",
+    "next-convex": "NEXT_URL",
+}
+
+
+class Environment(Section):
+    """Addresses and secrets, in the ecosystems' own names. Secrets never show in a repr."""
+
+    convex_url: Url | None = None
+    convex_site_url: Url | None = None
+    convex_admin_key: SecretStr | None = None
+    supabase_url: Url | None = None
+    supabase_service_role_key: SecretStr | None = None
+    supabase_db_url: DatabaseUrl | None = None
+    next_url: Url | None = None
+    crm_api_key: SecretStr | None = None
+    kapso_webhook_secret: SecretStr | None = None
+    seed_secret: SecretStr | None = None
+    dragstrip_lab: bool = False
+    dragstrip_web_password: SecretStr | None = None
+
+    @property
+    def names_an_address(self) -> bool:
+        """Whether any backend's address is set."""
+        return any(
+            (
+                self.convex_url,
+                self.convex_site_url,
+                self.supabase_url,
+                self.supabase_db_url,
+                self.next_url,
+            )
+        )
+
+    def require(self, field: str) -> str:
+        """Return the field's value as text, or raise ConfigError naming the variable to set."""
+        value = getattr(self, field)
+        if value is None:
+            name = field.upper()
+            raise ConfigError(f"{name} is not set", fix=f"set {name}, or start the embedded lab")
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+
+def _default_targets() -> dict[str, TargetConfig]:
+    return {
+        "convex": TargetConfig(kind="convex-http"),
+        "supabase": TargetConfig(kind="next-supabase"),
+    }
+
+
+class Config(Section):
+    """Everything that was configured. `environment` holds what came from environment variables."""
+
+    targets: dict[str, TargetConfig] = Field(default_factory=_default_targets)
+    dataset: DatasetConfig = DatasetConfig()
+    race: RaceConfig = RaceConfig()
+    rules: RulesConfig = RulesConfig()
+    environment: Environment = Environment()
+
+    @property
+    def uses_lab(self) -> bool:
+        """True when nothing names a backend, so that the embedded lab is meant."""
+        urls = any(target.url for target in self.targets.values())
+        return not (urls or self.environment.names_an_address)
+
+    def url_of(self, name: str) -> str:
+        """Return the base address of a target, from the file or the environment."""
+        target = self.targets[name]
+        if target.url:
+            return target.url
+        variable = ADDRESS_VARIABLE[target.kind]
+        address: str | None = getattr(self.environment, variable.lower())
+        if address is None:
+            raise ConfigError(
+                f"targets.{name}.url is not set",
+                fix=f"set it in dragstrip.toml, or set {variable}",
+            )
+        return address
+
+    def with_environment(self, variables: Mapping[str, str]) -> Config:
+        """Return a copy whose environment comes from `variables`."""
+        return self.model_copy(update={"environment": read_environment(variables)})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_misses_beside_a_keys_file(cls, document: Any) -> Any:
+        """Let race.miss be 0 by default where numbers that nobody has may stand in a file."""
+        if not isinstance(document, dict):
+            return document
+        dataset, race = document.get("dataset"), document.get("race", {})
+        if isinstance(dataset, dict) and dataset.get("keys_file") and isinstance(race, dict):
+            return {**document, "race": {"miss": 0} | race}
+        return document
+
+    @model_validator(mode="after")
+    def _misses_stand_in_the_file(self) -> Self:
+        if self.dataset.keys_file is not None and self.race.miss:
+            raise ValueError(
+                "race.miss must be 0 with dataset.keys_file: numbers that nobody has stand in it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_are_sound(self) -> Self:
+        for name in self.targets:
+            if not name.replace("-", "").replace("_", "").isalnum() or len(name) > 40:
+                raise ValueError(f"targets.{name}: use letters, digits, - and _, at most 40")
+        return self
+
+
+def load(
+    environ: Mapping[str, str],
+    path: Path | None = None,
+    overrides: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Config:
+    """Read the configuration file and the environment.
+
+    `path` must exist when given; otherwise ./dragstrip.toml is read if it is there. `overrides`
+    maps a section to the fields that the command line sets. Raises ConfigError.
+    """
+    document = _read_toml(path)
+    for section, fields in (overrides or {}).items():
+        merged = dict(document.get(section, {}))
+        merged.update({key: value for key, value in fields.items() if value is not None})
+        document[section] = merged
+    if "environment" in document:
+        raise ConfigError("unknown section [environment]", fix="set environment variables instead")
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        raise _as_config_error(error, str(path or DEFAULT_FILE)) from None
+    return config.with_environment(environ)
+
+
+def with_race(config: Config, given: Mapping[str, str]) -> Config:
+    """Return a copy with other fields of the section race, as a form gives them: all of them text.
+
+    Raises ConfigError.
+    """
+    try:
+        race = RaceConfig.model_validate(config.race.model_dump() | dict(given))
+    except ValidationError as error:
+        raise _as_config_error(error, "race") from None
+    return config.model_copy(update={"race": race})
+
+
+def require_race_targets(config: Config) -> tuple[str, str]:
+    """Return (baseline, challenger), or raise ConfigError when one is no configured target."""
+    names = (config.race.baseline, config.race.challenger)
+    for field, name in zip(("baseline", "challenger"), names, strict=True):
+        if name not in config.targets:
+            known = ", ".join(config.targets) or "none"
+            raise ConfigError(
+                f'race.{field}: there is no target "{name}"',
+                fix=f"name one of the configured targets ({known}) or add [targets.{name}]",
+            )
+    if names[0] == names[1]:
+        raise ConfigError(
+            "race.baseline and race.challenger name the same target",
+            fix="name two targets; two may have the same kind and url",
+        )
+    return names
+
+
+def read_environment(environ: Mapping[str, str]) -> Environment:
+    """Pick dragstrip's variables; an empty one counts as unset. Raises ConfigError."""
+    values: dict[str, str | SecretStr] = {}
+    for field, kind in Environment.model_fields.items():
+        name = field.upper()
+        value = environ.get(name) or _from_file(environ.get(f"{name}_FILE"), f"{name}_FILE")
+        if value:
+            # A secret that is refused must not show in the words of the refusal.
+            values[field] = SecretStr(value) if "SecretStr" in repr(kind.annotation) else value
+    try:
+        return Environment.model_validate(values)
+    except ValidationError as error:
+        problems = [f"{str(e['loc'][0]).upper()}: {_words(e)}" for e in error.errors()]
+        raise ConfigError("; ".join(problems), fix="correct the environment variable") from None
+
+
+def _from_file(path: str | None, variable: str) -> str | None:
+    if not path:
+        return None
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise ConfigError(
+            f"{variable}: cannot read {path}: {reason}", fix=f"correct {variable}"
+        ) from None
+
+
+def _read_toml(path: Path | None) -> dict[str, Any]:
+    source = path or DEFAULT_FILE
+    try:
+        return tomllib.loads(source.read_text())
+    except FileNotFoundError:
+        if path is None:
+            return {}
+        raise ConfigError(f"{path} does not exist", fix="correct --config") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {source}: {error.strerror}", fix="check the file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{source} is not valid TOML: {error}", fix="correct the file") from None
+
+
+def _as_config_error(error: ValidationError, source: str) -> ConfigError:
+    problems = [f"{_place(e)}: {_words(e)}" for e in error.errors()]
+    return ConfigError(f"{source}: " + "; ".join(problems), fix="correct the fields named")
+
+
+def _place(error: ErrorDetails) -> str:
+    return ".".join(str(part) for part in error["loc"]) or "file"
+
+
+def _words(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return "unknown field" + _suggestion(error)
+    message = error["msg"].removeprefix("Value error, ")
+    value = error.get("input")
+    if isinstance(value, (bool, int, float, str)) and not (
+        isinstance(value, float) and math.isnan(value)
+    ):
+        message += f" (got {value!r})"
+    return message
+
+
+def _suggestion(error: ErrorDetails) -> str:
+    sections: dict[str, type[BaseModel]] = {
+        "targets": TargetConfig,
+        "dataset": DatasetConfig,
+        "race": RaceConfig,
+        "rules": RulesConfig,
+    }
+    path = [str(part) for part in error["loc"]]
+    model = sections.get(path[0]) if len(path) > 1 else None
+    known = list(model.model_fields) if model else list(sections)
+    close = difflib.get_close_matches(path[-1], known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known: {', '.join(known)}"

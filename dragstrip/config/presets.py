@@ -1,0 +1,48 @@
+"""How long a race takes, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from dragstrip.config import config as configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from dragstrip.config.config import Config
+
+Preset = Literal["quick", "standard", "thorough"]
+
+PRESETS: dict[Preset, dict[str, float]] = {
+    "quick": {"pairs": 6, "slice": 5.0, "settle": 1.0},
+    "standard": {"pairs": 20, "slice": 30.0, "settle": 5.0},
+    "thorough": {"pairs": 40, "slice": 60.0, "settle": 10.0},
+}
+"""About 1, 20 and 80 minutes. quick has as few pairs as a verdict allows."""
+
+QUICK_RATE = 25.0
+"""Unless a rate is configured: what the lab's stand-ins answer on a small, busy machine."""
+
+
+def load(
+    environ: Mapping[str, str],
+    path: Path | None,
+    preset: Preset | None,
+    given: Mapping[str, Any],
+    dataset: Mapping[str, Any] | None = None,
+) -> Config:
+    """Read the configuration for a race. Raises ConfigError.
+
+    `given` are the fields of [race] that the command line sets, None for those it does not, and
+    `dataset` those of [dataset]. They come before the preset, which comes before the file: both
+    are said for this one race.
+    """
+    flags = {name: value for name, value in given.items() if value is not None}
+    chosen: dict[str, Any] = (PRESETS[preset] if preset else {}) | flags
+    overrides = {"race": chosen} | ({"dataset": dataset} if dataset else {})
+    config = configuration.load(environ, path, overrides)
+    if preset == "quick" and "rate" not in config.race.model_fields_set:
+        overrides["race"] = chosen | {"rate": QUICK_RATE}
+        config = configuration.load(environ, path, overrides)
+    return config

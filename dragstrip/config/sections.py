@@ -1,0 +1,132 @@
+"""The sections of `dragstrip.toml`, each with what must hold within it."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003
+from typing import Literal, Self
+from uuid import UUID  # noqa: TC003
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+
+Kind = Literal["convex-http", "next-supabase", "next-convex"]
+Metric = Literal["p50", "p95", "p99"]
+
+
+class Section(BaseModel):
+    """What all sections share: unknown fields are refused, and nothing changes later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TargetConfig(Section):
+    """One path to the answer.
+
+    `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
+    to trust for https instead of the well-known ones.
+    """
+
+    kind: Kind
+    url: Url | None = None
+    ca_file: Authorities | None = None
+
+
+class DatasetConfig(Section):
+    """Which contacts both backends hold.
+
+    `keys_file` names phone numbers to ask for instead, in targets that must not be seeded;
+    `workspace_id` is the workspace of those for which the file names none.
+    """
+
+    # Convex keeps numbers as doubles: a larger seed would come back as another one.
+    seed: int = Field(default=42, ge=0, lt=2**53)
+    contacts: int = Field(default=1000, ge=1, le=100_000_000)
+    keys_file: Path | None = None
+    workspace_id: UUID | None = None
+
+    @model_validator(mode="after")
+    def _seeded_or_own(self) -> Self:
+        if self.keys_file is None and self.workspace_id is not None:
+            raise ValueError("workspace_id is for the numbers of a keys_file, and there is none")
+        seeded = [name for name in ("seed", "contacts") if name in self.model_fields_set]
+        if self.keys_file is not None and seeded:
+            raise ValueError(
+                f"{seeded[0]} is of seeded data; leave it out where keys_file names numbers of "
+                "your own"
+            )
+        return self
+
+
+class RaceConfig(Section):
+    """What a race does. `rate` is arrivals per second for each target; durations are seconds.
+
+    A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
+    answered. The timeouts for connecting and for the first byte are `timeout` where they are not
+    set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
+    `request` event is fired for each lookup, for the sake of other plugins; with `otel`, for the
+    sake of its OpenTelemetry. With a `metrics_port`, metrics for Prometheus are served there while
+    the race runs.
+    """
+
+    baseline: str = "supabase"
+    challenger: str = "convex"
+    rate: float = Field(default=50, ge=0, le=1_000_000)
+    arrivals: Literal["poisson", "constant"] = "poisson"
+    keys: KeyDistribution = "uniform"
+    miss: float = Field(default=0.05, ge=0, le=1)
+    pairs: int = Field(default=20, ge=1, le=10_000)
+    slice: Seconds = 30
+    settle: float = Field(default=5, ge=0, le=86_400)
+    users: int = Field(default=32, ge=1, le=100_000)
+    timeout: Seconds = 10
+    connect_timeout: Seconds | None = None
+    first_byte_timeout: Seconds | None = None
+    ledger: Literal["keep", "compress", "drop"] = "keep"
+    request_events: bool = False
+    otel: bool = False
+    metrics_port: int | None = Field(default=None, ge=1, le=65_535)
+    metrics_host: str = Field(default="127.0.0.1", min_length=1)
+
+    @model_validator(mode="after")
+    def _settle_fits_slice(self) -> Self:
+        if self.settle >= self.slice:
+            raise ValueError("settle must be shorter than slice")
+        return self
+
+    @model_validator(mode="after")
+    def _timeouts_fit(self) -> Self:
+        for name in ("connect_timeout", "first_byte_timeout"):
+            limit = getattr(self, name)
+            if limit is not None and limit > self.timeout:
+                raise ValueError(f"{name} ({limit:g}) must not exceed timeout ({self.timeout:g})")
+        return self
+
+    @property
+    def closed_model(self) -> bool:
+        """Whether lookups wait for answers instead of being due at times of their own."""
+        return self.rate == 0
+
+    @property
+    def counted_s(self) -> float:
+        """How many seconds of each slice count."""
+        return self.slice - self.settle
+
+
+class RulesConfig(Section):
+    """The decision, written down before the run."""
+
+    metric: Metric = "p95"
+    slo_ms: float = Field(default=500, gt=0)
+    adopt_ratio: float = Field(default=0.667, gt=0, le=1)
+    equivalent: tuple[float, float] = (0.8, 1.25)
+    max_error_rate: float = Field(default=0.001, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _band_holds_one(self) -> Self:
+        low, high = self.equivalent
+        if not 0 < low < 1 < high:
+            raise ValueError("equivalent must be [low, high] with 0 < low < 1 < high")
+        if self.adopt_ratio > low:
+            raise ValueError("adopt_ratio must not lie inside the equivalent band")
+        return self

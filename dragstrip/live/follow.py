@@ -1,0 +1,155 @@
+"""Follows a race through its folder: the slices that are over, and the one under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from dragstrip.analysis.aggregate import Accounts, tally_of
+from dragstrip.analysis.ratio import interval
+from dragstrip.ledger.live_counts import Brief, brief, most, total
+from dragstrip.run import live_stats
+from dragstrip.run.plan import SLICES_FILE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dragstrip.analysis.ratio import Interval
+    from dragstrip.config.config import Metric
+    from dragstrip.run.live_stats import Live
+    from dragstrip.run.model import Gate, Slice, TargetTotals
+    from dragstrip.run.plan import Plan, PlannedSlice
+    from dragstrip.run.slice_report import SliceReport, WorkerReport
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A race as it stands.
+
+    `counted` are all lookups so far by the target's number, `slices` and `totals` what the complete
+    pairs came to, `latest` each target's last slice in one, `workers` the reports of the last
+    slice, `turn` the slice under way.
+    """
+
+    plan: Plan
+    slices_done: int = 0
+    pairs_complete: int = 0
+    pairs_voided: int = 0
+    turn: PlannedSlice | None = None
+    counted: tuple[Brief, Brief] = field(default_factory=lambda: (total([]), total([])))
+    latest: dict[str, Slice] = field(default_factory=dict)
+    slices: list[Slice] = field(default_factory=list)
+    totals: dict[str, TargetTotals] = field(default_factory=dict)
+    gates: list[Gate] = field(default_factory=list)
+    workers: list[WorkerReport] = field(default_factory=list)
+    processes: int = 0
+    lost: int = 0
+
+    @property
+    def broken(self) -> list[Gate]:
+        """The conditions of a valid run that do not hold so far."""
+        return [gate for gate in self.gates if not gate.passed]
+
+    def ratio(self, metric: Metric) -> Interval | None:
+        """Return what the pairs so far say of challenger over baseline; None for fewer than two."""
+        old, new = (
+            [one.quantile_ms(metric) or 0.0 for one in self.slices if one.target == target.name]
+            for target in self.plan.targets
+        )
+        return interval(old, new)
+
+
+class Follower:
+    """Reads what is new each time it is asked; for one thread at a time."""
+
+    def __init__(self, folder: Path, plan: Plan, metric: Metric) -> None:
+        self._folder = folder
+        self._plan = plan
+        self._accounts = Accounts(plan, metric)
+        self._read = 0
+        self._done: set[int] = set()
+        self._finished = (total([]), total([]))
+        self._shown = (total([]), total([]))
+        self._workers: list[WorkerReport] = []
+        self._state = State(plan)
+
+    def look(self) -> State:
+        """Return how the race stands. Raises OSError where its folder cannot be read."""
+        # Read before the slices: should one end in between, it is counted once all the same.
+        now = live_stats.read(self._folder)
+        if self._catch_up():
+            self._state = self._summed_up()
+        return self._with(now)
+
+    def _catch_up(self) -> bool:
+        """Take in the slices that have ended since; return whether there are any."""
+        file = self._folder / SLICES_FILE
+        if not file.exists():
+            return False
+        with file.open("rb") as lines:
+            lines.seek(self._read)
+            before = self._read
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                self._read += len(line)
+                self._enter(orjson.loads(line))
+        return self._read > before
+
+    def _enter(self, report: SliceReport) -> None:
+        self._done.add(report["index"])
+        self._accounts.enter(report)
+        old, new = (brief(tally_of(report, number)) for number in (0, 1))
+        self._finished = (total([self._finished[0], old]), total([self._finished[1], new]))
+        self._workers = [{**worker, "tallies": {}} for worker in report["workers"]]
+
+    def _summed_up(self) -> State:
+        summary = self._accounts.so_far()
+        return State(
+            plan=self._plan,
+            slices_done=len(self._done),
+            pairs_complete=len(summary.slices) // 2,
+            pairs_voided=_figure(summary.gates, "voided_pairs"),
+            latest={one.target: one for one in summary.slices},
+            slices=summary.slices,
+            totals=summary.totals,
+            gates=summary.gates,
+            workers=self._workers,
+        )
+
+    def _with(self, now: Live | None) -> State:
+        """Add what is known of the slice under way."""
+        if now is None:
+            return self._shown_as(self._finished)
+        index = now["slice"]
+        if index is None or index in self._done:
+            return self._shown_as(self._finished, now)
+        old, new = (total([self._finished[number], *_of(now, number)]) for number in (0, 1))
+        return self._shown_as((old, new), now, self._plan.slices[index])
+
+    def _shown_as(
+        self,
+        counted: tuple[Brief, Brief],
+        now: Live | None = None,
+        turn: PlannedSlice | None = None,
+    ) -> State:
+        # A counter must not go down, though a process that is lost takes its counts with it.
+        self._shown = (most(self._shown[0], counted[0]), most(self._shown[1], counted[1]))
+        return replace(
+            self._state,
+            turn=turn,
+            counted=self._shown,
+            processes=now["processes"] if now else len(self._workers),
+            lost=now["lost"] if now else 0,
+        )
+
+
+def _of(now: Live, number: int) -> list[Brief]:
+    found = now["targets"].get(str(number))
+    return [found] if found else []
+
+
+def _figure(gates: list[Gate], name: str) -> int:
+    return next((round(gate.figure) for gate in gates if gate.name == name), 0)

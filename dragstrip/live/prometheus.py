@@ -1,0 +1,180 @@
+"""A race as Prometheus metrics: read anew at each scrape."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from dragstrip.ledger.live_counts import BOUNDS_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dragstrip.ledger.live_counts import Brief
+    from dragstrip.live.follow import State
+    from dragstrip.run.model import Run
+
+_MS = 1000
+
+
+class RaceCollector(Collector):
+    """Serves what `look` returns; `facts` are those that do not change while the race runs."""
+
+    def __init__(self, facts: Run, look: Callable[[], State]) -> None:
+        self._facts = facts
+        self._look = look
+        self._lock = Lock()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric as it is now."""
+        with self._lock:
+            state = self._look()
+        yield from _about(self._facts)
+        yield from _lookups(state)
+        yield from _progress(state)
+        yield from _slices(state)
+        yield from _gates(state)
+        yield from _generator(state)
+
+
+def _about(facts: Run) -> Iterator[Metric]:
+    info = InfoMetricFamily("dragstrip_race", "The race that is running.")
+    values = {
+        "run": facts.id,
+        "baseline": facts.baseline,
+        "challenger": facts.challenger,
+        "lab": str(facts.lab).lower(),
+        "closed_model": str(facts.closed_model).lower(),
+        "version": facts.versions.dragstrip,
+    }
+    info.add_metric([], values)
+    yield info
+
+
+def _lookups(state: State) -> Iterator[Metric]:
+    lookups = CounterMetricFamily(
+        "dragstrip_lookups",
+        "Lookups that count for the comparison, by outcome: verified, or why it failed.",
+        labels=["target", "outcome"],
+    )
+    others = CounterMetricFamily(
+        "dragstrip_uncounted_lookups",
+        "Lookups while a slice settles, and those that keep the idle target warm.",
+        labels=["target"],
+    )
+    times = HistogramMetricFamily(
+        "dragstrip_response_time_seconds",
+        "From when a lookup was due to its answer; of verified lookups that count.",
+        labels=["target"],
+    )
+    for target, counted in zip(state.plan.targets, state.counted, strict=True):
+        outcomes = {"verified": counted["verified"], **counted["failed"]}
+        for outcome, count in outcomes.items():
+            lookups.add_metric([target.name, outcome], count)
+        others.add_metric([target.name], counted["uncounted"])
+        times.add_metric([target.name], _buckets(counted), counted["sum_s"])
+    yield from (lookups, others, times)
+
+
+def _buckets(counted: Brief) -> list[tuple[str, float]]:
+    bounds = zip(map(repr, BOUNDS_S), map(float, counted["buckets"]), strict=True)
+    return [*bounds, ("+Inf", float(counted["verified"]))]
+
+
+def _progress(state: State) -> Iterator[Metric]:
+    plan, turn = state.plan, state.turn
+    for name, words, value in (
+        ("slices_planned", "Slices of the race.", len(plan.slices)),
+        ("slices_done", "Slices that are over.", state.slices_done),
+        ("pairs_planned", "Pairs of slices of the race.", plan.pairs),
+        ("pairs_complete", "Pairs of which both slices count.", state.pairs_complete),
+        ("pairs_voided", "Pairs that must not be used.", state.pairs_voided),
+        (
+            "slice",
+            "Number of the slice under way, from 0; -1 for none.",
+            turn.index if turn else -1,
+        ),
+        ("pair", "Number of its pair, from 0; -1 for none.", turn.pair if turn else -1),
+        ("planned_rate", "Arrivals a second that are planned; 0: closed model.", plan.race.rate),
+    ):
+        yield GaugeMetricFamily(f"dragstrip_{name}", words, value=value)
+    active = GaugeMetricFamily(
+        "dragstrip_active", "Whether it is this target's turn: 1 or 0.", labels=["target"]
+    )
+    for number, target in enumerate(plan.targets):
+        active.add_metric([target.name], int(turn is not None and turn.target == number))
+    yield active
+
+
+def _slices(state: State) -> Iterator[Metric]:
+    quantiles = GaugeMetricFamily(
+        "dragstrip_slice_response_time_seconds",
+        "Quantile of a target's last slice, failures ranked slowest; as in run.json.",
+        labels=["target", "quantile"],
+    )
+    offered = GaugeMetricFamily(
+        "dragstrip_slice_offered_rate", "Lookups due a second in its last slice.", labels=["target"]
+    )
+    achieved = GaugeMetricFamily(
+        "dragstrip_slice_achieved_rate", "Of those, the ones sent in time.", labels=["target"]
+    )
+    for name, part in state.latest.items():
+        for quantile, value_ms in (
+            ("0.5", part.p50_ms),
+            ("0.95", part.p95_ms),
+            ("0.99", part.p99_ms),
+        ):
+            if value_ms is not None:
+                quantiles.add_metric([name, quantile], value_ms / _MS)
+        offered.add_metric([name], part.offered_per_s)
+        achieved.add_metric([name], part.achieved_per_s)
+    yield from (quantiles, offered, achieved)
+
+
+def _gates(state: State) -> Iterator[Metric]:
+    """Yield the gates over the slices so far, as if no more had been planned."""
+    figure, bound, passed = (
+        GaugeMetricFamily(f"dragstrip_gate_{name}", words, labels=["gate"])
+        for name, words in (
+            ("figure", "Figure of a condition of validity so far; see docs/statistics.md."),
+            ("bound", "What the figure must keep."),
+            ("passed", "Whether it does: 1 or 0."),
+        )
+    )
+    for gate in state.gates:
+        figure.add_metric([gate.name], gate.figure)
+        bound.add_metric([gate.name], gate.bound)
+        passed.add_metric([gate.name], int(gate.passed))
+    yield from (figure, bound, passed)
+
+
+def _generator(state: State) -> Iterator[Metric]:
+    processes = GaugeMetricFamily(
+        "dragstrip_generator_processes", "Processes that make the load.", value=state.processes
+    )
+    lost = GaugeMetricFamily(
+        "dragstrip_generator_lost_processes", "Processes lost on the way.", value=state.lost
+    )
+    cpu = GaugeMetricFamily(
+        "dragstrip_generator_cpu_ratio", "Of a core, in its last slice.", labels=["process"]
+    )
+    lag = GaugeMetricFamily(
+        "dragstrip_generator_loop_lag_seconds",
+        "Lateness of its event loop in its last slice, p99.",
+        labels=["process"],
+    )
+    for worker in state.workers:
+        process = str(worker["worker"])
+        cpu.add_metric([process], worker["cpu_s"] / worker["wall_s"] if worker["wall_s"] else 0)
+        if "loop_lag_p99_ms" in worker:
+            lag.add_metric([process], worker["loop_lag_p99_ms"] / _MS)
+    yield from (processes, lost, cpu, lag)

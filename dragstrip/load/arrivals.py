@@ -1,0 +1,152 @@
+"""When lookups are due, and for which key: drawn from a seed, independent of any answer.
+
+They are drawn a block at a time, as a slice goes on: a long one at a high rate takes no more memory
+than a short one, and drawing a block takes less time than sending a few lookups.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from dragstrip.config.config import RaceConfig
+    from dragstrip.run.plan import Plan, PlannedSlice
+
+TRICKLE_PER_S = 2.0
+
+_TRICKLE_STREAM = 1
+_CLOSED_STREAM = 2
+_MISS_SPREAD = 1_000_000
+_BLOCK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Due times (nanoseconds after the slice's start, ascending) and the key of each."""
+
+    offsets_ns: NDArray[np.int64]
+    keys: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets_ns)
+
+    def share(self, position: int, of: int) -> Arrivals:
+        """Return every `of`-th arrival from `position`: the shares of all workers are the whole."""
+        return Arrivals(self.offsets_ns[position::of], self.keys[position::of])
+
+
+def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
+    """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
+    random = np.random.default_rng([plan.seed, turn.pair])
+    race = plan.race
+    return _with_keys(random, _OFFSETS[race.arrivals](random, race.rate, race.slice), plan)
+
+
+def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
+    """Draw the few uncounted lookups that keep the other target awake, a block at a time."""
+    random = np.random.default_rng([plan.seed, turn.index, _TRICKLE_STREAM])
+    rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
+    return _with_keys(random, _constant(random, rate, plan.race.slice), plan)
+
+
+def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:
+    """Yield a worker's share of each block, as Arrivals.share does for the whole."""
+    drawn = 0
+    for block in blocks:
+        yield block.share((position - drawn) % of, of)
+        drawn += len(block)
+
+
+def closed_keys(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
+    """Yield a worker's keys in the closed model for ever: the same for both slices of a pair."""
+    seed = (plan.seed, turn.pair, worker, _CLOSED_STREAM)
+    return key_stream(plan.race, plan.keys, seed)
+
+
+def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator[int]:
+    """Yield keys for ever, by the same distribution as a race's."""
+    random = np.random.default_rng(list(seed))
+    while True:
+        yield from draw_keys(random, _BLOCK, race, contacts).tolist()
+
+
+def _with_keys(
+    random: np.random.Generator, offsets_s: Iterable[NDArray[np.float64]], plan: Plan
+) -> Iterator[Arrivals]:
+    for block in offsets_s:
+        keys = draw_keys(random, len(block), plan.race, plan.keys)
+        yield Arrivals((block * 1e9).astype(np.int64), keys)
+
+
+def draw_keys(
+    random: np.random.Generator, count: int, race: RaceConfig, contacts: int
+) -> NDArray[np.int64]:
+    """Draw `count` keys: indices of contacts, and for a share of `miss` an index nobody has."""
+    name, _, parameter = race.keys.partition(":")
+    if name == "zipf":
+        keys = _zipf(random, count, float(parameter), contacts)
+    elif name == "hot":
+        keys = random.integers(0, min(int(parameter), contacts), count)
+    else:
+        keys = random.integers(0, contacts, count)
+    nobody = contacts + random.integers(0, _MISS_SPREAD, count)
+    return np.where(random.random(count) < race.miss, nobody, keys)
+
+
+def _poisson(
+    random: np.random.Generator, rate: float, duration_s: float
+) -> Iterator[NDArray[np.float64]]:
+    last_s = 0.0
+    while last_s < duration_s:
+        times = last_s + np.cumsum(random.exponential(1 / rate, _BLOCK))
+        last_s = float(times[-1])
+        yield times[times < duration_s]
+
+
+def _constant(
+    random: np.random.Generator, rate: float, duration_s: float
+) -> Iterator[NDArray[np.float64]]:
+    phase = random.random()
+    count = int(rate * duration_s)
+    for first in range(0, count, _BLOCK):
+        steps = np.arange(first, min(first + _BLOCK, count), dtype=np.float64)
+        yield np.asarray((steps + phase) / rate, np.float64)
+
+
+_OFFSETS = {"poisson": _poisson, "constant": _constant}
+
+
+def _zipf(
+    random: np.random.Generator, count: int, exponent: float, contacts: int
+) -> NDArray[np.int64]:
+    """Draw ranks with P(rank k) ~ k**-exponent, k = 1..contacts, and return k - 1.
+
+    Rejection-inversion after Hörmann and Derflinger (1996): exact, and no table to hold.
+    """
+
+    def integral(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.log(x) if exponent == 1 else (x ** (1 - exponent) - 1) / (1 - exponent)
+
+    def inverse(y: NDArray[np.float64]) -> NDArray[np.float64]:
+        if exponent == 1:
+            return np.exp(y)
+        return (1 + y * (1 - exponent)) ** (1 / (1 - exponent))
+
+    def at(x: float) -> float:
+        return float(integral(np.array([x], float))[0])
+
+    low, high = at(1.5) - 1, at(contacts + 0.5)
+    keys = np.empty(0, np.int64)
+    while len(keys) < count:
+        y = high + random.random(count) * (low - high)
+        rank = np.clip(np.rint(inverse(y)), 1, contacts)
+        accepted = rank[y >= integral(rank + 0.5) - rank**-exponent]
+        keys = np.concatenate([keys, accepted.astype(np.int64) - 1])
+    return keys[:count]

@@ -1,0 +1,60 @@
+"""The pace of a slot by itself, without a race: a closed model, evened out by a pause."""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any
+
+from gevent import getcurrent
+from gevent.hub import get_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.load.schedule import Arrival
+
+NO_SLICE = -1
+
+
+class OwnPace:
+    """Makes up to `per_s` lookups a second; 0 sets no limit. What was missed is not made up for."""
+
+    def __init__(self, keys: Iterator[int], per_s: float) -> None:
+        self._keys = keys
+        self._period_ns = round(1e9 / per_s) if per_s else 0
+        self._next_ns = 0
+        self._timer: Any = None
+
+    def enter(self) -> None:
+        """Do nothing: nobody asks whether this slot is busy."""
+
+    def leave(self) -> None:
+        """Do nothing."""
+
+    def take(self) -> Arrival:
+        """Block the calling greenlet until it is time, and return a lookup that is due then."""
+        now_ns = monotonic_ns()
+        if now_ns < self._next_ns:
+            self._pause(self._next_ns - now_ns)
+            now_ns = monotonic_ns()
+        missed = now_ns - self._next_ns >= self._period_ns
+        self._next_ns = (now_ns if missed else self._next_ns) + self._period_ns
+        return now_ns, next(self._keys), NO_SLICE, 0
+
+    def withdraw(self, slot: Any) -> bool:  # noqa: ARG002
+        """Let a pause that is under way not end by itself; return whether there was one."""
+        if self._timer is None:
+            return False
+        self._timer.stop()
+        return True
+
+    def _pause(self, length_ns: int) -> None:
+        hub = get_hub()
+        self._timer = timer = hub.loop.timer(length_ns / 1e9)
+        try:
+            timer.start(getcurrent().switch, update=True)
+            hub.switch()
+        finally:
+            self._timer = None
+            timer.stop()
+            timer.close()

@@ -1,0 +1,105 @@
+"""Hands each lookup of a target to an idle slot the moment it is due, by one timer for them all."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any
+
+from gevent import getcurrent
+from gevent.hub import get_hub
+
+from dragstrip.load.schedule import Arrival, Schedule
+from dragstrip.load.timer import NEVER_NS, Alarm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Pacer:
+    """One target's lookups in this process, shared by its slots.
+
+    A slot that asks for a lookup when one is overdue gets it at once; otherwise it joins the end of
+    the queue of idle slots. When several are due, one wake-up hands them all out.
+    """
+
+    def __init__(self) -> None:
+        self._schedule = Schedule()
+        self._idle: OrderedDict[Any, None] = OrderedDict()
+        self._slots = 0
+        self._alarm: Alarm | None = None
+        self._alarm_ns = NEVER_NS
+
+    def load(self, schedule: Schedule) -> None:
+        """Begin a slice."""
+        self._schedule = schedule
+        if self._idle:
+            self._wait_for_next()
+
+    def stop(self) -> None:
+        """End the slice: what is due remains, nothing new is made up."""
+        self._schedule.stop()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether every lookup is taken, and every slot through with its own."""
+        return self._schedule.next_ns == NEVER_NS and self._slots == len(self._idle)
+
+    def abandon(self) -> Iterator[Arrival]:
+        """Yield the lookups that no slot has taken; no slot gets them any more."""
+        left, self._schedule = self._schedule, Schedule()
+        return left.rest()
+
+    def enter(self) -> None:
+        """Take note of a slot; until it leaves, it is busy whenever it does not wait in `take`."""
+        self._slots += 1
+
+    def leave(self) -> None:
+        """Forget a slot."""
+        self._slots -= 1
+
+    def take(self) -> Arrival:
+        """Block the calling greenlet until there is a lookup for it, and return that."""
+        now_ns = monotonic_ns()
+        schedule = self._schedule
+        if schedule.next_ns <= now_ns:
+            # Whoever is idle was so before this was due, and would have got it in a moment.
+            return schedule.take(now_ns, slot_was_free=bool(self._idle))
+        slot = getcurrent()
+        self._idle[slot] = None
+        if schedule.next_ns < self._alarm_ns:
+            self._wait_for_next()
+        try:
+            arrival: Arrival = get_hub().switch()
+        except BaseException:
+            self._idle.pop(slot, None)
+            raise
+        return arrival
+
+    def withdraw(self, slot: Any) -> bool:
+        """Give no lookup to a greenlet that is idle; return whether it was."""
+        return self._idle.pop(slot, self) is None
+
+    def close(self) -> None:
+        """Give the timer back."""
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
+
+    def _wait_for_next(self) -> None:
+        if self._alarm is None:
+            self._alarm = Alarm(self._hand_out)
+        self._alarm_ns = self._schedule.next_ns
+        self._alarm.set(self._alarm_ns)
+
+    def _hand_out(self) -> None:
+        # Runs in the hub: each slot goes as far as it can without waiting, and comes back here.
+        self._alarm_ns = NEVER_NS
+        idle = self._idle
+        while idle:
+            now_ns = monotonic_ns()
+            if self._schedule.next_ns > now_ns:
+                self._wait_for_next()
+                return
+            slot, _ = idle.popitem(last=False)
+            slot.switch(self._schedule.take(now_ns, slot_was_free=True))

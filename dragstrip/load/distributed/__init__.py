@@ -1,0 +1,1 @@
+"""A race over several processes: master, workers, and what they tell each other."""

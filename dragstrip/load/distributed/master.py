@@ -1,0 +1,230 @@
+"""A race as the master conducts it: roll call, slices dealt out to workers, their last counts."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import gevent
+from locust.runners import (
+    HEARTBEAT_LIVENESS,
+    STATE_CLEANUP,
+    STATE_STOPPED,
+    STATE_STOPPING,
+    MasterRunner,
+)
+
+from dragstrip.load.distributed.protocol import MasterEnd
+from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
+from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
+from dragstrip.load.slice_loop import Conductor, NobodyLeft, Outcome, write_finish
+from dragstrip.load.user_dispatch import EvenDispatcher, deal
+from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from locust.env import Environment
+
+    from dragstrip.load.distributed.protocol import Snapshot
+    from dragstrip.run.live_stats import Live
+    from dragstrip.run.plan import Plan, PlannedSlice
+    from dragstrip.run.slice_report import Finish
+
+log = logging.getLogger(__name__)
+
+_ENDING = {STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING}
+
+
+class RaceMaster(Course):
+    """Conducts a race of as many workers as Locust was told to expect, or more."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        plan: Plan,
+        folder: Path,
+        *,
+        lab: bool,
+        keys: bytes | None = None,
+    ) -> None:
+        super().__init__(environment, plan, folder)
+        options = environment.parsed_options
+        self._expected: int = options.expect_workers if options else 1
+        self._has_own_workers = bool(options and options.processes)
+        self._wait_s = float(os.environ.get(WAIT_VARIABLE, "60"))
+        self._terms = {"lab": lab, "keys": keys, "versions": versions()}
+        self._offer: dict[str, Any] | None = None
+        self._end = MasterEnd(plan.run_id)
+        self._ids: dict[int, str] = {}
+        self._unfit: dict[str, str] = {}
+        self._pids: dict[str, int | None] = {}
+        self._chosen: set[str] = set()
+        self._last_second = time.monotonic()
+
+    def _prepare(self) -> None:
+        self._offer = {**self._terms, "plan": self._plan.model_dump_json()}
+        self._conductor = Conductor(
+            self._plan, self._end, present=self._present, send=self._send, pause=self._pause
+        )
+
+    def attach(self) -> None:
+        """Take up the role."""
+        # Locust handles it only after a race; until then workers would be left behind.
+        gevent.signal_handler(signal.SIGTERM, self._quit)
+        master = self._master
+        master.register_message(HELLO, self._on_hello)
+        master.register_message(SNAPSHOT, self._on_snapshot)
+        super().attach()
+
+    def _quit(self) -> None:
+        self._master.quit()
+        raise SystemExit(EXIT_UNFINISHED)
+
+    @property
+    def _master(self) -> MasterRunner:
+        runner = self._environment.runner
+        assert isinstance(runner, MasterRunner)  # noqa: S101
+        return runner
+
+    def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
+        return EvenDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
+
+    def _on_hello(self, msg: Any, **_: Any) -> None:
+        if self._offer is None:
+            # There is no plan yet; it will say hello again.
+            return
+        problem = msg.data["problem"]
+        if problem:
+            log.error("worker %s cannot take part: %s", msg.node_id, problem)
+            self._unfit[msg.node_id] = str(problem)
+            self._master.send_message("quit", client_id=msg.node_id)
+        elif msg.node_id not in self._unfit:
+            self._pids[msg.node_id] = msg.data.get("pid")
+            self._master.send_message(PLAN, self._offer, client_id=msg.node_id)
+
+    def _on_snapshot(self, msg: Any, **_: Any) -> None:
+        if msg.data["run_id"] != self._plan.run_id:
+            # It is left over from another master on this port.
+            self._master.send_message("quit", client_id=msg.node_id)
+            return
+        worker = self._master.get_worker_index(msg.node_id)
+        self._ids[worker] = msg.node_id
+        self._end.hear(cast("Snapshot", {**msg.data, "worker": worker}))
+        self._send(worker)
+
+    def _send(self, worker: int) -> None:
+        orders = self._end.orders(worker)
+        self._master.send_message(ORDERS, {**orders}, client_id=self._ids[worker])
+
+    def _gather(self) -> None:
+        while len(self._end.members) < self._expected:
+            nobody_else = self._has_own_workers and self._unfit
+            if self._end.seconds >= self._wait_s or nobody_else:
+                self._refuse(self._who_came())
+            self._pause()
+        self._choose()
+
+    def _who_came(self) -> str:
+        came = f"{len(self._end.members)} of {self._expected} workers came"
+        reasons = "; ".join(f"one cannot take part: {why}" for why in self._unfit.values())
+        return f"{came}: {reasons}" if reasons else f"{came} within {self._wait_s:g} s"
+
+    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+        try:
+            return self._conductor.run_slice(turn)
+        except NobodyLeft:
+            write_finish(self._folder, self._conductor.outcome())
+            raise
+
+    def _live(self) -> Live:
+        return self._end.live()
+
+    def _finish(self) -> Finish:
+        return self._conductor.finish()
+
+    def _pause(self) -> None:
+        gevent.sleep(POLL_S)
+        self._look_around()
+        self._heed_locust()
+        now = time.monotonic()
+        if now - self._last_second >= 1:
+            self._last_second = now
+            self._end.elapse()
+        self._dismiss_the_lost()
+
+    def _look_around(self) -> None:
+        for worker in self._end.members:
+            node = self._master.clients.get(self._ids[worker])
+            if node is None:
+                self._end.lose(worker, "left")
+            elif self._has_own_workers and _is_dead(self._pids.get(node.id)):
+                self._end.lose(worker, "was lost")
+            else:
+                # Whether a worker is lost is for the race to say. Locust has less patience, and
+                # ends the test when it misses the last one's heartbeat for four seconds.
+                node.heartbeat = HEARTBEAT_LIVENESS
+
+    def _heed_locust(self) -> None:
+        # Locust ends a test when its last worker leaves.
+        if self._master.state in _ENDING:
+            if self._master.worker_count > 0:
+                raise StoppedByLocust
+            for worker in self._end.members:
+                self._end.lose(worker, "was lost")
+
+    def _dismiss_the_lost(self) -> None:
+        # Locust would count on a lost worker again as soon as it came back to life.
+        for worker in self._end.lost:
+            if self._ids[worker] in self._master.clients:
+                log.error("worker %d %s", worker, self._end.lost[worker])
+                self._send(worker)
+                del self._master.clients[self._ids[worker]]
+
+    def _choose(self) -> None:
+        self._chosen = self._member_ids()
+
+    def _member_ids(self) -> set[str]:
+        return {self._ids[worker] for worker in self._end.members}
+
+    def _present(self) -> list[int]:
+        """Deal the slots out anew if the workers are others than before, and wait for them."""
+        last_s = self._end.seconds + self.places_s
+        while members := self._end.members:
+            if self._member_ids() != self._chosen:
+                self._choose()
+                self._master.start(self.slots, self.spawn_per_s)
+                last_s = self._end.seconds + self.places_s
+            missing = self._not_in_place()
+            if not missing:
+                return [worker for worker in members if all(self._users_on(worker).values())]
+            if self._end.seconds >= last_s:
+                for worker in missing:
+                    self._end.lose(worker, "did not start its users")
+            self._pause()
+        return []
+
+    def _not_in_place(self) -> list[int]:
+        names = [one.__name__ for one in self._environment.user_classes]
+        wanted = deal(self.slots, sorted(self._chosen), names)
+        members = self._end.members
+        return [one for one in members if self._users_on(one) != wanted.get(self._ids[one])]
+
+    def _users_on(self, worker: int) -> dict[str, int]:
+        names = [one.__name__ for one in self._environment.user_classes]
+        node = self._master.clients.get(self._ids[worker])
+        return {name: node.user_classes_count.get(name, 0) if node else 0 for name in names}
+
+
+def _is_dead(child: int | None) -> bool:
+    if child is None:
+        return False
+    try:
+        # Locust collects its children itself, at the end.
+        how = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        return os.waitid(os.P_PID, child, how) is not None
+    except ChildProcessError:  # it came from elsewhere
+        return False

@@ -1,0 +1,42 @@
+"""What sends a lookup: the form that every client of a slot has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dragstrip.ledger.rows import Outcome
+    from dragstrip.load.http.request import Prepared
+    from dragstrip.scenario import Request
+    from dragstrip.scenario.check import Reply
+
+
+class SendFailed(Exception):
+    """No whole answer came back. `outcome` says why; `detail` is for people."""
+
+    def __init__(self, outcome: Outcome, detail: str, status: int = 0) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+        self.status = status
+
+
+class Client(Protocol):
+    """A connection to one target, used by one slot at a time.
+
+    After each exchange, also a failed one, the times are those of the monotonic clock (0 for what
+    did not happen), and `opened` counts the connections that it had to open.
+    """
+
+    sent_ns: int
+    first_byte_ns: int
+    done_ns: int
+    opened: int
+
+    def prepare(self, request: Request) -> Prepared:
+        """Check a request once for use by many connections to one address. Raises SendFailed."""
+
+    def send(self, request: Request | Prepared) -> Reply:
+        """Send a request and return the answer. Raises SendFailed."""
+
+    def close(self) -> None:
+        """Close the connection."""

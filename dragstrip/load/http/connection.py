@@ -1,0 +1,311 @@
+"""One kept-alive HTTP/1.1 connection on gevent: the load generator's hot path.
+
+An answer costs one send, one wake-up and one read. The read watcher stays armed from one answer
+to the next, and so does the timer.
+"""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+from gevent import get_hub, getcurrent
+
+from dragstrip.ledger.rows import Outcome
+from dragstrip.load.http import decompress, errors
+from dragstrip.load.http.address import Address
+from dragstrip.load.http.client import SendFailed
+from dragstrip.load.http.parser import (
+    CONTENT_ENCODING,
+    CONTENT_TYPE,
+    SERVER_TIMING,
+    AnswerParser,
+    Malformed,
+    TooLarge,
+)
+from dragstrip.load.http.request import REPEATABLE, Prepared, RequestWriter, UnfitRequest
+from dragstrip.load.http.timeouts import NEVER_NS, Deadline, Limits
+from dragstrip.load.http.transport import READ_BYTES, Wire
+from dragstrip.scenario.check import Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from dragstrip.scenario import Request
+
+DEFAULT_HEADERS = {"user-agent": "dragstrip", "accept": "application/json"}
+
+# A look at the socket before each request would cost a tenth of the rate. Back to back, what
+# an unasked answer could pretend is caught when its successors pile up.
+_IDLE_NS = 100_000
+_CONNECT, _FIRST_BYTE, _ANSWER = "no connection", "no byte of an answer", "no whole answer"
+
+
+class _DeadlinePassed(BaseException):
+    """Thrown into the waiting greenlet; not an Exception, so that nothing on the way keeps it."""
+
+
+class _ClosedHere(BaseException):
+    """Thrown likewise when another greenlet closes the connection."""
+
+
+class _Gone(Exception):
+    """The server ended the connection without a byte of the answer."""
+
+    def __init__(self, outcome: Outcome, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome = outcome
+
+
+class Connection:
+    """Sends requests to one address, one at a time, and reads each answer whole.
+
+    Redirects are answers like any other. A kept-alive connection that the server has closed is
+    replaced, and the request sent again once, if it may be repeated and nothing had come back.
+
+    What is known of the last exchange, also when it failed: `sent_ns` (just before the first byte
+    went out), `first_byte_ns` and `done_ns` are times of the monotonic clock, 0 for what did not
+    happen; `opened` counts the connections that it had to open.
+    """
+
+    # Slots are quicker to read than a dictionary of as many names.
+    __slots__ = (
+        "_address",
+        "_connect_limit_ns",
+        "_deadline",
+        "_end_ns",
+        "_first_byte_limit_ns",
+        "_limits",
+        "_parser",
+        "_phase",
+        "_total_limit_ns",
+        "_wire",
+        "_writer",
+        "done_ns",
+        "first_byte_ns",
+        "opened",
+        "sent_ns",
+    )
+
+    def __init__(
+        self,
+        url: str,
+        limits: Limits | float,
+        *,
+        ca_file: Path | None = None,
+        headers: Mapping[str, str] = DEFAULT_HEADERS,
+    ) -> None:
+        self._limits = limits if isinstance(limits, Limits) else Limits(limits)
+        self._total_limit_ns = _ns(self._limits.total_s)
+        self._connect_limit_ns = _ns(self._limits.connect_s or self._limits.total_s)
+        self._first_byte_limit_ns = _ns(self._limits.first_byte_s or self._limits.total_s)
+        self._address = Address.parse(url)
+        self._wire = Wire(self._address, ca_file)
+        self._writer = RequestWriter(self._address, headers)
+        self._parser = self._new_parser()
+        self._deadline = Deadline(self._on_deadline)
+        self._end_ns = NEVER_NS
+        self._phase = _CONNECT
+        self.opened = 0
+        self.sent_ns = self.first_byte_ns = self.done_ns = 0
+
+    def prepare(self, request: Request) -> Prepared:
+        """Check a request and turn it into bytes, for this and other connections to the address.
+
+        Raises SendFailed with the outcome UNSENT.
+        """
+        try:
+            return self._writer.prepare(request)
+        except UnfitRequest as error:
+            raise SendFailed(Outcome.UNSENT, str(error)) from None
+
+    def send(self, request: Request | Prepared) -> Reply:
+        """Send a request and return the answer. Raises SendFailed.
+
+        What is raised into it from outside (gevent.Timeout, GreenletExit) passes through. After
+        either the connection is closed, and the next request opens another.
+        """
+        wire = self._wire
+        if wire.greenlet is not None:
+            raise RuntimeError("a connection takes one request at a time")
+        self.sent_ns = self.first_byte_ns = self.opened = 0
+        if not isinstance(request, Prepared):
+            request = self.prepare(request)
+        elif request.address is not self._address and request.address != self._address:
+            raise ValueError("a request that was prepared for another address")
+        wire.greenlet = getcurrent()
+        try:
+            self._exchange(request.data, request.method in REPEATABLE)
+        except BaseException as error:
+            failure = self._failure(error)
+            wire.drop()
+            self.done_ns = monotonic_ns()
+            if failure is None:
+                raise
+            raise failure from None
+        finally:
+            wire.greenlet = None
+            self._deadline.at_ns = NEVER_NS
+        return self._reply()
+
+    def close(self) -> None:
+        """Close the connection. An exchange that another greenlet has under way fails."""
+        wire = self._wire
+        if wire.greenlet is None:
+            wire.drop()
+            self._deadline.disarm()
+        else:
+            wire.hub.loop.run_callback(self._on_close)
+
+    def _exchange(self, data: bytes, repeatable: bool) -> None:
+        wire = self._wire
+        now_ns = monotonic_ns()
+        self._end_ns = now_ns + self._total_limit_ns
+        if (
+            wire.is_open
+            and (now_ns - self.done_ns > _IDLE_NS or not repeatable)
+            and not wire.silent()
+        ):
+            wire.drop()
+        reused = wire.is_open
+        if not reused:
+            self._open()
+        try:
+            self._ask(data)
+        except _Gone:
+            if not (reused and repeatable):
+                raise
+            wire.drop()
+            self._open()
+            self._ask(data)
+
+    def _ask(self, data: bytes) -> None:
+        """Send the request and read until the answer is whole."""
+        wire, parser = self._wire, self._parser
+        parser.begin()
+        now_ns = monotonic_ns()
+        if self.sent_ns == 0:
+            self.sent_ns = now_ns
+        self._phase = _FIRST_BYTE
+        at_ns = now_ns + self._first_byte_limit_ns
+        deadline = self._deadline
+        deadline.at_ns = at_ns = min(at_ns, self._end_ns)
+        if at_ns < deadline.due_ns:
+            deadline.move(at_ns, wire.hub.loop)
+        hung_up = not wire.write(data)
+        recv = wire.recv
+        wire.wait_readable()
+        while True:
+            try:
+                piece = recv(READ_BYTES)
+            except BlockingIOError:
+                wire.wait_readable()
+                continue
+            except OSError as error:
+                if parser.received == 0:
+                    raise _Gone(*self._explain(error)) from None
+                raise
+            self.done_ns = monotonic_ns()
+            if not piece:
+                self._finish()
+                break
+            if parser.received == 0:
+                self.first_byte_ns = self.done_ns
+                deadline.at_ns = self._end_ns
+                self._phase = _ANSWER
+            parser.feed(piece)
+            if parser.done:
+                break
+        if hung_up or not parser.reusable or (wire.may_hold_more(len(piece)) and not wire.silent()):
+            wire.drop()
+
+    def _finish(self) -> None:
+        parser = self._parser
+        words = f"closed by the server {parser.progress()}"
+        if parser.received == 0:
+            raise _Gone(Outcome.CLOSED, words)
+        if not parser.finish():
+            raise SendFailed(Outcome.CLOSED, words, parser.status)
+
+    def _reply(self) -> Reply:
+        parser = self._parser
+        known, body = parser.known, parser.body()
+        if known is not None:
+            return Reply(known.status, known.content_type, known.server_timing, body)
+        head, header = parser.head or "", parser.header
+        if CONTENT_ENCODING in head:
+            encoding = header(CONTENT_ENCODING)
+            try:
+                body = decompress.decode(body, encoding, self._limits.max_body_bytes)
+            except (Malformed, TooLarge) as error:
+                raise self._refused(error) from None
+        timing = header(SERVER_TIMING) if SERVER_TIMING in head else ""
+        return Reply(parser.status, header(CONTENT_TYPE), timing, body)
+
+    def _failure(self, error: BaseException) -> SendFailed | None:
+        match error:
+            case SendFailed():
+                return error
+            case _DeadlinePassed():
+                return self._too_late()
+            case _ClosedHere():
+                return SendFailed(Outcome.CONNECTION, "closed on this side")
+            case Malformed() | TooLarge():
+                return self._refused(error)
+            case _Gone():
+                return SendFailed(error.outcome, str(error))
+            case OSError():
+                return SendFailed(*self._explain(error), self._parser.status)
+        return None
+
+    def _explain(self, error: OSError) -> tuple[Outcome, str]:
+        opening = not self._wire.is_open
+        return errors.explain(error, opening=opening, when=self._parser.progress())
+
+    def _refused(self, error: Malformed | TooLarge) -> SendFailed:
+        if isinstance(error, TooLarge):
+            return SendFailed(Outcome.TOO_LARGE, str(error), self._parser.status)
+        return SendFailed(Outcome.MALFORMED, f"malformed answer: {error}", self._parser.status)
+
+    def _too_late(self) -> SendFailed:
+        # The outcome has the name of the limit that struck; the words say what it struck at.
+        outcome, limit_s = Outcome.TIMEOUT, self._limits.total_s
+        if self._deadline.at_ns < self._end_ns:
+            if self._phase is _CONNECT:
+                outcome, limit_s = Outcome.CONNECT_TIMEOUT, self._limits.connect_s or limit_s
+            else:
+                outcome, limit_s = Outcome.FIRST_BYTE_TIMEOUT, self._limits.first_byte_s or limit_s
+        return SendFailed(outcome, f"{self._phase} within {limit_s:g} s")
+
+    def _open(self) -> None:
+        # What was read over the last connection says nothing about this one.
+        self._parser = self._new_parser()
+        wire = self._wire
+        wire.hub = get_hub()
+        self._expect(monotonic_ns() + self._connect_limit_ns, _CONNECT)
+        wire.open()
+        self.opened += 1
+
+    def _new_parser(self) -> AnswerParser:
+        return AnswerParser(
+            max_head_bytes=self._limits.max_head_bytes, max_body_bytes=self._limits.max_body_bytes
+        )
+
+    def _expect(self, deadline_ns: int, phase: str) -> None:
+        self._phase = phase
+        self._deadline.move(min(deadline_ns, self._end_ns), self._wire.hub.loop)
+
+    def _on_deadline(self) -> None:
+        if self._wire.greenlet is not None:
+            self._wire.greenlet.throw(_DeadlinePassed)
+
+    def _on_close(self) -> None:
+        if self._wire.greenlet is None:
+            self.close()
+        else:
+            self._wire.greenlet.throw(_ClosedHere)
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)

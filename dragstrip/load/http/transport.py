@@ -1,0 +1,187 @@
+"""A socket to one address on gevent's event loop, with TLS or without.
+
+The watcher that tells when there is something to read stays armed from one answer to the next.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import gevent.socket
+
+from dragstrip.load.http import tls as http_tls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dragstrip.load.http.address import Address
+
+READ_BYTES = 1 << 16
+_READABLE, _WRITABLE = 1, 2
+
+
+class Wire:
+    """Opens, writes, waits and closes; used by one greenlet at a time.
+
+    `recv(most)` reads what has come, without waiting; BlockingIOError when nothing has.
+    `write(data)` sends everything, and returns False when the server takes no more, as it may have
+    answered. Both are there while it `is_open`, between `open` and `drop`.
+    """
+
+    __slots__ = (
+        "_address",
+        "_armed",
+        "_parked",
+        "_reader",
+        "_sock",
+        "_tls",
+        "_trust",
+        "greenlet",
+        "hub",
+        "is_open",
+        "recv",
+        "write",
+    )
+
+    recv: Callable[[int], bytes]
+    write: Callable[[bytes], bool]
+
+    def __init__(self, address: Address, ca_file: Path | None) -> None:
+        self._address = address
+        self._trust = http_tls.trust(ca_file) if address.tls else None
+        self._sock: Any = None
+        self._tls: http_tls.TlsStream | None = None
+        self._reader: Any = None
+        self._armed = self._parked = self.is_open = False
+        self.greenlet: Any = None
+        """Who uses it at present: the one that watchers wake."""
+        self.hub: Any = None
+        """The hub of the thread that uses it, to be set before `open`."""
+
+    def open(self) -> None:
+        """Connect, and agree on TLS. Raises OSError; then `drop` what was begun."""
+        self._connect()
+        self.recv, self.write = self._sock.recv, self._send
+        if self._trust is not None:
+            self._tls = http_tls.TlsStream(self._sock, self._trust, self._address.host)
+            self._shake_hands(self._tls)
+            self.recv, self.write = self._tls.recv, self._seal_and_send
+        self.is_open = True
+
+    def drop(self) -> None:
+        """Close at once, however far it came."""
+        self._parked = False
+        sock = self._sock
+        if sock is None:
+            return
+        self._sock = self._tls = None
+        self.is_open = self._armed = False
+        self._reader.stop()
+        self._reader.close()
+        sock.close()
+
+    def silent(self) -> bool:
+        """Whether nothing waits to be read: no end, no answer that nobody asked for.
+
+        Over TLS, session tickets are taken in on the way.
+        """
+        try:
+            self.recv(READ_BYTES)
+        except BlockingIOError:
+            return True
+        except OSError:
+            pass
+        return False
+
+    def may_hold_more(self, read: int) -> bool:
+        """Whether something may wait behind a piece of `read` bytes."""
+        return read == READ_BYTES if self._tls is None else self._tls.buffered
+
+    def wait_readable(self) -> None:
+        """Block until something has come. After an error that is raised into it, `drop`."""
+        if not self._armed:
+            self._reader.start(self._on_readable)
+            self._armed = True
+        self._parked = True
+        self.hub.switch()
+
+    def _on_readable(self) -> None:
+        if self._parked:
+            self._parked = False
+            self.greenlet.switch()
+        else:
+            self._reader.stop()
+            self._armed = False
+
+    def _wait_writable(self) -> None:
+        watcher = self.hub.loop.io(self._sock.fileno(), _WRITABLE)
+        watcher.start(self.greenlet.switch)
+        try:
+            self.hub.switch()
+        finally:
+            watcher.stop()
+            watcher.close()
+
+    def _seal_and_send(self, data: bytes) -> bool:
+        assert self._tls is not None  # noqa: S101
+        return self._send(self._tls.seal(data))
+
+    def _send(self, data: bytes) -> bool:
+        sock = self._sock
+        rest: bytes | memoryview = data
+        while True:
+            try:
+                sent = sock.send(rest)
+            except BlockingIOError:
+                sent = 0
+            except (BrokenPipeError, ConnectionResetError):
+                return False
+            if sent == len(rest):
+                return True
+            rest = memoryview(rest)[sent:]
+            self._wait_writable()
+
+    def _connect(self) -> None:
+        failure: OSError = _socket.gaierror(_socket.EAI_NONAME, "it has no address")
+        for family, kind, protocol, _, place in self._places():
+            sock = self._sock = _socket.socket(family, kind, protocol)
+            sock.setblocking(False)
+            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
+            self._reader = self.hub.loop.io(sock.fileno(), _READABLE)
+            code = sock.connect_ex(place)
+            if code == errno.EINPROGRESS:
+                self._wait_writable()
+                code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+            if code == 0:
+                return
+            failure = OSError(code, os.strerror(code))
+            self.drop()
+        raise failure
+
+    def _places(self) -> list[Any]:
+        where = (self._address.host, self._address.port, 0, _socket.SOCK_STREAM)
+        try:
+            return _socket.getaddrinfo(*where, 0, _socket.AI_NUMERICHOST)
+        except _socket.gaierror:
+            return list(gevent.socket.getaddrinfo(*where))
+
+    def _shake_hands(self, tls: http_tls.TlsStream) -> None:
+        over = False
+        while not over:
+            try:
+                over = tls.shake_hands()
+            except BlockingIOError:
+                self.wait_readable()
+            except ssl.SSLError:
+                # The server learns why from the alert.
+                with suppress(OSError):
+                    self._sock.send(tls.unsent())
+                raise
+            else:
+                self._send(tls.unsent())

@@ -1,0 +1,133 @@
+"""What Locust sees of the instrument: a user that is a connection slot.
+
+In a race a slot takes the next lookup of its target's pacer the moment it is due. Without a race
+each works at an even pace of its own, which is a closed model: a slow answer delays that user's
+next lookup. Either way one task goes on for as long as the user does.
+
+Slots also run in a bare environment, for instance to see how fast they are (`rate=0` sets no pace):
+
+    class Probe(Slot):
+        target_name, requests_repeat = "a", True
+
+        def request(self, key: int) -> Request:
+            return Request("GET", f"/{key}.json", {})
+
+    environment = Environment(user_classes=[Probe])
+    runner = environment.create_local_runner()
+    Probe.work = Work(
+        race=RaceConfig(rate=0, users=32, miss=0, timeout=10),
+        contacts=1000,
+        seed=1,
+        targets={"a": Target("a", "convex-http", "http://127.0.0.1:8080")},
+        expected=oracle(lambda key: {"key": key}),
+        worker=0,
+        ledger=Ledger(Path("ledger"), 0),
+    )
+    runner.start(32, spawn_rate=32)
+    gevent.sleep(10)
+    runner.quit()
+    Probe.work.close()
+    environment.stats.total.num_requests
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar
+
+import gevent
+import gevent.socket
+from locust import User, constant, task
+from locust.user.task import LOCUST_STATE_WAITING
+
+from dragstrip.load.context import LAB_MARK as LAB_MARK
+from dragstrip.load.context import Work as Work  # noqa: TC001
+from dragstrip.load.http.connection import Connection
+from dragstrip.load.http.timeouts import Limits
+from dragstrip.load.run_slice import run_slice as run_slice
+from dragstrip.run.plan import PARENT_VARIABLE
+
+if TYPE_CHECKING:
+    from dragstrip.load.sender import Sender
+    from dragstrip.scenario import Request
+
+_PRIORITY = -10
+
+
+class Slot(User):
+    """A user that makes lookups over one connection. Subclasses say for which target, and how."""
+
+    abstract = True
+    target_name: ClassVar[str]
+    work: ClassVar[Work]
+    requests_repeat: ClassVar[bool] = False
+    """Whether `request` is a function of the key alone, so that one serves every slot again."""
+
+    wait_time = constant(1)
+    """The pause after an error in `request`, which ends the task. Lookups are paced elsewhere."""
+
+    sender: Sender | None = None
+
+    def request(self, key: int) -> Request:
+        """Return the request for a key of the dataset."""
+        raise NotImplementedError
+
+    def on_start(self) -> None:
+        """Open the slot."""
+        self.target = self.work.targets[self.target_name]
+        limits = Limits.of(self.work.race)
+        self.connection = Connection(self.target.url, limits, ca_file=self.target.ca_file)
+        self.work.attach(self.environment)
+        self.sender = self.work.sender(
+            self.target_name,
+            self.connection,
+            lambda key: self.connection.prepare(self.request(key)),
+            shared_by=type(self) if self.requests_repeat else None,
+        )
+
+    def on_stop(self) -> None:
+        """Close the slot's connection."""
+        self.connection.close()
+        self.work.slot_closed()
+
+    def stop(self, force: bool = False) -> bool:
+        """Stop: at once when it waits for a lookup, else, unless forced, after the one it is at.
+
+        Locust kills a waiting user a little later. From now on no lookup may wake it: one would be
+        sent, and struck dead before its answer could be recorded.
+        """
+        if self.sender is not None and self.sender.stop(self.greenlet):
+            self._state = LOCUST_STATE_WAITING
+        return bool(super().stop(force))
+
+    @task
+    def lookups(self) -> None:
+        """Make lookups until the user is stopped."""
+        assert self.sender is not None  # noqa: S101
+        self.sender.run()
+
+
+def come_first() -> None:
+    """Ask for a higher priority than the services under test, where the system grants it.
+
+    In the lab they share this machine, and a generator that waits for them sends late.
+    """
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it is gone, however that came about.
+
+    The parent holds the other end of a pipe and never writes to it.
+    """
+    descriptor = os.environ.get(PARENT_VARIABLE)
+    if descriptor is None:
+        return
+
+    def watch() -> None:
+        gevent.socket.wait_read(int(descriptor))
+        os._exit(3)
+
+    gevent.spawn(watch)

@@ -1,0 +1,258 @@
+"""A race in Locust: the load shape that keeps every slot connected, and a race in one process."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import gevent.event
+from locust import LoadTestShape
+from locust.stats import CSV_STATS_INTERVAL_SEC
+
+from dragstrip.errors import DragstripError
+from dragstrip.load import web_ui
+from dragstrip.load.distributed.protocol import Totals
+from dragstrip.load.locust_user import run_slice
+from dragstrip.load.slice_loop import NobodyLeft, Outcome, conduct, write_finish
+from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenDispatcher
+from dragstrip.run import live_stats
+from dragstrip.run import plan as plans
+from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, Stop
+from dragstrip.run.live_stats import LIVE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from locust.env import Environment
+    from locust.runners import Runner
+
+    from dragstrip.load.distributed.protocol import SoFar
+    from dragstrip.load.locust_user import Work
+    from dragstrip.run.live_stats import Live
+    from dragstrip.run.plan import Plan, PlannedSlice
+    from dragstrip.run.slice_report import FinalCounts, Finish, WorkerReport
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.02
+_PLACES_S = 30.0
+
+
+class RaceShape(LoadTestShape):
+    """Holds every slot of both targets until the last slice is over."""
+
+    course: Course | None = None
+    _begun = False
+
+    def tick(self) -> tuple[int, float] | None:
+        """Return (users, users per second), or None when the race is over.
+
+        Locust asks once a second by the wall clock. Waiting here instead lets it hear of the end at
+        once, and spares it a pause of an hour when that clock is set back by an hour.
+        """
+        course = RaceShape.course
+        if course is None:
+            return None
+        course.started.set()
+        course.ready.wait()
+        if self._begun:
+            course.ended.wait()
+        self._begun = True
+        return None if course.ended.is_set() else (course.slots, course.spawn_per_s)
+
+
+def _write_live(folder: Path, now: Live) -> None:
+    # Whoever looks on sees it stand still; the race is none the worse for it.
+    with suppress(OSError):
+        live_stats.write(folder, now)
+
+
+class UsersMissing(Exception):
+    """Users ended as soon as they were started; Locust's log has the reason."""
+
+
+class StoppedByLocust(Exception):
+    """Locust ends the test: the last worker went missing, or somebody asked it to."""
+
+
+class Course:
+    """A race as the process that conducts it goes through it. Subclasses say who sends lookups."""
+
+    def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
+        self.slots = 2 * plan.race.users
+        self.spawn_per_s = float(min(self.slots, SPAWN_PER_S))
+        self.places_s = self.slots / SPAWN_PER_S + _PLACES_S
+        self.started = gevent.event.Event()
+        self.ready = gevent.event.Event()
+        self.ended = gevent.event.Event()
+        self._environment = environment
+        self._plan = plan
+        self._folder = folder
+        self._exit_code = EXIT_UNFINISHED
+        self._is_complete = False
+
+    def attach(self) -> None:
+        """Take up this process's role."""
+        RaceShape.course = self
+        self._environment.dispatcher_class = self._dispatcher  # type: ignore[assignment]
+        self._environment.events.quitting.add_listener(self._set_exit_code)
+        if self._environment.web_ui:
+            web_ui.attach(self._environment, self._plan, self._folder, self)
+            self._environment.events.test_stop.add_listener(lambda **_: self.stop())
+        else:
+            self._prepare()
+        self._conducting = gevent.spawn(self._conduct)
+
+    def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
+        return EvenDispatcher(**arguments)
+
+    def _conduct(self) -> None:
+        try:
+            if self._environment.web_ui:
+                self._wait_for_form()
+            gevent.spawn(self._tell)
+            self._gather()
+            self.ready.set()
+            conduct(self._plan, self._run_slice, self._folder)
+            write_finish(self._folder, self._finish())
+            self._is_complete = True
+            # Locust writes its files at intervals: let the last one come.
+            gevent.sleep(CSV_STATS_INTERVAL_SEC)
+            self._exit_code = 0
+        except NobodyLeft:
+            self._stop("every worker was lost")
+        except StoppedByLocust:
+            pressed = self._environment.web_ui is not None
+            self._stop(STOP_PRESSED if pressed else "Locust stopped the race")
+        except (DragstripError, OSError, UsersMissing) as error:
+            self._stop(str(error))
+        except Exception as error:
+            log.exception("the race stopped early")
+            self._stop(repr(error))
+        finally:
+            self.ended.set()
+            self.ready.set()
+
+    def _stop(self, reason: str) -> None:
+        log.error("the race stopped early: %s", reason)
+        Stop(reason).write(self._folder)
+
+    def _tell(self) -> None:
+        while not self.ended.wait(LIVE_S):
+            # A disk that takes its time must not hold up the lookups.
+            gevent.get_hub().threadpool.apply(_write_live, (self._folder, self._live()))
+
+    def _live(self) -> Live:
+        """Return how the slice under way is doing."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """End the race early, if it is under way: somebody pressed Stop."""
+        if self.started.is_set() and not self._is_complete and not self.ended.is_set():
+            self._conducting.kill(StoppedByLocust, block=False)
+
+    def _wait_for_form(self) -> None:
+        self.started.wait()
+        self._plan = plans.current() or self._plan
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what the plan needs, now that it will not change any more."""
+
+    def _gather(self) -> None:
+        """Wait for what must be there before users are started."""
+
+    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+        raise NotImplementedError
+
+    def _finish(self) -> Finish:
+        raise NotImplementedError
+
+    def _refuse(self, reason: str) -> None:
+        """End the whole process before anything was sent; a web UI stays, and shows why."""
+        if self._environment.web_ui:
+            raise UsersMissing(reason)
+        Stop(reason, before_start=True).write(self._folder)
+        log.error(reason)
+        self._exit_code = EXIT_USAGE
+        self._runner.quit()
+        # Locust may still be waiting for its first worker. In any greenlet this ends the main one.
+        raise SystemExit(EXIT_USAGE)
+
+    @property
+    def _runner(self) -> Runner:
+        runner = self._environment.runner
+        assert runner is not None  # noqa: S101
+        return runner
+
+    def _set_exit_code(self, **_: Any) -> None:
+        self._environment.process_exit_code = self._exit_code
+
+
+class LoneCourse(Course):
+    """A race in one process."""
+
+    def __init__(
+        self, environment: Environment, plan: Plan, folder: Path, make_work: Callable[[Plan], Work]
+    ) -> None:
+        super().__init__(environment, plan, folder)
+        self._make_work = make_work
+
+    def _prepare(self) -> None:
+        self._share = OwnShare(self._plan, self._make_work(self._plan))
+
+    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+        last_s = time.monotonic() + self.places_s
+        while (count := self._runner.user_count) < self.slots:
+            if time.monotonic() > last_s:
+                raise UsersMissing(f"only {count} of {self.slots} users are there")
+            gevent.sleep(POLL_S)
+        return Outcome(time.time(), [self._share.run(turn, 0, 1)])
+
+    def _live(self) -> Live:
+        return {**self._share.so_far(), "processes": 1, "lost": 0}
+
+    def _finish(self) -> Finish:
+        # Its slots are idle and stay so: Locust stops them as the race ends.
+        counts = {"0": self._share.close()}
+        return {"run_id": self._plan.run_id, "workers": counts, "lost_workers": []}
+
+
+class OwnShare:
+    """This process's share of every slice, and its sum."""
+
+    def __init__(self, plan: Plan, work: Work) -> None:
+        self._plan = plan
+        self._work = work
+        self._totals = Totals()
+
+    @property
+    def rows(self) -> int:
+        """How many lookups were begun so far."""
+        return self._work.ledger.begun
+
+    def so_far(self) -> SoFar:
+        """Return what the slice under way has come to."""
+        counts = self._work.counts
+        return {"slice": counts.slice_index, "targets": counts.briefs()}
+
+    def run(self, turn: PlannedSlice, position: int, of: int) -> WorkerReport:
+        """Run a share of a slice and return its report."""
+        self._add_up()
+        report = run_slice(self._plan, turn, self._work, position, of)
+        self._work.harvester.tidy()
+        return report
+
+    def close(self) -> FinalCounts:
+        """Store what is over and return the sum; call it when no user runs any more."""
+        self._work.close()
+        self._add_up()
+        return self._totals.counts(self.rows)
+
+    def _add_up(self) -> None:
+        # Not the slice's report: should anything have ended after that, the sum will show it.
+        self._totals.add(self._work.counts.encode())

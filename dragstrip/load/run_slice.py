@@ -1,0 +1,107 @@
+"""One process's share of a slice, from its first lookup to its last answer."""
+
+from __future__ import annotations
+
+import gc
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+import gevent
+
+from dragstrip.ledger.rows import Outcome
+from dragstrip.load import arrivals
+from dragstrip.load.health import Vitals
+from dragstrip.load.schedule import Closed, Open, Schedule, Span
+from dragstrip.load.timer import NEVER_NS
+
+if TYPE_CHECKING:
+    from dragstrip.ledger.writer import Ledger
+    from dragstrip.load.context import Work
+    from dragstrip.load.dispatcher import Pacer
+    from dragstrip.run.plan import Plan, PlannedSlice
+    from dragstrip.run.slice_report import WorkerReport
+
+_LEAD_NS = 20_000_000
+_DRAIN_POLL_S = 0.01
+_ROWS_AT_ONCE = 1000
+
+
+def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int) -> WorkerReport:
+    """Run this process's share of a slice, wait for its answers, and report how it went.
+
+    The share is every `of`-th arrival from `position`; in the closed model, what the process's own
+    slots can do.
+    """
+    _clear_memory()
+    pacers = list(work.pacers.values())
+    # A clock that steps between two slices steps in the race all the same.
+    vitals = Vitals(before=work.clocks)
+    start_ns = monotonic_ns() + _LEAD_NS
+    end_ns = start_ns + round(plan.race.slice * 1e9)
+    work.counts.begin(turn.index, end_ns)
+    for number, pacer in enumerate(pacers):
+        is_active = number == turn.target
+        settled_ns = start_ns + round(plan.race.settle * 1e9) if is_active else NEVER_NS
+        span = Span(turn.index, start_ns, settled_ns, end_ns)
+        pacer.load(_schedule(plan, turn, span, work.worker, is_active, position, of))
+    gevent.sleep((end_ns - monotonic_ns()) / 1e9)
+    for pacer in pacers:
+        pacer.stop()
+    seen = vitals.stop()
+    work.clocks = vitals.last
+    _drain(pacers, work, plan.race.timeout)
+    work.harvester.harvest()
+    work.harvester.tidy()
+    return {
+        "worker": work.worker,
+        "start_ns": start_ns,
+        "end_ns": end_ns,
+        **seen,
+        "tallies": work.counts.encode(),
+    }
+
+
+def _schedule(
+    plan: Plan,
+    turn: PlannedSlice,
+    span: Span,
+    worker: int,
+    is_active: bool,
+    position: int,
+    of: int,
+) -> Schedule:
+    if is_active and plan.race.rate == 0:
+        return Closed(arrivals.closed_keys(plan, turn, worker), span)
+    blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, turn)
+    return Open(arrivals.shares(blocks, position, of), span)
+
+
+def _drain(pacers: list[Pacer], work: Work, timeout_s: float) -> None:
+    # Whoever answers slowly must be waited for, or the slower side would look faster.
+    _wait_until_at_rest(pacers, timeout_s)
+    for target, pacer in enumerate(pacers):
+        _give_up(pacer, work.ledger, target)
+    _wait_until_at_rest(pacers, timeout_s + 1)
+
+
+def _give_up(pacer: Pacer, ledger: Ledger, target: int) -> None:
+    for count, (due_ns, key, slice_index, flags) in enumerate(pacer.abandon()):
+        now_ns = monotonic_ns()
+        row = ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns)
+        ledger.end(row, now_ns, now_ns, Outcome.UNSENT)
+        if count % _ROWS_AT_ONCE == 0:
+            gevent.sleep(0)
+
+
+def _wait_until_at_rest(pacers: list[Pacer], limit_s: float) -> None:
+    deadline_ns = monotonic_ns() + round(limit_s * 1e9)
+    while monotonic_ns() < deadline_ns and not all(pacer.at_rest for pacer in pacers):
+        gevent.sleep(_DRAIN_POLL_S)
+
+
+def _clear_memory() -> None:
+    # A full collection in the middle of a slice would stop the loop for 40 ms. What is there now is
+    # left out of those until the next slice.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()

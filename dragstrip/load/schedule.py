@@ -1,0 +1,107 @@
+"""What a target's slots are to do in a slice: the open model's arrivals, or the closed model's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from dragstrip.ledger.rows import Flag
+from dragstrip.load.timer import NEVER_NS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from dragstrip.load.arrivals import Arrivals
+
+Arrival = tuple[int, int, int, int]
+"""One lookup to make: when it is due (monotonic clock, nanoseconds), key, slice, flags.
+
+A plain tuple: at thousands a second, making a named one takes longer than all else that is done
+with it before the send.
+"""
+
+_COUNTED = int(Flag.COUNTED)
+_NO_SLOT = int(Flag.NO_SLOT)
+_END: Arrival = (NEVER_NS, 0, -1, 0)
+
+
+class Span(NamedTuple):
+    """A slice in this process's time; lookups due in `counted_from_ns` .. `end_ns` count."""
+
+    slice_index: int
+    start_ns: int
+    counted_from_ns: int
+    end_ns: int
+
+
+class Schedule:
+    """Says when the next lookup is due; `next_ns` is NEVER_NS when none is left."""
+
+    next_ns = NEVER_NS
+
+    def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:
+        """Return the lookup that is due, and go on to the next."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Make no more lookups up. What was due at a set time remains."""
+
+    def rest(self) -> Iterator[Arrival]:
+        """Yield what nobody has taken, and leave nothing."""
+        yield from ()
+
+
+class Open(Schedule):
+    """Lookups due at set times, whatever becomes of earlier ones."""
+
+    __slots__ = ("_arrivals", "_head", "next_ns")
+
+    def __init__(self, blocks: Iterable[Arrivals], span: Span) -> None:
+        self._arrivals = _in_time(blocks, span)
+        self._advance()
+
+    def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
+        """Return the next arrival, flagged if it had to wait for a slot."""
+        due_ns, key, slice_index, flags = arrival = self._head
+        self._advance()
+        return arrival if slot_was_free else (due_ns, key, slice_index, flags | _NO_SLOT)
+
+    def rest(self) -> Iterator[Arrival]:
+        """Yield the arrivals that nobody has taken."""
+        while self.next_ns != NEVER_NS:
+            yield self.take(0, slot_was_free=False)
+
+    def _advance(self) -> None:
+        self._head = next(self._arrivals, _END)
+        self.next_ns = self._head[0]
+
+
+class Closed(Schedule):
+    """A lookup for whoever is free, due at that moment, until `stop`."""
+
+    __slots__ = ("_keys", "_span", "next_ns")
+
+    def __init__(self, keys: Iterator[int], span: Span) -> None:
+        self._keys = keys
+        self._span = span
+        self.next_ns = span.start_ns
+
+    def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
+        """Return a lookup that is due now."""
+        span = self._span
+        flags = _COUNTED if span.counted_from_ns <= now_ns < span.end_ns else 0
+        return now_ns, next(self._keys), span.slice_index, flags
+
+    def stop(self) -> None:
+        """Make no more lookups up."""
+        self.next_ns = NEVER_NS
+
+
+def _in_time(blocks: Iterable[Arrivals], span: Span) -> Iterator[Arrival]:
+    for block in blocks:
+        due_ns = block.offsets_ns + span.start_ns
+        counts = (due_ns >= span.counted_from_ns) & (due_ns < span.end_ns)
+        flags = np.where(counts, _COUNTED, 0).tolist()
+        for due, key, flag in zip(due_ns.tolist(), block.keys.tolist(), flags, strict=True):
+            yield due, key, span.slice_index, flag

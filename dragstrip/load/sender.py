@@ -1,0 +1,150 @@
+"""The hot loop of a slot: next lookup, row, request, answer, verdict on it, row. Again.
+
+All that happens between a lookup's due time and its row's end is called from here.
+"""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Protocol
+
+import gevent
+
+from dragstrip.ledger.rows import ABSENT, Outcome
+from dragstrip.load.http import server_timing
+from dragstrip.load.http.client import SendFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dragstrip.ledger.writer import Ledger
+    from dragstrip.load.http.client import Client
+    from dragstrip.load.http.request import Prepared
+    from dragstrip.load.schedule import Arrival
+    from dragstrip.scenario import Request
+    from dragstrip.scenario.check import Judge
+
+_NO_TIMING = (server_timing.ABSENT, server_timing.ABSENT)
+_UNSENT = int(Outcome.UNSENT)
+_LONGEST_US = 2**31 - 1
+
+
+class Pace(Protocol):
+    """Decides when a slot makes its next lookup."""
+
+    def enter(self) -> None:
+        """Take note of a slot."""
+
+    def leave(self) -> None:
+        """Forget a slot."""
+
+    def take(self) -> Arrival:
+        """Block the calling greenlet until there is a lookup for it, and return that."""
+
+    def withdraw(self, slot: Any) -> bool:
+        """Let a greenlet that waits in `take` never come out of it; return whether it did."""
+
+
+class Sender:
+    """One slot's loop over its connection. `number` and `target` go into its rows."""
+
+    __slots__ = (
+        "_client",
+        "_judge",
+        "_ledger",
+        "_number",
+        "_pace",
+        "_request",
+        "_stopping",
+        "_target",
+    )
+
+    def __init__(
+        self,
+        pace: Pace,
+        ledger: Ledger,
+        client: Client,
+        request: Callable[[int], Request | Prepared],
+        judge: Judge,
+        *,
+        target: int,
+        number: int,
+    ) -> None:
+        self._stopping = False
+        self._pace = pace
+        self._ledger = ledger
+        self._client = client
+        self._request = request
+        self._judge = judge
+        self._target = target
+        self._number = number & 0xFFFF
+
+    def run(self) -> None:
+        """Make lookups until stopped. Raises what `request` and the judge's oracle raise.
+
+        Killed in the middle of a lookup, it leaves the row in flight: nobody knows what became of
+        it.
+        """
+        self._pace.enter()
+        try:
+            self._loop()
+        finally:
+            self._pace.leave()
+
+    def stop(self, slot: Any) -> bool:
+        """Begin no other lookup; return whether its greenlet waits for one, now for ever."""
+        self._stopping = True
+        return self._pace.withdraw(slot)
+
+    def _loop(self) -> None:
+        # Names bound here are found faster than attributes.
+        client, request, judge = self._client, self._request, self._judge
+        take, send = self._pace.take, client.send
+        begin, end = self._ledger.begin, self._ledger.end
+        target, number = self._target, self._number
+        while not self._stopping:
+            due_ns, key, slice_index, flags = take()
+            now_ns = monotonic_ns()
+            row = begin(due_ns, key, slice_index, target, flags, number, now_ns)
+            try:
+                reply = send(request(key))
+            except SendFailed as failed:
+                self._end_failed(row, now_ns, failed)
+                continue
+            except Exception:
+                end(row, now_ns, monotonic_ns(), _UNSENT)
+                raise
+            sent_ns = client.sent_ns
+            query_us, total_us = (
+                server_timing.read(reply.server_timing) if reply.server_timing else _NO_TIMING
+            )
+            end(
+                row,
+                sent_ns,
+                client.done_ns,
+                judge(key, reply),
+                reply.status,
+                len(reply.body),
+                min((client.first_byte_ns - sent_ns) // 1000, _LONGEST_US),
+                query_us,
+                total_us,
+                client.opened,
+            )
+
+    def _end_failed(self, row: int, begun_ns: int, failed: SendFailed) -> None:
+        client = self._client
+        sent_ns = client.sent_ns or begun_ns
+        first_byte_ns = client.first_byte_ns
+        self._ledger.end(
+            row,
+            sent_ns,
+            monotonic_ns(),
+            failed.outcome,
+            failed.status,
+            first_byte_us=(
+                min((first_byte_ns - sent_ns) // 1000, _LONGEST_US) if first_byte_ns else ABSENT
+            ),
+            opened=client.opened,
+        )
+        # What fails without waiting, like a connection that is refused, would keep others waiting.
+        gevent.sleep(0)

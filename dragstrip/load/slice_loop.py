@@ -1,0 +1,144 @@
+"""Runs a race's slices one after the other and notes when each began and ended.
+
+In one process a slice is run directly; a master announces it to its workers and waits for all that
+are still there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from dragstrip.run.plan import SLICES_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from dragstrip.load.distributed.protocol import MasterEnd
+    from dragstrip.run.plan import Plan, PlannedSlice
+    from dragstrip.run.slice_report import Finish, SliceReport, WorkerReport
+
+FINISH_FILE = "finish.json"
+
+_GRACE_S = 15
+
+
+class Outcome(NamedTuple):
+    """A slice that is over: when it began, its reports, and why it must not be used, if so."""
+
+    started: float
+    reports: list[WorkerReport]
+    void: str | None = None
+
+
+class NobodyLeft(Exception):
+    """Every worker is lost."""
+
+
+def conduct(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Path) -> None:
+    """Run every slice of the plan; one line per finished slice goes to `slices.jsonl`.
+
+    Raises OSError where it cannot be written, and what `run_slice` raises.
+    """
+    with (folder / SLICES_FILE).open("ab") as file:
+        for turn in plan.slices:
+            outcome = run_slice(turn)
+            line: SliceReport = {
+                "index": turn.index,
+                "started": outcome.started,
+                "ended": time.time(),
+                "void": outcome.void,
+                "workers": outcome.reports,
+            }
+            file.write(orjson.dumps(line) + b"\n")
+            file.flush()
+
+
+def write_finish(folder: Path, finish: Finish) -> None:
+    """Store finish.json. Raises OSError."""
+    fresh = folder / f"{FINISH_FILE}.new"
+    with fresh.open("wb") as file:
+        file.write(orjson.dumps(finish))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(folder / FINISH_FILE)
+
+
+class Conductor:
+    """A master's way with its workers.
+
+    `present` brings the users into place and returns the workers that have some. `send` sends a
+    worker its orders. `pause` lets others run for a moment, and lets seconds pass at `end`.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        end: MasterEnd,
+        *,
+        present: Callable[[], list[int]],
+        send: Callable[[int], Any],
+        pause: Callable[[], Any],
+    ) -> None:
+        self._plan = plan
+        self._end = end
+        self._present = present
+        self._send = send
+        self._pause = pause
+
+    def run_slice(self, turn: PlannedSlice) -> Outcome:
+        """Deal a slice out to the workers present. Raises NobodyLeft.
+
+        A worker that is lost before it has reported makes the slice void; the others' reports are
+        waited for, so that all is quiet when the next one begins.
+        """
+        workers = self._whoever_is_present()
+        started = time.time()
+        self._end.announce(turn.index, workers)
+        for worker in workers:
+            self._send(worker)
+        race = self._plan.race
+        self._wait(workers, race.slice + 2 * race.timeout, lambda one: bool(self._report(one)))
+        missing = [worker for worker in workers if not self._report(worker)]
+        void = "; ".join(f"worker {one} {self._end.lost[one]}" for one in missing)
+        reports = [report for one in workers if (report := self._report(one))]
+        return Outcome(started, reports, void or None)
+
+    def finish(self) -> Finish:
+        """Ask the workers for their totals and wait for them."""
+        self._end.finish()
+        for worker in self._end.members:
+            self._send(worker)
+        limit_s = 2 * self._plan.race.timeout
+        self._wait(self._end.members, limit_s, lambda one: one in self._end.totals)
+        return self.outcome()
+
+    def outcome(self) -> Finish:
+        """Return what is known of the workers now."""
+        return {
+            "run_id": self._plan.run_id,
+            "workers": {str(worker): totals for worker, totals in self._end.totals.items()},
+            "lost_workers": sorted(self._end.lost),
+        }
+
+    def _report(self, worker: int) -> WorkerReport | None:
+        return self._end.report_of(worker)
+
+    def _whoever_is_present(self) -> list[int]:
+        while not (workers := self._present()):
+            if not self._end.members:
+                raise NobodyLeft
+            self._pause()
+        return workers
+
+    def _wait(self, workers: list[int], limit_s: float, is_done: Callable[[int], bool]) -> None:
+        last_s = self._end.seconds + limit_s + _GRACE_S
+        while left := [one for one in workers if not is_done(one) and one not in self._end.lost]:
+            if self._end.seconds > last_s:
+                for worker in left:
+                    self._end.lose(worker, "did not finish")
+            self._pause()

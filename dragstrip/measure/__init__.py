@@ -1,1 +1,0 @@
-"""The instrument: arrivals, client, verification, recording, slices. plugin.py knows Locust."""

@@ -1,0 +1,1 @@
+"""One race as seen from outside Locust: prechecks, preflight, process, monitor."""

@@ -1,0 +1,264 @@
+"""Locust as a subprocess: started for a plan, followed, and gone when this process is.
+
+The child holds the reading end of a pipe of which this process keeps the other: however this
+process ends, the child sees the end of the pipe and ends too.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import dragstrip
+from dragstrip.errors import StorageError, UsageError
+from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
+from dragstrip.race import otel as opentelemetry
+from dragstrip.run.ipc import KEYS_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
+from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from dragstrip.live.web_exchange import WebUi
+    from dragstrip.run.folder import RunFolder
+    from dragstrip.run.ipc import Address, Workers
+
+LOCUSTFILE = Path(dragstrip.__file__).parent / "load" / "locustfile.py"
+
+# All are relative to the run's folder, which is where Locust is started.
+_FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")
+_WORKERS_FIX = "start as many as --workers says with `dragstrip worker`, or give --worker-wait"
+_OWN_WAIT_S = 60.0
+_OURS = {
+    *(KEYS_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE),
+    *(WEB_VARIABLE, PASSWORD_VARIABLE),
+}
+_POLL_S = 0.1
+_STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """The web UI of a race. `linger` is called once `is_over` says so, with whether it finished."""
+
+    ui: WebUi
+    is_over: Callable[[], bool]
+    linger: Callable[[bool], None]
+
+
+def run(
+    folder: RunFolder,
+    *,
+    processes: int,
+    api_key: str,
+    lab: bool,
+    limit_s: float,
+    tick: Callable[[], None],
+    workers: Workers | None = None,
+    keys: bytes | None = None,
+    otel: bool = False,
+    web: Web | None = None,
+) -> bool:
+    """Run Locust on the folder's plan; return whether it ran to its end.
+
+    `keys` is what it is to know of a keys file, and is in no file or command line meanwhile.
+    It starts `processes` itself, or waits for `workers`. `tick` is called several times a second.
+    Whatever is raised meanwhile ends Locust first. Raises UsageError when workers did not come.
+    With `web` it serves its web UI, also after the race, until it is ended from outside.
+    """
+    command = [*_locust(*_page(web)), *_FILES, *_roles(processes, workers), *_flags(otel=otel)]
+    variables = {
+        **(opentelemetry.variables(os.environ) if otel else {}),
+        PLAN_VARIABLE: str(folder.plan_file.absolute()),
+        WAIT_VARIABLE: str(workers.wait_s if workers else _OWN_WAIT_S),
+        "CRM_API_KEY": api_key,
+        "DRAGSTRIP_LAB": "1" if lab else "",
+        **(_page_variables(web.ui) if web else {}),
+    }
+    with (
+        _log(folder).open("wb") as log,
+        _pipe_with(keys) as pipe,
+        _started(command, variables, folder.path, log, keys=pipe) as locust,
+    ):
+        deadline = time.monotonic() + limit_s
+        while locust.poll() is None and time.monotonic() < deadline:
+            tick()
+            if web and web.is_over():
+                finished = read_stop(folder.path) is None
+                web.linger(finished)
+                locust.wait()
+                return finished
+            with suppress(subprocess.TimeoutExpired):
+                locust.wait(_POLL_S)
+        tick()
+        if locust.poll() == 0:
+            return True
+    stop = read_stop(folder.path)
+    if stop and stop.before_start:
+        fix = _WORKERS_FIX if workers else f"see {_log(folder)}, or give fewer --processes"
+        raise UsageError(stop.reason, fix=fix)
+    return False
+
+
+def run_worker(master: Address, runs: Path, *, otel: bool = False) -> int:
+    """Run a worker that takes part in the master's race; return its exit code, as in handover.
+
+    Its ledger goes to a folder of the run's name in `runs`. A request to end is passed on, so that
+    the master hears of it at once.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    command = _locust("--worker", "--loglevel", "ERROR")
+    command += ["--master-host", master.host, "--master-port", str(master.port)]
+    command += _flags(otel=otel)
+    variables = {RUNS_VARIABLE: str(runs.absolute())}
+    variables |= opentelemetry.variables(os.environ) if otel else {}
+    with _started(command, variables, Path.cwd(), None) as locust:
+        return locust.wait()
+
+
+def why_unfinished(folder: RunFolder) -> str:
+    """Return why Locust ended early: in its own words, or by the last lines of its log."""
+    stop = read_stop(folder.path)
+    return stop.reason if stop else log_tail(folder)
+
+
+def log_tail(folder: RunFolder, lines: int = 5) -> str:
+    """Return the last lines of Locust's log."""
+    with suppress(OSError):
+        return "\n".join(_log(folder).read_text(errors="replace").splitlines()[-lines:])
+    return ""
+
+
+@contextmanager
+def _started(
+    command: list[str],
+    variables: dict[str, str],
+    place: Path,
+    log: IO[bytes] | None,
+    *,
+    keys: int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    if not LOCUSTFILE.exists():
+        raise StorageError(f"{LOCUSTFILE} is missing", fix="install dragstrip again")
+    # A stray LOCUST_USERS or LOCUST_LOCUSTFILE would change what is run.
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("LOCUST_") and name not in _OURS
+    }
+    reading, writing = os.pipe()
+    ours = {PARENT_VARIABLE: reading} | ({} if keys is None else {KEYS_VARIABLE: keys})
+    try:
+        locust = subprocess.Popen(
+            command,
+            cwd=place,
+            env=inherited | variables | {name: str(number) for name, number in ours.items()},
+            pass_fds=list(ours.values()),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT if log else None,
+            start_new_session=True,
+        )
+        os.close(reading)
+        reading = -1
+        try:
+            yield locust
+        finally:
+            _stop(locust)
+    finally:
+        os.close(writing)
+        if reading >= 0:
+            os.close(reading)
+
+
+@contextmanager
+def _pipe_with(content: bytes | None) -> Iterator[int | None]:
+    """Yield the end of a pipe from which a child can read the content; None where there is none."""
+    if content is None:
+        yield None
+        return
+    reading, writing = os.pipe()
+    writer = threading.Thread(target=_pour, args=(content, writing), daemon=True)
+    writer.start()
+    try:
+        yield reading
+    finally:
+        # Should the child have ended before it read all, the writer hears of it.
+        os.close(reading)
+        writer.join()
+
+
+def _pour(content: bytes, writing: int) -> None:
+    with suppress(BrokenPipeError), open(writing, "wb") as pipe:
+        pipe.write(content)
+
+
+def _locust(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments]
+
+
+def _page(web: Web | None) -> list[str]:
+    if web is None:
+        return ["--headless"]
+    login = ["--web-login"] if web.ui.password else []
+    return ["--web-host", web.ui.host, "--web-port", str(web.ui.port), *login]
+
+
+def _page_variables(ui: WebUi) -> dict[str, str]:
+    password = {PASSWORD_VARIABLE: ui.password} if ui.password else {}
+    return {WEB_VARIABLE: "1", **password}
+
+
+def _flags(*, otel: bool) -> list[str]:
+    return ["--otel"] if otel else []
+
+
+def _roles(processes: int, workers: Workers | None) -> list[str]:
+    if workers:
+        bind = [
+            "--master-bind-host",
+            workers.bind.host,
+            "--master-bind-port",
+            str(workers.bind.port),
+        ]
+        return ["--master", "--expect-workers", str(workers.count), *bind]
+    if processes > 1:
+        port = str(_free_port())
+        return [
+            *("--processes", str(processes)),
+            *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
+            *("--master-host", "127.0.0.1", "--master-port", port),
+        ]
+    return []
+
+
+def _stop(locust: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if locust.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(locust.pid, number)
+            with suppress(subprocess.TimeoutExpired):
+                locust.wait(_STOP_S)
+    # Workers that outlived their master are in the same group.
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(locust.pid, signal.SIGKILL)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _log(folder: RunFolder) -> Path:
+    return folder.path / "locust.log"

@@ -1,0 +1,142 @@
+"""What the HTML report says for readers who have never seen one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragstrip.report import text
+
+if TYPE_CHECKING:
+    from dragstrip.run.model import DatasetFacts, Run, Verdict
+
+OF_HUNDRED = {"p50": 50, "p95": 95, "p99": 99}
+
+TITLES = {
+    "adopt": "Adopt",
+    "better": "Better",
+    "equivalent": "Equivalent",
+    "worse": "Worse",
+    "inconclusive": "Inconclusive",
+    "invalid": "Invalid",
+}
+
+SIGNS = {
+    "adopt": "✓✓",
+    "better": "✓",
+    "equivalent": "=",
+    "worse": "✗",
+    "inconclusive": "?",
+    "invalid": "!",
+}
+
+GLOSSARY = {
+    "Baseline, challenger": "what runs today, and what might replace it.",
+    "Response time": (
+        "from the moment a lookup was due until its answer was complete. Lookups are due at "
+        "times of their own, whether or not earlier ones have been answered, as users are."
+    ),
+    "Service time": "from the moment a lookup was sent: without the wait for its turn.",
+    "p50, p95, p99": (
+        "the time within which 50, 95 or 99 of 100 lookups were answered. Failed lookups "
+        "count as slower than any answer."
+    ),
+    "Slice, pair": (
+        "the targets take turns under the same load; a turn is a slice, and two slices with "
+        "the same lookups are a pair. Of each slice the first seconds do not count."
+    ),
+    "95 % interval": (
+        "the range in which the true value lies, by a method that is right 95 times of 100. "
+        "Ratios are compared pair by pair, since lookups within a slice resemble each other."
+    ),
+    "Smallest detectable change": (
+        "as many pairs with the same scatter would find a change of this size four times of five."
+    ),
+    "Validity gate": (
+        "a condition without which a run proves nothing, such as a load generator that kept "
+        "its times, or answers that match the data. One that fails makes the run invalid."
+    ),
+    "Verified": "the answer was compared with the data that both backends must hold.",
+    "p (Holm)": (
+        "how likely so large a difference is by chance if there is none, corrected for the "
+        "number of metrics looked at."
+    ),
+}
+
+
+def title(run: Run, verdict: Verdict) -> str:
+    """Return the page's title, which names no winner of an invalid run."""
+    return f"{TITLES[verdict.verdict]}: {run.challenger} against {run.baseline}"
+
+
+def explanation(run: Run, verdict: Verdict) -> str:
+    """Return what the verdict means, without a word that must be looked up."""
+    if verdict.verdict == "invalid":
+        failed = sum(not gate.passed for gate in verdict.gates)
+        conditions = f"{failed} of its {len(verdict.gates)} validity gates failed"
+        return (
+            f"Nothing can be learned from this run about which target is faster: {conditions}. "
+            "The figures below show what went wrong, and nothing else."
+        )
+    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+        return _meaning(run, verdict)
+    return (
+        f"{run.challenger} answers {OF_HUNDRED[verdict.metric]} of 100 lookups within "
+        f"{verdict.ratio:.2f} times the time that {run.baseline} needs for them (95 % interval "
+        f"{verdict.low:.2f} to {verdict.high:.2f}). {_meaning(run, verdict)}"
+    )
+
+
+def rule(run: Run) -> str:
+    """Return the rule that was written down before the run."""
+    rules = run.config["rules"]
+    low, high = rules["equivalent"]
+    return (
+        f"The rule, written down before the run: adopt where the whole interval of the "
+        f"{rules['metric']} ratio is at or below {rules['adopt_ratio']:g} and the challenger's "
+        f"{rules['metric']} is within {rules['slo_ms']:g} ms; no practical difference where it is "
+        f"within {low:g} to {high:g}; else better or worse where it is all on one side of 1. No "
+        f"more than {text.percent(rules['max_error_rate'])} of its lookups may fail."
+    )
+
+
+def _meaning(run: Run, verdict: Verdict) -> str:
+    challenger = run.targets[run.challenger]
+    if challenger.error_rate > run.config["rules"]["max_error_rate"]:
+        share = text.percent(challenger.error_rate)
+        if verdict.verdict == "worse":
+            return f"But {share} of its lookups fail, and no speed makes up for that."
+        return f"But {share} of its lookups fail, and that leaves it open."
+    return _MEANINGS[verdict.verdict]
+
+
+_MEANINGS = {
+    "adopt": "That is as fast as the rule asks for a change, and within its objective.",
+    "better": "That is faster, but does not meet all that the rule asks for a change.",
+    "equivalent": "By the rule, that is no practical difference.",
+    "worse": "By the rule, the challenger is worse.",
+    "inconclusive": "By the rule, that leaves it open.",
+    "invalid": "",
+}
+
+
+def proof(run: Run) -> str:
+    """Return how it is known that both targets had the same data."""
+    if run.dataset.kind == "keys-file":
+        return text.data(run)
+    before = (
+        "Both backends name this digest of the whole data. Before the first timed lookup they "
+        f"computed, from what they store, the digests of {_ranges(run.dataset)} ranges of "
+        "contacts; each was compared with what the seed gives, and so was a sample of answers."
+    )
+    after = {
+        "same": "After the last one, the digests were compared again and were the same.",
+        "changed": f"After the last one, the data had changed: {run.data_difference}",
+        "unchecked": "They were not compared again afterwards.",
+    }
+    return f"{before} {after[run.data_after]}"
+
+
+def _ranges(data: DatasetFacts) -> str:
+    if data.compared is None or data.ranges is None:
+        return "all"
+    return f"{data.compared:,} of {data.ranges:,}"

@@ -1,0 +1,130 @@
+"""The picture of the comparison: the ratio pair by pair."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from dragstrip.analysis.paired_values import by_pair
+from dragstrip.report.html import numbers as figures
+from dragstrip.report.html import vega as marks
+from dragstrip.report.html.chart import Cell, Chart, Key, Stop, Table
+from dragstrip.report.html.vega import value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.report.html.chart import Spec
+    from dragstrip.run.model import Run, Verdict
+
+
+def charts(run: Run, verdict: Verdict) -> list[Chart]:
+    """Return the picture; none of an invalid run, which compares nothing."""
+    rows = list(_rows(run, verdict)) if verdict.verdict != "invalid" else []
+    if not rows:
+        return []
+    zoom = (rows[0]["pair"] - 0.6, rows[-1]["pair"] + 0.6)
+    made = Chart(
+        id="pairs",
+        title=f"{verdict.metric}, pair by pair: {run.challenger} divided by {run.baseline}",
+        how_to_read="In each pair both targets had the same lookups, one after the other. Below 1 "
+        "the challenger was faster. The band is the 95 % interval of the ratio over all pairs.",
+        summary=_summary(verdict, [row["ratio"] for row in rows]),
+        spec=marks.picture(_layers(verdict, rows), rows, zoom=zoom),
+        table=_table(run, verdict, rows),
+        stops=tuple(_stop(run, verdict, row) for row in rows),
+        zoom=zoom,
+        legend=(
+            Key("challenger", "ratio in a pair"),
+            *((Key("band", "95 % interval over all pairs"),) if verdict.low is not None else ()),
+        ),
+    )
+    return [made]
+
+
+def _layers(verdict: Verdict, rows: list[Spec]) -> list[Spec]:
+    shown = [row["ratio"] for row in rows]
+    low, high = marks.domain([*shown, verdict.low, verdict.high, 1.0])
+    scale: Spec = {"type": "log", "domain": [low, high], "nice": False}
+    y = value("ratio", scale=scale, title="ratio (logarithmic)", axis={"format": "~r"})
+    axis: Spec = {"tickMinStep": 1, "grid": False}
+    x = value("pair", title="pair of slices", scale=marks.zoomed(), axis=axis)
+    stem: Spec = {"type": "rule", "stroke": marks.COLOURS["challenger"], "clip": True}
+    return [
+        *([_interval(verdict, scale)] if verdict.low is not None else []),
+        *marks.limit("y", 1.0, "1: equally fast", scale=scale),
+        marks.cursor("x", x),
+        {"mark": stem, "encoding": {"x": x, "y": y, "y2": {"datum": 1}}},
+        marks.points("challenger", x, y, size=110),
+    ]
+
+
+def _interval(verdict: Verdict, scale: Spec) -> Spec:
+    return {
+        "data": {"values": [{"low": verdict.low, "high": verdict.high}]},
+        "mark": {
+            "type": "rect",
+            "fill": marks.INK,
+            "opacity": 0.12,
+            "x": 0,
+            "x2": {"expr": "width"},
+            "clip": True,
+        },
+        "encoding": {"y": value("low", scale=scale), "y2": {"field": "high"}},
+    }
+
+
+def _rows(run: Run, verdict: Verdict) -> Iterator[Spec]:
+    """Yield the pairs in which both sides have the quantile, numbered from 1."""
+    numbers = sorted({part.pair for part in run.slices})
+    whole = (
+        (pair, baseline, challenger)
+        for pair, baseline, challenger in zip(numbers, *by_pair(run, verdict.metric), strict=True)
+        if math.isfinite(baseline) and math.isfinite(challenger) and min(baseline, challenger) > 0
+    )
+    for i, (pair, baseline, challenger) in enumerate(whole):
+        yield {
+            "i": i,
+            "pair": pair + 1,
+            "baseline": baseline,
+            "challenger": challenger,
+            "ratio": challenger / baseline,
+        }
+
+
+def _stop(run: Run, verdict: Verdict, row: Spec) -> Stop:
+    return Stop(
+        row["pair"],
+        f"pair {row['pair']}: ratio {row['ratio']:.3f}",
+        (
+            (f"{run.baseline} {verdict.metric}", figures.ms(row["baseline"]).text),
+            (f"{run.challenger} {verdict.metric}", figures.ms(row["challenger"]).text),
+        ),
+    )
+
+
+def _table(run: Run, verdict: Verdict, rows: list[Spec]) -> Table:
+    heads = ("pair", *(f"{name} {verdict.metric}" for name in figures.names(run)), "ratio")
+    return Table(
+        heads,
+        [
+            (
+                Cell(str(row["pair"]), row["pair"]),
+                figures.ms(row["baseline"]),
+                figures.ms(row["challenger"]),
+                figures.ratio(row["ratio"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _summary(verdict: Verdict, ratios: list[float]) -> str:
+    faster = sum(one < 1 for one in ratios)
+    said = f"The challenger was faster in {faster} of {len(ratios)} pairs"
+    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+        return f"{said}; there is no interval."
+    return (
+        f"{said}. Over all pairs the ratio is {verdict.ratio:.3f}, 95 % interval "
+        f"{verdict.low:.3f} to {verdict.high:.3f}."
+    )

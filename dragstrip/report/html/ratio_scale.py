@@ -1,0 +1,149 @@
+"""The picture beside the verdict: the ratio's interval on a scale with the rule's zones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dragstrip.report import text
+from dragstrip.report.html import numbers as figures
+from dragstrip.report.html import vega as marks
+from dragstrip.report.html.chart import Chart, Key, Stop, Table
+from dragstrip.report.html.vega import value
+
+if TYPE_CHECKING:
+    from dragstrip.report.html.chart import Spec
+    from dragstrip.run.model import Run, Verdict
+
+_FITS = "scale('x', datum.to) - scale('x', datum.from) > 8 * length(datum.label)"
+"""The condition on a zone that its name fits into it; the legend says it in any case."""
+
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+_ROOM = 1.35
+"""How far the scale goes beyond the interval and the rule's limits."""
+_INTERVAL_AT = {"expr": "height * 0.68"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Zone:
+    """What the rule says of ratios from `low` to `high`; `style` names its colour."""
+
+    label: str
+    style: str
+    low: float
+    high: float
+
+
+def charts(run: Run, verdict: Verdict) -> list[Chart]:
+    """Return the picture; none where there is no interval."""
+    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+        return []
+    zones = _zones(run)
+    found = {"ratio": verdict.ratio, "low": verdict.low, "high": verdict.high}
+    made = Chart(
+        id="gauge",
+        title=f"{verdict.metric} of {run.challenger} divided by that of {run.baseline}",
+        how_to_read="Left of 1 the challenger is faster. The bar is the 95 % interval, the diamond "
+        "the ratio; the zones are the rule, which was written down before the run.",
+        summary=f"{text.comparison(run, verdict)}.",
+        spec=_spec(run, zones, found),
+        table=Table(("ratio", "interval from", "to"), [tuple(map(figures.ratio, found.values()))]),
+        stops=(
+            Stop(
+                verdict.ratio,
+                f"{verdict.metric}, challenger/baseline",
+                (
+                    ("ratio", f"{verdict.ratio:.3f}"),
+                    ("95 % interval", f"{verdict.low:.3f} to {verdict.high:.3f}"),
+                ),
+            ),
+        ),
+        legend=tuple(Key(f"zone-{zone.style}", zone.label) for zone in zones),
+        is_wide=True,
+    )
+    return [made]
+
+
+def _zones(run: Run) -> list[_Zone]:
+    rules = run.config["rules"]
+    adopt, (low, high) = rules["adopt_ratio"], rules["equivalent"]
+    made = (
+        _Zone("adopt", "good", 0.0, adopt),
+        _Zone("faster", "fair", adopt, low),
+        _Zone("no practical difference", "same", low, high),
+        _Zone("slower", "bad", high, math.inf),
+    )
+    return [zone for zone in made if zone.low < zone.high]
+
+
+def _spec(run: Run, zones: list[_Zone], found: dict[str, float]) -> Spec:
+    ends = [found["low"], found["high"], zones[0].high, zones[-1].low]
+    first, last = min(ends) / _ROOM, max(ends) * _ROOM
+    scale: Spec = {"type": "log", "domain": [first, last], "nice": False}
+    rows = [_row(zone, first, last) for zone in zones]
+    return marks.picture([*_background(run, scale), *_interval(found, scale)], rows, height=62)
+
+
+def _row(zone: _Zone, first: float, last: float) -> Spec:
+    low, high = max(zone.low, first), min(zone.high, last)
+    return {
+        "label": zone.label,
+        "fill": f"var(--zone-{zone.style})",
+        "from": low,
+        "to": high,
+        "middle": math.sqrt(low * high),
+    }
+
+
+def _background(run: Run, scale: Spec) -> list[Spec]:
+    """Return the zones and their names."""
+    rules = run.config["rules"]
+    ticks = sorted({rules["adopt_ratio"], *rules["equivalent"], *_TICKS})
+    axis: Spec = {"grid": False, "format": "~r", "values": ticks, "labelOverlap": True}
+    zone: Spec = {"type": "rect", "stroke": marks.PAPER, "strokeWidth": 2}
+    name: Spec = {"type": "text", "y": {"expr": "height * 0.23"}, "fill": marks.INK, "limit": 400}
+    return [
+        {
+            "mark": zone | {"y": 0, "y2": {"expr": "height"}},
+            "encoding": {
+                "x": value("from", scale=scale, title=None, axis=axis),
+                "x2": {"field": "to"},
+                "fill": {"field": "fill", "scale": None},
+            },
+        },
+        {
+            "mark": name,
+            "encoding": {
+                "x": value("middle", scale=scale),
+                "text": {"field": "label"},
+                "opacity": marks.seen_where(_FITS),
+            },
+        },
+    ]
+
+
+def _interval(found: dict[str, float], scale: Spec) -> list[Spec]:
+    """Return the bar and the diamond in it."""
+    bar: Spec = {"type": "rule", "strokeWidth": 5, "strokeCap": "round", "stroke": marks.INK}
+    diamond: Spec = {
+        "type": "point",
+        "shape": "diamond",
+        "size": 190,
+        "fill": marks.PAPER,
+        "stroke": marks.INK,
+        "strokeWidth": 3,
+        "opacity": 1,
+    }
+    return [
+        {
+            "data": {"values": [found]},
+            "mark": bar | {"y": _INTERVAL_AT},
+            "encoding": {"x": value("low", scale=scale), "x2": {"field": "high"}},
+        },
+        {
+            "data": {"values": [found]},
+            "mark": diamond | {"y": _INTERVAL_AT},
+            "encoding": {"x": value("ratio", scale=scale)},
+        },
+    ]

@@ -1,0 +1,93 @@
+"""A stored run as one HTML file that needs nothing else: no other file, no host, no network.
+
+A Content-Security-Policy in the file forbids every other origin, and every script but its own two,
+which it names by their hashes. Names that others chose stand in it as text only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jinja2
+from markupsafe import Markup
+
+from dragstrip.analysis.conditions import fix_of
+from dragstrip.report import text
+from dragstrip.report.html import (
+    failures,
+    generator,
+    glossary,
+    pairs,
+    percentiles,
+    ratio_scale,
+    response_time,
+    setup,
+    throughput,
+    time_breakdown,
+)
+from dragstrip.report.html.assets import FOLDER, charts_library, policy, text_of
+from dragstrip.report.html.chart import for_browser
+from dragstrip.report.html.vega import THEME
+
+if TYPE_CHECKING:
+    from dragstrip.report.html.chart import Chart
+    from dragstrip.run.model import Run, Verdict
+
+
+def render(run: Run, verdict: Verdict) -> str:
+    """Return the whole page. Raises StorageError when the charts' library is not installed."""
+    gauge, charts = ratio_scale.charts(run, verdict), pictures(run, verdict)
+    style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            run=run,
+            verdict=verdict,
+            words=text,
+            plain=glossary,
+            setup=setup,
+            fix_of=fix_of,
+            gauge=gauge[0] if gauge else None,
+            charts=charts,
+            data={
+                "theme": THEME,
+                "charts": [for_browser(one) for one in gauge + charts],
+            },
+            style=style,
+            script=script,
+            library=library,
+            policy=policy(scripts=[library, script], style=style),
+        )
+    )
+
+
+def pictures(run: Run, verdict: Verdict) -> list[Chart]:
+    """Return the pictures in the order of the page, without the one beside the verdict."""
+    return [
+        *percentiles.charts(run),
+        *pairs.charts(run, verdict),
+        *response_time.charts(run),
+        *throughput.charts(run),
+        *time_breakdown.charts(run),
+        *failures.charts(run),
+        *generator.charts(run),
+    ]
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_units_stay,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _units_stay(value: object) -> object:
+    """Keep "95 %" on one line; what is markup already, scripts above all, stays as it is."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return value.replace(" %", "\N{NO-BREAK SPACE}%")
+    return value

@@ -1,0 +1,265 @@
+"""The words and numbers that every report shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragstrip.analysis.conditions import bound_of, figure_of, words_of
+from dragstrip.stats.proportion import clopper_pearson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dragstrip.analysis.rule_checks import State
+    from dragstrip.run.model import (
+        Comparison,
+        DatasetFacts,
+        Dependence,
+        Gate,
+        KeysFacts,
+        Run,
+        TargetTotals,
+        Verdict,
+        VerdictTarget,
+    )
+
+LAB_BANNER = (
+    "Embedded lab: these numbers describe the lab's stand-ins on this machine, not Convex or "
+    "Supabase as you would deploy them."
+)
+CLOSED_BANNER = (
+    "Closed model: a connection sends its next lookup only when its last is answered. It waits for "
+    "a slow target, so these times hide the waiting that users would see, and response time is "
+    "service time. Throughput is what a closed model compares well."
+)
+NOTHING = "–"
+REQUIRED: dict[State, str] = {"holds": "met", "fails": "not met", "open": "open"}
+
+
+def banners(run: Run) -> list[str]:
+    """Return what must be read before any figure."""
+    return [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model
+
+
+def headline(run: Run, verdict: Verdict) -> str:
+    """Return the verdict in one sentence."""
+    sides = f"{run.challenger} against {run.baseline}"
+    if verdict.verdict == "invalid":
+        return f"INVALID: {verdict.reason}. This run proves nothing about {sides}."
+    word = verdict.verdict.upper()
+    tail = f" ({verdict.pairs_needed} pairs would settle it)" if verdict.pairs_needed else ""
+    return f"{word}: {sides}: {verdict.reason}{tail}."
+
+
+def comparison(run: Run, verdict: Verdict) -> str | None:
+    """Return the ratio with its interval in words; None when there is none to show."""
+    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+        return None
+    effect = verdict.minimum_detectable_effect
+    return (
+        f"{verdict.metric} {run.challenger}/{run.baseline} = {verdict.ratio:.3f} "
+        f"(95 % interval {verdict.low:.3f} to {verdict.high:.3f}, {verdict.pairs} pairs; "
+        f"smallest detectable change {percent(effect)})"
+    )
+
+
+def remarks(run: Run, verdict: Verdict) -> list[str]:
+    """Return what else there is to know about the interval and the objective, one sentence each."""
+    found = []
+    if verdict.dependence and verdict.dependence.reason:
+        found.append(_dependence(verdict.dependence, verdict.pairs))
+    check = verdict.cross_check
+    if check and not check.agrees:
+        found.append(
+            f"A bootstrap over the pairs disagrees: {check.low:.3f} to {check.high:.3f}. Look for "
+            "pairs that are far out."
+        )
+    if verdict.ratio is not None:
+        sides = ((name, verdict.targets[name]) for name in (run.baseline, run.challenger))
+        words = ", ".join(f"{name} {_objective(side)}" for name, side in sides if side.slo)
+        found += [f"{verdict.metric} of a typical slice against slo_ms: {words}."] if words else []
+    return found + _calibration(run, verdict)
+
+
+def _calibration(run: Run, verdict: Verdict) -> list[str]:
+    made = run.calibration
+    if made is None:
+        return ["Not calibrated: `dragstrip calibrate` finds how far this machine can be trusted."]
+    floor = made.noise_floor.get(verdict.metric)
+    if floor is None:
+        return made.remarks
+    by = f"On this machine, equal targets parted by up to {percent(floor)} in {verdict.metric}"
+    return [f"{by} (calibrated {made.made:%Y-%m-%d}).", *made.remarks]
+
+
+SECONDARY_HEADS = ("other metrics", "challenger/baseline", "95 % interval", "p (Holm)")
+
+
+def secondary_rows(verdict: Verdict) -> list[tuple[str, str, str, str]]:
+    """Return the metrics that the rule does not look at, under SECONDARY_HEADS."""
+    return [
+        (name.replace("_", " "), *_effect(one), _p_value(one.p_adjusted))
+        for name, one in verdict.secondary.items()
+    ]
+
+
+def rows(run: Run) -> list[tuple[str, str, str]]:
+    """Return the table: a label, the baseline's cell, the challenger's cell."""
+    sides = (run.targets[run.baseline], run.targets[run.challenger])
+    reasons = sorted({reason for side in sides for reason in side.failed})
+
+    def row(label: str, *cells: str) -> tuple[str, str, str]:
+        return (label, cells[0], cells[1])
+
+    made = [
+        row("path", *(side.kind for side in sides)),
+        row("verified lookups", *(f"{side.verified:,}" for side in sides)),
+        row("failed (95 % limits)", *(_failed(side) for side in sides)),
+        *(row(f"  {r}", *(f"{side.failed.get(r, 0):,}" for side in sides)) for r in reasons),
+    ]
+    if run.closed_model:
+        made.append(row("throughput", *(per_second(side.achieved_per_s) for side in sides)))
+    else:
+        made += [
+            row("offered rate", *(per_second(side.offered_per_s) for side in sides)),
+            row("achieved rate", *(per_second(side.achieved_per_s) for side in sides)),
+        ]
+    made += [
+        row("response p50", *(milliseconds(side.p50_ms) for side in sides)),
+        row("response p95", *(milliseconds(side.p95_ms) for side in sides)),
+        row("response p99", *(milliseconds(side.p99_ms) for side in sides)),
+        row("slowest answer", *(milliseconds(side.high_ms) for side in sides)),
+    ]
+    if not run.closed_model:
+        made.append(row("service p50", *(milliseconds(side.service_p50_ms) for side in sides)))
+    made += [
+        row("first byte p50", *(milliseconds(side.first_byte_p50_ms) for side in sides)),
+        row("server: handler p50", *(milliseconds(side.total_p50_ms) for side in sides)),
+        row("server: query p50", *(milliseconds(side.query_p50_ms) for side in sides)),
+        row("connections opened", *(f"{side.opened:,}" for side in sides)),
+    ]
+    if not run.closed_model:
+        made.append(row("found no free slot", *(f"{side.no_slot:,}" for side in sides)))
+    return made
+
+
+def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
+    """Return the gates: ok or FAILED, what is judged, the figure, the bound."""
+    return [
+        (
+            "ok" if gate.passed else "FAILED",
+            words_of(gate.name),
+            figure_of(gate),
+            bound_of(gate),
+        )
+        for gate in gates
+    ]
+
+
+def conditions(run: Run) -> str:
+    """Return in one line what was run."""
+    race: Mapping[str, object] = run.config["race"]
+    load = "closed model" if run.closed_model else f"{race['arrivals']} arrivals"
+    pairs = "1 pair" if race["pairs"] == 1 else f"{race['pairs']} pairs"
+    return (
+        f"{pairs} of {race['slice']:g} s slices ({race['settle']:g} s of each not "
+        f"counted), {load}, {race['users']} connections, keys {race['keys']}, "
+        f"{_asked_for(run)}, arrival seed {run.seed}"
+    )
+
+
+def _asked_for(run: Run) -> str:
+    if run.dataset.kind == "keys-file":
+        return f"{run.dataset.keys:,} phone numbers of your own"
+    misses = percent(_as_float(run.config["race"]["miss"]))
+    return f"misses {misses}, {run.dataset.contacts:,} contacts of seed {run.dataset.seed}"
+
+
+def data(run: Run) -> str:
+    """Return which data was raced on, and whether it stayed as it was.
+
+    What was compared with what says how far a verified answer can be trusted.
+    """
+    if run.dataset.kind == "keys-file":
+        return _own_data(run, run.dataset)
+    state = {
+        "same": "held by both backends before the race and after it",
+        "changed": "held by both backends before the race, and changed when it was over",
+        "unchecked": "held by both backends before the race; nobody looked again afterwards",
+    }[run.data_after]
+    return f"Data: digest {run.dataset.digest[:12]}…, {state}{_compared(run.dataset)}."
+
+
+def _compared(facts: DatasetFacts) -> str:
+    if facts.compared is None or facts.ranges is None or facts.compared >= facts.ranges:
+        return ""
+    return f" ({facts.compared:,} of {facts.ranges:,} ranges of contacts were compared)"
+
+
+def _own_data(run: Run, own: KeysFacts) -> str:
+    state = {
+        "same": "the same before the race and after it",
+        "changed": "and changed when the race was over",
+        "unchecked": "nobody looked again after the race",
+    }[run.data_after]
+    return (
+        f"Data: {own.keys:,} phone numbers of your own (keys file's sha256 {own.sha256[:12]}…), "
+        f"{own.found:,} of them known; the targets' answers were compared with each other, not "
+        f"with known data: equal, not proven right; {state}."
+    )
+
+
+def milliseconds(value: float | None) -> str:
+    """Return 3 significant digits with the unit."""
+    if value is None:
+        return NOTHING
+    digits = 2 if value < 10 else 1 if value < 100 else 0
+    return f"{value:,.{digits}f} ms"
+
+
+def per_second(value: float) -> str:
+    """Return a rate with the unit."""
+    return f"{value:,.1f}/s"
+
+
+def percent(value: float | None) -> str:
+    """Return a share in per cent."""
+    return NOTHING if value is None else f"{value * 100:.3g} %"
+
+
+def _failed(side: TargetTotals) -> str:
+    failed = side.due - side.verified
+    if not side.due:
+        return "0"
+    low, high = clopper_pearson(failed, side.due)
+    share = f"{percent(side.error_rate)}; " if failed else ""
+    return f"{failed:,} ({share}{low * 100:.3g} to {percent(high)})"
+
+
+def _dependence(found: Dependence, pairs: int) -> str:
+    doubt = "the interval may be too narrow"
+    if not found.merged:
+        return f"Too few pairs to merge, yet {found.reason}: {doubt}."
+    left = "" if found.resolved else f"; it did not help, {doubt}"
+    return f"{pairs} pairs merged into {pairs - found.merged}, since {found.reason}{left}."
+
+
+def _objective(side: VerdictTarget) -> str:
+    state = f"{side.slo}"
+    if side.low_ms is None or side.high_ms is None:
+        return state
+    return f"{state} ({milliseconds(side.low_ms)} to {milliseconds(side.high_ms)})"
+
+
+def _effect(one: Comparison) -> tuple[str, str]:
+    if one.kind == "ratio":
+        return f"{one.effect:.3f}", f"{one.low:.3f} to {one.high:.3f}"
+    return f"{one.effect * 100:+.3g} pp", f"{one.low * 100:+.3g} to {one.high * 100:+.3g} pp"
+
+
+def _p_value(p: float) -> str:
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _as_float(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

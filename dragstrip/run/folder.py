@@ -1,0 +1,211 @@
+"""The folder of a stored run: runs/<id>/, and runs/latest that points at the newest.
+
+run.json is there from the start, marked as interrupted, and is replaced when the run ends: a
+killed race leaves a run that says so, with everything that was recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from dragstrip.errors import StorageError
+from dragstrip.ledger import reader
+from dragstrip.run import plan as plans
+from dragstrip.run.model import Run
+from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.schemas import validator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.ledger.reader import Segment
+    from dragstrip.run.model import Verdict
+    from dragstrip.run.plan import Plan
+    from dragstrip.run.slice_report import Finish, SliceReport
+
+NEEDED_BYTES = 100 * 2**20
+
+LATEST = "latest"
+RUN_FILE = "run.json"
+VERDICT_FILE = "verdict.json"
+FINISH_FILE = "finish.json"
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one run is stored."""
+
+    path: Path
+
+    @property
+    def plan_file(self) -> Path:
+        """The plan that Locust's processes read."""
+        return self.path / PLAN_FILE
+
+    def write_plan(self, plan: Plan) -> None:
+        """Store the plan. Raises StorageError."""
+        _write(self.plan_file, plan.model_dump_json(indent=2))
+
+    def write_run(self, run: Run) -> None:
+        """Store run.json, checked against its schema. Raises StorageError."""
+        self._write_form(RUN_FILE, "run", run)
+
+    def write_verdict(self, verdict: Verdict) -> None:
+        """Store verdict.json, checked against its schema. Raises StorageError."""
+        self._write_form(VERDICT_FILE, "verdict", verdict)
+
+    def write_report(self, name: str, text: str) -> Path:
+        """Store a report made from the run, and return where. Raises StorageError."""
+        file = self.path / name
+        _write(file, text)
+        return file
+
+    def read_run(self) -> Run:
+        """Read run.json. Raises StorageError."""
+        file = self.path / RUN_FILE
+        try:
+            return Run.model_validate_json(file.read_bytes())
+        except OSError as error:
+            raise StorageError(
+                f"cannot read {file}: {error.strerror}", fix="name a folder under runs/"
+            ) from None
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place = ".".join(map(str, problem["loc"])) or "the file"
+            raise StorageError(
+                f"{file} is no run that this dragstrip knows: {place}: {problem['msg']}"
+            ) from None
+
+    def read_plan(self) -> Plan:
+        """Read plan.json. Raises StorageError."""
+        return plans.read(self.plan_file)
+
+    def read_ledger(self) -> Iterator[Segment]:
+        """Yield what every process recorded. Raises StorageError."""
+        return reader.segments(self.path / LEDGER_FOLDER)
+
+    def read_slices(self) -> Iterator[SliceReport]:
+        """Yield the reports of the slices that ran to their end; a line cut off is left out.
+
+        A line can be large, with the histograms of a hundred processes: only one is in memory, if
+        the caller lets go of it.
+        """
+        with suppress(FileNotFoundError), (self.path / SLICES_FILE).open("rb") as file:
+            for line in file:
+                with suppress(orjson.JSONDecodeError):
+                    yield orjson.loads(line)
+
+    def read_finish(self) -> Finish | None:
+        """Read every process's last word; None when there is none. Raises StorageError."""
+        file = self.path / FINISH_FILE
+        try:
+            return cast("Finish", orjson.loads(file.read_bytes()))
+        except FileNotFoundError:
+            return None
+        except (OSError, orjson.JSONDecodeError) as error:
+            raise StorageError(f"cannot read {file}: {error}") from None
+
+    def count_slices(self) -> int:
+        """Count the slices that ran to their end; cheap enough to ask while lookups are timed."""
+        with suppress(FileNotFoundError):
+            return (self.path / SLICES_FILE).read_bytes().count(b"\n")
+        return 0
+
+    def _write_form(self, name: str, schema: str, form: BaseModel) -> None:
+        text = form.model_dump_json(indent=2)
+        problem = next(iter(validator(schema).iter_errors(json.loads(text))), None)
+        if problem is not None:
+            raise StorageError(f"{name}: {problem.json_path}: {problem.message}")
+        _write(self.path / name, text + "\n")
+
+
+def find(run: str, out: Path) -> RunFolder:
+    """Return the folder of a run given as a path, or as its id or `latest` under `out`."""
+    return RunFolder(Path(run) if Path(run).is_dir() else out / run)
+
+
+def within(out: Path) -> list[Path]:
+    """Return what stands among the stored runs, in order, `latest` left out. Raises StorageError.
+
+    Not all of it need be a run's folder.
+    """
+    try:
+        return sorted(path for path in out.iterdir() if not _is_pointer(path.name))
+    except OSError as error:
+        raise StorageError(f"cannot read {out}: {error.strerror}", fix="correct --out") from None
+
+
+def _is_pointer(name: str) -> bool:
+    return name == LATEST or name.startswith(f".{LATEST}-")
+
+
+def require_room(out: Path) -> None:
+    """Check that a run can be stored in a folder, without making it. Raises StorageError."""
+    there = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise StorageError(f"cannot make a run's folder in {out}", fix="correct --out")
+    free = shutil.disk_usage(there).free
+    if free < NEEDED_BYTES:
+        raise StorageError(
+            f"{free // 2**20} MiB are free for runs in {out}; {NEEDED_BYTES // 2**20} are needed",
+            fix="make room, or choose another place with --out",
+        )
+
+
+def create(out: Path) -> RunFolder:
+    """Make a new run's folder and let `latest` point at it. Raises StorageError."""
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+    folder = out / name
+    try:
+        folder.mkdir(parents=True)
+        (folder / LEDGER_FOLDER).mkdir()
+        fresh = out / f".{LATEST}-{name}"
+        fresh.symlink_to(name)
+        fresh.replace(out / LATEST)
+    except OSError as error:
+        raise StorageError(
+            f"cannot make a run's folder in {out}: {error.strerror}", fix="correct --out"
+        ) from None
+    return RunFolder(folder)
+
+
+def discard(folder: RunFolder) -> None:
+    """Remove a run's folder of a race that never began, as far as it can be removed.
+
+    `latest` points at the newest of the others again.
+    """
+    out, latest = folder.path.parent, folder.path.parent / LATEST
+    shutil.rmtree(folder.path, ignore_errors=True)
+    with suppress(OSError):
+        if latest.readlink() == Path(folder.path.name):
+            others = [one.name for one in within(out) if (one / RUN_FILE).exists()]
+            latest.unlink()
+            if others:
+                latest.symlink_to(others[-1])
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    try:
+        with fresh.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"cannot write {path}: {error.strerror}",
+            fix="make room; `dragstrip report` shows what was recorded before",
+        ) from None

@@ -1,0 +1,109 @@
+"""What a race hands over to Locust's processes, where they find one another, why one stopped early.
+
+The plan's own variables are in dragstrip.run.plan.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from dragstrip.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RUNS_VARIABLE = "DRAGSTRIP_RUNS"
+"""Set where a worker gets its plan from the master: the folder of its ledgers."""
+WAIT_VARIABLE = "DRAGSTRIP_WORKER_WAIT"
+"""How many seconds a master waits for its workers."""
+KEYS_VARIABLE = "DRAGSTRIP_KEYS_FD"
+"""The end of a pipe from which the numbers of a keys file are read: they are never in a file."""
+
+STOP_FILE = "stopped.json"
+STOP_PRESSED = "Stop was pressed in the web UI"
+"""The reason of a stop that somebody wished for."""
+DEFAULT_PORT = 5557
+"""Locust's own."""
+
+EXIT_USAGE = 2
+EXIT_UNFINISHED = 3
+
+
+class Address(NamedTuple):
+    """Where a master listens, or is found."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Workers that are started elsewhere, and how long their master waits for them."""
+
+    count: int
+    bind: Address
+    wait_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a race ended early; `before_start` says that no lookup was sent."""
+
+    reason: str
+    before_start: bool = False
+
+    def write(self, folder: Path) -> None:
+        """Leave it in the run's folder, if that can be written to."""
+        with suppress(OSError):
+            (folder / STOP_FILE).write_text(json.dumps(asdict(self)) + "\n")
+
+
+def read_stop(folder: Path) -> Stop | None:
+    """Return what `write` left, if it did."""
+    with suppress(OSError, ValueError, TypeError):
+        return Stop(**json.loads((folder / STOP_FILE).read_text()))
+    return None
+
+
+def read_keys() -> bytes | None:
+    """Read what was handed over of a keys file, once; None where nothing was."""
+    number = os.environ.pop(KEYS_VARIABLE, None)
+    if number is None:
+        return None
+    with open(int(number), "rb") as pipe:  # noqa: PTH123
+        return pipe.read()
+
+
+def parse_address(text: str, what: str) -> Address:
+    """Read HOST or HOST:PORT; `what` names the flag or argument. Raises UsageError."""
+    host, colon, port = text.rpartition(":") if ":" in text else (text, "", "")
+    number = int(port) if port.isascii() and port.isdecimal() else 0
+    if not host or ":" in host or "/" in host or (colon and not 0 < number < 2**16):
+        raise UsageError(
+            f"{what}: {text!r} is no HOST[:PORT]",
+            fix=f"give a name or an IPv4 address, and a port unless it is {DEFAULT_PORT}",
+        )
+    return Address(host, number or DEFAULT_PORT)
+
+
+def require_free(address: Address, what: str = "--bind") -> Address:
+    """Return the address in figures, if a process could listen there. Raises UsageError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            found = Address(socket.gethostbyname(address.host), address.port)
+            probe.bind(found)
+        except OSError as error:
+            raise UsageError(
+                f"{what} {address}: {error.strerror or error}",
+                fix="name an address of this machine and a port that is free",
+            ) from None
+    return found

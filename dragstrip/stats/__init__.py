@@ -1,0 +1,1 @@
+"""Textbook statistics: intervals, bootstrap, corrections. Nothing here knows a race."""

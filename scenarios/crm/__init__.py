@@ -1,0 +1,1 @@
+"""What the scenarios of the CRM share: auth, payloads, answers, keys files."""

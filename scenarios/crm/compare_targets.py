@@ -1,0 +1,227 @@
+"""Ask targets for numbers of one's own, and compare what they answer with each other.
+
+Nobody knows what is right: the targets must not be seeded, and their data is their customers'. So
+messages name lines of the file and fields of the answer, and no value.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+import orjson
+
+from dragstrip.concurrency import Stop, for_each
+from dragstrip.errors import BackendError, ConfigError, DataDiffers
+from dragstrip.scenario import targets_of
+from dragstrip.scenario.json_diff import ABSENT, first_difference
+from scenarios.crm import keys_file
+from scenarios.crm.answer_form import problem_of
+from scenarios.crm.answers import address_of, client_of, send
+from scenarios.crm.references import CheckedKeys, References
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from dragstrip.config.config import Config
+    from dragstrip.scenario import Target
+    from dragstrip.scenario.json_diff import Difference
+    from scenarios.crm.keys_file import KeysFile
+
+AT_ONCE = 4
+"""Lookups in flight to each target: these are untimed, and the targets may be in production."""
+CLOSED_PER_S = 50.0
+"""How many a second where race.rate sets no bound."""
+RECHECKED = 200
+_SAID_EVERY_S = 10.0
+
+_KINDS = {bool: "a boolean", int: "an integer", float: "a number", str: "a string"}
+_KINDS |= {list: "a list", dict: "an object", type(None): "null", type(ABSENT): "nothing"}
+
+
+def rate_per_s(config: Config) -> float:
+    """Return how many numbers a second are asked for: no more than a race would."""
+    return config.race.rate or CLOSED_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProof:
+    """Each of `targets` gave the same answers to so many `keys`; they know `found` of them."""
+
+    targets: list[str]
+    keys: int
+    found: int
+    sha256: str
+    kind: str = "keys-file"
+
+
+def verify(config: Config, say: Callable[[str], None]) -> OwnProof:
+    """Compare the targets with each other. Raises as `compare` does, and ConfigError."""
+    file = keys_file.read(config.dataset)
+    if file is None:
+        raise ConfigError("dataset.keys_file is not set", fix="give --keys-file FILE")
+    checked = compare(config, file, say)
+    return OwnProof(list(config.targets), len(file), checked.found, file.sha256)
+
+
+def compare(config: Config, file: KeysFile, say: Callable[[str], None]) -> CheckedKeys:
+    """Ask every target for every number, and keep a hash of what all of them answer.
+
+    `say` hears now and then how far it is.
+
+    Raises DataDiffers naming the first line and field that differ, BackendError for a target that
+    cannot be asked or whose answer is not of the contract's form.
+    """
+    found, references, said_s = 0, References(), time.monotonic()
+    with _Targets(config, file) as targets:
+        for answer, mark in targets.ask_all(range(len(file)), references):
+            references.append(mark)
+            found += answer
+            if time.monotonic() - said_s >= _SAID_EVERY_S:
+                said_s = time.monotonic()
+                say(f"{len(references):,} of {len(file):,} numbers were answered alike")
+    return CheckedKeys(file, references, found)
+
+
+def changed(config: Config, checked: CheckedKeys, seed: int) -> str | None:
+    """Ask again, for a sample where there are many; return what changed first, None for nothing.
+
+    A target that cannot be asked any more has not proved that it answers as before.
+    """
+    keys: Sequence[int] = range(len(checked.file))
+    if len(checked.file) > RECHECKED:
+        keys = sorted(random.Random(seed).sample(keys, RECHECKED))  # noqa: S311
+    try:
+        with _Targets(config, checked.file) as targets:
+            for key in _paced(keys, rate_per_s(config)):
+                difference = targets.changed(key, checked.references)
+                if difference:
+                    return f"{difference}: live data may change, and then a race proves nothing"
+    except BackendError as error:
+        return error.message
+    return None
+
+
+class _Targets:
+    """All configured targets, each with a client."""
+
+    def __init__(self, config: Config, file: KeysFile) -> None:
+        self._targets = list(targets_of(config).values())
+        if len(self._targets) < 2:
+            raise ConfigError(
+                "dataset.keys_file: answers are compared with each other, and there is one target",
+                fix="configure two targets",
+            )
+        self._file = file
+        self._api_key = config.environment.require("crm_api_key")
+        self._timeout_s = config.race.timeout
+        self._per_s = rate_per_s(config)
+        self._stack = ExitStack()
+        self._clients: dict[str, httpx.Client] = {}
+
+    def __enter__(self) -> Self:
+        for target in self._targets:
+            client = client_of(target, self._timeout_s)
+            self._clients[target.name] = self._stack.enter_context(client)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def ask_all(self, keys: Iterable[int], references: References) -> Iterator[tuple[bool, bytes]]:
+        """Yield of each key, in order, whether it is known, and the hash of its answer."""
+
+        def ask(key: int) -> tuple[bool, bytes]:
+            document = _twice(partial(self._compare, key))
+            return document["found"], references.mark(document)
+
+        yield from for_each(_paced(keys, self._per_s), ask, at_once=AT_ONCE, stop=Stop())
+
+    def changed(self, key: int, references: References) -> str | None:
+        """Return how a key's answers changed."""
+        expected = references.expected(key)
+        others = [
+            one.name
+            for one in self._targets
+            if references.mark(_twice(partial(self._ask, one, key))) != expected
+        ]
+        if not others:
+            return None
+        return f"{self._file.place(key)}: {' and '.join(others)} answered otherwise than before"
+
+    def _compare(self, key: int) -> Any:
+        first, *others = self._targets
+        answer = self._ask(first, key)
+        for other in others:
+            difference = first_difference(answer, self._ask(other, key))
+            if difference:
+                raise DataDiffers(
+                    f"{self._file.place(key)}: {_words(difference, first.name, other.name)}",
+                    fix="both targets must hold the same data; leave the line out if it may differ",
+                )
+        return answer
+
+    def _ask(self, target: Target, key: int) -> Any:
+        numbers = self._file.numbers
+        request = target.lookup(
+            numbers.phone(key), numbers.workspace_id(key), api_key=self._api_key
+        )
+        answer = send(self._clients[target.name], target, request)
+        document, problem, fix = _read(answer)
+        if problem:
+            raise BackendError(
+                f"{self._file.place(key)}: target {target.name} at {target.url} {problem}",
+                fix=fix or f"correct {address_of(target)} if this is another service",
+            )
+        return document
+
+
+def _twice(ask: Callable[[], Any]) -> Any:
+    """Ask again where it fails, or where targets differ.
+
+    Live data may have changed between the first target's answer and the last one's, and among many
+    thousand lookups one may get lost.
+    """
+    try:
+        return ask()
+    except (BackendError, DataDiffers):
+        return ask()
+
+
+def _read(answer: httpx.Response) -> tuple[Any, str, str]:
+    """Return what was answered, or what is wrong with it and, where that is known, the fix."""
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        fix = "give this command and the target the same CRM_API_KEY"
+        return None, "refused CRM_API_KEY", fix
+    if answer.status_code != httpx.codes.OK:
+        return None, f"answered HTTP {answer.status_code}, not 200", "see the target's log"
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        return None, "did not answer with content-type application/json", ""
+    try:
+        document = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
+        return None, "answered something that is no JSON", ""
+    problem = problem_of(document)
+    return document, f"gave an answer not of the contract's form: {problem}" if problem else "", ""
+
+
+def _words(difference: Difference, first: str, other: str) -> str:
+    """Say where two answers part, without the values."""
+    kinds = [_KINDS[type(value)] for value in (difference.expected, difference.found)]
+    if kinds[0] != kinds[1]:
+        return f"{difference.path} is {kinds[0]} from {first} and {kinds[1]} from {other}"
+    return f"{difference.path} differs between {first} and {other}"
+
+
+def _paced(keys: Iterable[int], per_s: float) -> Iterator[int]:
+    due_s = time.monotonic()
+    for key in keys:
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        yield key
+        due_s = max(due_s, time.monotonic()) + 1 / per_s

@@ -1,0 +1,1 @@
+"""A pure function from (seed, index) to a contact and its context."""

@@ -1,0 +1,3 @@
+from tests.support.calls import call
+
+__all__ = ["call"]

@@ -1,0 +1,315 @@
+"""What the connection takes for an answer, and which connections it keeps."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+import zlib
+
+import gevent
+import gevent.socket
+import pytest
+
+from dragstrip.ledger.rows import Outcome
+from dragstrip.load.http.connection import Connection
+from dragstrip.scenario import Request
+from tests.support.byte_server import Peer, answer, chunked
+from tests.support.talking import BODY, GET, PATIENT, POST, always, failure, once, talking
+
+
+class TestKeptAlive:
+    def test_one_connection_serves_many_requests(self) -> None:
+        timing = "Server-Timing: query;dur=0.25, total;dur=1.5"
+        with talking(always(answer(BODY, timing))) as (connection, server):
+            for opened in [1, 0, 0]:
+                reply = connection.send(GET)
+                assert reply == (200, "application/json", "query;dur=0.25, total;dur=1.5", BODY)
+                assert connection.opened == opened
+            assert (server.connections, len(server.requests)) == (1, 3)
+
+    @pytest.mark.parametrize(
+        "wire",
+        [
+            answer(BODY, "Connection: close"),
+            answer(BODY).replace(b"HTTP/1.1", b"HTTP/1.0"),
+        ],
+        ids=["connection-close", "http-1.0"],
+    )
+    def test_not_when_the_server_says_so(self, wire: bytes) -> None:
+        with talking(always(wire)) as (connection, server):
+            for count in [1, 2]:
+                assert connection.send(GET).body == BODY
+                assert (server.connections, connection.opened) == (count, 1)
+
+    def test_http_1_0_with_keep_alive(self) -> None:
+        wire = answer(BODY, "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
+        with talking(always(wire)) as (connection, server):
+            connection.send(GET)
+            connection.send(GET)
+            assert server.connections == 1
+
+    @pytest.mark.parametrize(
+        "extra",
+        [b"X", b"HTTP/1.1 200 OK\r\n", answer(b"another's")],
+        ids=["garbage", "half-a-head", "whole-answer"],
+    )
+    @pytest.mark.parametrize("wire", [answer(BODY), chunked(BODY)], ids=["length", "chunked"])
+    def test_not_when_bytes_follow_the_answer(self, wire: bytes, extra: bytes) -> None:
+        with talking(always(wire + extra)) as (connection, server):
+            assert connection.send(GET).body == BODY
+            assert connection.send(GET).body == BODY
+            assert server.connections == 2
+
+    @pytest.mark.parametrize("extra", [b"X", answer(b"unasked"), b"\r\n"])
+    def test_not_when_bytes_come_unasked(self, extra: bytes) -> None:
+        idle = threading.Event()
+
+        def script(peer: Peer, number: int) -> None:
+            peer.answer(answer(BODY))
+            if number == 1:
+                idle.wait(30)
+                peer.send(extra)
+                peer.wait_closed()
+            else:
+                peer.answer(answer(BODY))
+
+        with talking(script) as (connection, server):
+            connection.send(GET)
+            idle.set()
+            wait_for_bytes(connection)
+            for opened in [1, 0]:
+                assert connection.send(POST).body == BODY
+                assert connection.opened == opened
+            assert (server.connections, len(server.requests)) == (2, 3)
+
+
+def wait_for_bytes(connection: Connection) -> None:
+    """Return when the connection's socket has something to read."""
+    gevent.socket.wait_read(connection._wire._sock.fileno(), timeout=30)
+
+
+class TestStaleConnection:
+    def test_closed_while_idle_is_replaced_for_any_method(self) -> None:
+        with talking(once(answer(BODY))) as (connection, server):
+            for _ in range(3):
+                assert connection.send(POST).body == BODY
+                server.wait_for_end_of_script()
+                assert connection.opened == 1
+            assert len(server.requests) == 3
+
+    @staticmethod
+    def hang_up_on_the_second(peer: Peer, number: int) -> None:
+        peer.answer(answer(BODY))
+        peer.request()
+        if number > 1:
+            peer.send(answer(BODY))
+        elif peer._server.requests[-1].startswith(b"PUT"):
+            peer.reset()
+
+    @pytest.mark.parametrize("method", ["GET", "PUT"], ids=["closed", "reset"])
+    def test_closed_instead_of_an_answer_is_retried(self, method: str) -> None:
+        request = Request(method, "/", {})
+        with talking(self.hang_up_on_the_second) as (connection, server):
+            connection.send(request)
+            assert connection.send(request).body == BODY
+            assert connection.opened == 1
+            assert len(server.requests) == 3
+
+    def test_but_not_for_a_method_that_may_not_be_repeated(self) -> None:
+        with talking(self.hang_up_on_the_second) as (connection, server):
+            connection.send(POST)
+            failed = failure(connection, POST)
+            assert failed.outcome is Outcome.CLOSED
+            assert str(failed) == "closed by the server before the answer"
+            assert len(server.requests) == 2
+            assert connection.send(POST).body == BODY
+
+    def test_only_once(self) -> None:
+        def script(peer: Peer, number: int) -> None:
+            if number == 1:
+                peer.answer(answer(BODY))
+            peer.request()
+
+        with talking(script) as (connection, server):
+            connection.send(GET)
+            assert "before the answer" in str(failure(connection))
+            assert len(server.requests) == 3
+
+    def test_not_on_a_fresh_connection(self) -> None:
+        with talking(lambda peer, _: peer.request() and None) as (connection, server):
+            assert failure(connection).outcome is Outcome.CLOSED
+            assert (len(server.requests), connection.opened) == (1, 1)
+
+    def test_not_once_something_was_received(self) -> None:
+        def script(peer: Peer, _: int) -> None:
+            peer.answer(answer(BODY))
+            peer.answer(b"HTTP/1.1 2")
+
+        with talking(script) as (connection, server):
+            connection.send(GET)
+            assert "inside the headers" in str(failure(connection))
+            assert len(server.requests) == 2
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        ("wire", "body"),
+        [
+            (answer(BODY), BODY),
+            (answer(b""), b""),
+            (chunked(b"{", b'"found":', b"true}"), BODY),
+            (chunked(), b""),
+            (chunked(BODY, trailers=b"Content-Type: text/html\r\nX: y\r\n"), BODY),
+            (answer(BODY, length=False), BODY),
+            (answer(b"", length=False), b""),
+            (answer(BODY, status="302 Found"), BODY),
+            (answer(BODY, status="500 Oh No"), BODY),
+            (answer(b"", status="204 No Content", length=False), b""),
+            (answer(b"", "Content-Length: 10", status="304 Not Modified", length=False), b""),
+            (answer(gzip.compress(BODY), "Content-Encoding: gzip"), BODY),
+            (answer(gzip.compress(BODY), "Content-Encoding:  X-GZIP "), BODY),
+            (answer(gzip.compress(b"a") + gzip.compress(b"b"), "Content-Encoding: gzip"), b"ab"),
+            (answer(zlib.compress(BODY), "Content-Encoding: deflate"), BODY),
+            (answer(zlib.compress(BODY)[2:-4], "Content-Encoding: deflate"), BODY),
+            (answer(BODY, "Content-Encoding: identity"), BODY),
+            (chunked(gzip.compress(BODY), headers=("Content-Encoding: gzip",)), BODY),
+            (b"HTTP/1.1 100 Continue\r\n\r\n" + answer(BODY), BODY),
+            (b"HTTP/1.1 103 Hints\r\nContent-Type: text/html\r\n\r\n" * 3 + answer(BODY), BODY),
+        ],
+    )  # fmt: skip
+    def test_are_read_whole(self, wire: bytes, body: bytes) -> None:
+        with talking(once(wire)) as (connection, _):
+            reply = connection.send(GET)
+        assert reply.body == body
+        assert reply.content_type == "application/json"
+
+    def test_in_single_bytes(self) -> None:
+        wire = b"HTTP/1.1 100 Continue\r\n\r\n" + chunked(BODY)
+        pieces = [wire[place : place + 1] for place in range(len(wire))]
+        with talking(always(*pieces)) as (connection, server):
+            assert connection.send(GET).body == BODY
+            assert connection.send(GET).body == BODY
+            assert server.connections == 1
+
+    def test_longer_than_a_read(self) -> None:
+        body = bytes(range(256)) * 4096
+        with talking(always(answer(body))) as (connection, server):
+            assert connection.send(GET).body == body
+            assert connection.send(GET).body == body
+            assert server.connections == 1
+
+    def test_redirects_are_not_followed(self) -> None:
+        wire = answer(b"", "Location: /elsewhere", status="301 Moved")
+        with talking(always(wire)) as (connection, server):
+            assert connection.send(GET).status == 301
+            assert len(server.requests) == 1
+
+    def test_an_early_refusal_of_a_long_request(self) -> None:
+        def script(peer: Peer, _: int) -> None:
+            peer.send(answer(b"too much", "Connection: close", status="413 Too Large"))
+            peer.shut_down_sending()
+            peer.wait_closed()
+
+        with talking(script) as (connection, _):
+            request = Request("POST", "/", {}, bytes(1 << 22))
+            assert connection.send(request).status == 413
+
+    def test_a_long_request_goes_out_whole(self) -> None:
+        body = bytes(range(256)) * (1 << 15)
+        with talking(always(answer(BODY))) as (connection, server):
+            assert connection.send(Request("POST", "/", {}, body)).body == BODY
+            assert server.requests[0].endswith(b"\r\n\r\n" + body)
+
+
+class TestRefusedAnswers:
+    @pytest.mark.parametrize(
+        ("wire", "words", "status"),
+        [
+            (b"", "closed by the server before the answer", 0),
+            (b"HTT", "closed by the server inside the headers", 0),
+            (b"HTTP/1.1 200 OK\r\nContent-Le", "closed by the server inside the headers", 200),
+            (answer(BODY)[:-4], "closed by the server after 10 of 14 body bytes", 200),
+            (answer(BODY, status="500 No")[:-4], "after 10 of 14 body bytes", 500),
+            (chunked(BODY)[:-5], "closed by the server inside the body, after 14 bytes", 200),
+            (chunked(BODY)[:-2], "closed by the server inside the body", 200),
+            (b"HTTP/1.1 100 Continue\r\n\r\n", "closed by the server inside the headers", 100),
+            (b"SSH-2.0-OpenSSH_9\r\n", "malformed answer: it does not begin with HTTP/1.", 0),
+            (b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n", "does not begin with HTTP/1.", 0),
+            (b"RTSP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", "does not begin with HTTP/1.", 0),
+            (b"HTTP/1.1 100 C\r\n\r\n\r\n" + answer(BODY), "does not begin with HTTP/1.", 100),
+            (b"HTTP/1.1 99 OK\r\nContent-Length: 0\r\n\r\n", "malformed answer: ", 0),
+            (b"HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n", "its status is 99", 99),
+            (b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "protocol", 101),
+            (answer(b"", "Content-Length: 5", "Content-Length: 6", length=False), "malformed", 200),
+            (answer(b"", "Content-Length: -1", length=False), "malformed answer: ", 200),
+            (answer(b"", "Content-Length: ", length=False), "malformed answer: ", 200),
+            (answer(b"", "Content-Length: 99999999999999999999999", length=False), "overflow", 200),
+            (chunked(BODY, headers=("Content-Length: 14",)), "malformed answer: ", 200),
+            (chunked(BODY).replace(b": chunked", b": gzip, chunked"), "transfer coding", 200),
+            (chunked(BODY).replace(b": chunked", b": gzip"), "transfer coding", 200),
+            (chunked(BODY).replace(b"e\r\n", b"xyz\r\n"), "malformed answer: ", 200),
+            (answer(BODY, "Content-Encoding: br"), "content coding is 'br'", 200),
+            (answer(BODY, "Content-Encoding: gzip, gzip"), "content coding is 'gzip, gzip'", 200),
+            (answer(BODY, "Content-Encoding: gzip"), "compressed body is damaged", 200),
+            (answer(gzip.compress(BODY)[:-1], "Content-Encoding: gzip"), "is cut off", 200),
+            (answer(b"", "Content-Encoding: gzip"), "is cut off", 200),
+            (answer(zlib.compress(BODY) + b"!", "Content-Encoding: deflate"), "follow", 200),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, wire: bytes, words: str, status: int) -> None:
+        with talking(once(wire)) as (connection, _):
+            failed = failure(connection)
+        assert words in str(failed)
+        cut_off = str(failed).startswith("closed by the server")
+        assert failed.outcome is (Outcome.CLOSED if cut_off else Outcome.MALFORMED)
+        assert failed.status in {0, status}
+
+    def test_reset_inside_the_body(self) -> None:
+        def script(peer: Peer, _: int) -> None:
+            peer.answer(answer(BODY)[:-4])
+            received.wait()
+            peer.reset()
+
+        received = threading.Event()
+        with talking(script) as (connection, _):
+            waiting = gevent.spawn(failure, connection)
+            while connection.first_byte_ns == 0:
+                gevent.sleep(0)
+            received.set()
+            failed = waiting.get()
+        assert str(failed) == "reset by the server after 10 of 14 body bytes"
+        assert (failed.outcome, failed.status) == (Outcome.RESET, 200)
+
+    def test_refused(self) -> None:
+        with talking(always(b"")) as (connection, _):
+            pass
+        failed = failure(connection)
+        assert (failed.outcome, str(failed)) == (Outcome.REFUSED, "connection refused")
+        assert connection.sent_ns == connection.first_byte_ns == connection.opened == 0
+        assert connection.done_ns > 0
+
+    def test_a_name_that_does_not_resolve(self) -> None:
+        failed = failure(Connection("http://nowhere.invalid", PATIENT))
+        assert failed.outcome is Outcome.RESOLVE
+        assert "does not resolve" in str(failed)
+
+    def test_reset_before_the_answer(self) -> None:
+        def script(peer: Peer, _: int) -> None:
+            peer.request()
+            peer.reset()
+
+        with talking(script) as (connection, _):
+            failed = failure(connection)
+        assert (failed.outcome, str(failed)) == (
+            Outcome.RESET,
+            "reset by the server before the answer",
+        )
+
+    def test_the_next_request_finds_a_new_connection(self) -> None:
+        def script(peer: Peer, number: int) -> None:
+            peer.answer(answer(BODY) if number > 1 else b"garbage\r\n\r\n")
+
+        with talking(script) as (connection, server):
+            assert "malformed" in str(failure(connection))
+            assert connection.send(GET).body == BODY
+            assert server.connections == 2

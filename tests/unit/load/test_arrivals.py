@@ -1,0 +1,191 @@
+from itertools import islice
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragstrip.config.config import DatasetConfig, RaceConfig
+from dragstrip.load import arrivals
+from dragstrip.run.plan import Plan, PlannedTarget, alternate
+from tests.support import planned
+
+CONTACTS = 500
+
+
+def plan(seed: int = 1, **race: object) -> Plan:
+    settings = RaceConfig.model_validate({"rate": 200, "slice": 5, "settle": 1, "pairs": 4} | race)
+    a, b = (PlannedTarget(name=name, kind="convex-http", url="http://127.0.0.1:1") for name in "ab")
+    return Plan(
+        run_id="r",
+        seed=seed,
+        dataset=DatasetConfig(contacts=CONTACTS),
+        race=settings,
+        targets=(a, b),
+        slices=alternate(settings.pairs, seed),
+    )
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+def test_both_sides_of_a_pair_get_the_same_arrivals(model: str) -> None:
+    made = plan(arrivals=model)
+    first, second, other = (planned.of_slice(made, made.slices[i]) for i in (0, 1, 2))
+
+    assert np.array_equal(first.offsets_ns, second.offsets_ns)
+    assert np.array_equal(first.keys, second.keys)
+    assert not np.array_equal(first.keys[:50], other.keys[:50])
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+def test_due_times_ascend_and_stay_inside_the_slice(model: str) -> None:
+    made = plan(arrivals=model)
+    offsets = planned.of_slice(made, made.slices[0]).offsets_ns
+
+    assert (np.diff(offsets) >= 0).all()
+    assert offsets[0] >= 0
+    assert offsets[-1] < 5e9
+
+
+def test_poisson_gaps_are_exponential_and_constant_gaps_are_even() -> None:
+    poisson, constant = (
+        plan(rate=2000, slice=20, arrivals=model) for model in ("poisson", "constant")
+    )
+    gaps = np.diff(planned.of_slice(poisson, poisson.slices[0]).offsets_ns) / 1e9
+    even = np.diff(planned.of_slice(constant, constant.slices[0]).offsets_ns) / 1e9
+
+    # An exponential's deviation equals its mean; 40,000 gaps put both within 3 %.
+    assert gaps.mean() == pytest.approx(1 / 2000, rel=0.03)
+    assert gaps.std() == pytest.approx(gaps.mean(), rel=0.03)
+    assert even == pytest.approx(np.full(len(even), 1 / 2000), rel=1e-5)
+
+
+@given(workers=st.integers(1, 7))
+def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
+    made = plan()
+    whole = planned.of_slice(made, made.slices[0])
+    shares = [whole.share(position, workers) for position in range(workers)]
+
+    together = np.sort(np.concatenate([share.offsets_ns for share in shares]))
+    assert np.array_equal(together, whole.offsets_ns)
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+@given(workers=st.integers(1, 40), rate=st.sampled_from([3, 500, 2000]))
+def test_shares_of_blocks_are_blocks_of_shares(model: str, workers: int, rate: float) -> None:
+    made = plan(rate=rate, arrivals=model)
+    turn = made.slices[0]
+    whole = planned.of_slice(made, turn)
+    for position in {0, workers // 2, workers - 1}:
+        blocks = list(arrivals.shares(arrivals.blocks_of_slice(made, turn), position, workers))
+        mine = whole.share(position, workers)
+        assert np.concatenate([block.offsets_ns for block in blocks]).tolist() == (
+            mine.offsets_ns.tolist()
+        )
+        assert np.concatenate([block.keys for block in blocks]).tolist() == mine.keys.tolist()
+
+
+def test_a_days_arrivals_at_a_high_rate_are_drawn_as_they_are_needed() -> None:
+    made = plan(rate=100_000, slice=86_400)
+    blocks = arrivals.blocks_of_slice(made, made.slices[0])
+    first, second = next(blocks), next(blocks)
+    assert first.offsets_ns[-1] <= second.offsets_ns[0]
+    assert len(first) == len(second) < 10_000
+
+
+def test_how_many_arrivals_a_poisson_slice_has_varies_as_it_should() -> None:
+    counts = []
+    for seed in range(300):
+        made = plan(seed, rate=50, slice=2, settle=0)
+        counts.append(len(planned.of_slice(made, made.slices[0])))
+    # Mean and variance are both 100; 300 draws put them within 3 and 40 (over 5 deviations).
+    assert np.mean(counts) == pytest.approx(100, abs=3)
+    assert np.var(counts) == pytest.approx(100, abs=42)
+
+
+def test_the_closed_models_keys_are_those_of_the_pair_and_the_worker() -> None:
+    made = plan(rate=0)
+
+    def first(turn: int, worker: int) -> list[int]:
+        return list(islice(arrivals.closed_keys(made, made.slices[turn], worker), 2000))
+
+    assert first(0, 0) == first(1, 0)
+    assert first(0, 0) != first(2, 0)
+    assert first(0, 0) != first(0, 1)
+    assert np.mean(np.array(first(0, 0)) >= CONTACTS) == pytest.approx(0.05, abs=0.03)
+    assert len(planned.trickle(made, made.slices[0])) == 10
+
+
+def test_misses_are_indices_that_nobody_has_in_the_share_asked_for() -> None:
+    random = np.random.default_rng(7)
+    for share in (0.0, 0.2, 1.0):
+        race = RaceConfig(miss=share)
+        keys = arrivals.draw_keys(random, 50_000, race, CONTACTS)
+        assert (keys >= CONTACTS).mean() == pytest.approx(share, abs=0.01)
+        assert (keys >= 0).all()
+
+
+def test_uniform_keys_reach_every_contact_equally() -> None:
+    keys = arrivals.draw_keys(np.random.default_rng(7), 500_000, RaceConfig(miss=0), CONTACTS)
+    counts = np.bincount(keys, minlength=CONTACTS)
+
+    assert len(counts) == CONTACTS
+    # 1,000 each, with a deviation of 32: none is six deviations away.
+    assert abs(counts - 1000).max() < 200
+
+
+def test_hot_keys_are_the_first_few() -> None:
+    race = RaceConfig(keys="hot:3", miss=0)
+    keys = arrivals.draw_keys(np.random.default_rng(7), 1000, race, CONTACTS)
+    assert set(keys.tolist()) == {0, 1, 2}
+
+    fewer = arrivals.draw_keys(np.random.default_rng(7), 1000, race, 2)
+    assert set(fewer.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("exponent", [0.5, 1.0, 1.1, 2.5])
+@pytest.mark.parametrize("contacts", [1, 2, 50])
+def test_zipf_keys_follow_their_law(exponent: float, contacts: int) -> None:
+    race = RaceConfig(keys=f"zipf:{exponent}", miss=0)
+    keys = arrivals.draw_keys(np.random.default_rng(3), 400_000, race, contacts)
+
+    weights = np.arange(1, contacts + 1) ** -exponent
+    shares = np.bincount(keys, minlength=contacts) / len(keys)
+    assert len(shares) == contacts
+    assert shares == pytest.approx(weights / weights.sum(), abs=0.004)
+
+
+def test_zipf_over_a_hundred_million_contacts_needs_no_table() -> None:
+    race = RaceConfig(keys="zipf:1.1", miss=0)
+    keys = arrivals.draw_keys(np.random.default_rng(3), 1000, race, 100_000_000)
+    assert keys.min() >= 0
+    assert keys.max() < 100_000_000
+
+
+def test_key_streams_of_different_users_differ_and_repeat() -> None:
+    race = RaceConfig()
+
+    def first(*seed: int) -> list[int]:
+        stream = arrivals.key_stream(race, CONTACTS, seed)
+        return [next(stream) for _ in range(600)]
+
+    assert first(1, 0, 1) == first(1, 0, 1)
+    assert first(1, 0, 1) != first(1, 0, 2)
+    assert first(1, 0, 1) != first(1, 1, 1)
+
+
+def test_the_trickle_is_small_and_differs_from_slice_to_slice() -> None:
+    made = plan()
+    first, second = (planned.trickle(made, made.slices[i]) for i in (0, 1))
+    assert len(first) == round(arrivals.TRICKLE_PER_S * made.race.slice)
+    assert not np.array_equal(first.keys, second.keys)
+
+
+def test_slices_alternate_abba_with_both_starts() -> None:
+    order = [turn.target for turn in alternate(40, seed=5)]
+    blocks = [order[i : i + 4] for i in range(0, len(order), 4)]
+
+    assert set(map(tuple, blocks)) == {(0, 1, 1, 0), (1, 0, 0, 1)}
+    assert order == [turn.target for turn in alternate(40, seed=5)]
+    assert [turn.pair for turn in alternate(3, 1)] == [0, 0, 1, 1, 2, 2]
+    assert [turn.position for turn in alternate(3, 1)] == [0, 1, 0, 1, 0, 1]

@@ -1,0 +1,109 @@
+"""What a race makes of what Locust left behind, and of data that is no longer the same."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from dragstrip.config.config import Config
+from dragstrip.race import locust_process, race
+from dragstrip.run.model import DataAfter  # noqa: TC001
+from seeding.progress import Silent
+from tests.support.race_program import manifest_of
+from tests.support.runs import finish_of, record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from dragstrip.config.config import Metric
+    from dragstrip.live.follow import State
+    from dragstrip.run.folder import RunFolder
+    from seeding.progress import Reporter
+
+
+class Quiet:
+    def seeding(self) -> AbstractContextManager[Reporter]:
+        return nullcontext(Silent())
+
+    def say(self, line: str) -> None:
+        pass
+
+    def watch(self, state: State, metric: Metric) -> None:
+        pass
+
+
+@pytest.fixture
+def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., race.Result]:
+    """Return a race whose Locust leaves a recorded one behind, and ends as it is told."""
+    config = Config.model_validate(
+        {
+            "targets": {
+                "old": {"kind": "next-supabase", "url": "http://127.0.0.1:1"},
+                "new": {"kind": "convex-http", "url": "http://127.0.0.1:2"},
+            },
+            "dataset": {"contacts": 5},
+            "race": {"baseline": "old", "challenger": "new", "pairs": 6, "rate": 100}
+            | {"slice": 3, "settle": 1},
+        }
+    ).with_environment({"CRM_API_KEY": "key"})
+
+    def performed(recheck: Any, *, finished: bool = True, whole: bool = True) -> race.Result:
+        def locust(folder: RunFolder, **_: Any) -> bool:
+            plan = folder.read_plan()
+            reports = record(plan)[: None if whole else 9]
+            lines = "".join(json.dumps(report) + "\n" for report in reports)
+            (folder.path / "slices.jsonl").write_text(lines)
+            (folder.path / "finish.json").write_text(json.dumps(finish_of(plan, reports)))
+            return finished
+
+        monkeypatch.setattr(locust_process, "run", locust)
+        prepared = race.prepare(config, race.Options(out=tmp_path, seed=9), manifest_of(config))
+        return race.perform(config, *prepared, Quiet(), recheck=recheck)
+
+    return performed
+
+
+@pytest.mark.parametrize(
+    ("difference", "state", "verdict"),
+    [(None, "same", "adopt"), ("Convex: contact 3: name", "changed", "invalid")],
+)
+def test_data_is_compared_again_and_the_outcome_stored(
+    perform: Callable[..., race.Result], difference: str | None, state: DataAfter, verdict: str
+) -> None:
+    result = perform(lambda: difference)
+    stored = result.folder.read_run()
+    assert (stored.data_after, stored.data_difference) == (state, difference)
+    assert result.verdict.verdict == verdict
+    assert [g.figure for g in stored.gates if g.name == "changed_data"] == [bool(difference)]
+    # Showing the run again needs no backend to come to the same verdict.
+    assert race.conclude(result.folder, stored, interrupted=False)[1] == result.verdict
+
+
+def test_a_race_that_did_not_finish_is_not_compared_again(
+    perform: Callable[..., race.Result],
+) -> None:
+    def never() -> str | None:
+        raise AssertionError
+
+    result = perform(never, finished=False, whole=False)
+    failed = {gate.name for gate in result.verdict.gates if not gate.passed}
+    assert failed == {"complete_pairs"}
+    assert result.run.data_after == "unchecked"
+
+
+def test_an_interrupt_while_data_is_compared_keeps_the_run_and_proves_nothing(
+    perform: Callable[..., race.Result],
+) -> None:
+    def interrupt() -> str | None:
+        raise KeyboardInterrupt
+
+    result = perform(interrupt)
+    assert result.unfinished == "interrupted"
+    assert result.verdict.verdict == "invalid"
+    assert result.folder.read_run().interrupted
+    assert len(result.run.slices) == 12

@@ -1,0 +1,197 @@
+"""A keys file of any kind is read in full, or refused with one error that quotes no number."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dragstrip.config import config as configuration
+from dragstrip.config.config import DatasetConfig
+from dragstrip.errors import ConfigError, StorageError, UsageError
+from dragstrip.race import prechecks
+from scenarios.crm import keys_file
+from scenarios.crm import references as own_data
+from scenarios.crm.keys_file import KeysFile
+from scenarios.crm.references import CheckedKeys, References
+
+ONE = "4f1c2b0e-8a3d-4c57-9d1e-2b6f0a7c9e15"
+OTHER = "00000000-0000-4000-8000-000000000001"
+
+
+def read(folder: Path, content: str | bytes, workspace_id: str | None = None) -> KeysFile:
+    path = folder / "keys.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    default = UUID(workspace_id) if workspace_id else None
+    found = keys_file.read(DatasetConfig(keys_file=path, workspace_id=default))
+    assert found is not None
+    return found
+
+
+def test_comments_blank_lines_and_a_header_are_passed_over(tmp_path: Path) -> None:
+    text = f'\n# mine\nPhone, Workspace_ID\n +62 812-1,{ONE}\r\n\r\n"62,812,2",\n  # more\n62 812 3'
+    found = read(tmp_path, b"\xef\xbb\xbf" + text.encode(), OTHER)
+    assert found.numbers.phones == ["+62 812-1", "62,812,2", "62 812 3"]
+    assert found.numbers.workspace_ids == [ONE, OTHER, OTHER]
+    assert [found.place(key) for key in range(3)] == [
+        "keys.csv, line 4",
+        "keys.csv, line 6",
+        "keys.csv, line 8",
+    ]
+    assert found.sha256 == hashlib.sha256((tmp_path / "keys.csv").read_bytes()).hexdigest()
+
+
+def test_one_number_may_stand_in_several_workspaces(tmp_path: Path) -> None:
+    assert len(read(tmp_path, f"62812,{ONE}\n62812,{OTHER}\n")) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[race]\nmiss = 0\n", "[race]\nrate = 10\n"])
+def test_beside_a_keys_file_nothing_is_missed_by_default(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text(f'[dataset]\nkeys_file = "keys.csv"\nworkspace_id = "{ONE.upper()}"\n{text}')
+    config = configuration.load({}, path)
+    assert config.race.miss == 0
+    assert str(config.dataset.workspace_id) == ONE
+    assert configuration.load({}, path, {"race": {"pairs": 7}}).race.miss == 0
+    path.write_text("")
+    assert configuration.load({}, path).race.miss == 0.05
+
+
+@pytest.mark.parametrize(
+    ("dataset", "race", "words"),
+    [
+        ("seed = 42", "", "seed is of seeded data"),
+        ("contacts = 5", "", "contacts is of seeded data"),
+        ('workspace_id = "kapso"', "", "dataset.workspace_id: "),
+        ("", "miss = 0.05", "race.miss must be 0"),
+    ],
+)
+def test_what_contradicts_a_keys_file_is_refused(
+    tmp_path: Path, dataset: str, race: str, words: str
+) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text(f'[dataset]\nkeys_file = "keys.csv"\n{dataset}\n[race]\n{race}\n')
+    with pytest.raises(ConfigError) as caught:
+        configuration.load({}, path)
+    assert words in caught.value.message
+
+
+def test_misses_that_are_set_later_are_refused_before_a_race(tmp_path: Path) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text('[dataset]\nkeys_file = "keys.csv"\n')
+    config = configuration.load({}, path)
+    prechecks.require(config, processes=1)
+    missing = config.race.model_copy(update={"miss": 0.1})
+    with pytest.raises(UsageError, match=r"race\.miss = 0\.1"):
+        prechecks.require(config.model_copy(update={"race": missing}), processes=1)
+
+
+def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dragstrip.toml"
+    path.write_text(f'[dataset]\nworkspace_id = "{ONE}"\n')
+    with pytest.raises(ConfigError, match="is for the numbers of a keys_file"):
+        configuration.load({}, path)
+
+
+HOSTILE: dict[str, tuple[str | bytes, str]] = {
+    "empty": ("", "keys.csv holds no phone number"),
+    "only a header": ("phone,workspace_id\n# nobody\n", "keys.csv holds no phone number"),
+    "no digits": (f"call me,{ONE}", "line 1: no digits"),
+    "a late header": (f"62812,{ONE}\nphone,workspace_id", "line 2: no digits"),
+    "too many digits": (f"{'7' * 21},{ONE}", "line 1: 21 digits"),
+    "no workspace": ("62812", "line 1: no workspace"),
+    "a bad workspace": ("62812,kapso", "line 1: a workspace_id that is no UUID"),
+    "three fields": (f"62812,{ONE},Siti", "line 1: 3 fields"),
+    "twice": (f"# a\n+62 812,{ONE}\n\n62812,{ONE.upper()}", "line 4: the same number as in line 2"),
+    "semicolons": (f"62812;{ONE}", "line 1: a tab, a semicolon"),
+    "tabs": (f"62812\t{ONE}", "line 1: a tab, a semicolon"),
+    "other digits": (f"٦٢٨١٢,{ONE}", "line 1: digits other than 0 to 9"),
+    "NUL": (f"62812\0,{ONE}", "line 1: "),
+    "an open quote": (f'"62812,{ONE}', "line 1: a quote that does not end"),
+    "not UTF-8": (f"62812,{ONE}\n\xff".encode("latin-1"), "line 2: not UTF-8 text"),
+    "UTF-16": (f"62812,{ONE}\n".encode("utf-16"), "line 1: not UTF-8 text"),
+}
+
+
+@pytest.mark.parametrize("what", list(HOSTILE))
+def test_what_is_no_keys_file_is_refused_by_line(tmp_path: Path, what: str) -> None:
+    content, words = HOSTILE[what]
+    with pytest.raises(ConfigError) as caught:
+        read(tmp_path, content)
+    assert words in caught.value.message
+    assert caught.value.fix
+    assert "62812" not in f"{caught.value.message} {caught.value.fix}"
+
+
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path / "missing.csv", tmp_path, Path("/dev/zero")):
+        with pytest.raises(ConfigError, match=r"dataset\.keys_file: ") as caught:
+            keys_file.read(DatasetConfig(keys_file=path))
+        assert str(path) in caught.value.message
+
+
+def test_as_many_numbers_as_are_allowed_are_read_and_no_more(tmp_path: Path) -> None:
+    lines = [f"{n}" for n in range(1, keys_file.MOST_KEYS + 1)]
+    assert len(read(tmp_path, "\n".join(lines), ONE)) == keys_file.MOST_KEYS
+    with pytest.raises(ConfigError, match=r"line 100001: more than 100,000 numbers"):
+        read(tmp_path, "\n".join([*lines, "999999"]), ONE)
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            found = read(Path(folder), text.encode("utf-8", "surrogatepass"), ONE)
+        except ConfigError:
+            return
+        for key in range(len(found)):
+            assert 1 <= sum(one in "0123456789" for one in found.numbers.phone(key)) <= 20
+
+
+ANSWERS = st.dictionaries(st.text(), st.one_of(st.integers(0, 2**53), st.text(), st.none()))
+
+
+@given(st.lists(st.tuples(st.text(), st.sampled_from([ONE, OTHER]), ANSWERS), min_size=1))
+def test_other_processes_get_what_was_checked(entries: list[tuple[str, str, object]]) -> None:
+    references = References()
+    for _, _, answer in entries:
+        references.append(references.mark(answer))
+    phones, workspace_ids = [one[0] for one in entries], [one[1] for one in entries]
+    file = KeysFile("keys.csv", "", keys_file.Numbers(phones, workspace_ids), [])
+    packed = CheckedKeys(file, references, 0).handover()
+
+    got = own_data.unpack(packed, len(entries))
+    assert (got.numbers.phones, got.numbers.workspace_ids) == (phones, workspace_ids)
+    for key, (_, _, answer) in enumerate(entries):
+        assert got.references.expected(key) == got.references.mark(answer)
+        assert got.references.mark([answer]) != got.references.expected(key)
+    for broken in (None, b"", packed[:-1], b"\xff" + packed):
+        with pytest.raises(StorageError):
+            own_data.unpack(broken, len(entries))
+    with pytest.raises(StorageError):
+        own_data.unpack(packed, len(entries) + 1)
+
+
+def test_the_hash_of_an_answer_is_of_one_run_only() -> None:
+    answer = {"found": True, "lead_score": 62}
+    assert References().mark(answer) != References().mark(answer)
+    one = References()
+    assert one.mark(answer) != one.mark(answer | {"lead_score": 62.0})
+    assert one.mark(answer) == one.mark(dict(reversed(answer.items())))
+
+
+def test_nothing_that_is_printed_by_mistake_shows_a_number(tmp_path: Path) -> None:
+    found = read(tmp_path, f"62812345,{ONE}")
+    checked = CheckedKeys(found, References(), 1)
+    assert "62812345" not in repr((found, checked, own_data.unpack(_packed(checked), 1)))
+
+
+def _packed(checked: CheckedKeys) -> bytes:
+    checked.references.append(checked.references.mark({}))
+    return checked.handover()

@@ -1,3 +1,0 @@
-from tests.unit.trust.calls import call
-
-__all__ = ["call"]
