@@ -27,7 +27,7 @@ from dragstrip.ledger.writer import Ledger
 from dragstrip.load.collector import Harvester
 from dragstrip.load.context import SliceCounts
 from dragstrip.load.locust_stats import LocustStats
-from dragstrip.scenario.check import Judge, Reply
+from dragstrip.scenario.check import JsonCheck, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def _measure(folder: Path, lookups: int, first: int) -> Iterator[tuple[int, int]
     ledger = Ledger(folder, 0, "drop")
     stats = LocustStats(RequestStats(), ["old", "new"])
     harvester = Harvester(ledger, [counts, stats])
-    judge = Judge(_answer)
+    judge = JsonCheck(_answer)
     random = np.random.default_rng(1)
     process = psutil.Process()
     began_ns = time.monotonic_ns()
@@ -80,7 +80,7 @@ def _measure(folder: Path, lookups: int, first: int) -> Iterator[tuple[int, int]
 
 def _make(
     ledger: Ledger,
-    judge: Judge,
+    judge: JsonCheck,
     random: np.random.Generator,
     began_ns: int,
     done: int,

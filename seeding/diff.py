@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.scenario.json_diff import first_difference
-from scenarios.crm.answers import name_contact
 from seeding.dataset.digest import ranges
 
 if TYPE_CHECKING:
@@ -72,3 +71,12 @@ def _of_ours(found: Workspace, wanted: Workspace) -> Workspace:
     order = {member["id"]: n for n, member in enumerate(wanted["members"])}
     ours = [member for member in found["members"] if member["id"] in order]
     return {**found, "members": sorted(ours, key=lambda member: order[member["id"]])}
+
+
+def name_contact(dataset: Dataset, index: int) -> str:
+    """Return how messages call a contact."""
+    phone = dataset.phone(index)
+    if index >= dataset.contacts:
+        return f"the unknown number {phone}"
+    contact = dataset.context(index)["contact"]
+    return f"contact {index} ({contact['name'] or contact['kapso_name'] or 'no name'}, {phone})"

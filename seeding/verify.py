@@ -1,4 +1,4 @@
-"""Prove that every backend holds the dataset, and that every target answers from it."""
+"""Prove that every backend holds the dataset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from dragstrip.concurrency import Stop, all_of, for_each
 from dragstrip.errors import DataDiffers
-from scenarios.crm.answers import SAMPLE, AnswerProof, check_answers
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.sampling import count_ranges, pages_of, sampled_ranges
 from seeding.diff import MEND, explain, explain_workspaces, stored_digests, wrong_ranges
@@ -48,31 +47,6 @@ class DataProof:
         return f"{self.compared:,} of {self.ranges:,} ranges"
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Both proofs: what is stored, and what is answered."""
-
-    data: DataProof
-    answers: AnswerProof
-
-
-def verify(
-    config: Config,
-    *,
-    sample: int = SAMPLE,
-    full: bool = False,
-    processes: int = 1,
-    reporter: Reporter | None = None,
-) -> Verified:
-    """Compare data and answers with the dataset, and so with each other.
-
-    Raises DataDiffers naming the first contact and field that differ in each backend, BackendError
-    for one that is unreachable, refuses the key, or is not (or differently, or half) seeded.
-    """
-    data = check_data(config, full=full, processes=processes, reporter=reporter)
-    return Verified(data, check_answers(config, sample=sample))
-
-
 def check_data(
     config: Config,
     *,
@@ -83,7 +57,9 @@ def check_data(
     """Compare what every backend has stored with the dataset, by its digests.
 
     All of it if that is little or `full` is asked for; else a spread of ranges that depends on the
-    dataset alone. Raises as `verify` does.
+    dataset alone. Raises DataDiffers naming the first contact and field that differ in each
+    backend, BackendError for one that is unreachable, refuses the key, or is not (or differently,
+    or half) seeded.
     """
     dataset = Dataset(config.dataset.seed, config.dataset.contacts)
     stop = Stop()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 from datetime import datetime  # noqa: TC003
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import dragstrip
 from dragstrip.analysis.aa_test import Pairs, Same  # noqa: TC001
 from dragstrip.analysis.comparable import series
-from dragstrip.config.config import Kind, Metric  # noqa: TC001
+from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.errors import StorageError
 from dragstrip.run.model import Calibrated, Gate, Machine, Versions
 from dragstrip.stats.welch import Between
@@ -80,7 +80,7 @@ class SameTarget(_Form):
     """
 
     target: str
-    kind: Kind
+    kind: str
     url: str
     lab: bool
     rate: Rate
@@ -142,13 +142,24 @@ def read() -> Calibration | None:
         ) from None
 
 
+class Sides(NamedTuple):
+    """What a race asks, as a calibration needs to know it.
+
+    The `kind` and address of each target, None for one of the lab, which chooses its ports anew;
+    and how many keys the scenario has.
+    """
+
+    targets: list[tuple[str, str | None]]
+    keys: int
+
+
 def consult(
-    config: Config, processes: int, machine: Machine, versions: Versions
+    config: Config, sides: Sides, processes: int, machine: Machine, versions: Versions
 ) -> Calibrated | None:
     """Return what the stored calibration says about a race; None when there is none.
 
     A calibration from elsewhere is ignored, and that is said. Raises StorageError for a file that
-    cannot be read, and ConfigError for a target that has no address.
+    cannot be read.
     """
     found = read()
     if found is None:
@@ -157,12 +168,12 @@ def consult(
     if stale:
         remark = f"The calibration of {found.made:%Y-%m-%d} is ignored: it is of another {stale}."
         return Calibrated(made=found.made, ceiling_per_s=None, noise_floor={}, remarks=[remark])
-    floors = {name: one.noise_floor for name, one in _same_of(found, config).items()}
+    floors = {name: one.noise_floor for name, one in _same_of(found, sides).items()}
     return Calibrated(
         made=found.made,
         ceiling_per_s=found.ceiling.rate_per_s,
         noise_floor=floors,
-        remarks=list(_remarks(found, config, processes)),
+        remarks=list(_remarks(found, config, sides, processes)),
     )
 
 
@@ -189,26 +200,21 @@ def _why_stale(found: Calibration, machine: Machine, versions: Versions) -> str 
     return None
 
 
-def _same_of(found: Calibration, config: Config) -> dict[Metric, Same]:
+def _same_of(found: Calibration, sides: Sides) -> dict[Metric, Same]:
     """Return what equal targets came to, if the race has the target that they were."""
     same = found.same
     if same is None:
         return {}
-    sides = (config.race.baseline, config.race.challenger)
-    lab = config.uses_lab or config.environment.dragstrip_lab
-    is_raced = any(
-        _is(same, config.targets[name].kind, None if lab else config.url_of(name)) for name in sides
-    )
-    return same.found if is_raced else {}
+    return same.found if any(_is(same, *target) for target in sides.targets) else {}
 
 
-def _is(same: SameTarget, kind: Kind, url: str | None) -> bool:
+def _is(same: SameTarget, kind: str, url: str | None) -> bool:
     """Tell whether this is that target. No address means the lab, which chooses its ports anew."""
     return same.kind == kind and same.lab == (url is None) and (url in {None, same.url})
 
 
-def _remarks(found: Calibration, config: Config, processes: int) -> Iterator[str]:
-    known, metric, ceiling = _same_of(found, config), config.rules.metric, found.ceiling
+def _remarks(found: Calibration, config: Config, sides: Sides, processes: int) -> Iterator[str]:
+    known, metric, ceiling = _same_of(found, sides), config.rules.metric, found.ceiling
     if found.same is None:
         yield "Calibrated without runs of equal targets: the noise floor is not known."
     elif not known:
@@ -221,11 +227,9 @@ def _remarks(found: Calibration, config: Config, processes: int) -> Iterator[str
             f"Calibration told equal targets apart in {one.alarms} of {one.stretches} races by "
             f"{metric}, oftener than 5 %: intervals on this machine are too short."
         )
-    if config.dataset.contacts > ceiling.contacts and config.race.rate > (
-        ceiling.new_per_s * processes
-    ):
+    if sides.keys > ceiling.contacts and config.race.rate > (ceiling.new_per_s * processes):
         yield (
-            f"Of {config.dataset.contacts:,} contacts many answers are new, and are compared in "
+            f"Of {sides.keys:,} keys many answers are new, and are compared in "
             f"full: beyond about {ceiling.new_per_s * processes:,.0f}/s that takes longer than "
             "there is time."
         )

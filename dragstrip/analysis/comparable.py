@@ -14,9 +14,7 @@ from dragstrip.config.config import RaceConfig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.run.model import DatasetFacts, KeysFacts, Machine, Run, Versions
-
-    Data = DatasetFacts | KeysFacts
+    from dragstrip.run.model import Machine, Run, ScenarioFacts, Versions
 
 _LOAD = (
     ("rate", "race with the same --rate"),
@@ -33,8 +31,6 @@ _LOAD = (
     ("request_events", "race with the same race.request_events"),
     ("otel", "race both times with --otel, or without"),
 )
-_SAME_DATA = "seed both times with the same dataset.seed and dataset.contacts"
-_SAME_KEYS = "race with the same keys file, over data that has not changed in between"
 _SAME_MACHINE = "race on the same machine"
 _SAME_VERSION = "race with the same version both times"
 
@@ -61,7 +57,7 @@ def unlike(older: Run, newer: Run, target: str) -> list[Unlike]:
 def _conditions(older: Run, newer: Run, target: str) -> Iterator[tuple[str, Any, Any, str]]:
     yield "lab", older.lab, newer.lab, "compare lab with lab, and deployment with deployment"
     yield from _target(older, newer, target)
-    yield from _data(older.dataset, newer.dataset)
+    yield from _scenario(older.scenario, newer.scenario)
     yield "model", _model(older), _model(newer), "race in the open model both times, or the closed"
     for field, fix in _LOAD:
         yield f"race.{field}", race_setting(older, field), race_setting(newer, field), fix
@@ -78,16 +74,14 @@ def _target(older: Run, newer: Run, name: str) -> Iterator[tuple[str, Any, Any, 
         yield f"targets.{name}.url", old.url, new.url, "name another target with --target"
 
 
-def _data(old: Data, new: Data) -> Iterator[tuple[str, Any, Any, str]]:
-    if old.kind != new.kind:
-        yield "dataset.kind", old.kind, new.kind, "race over data of one kind both times"
+def _scenario(old: ScenarioFacts, new: ScenarioFacts) -> Iterator[tuple[str, Any, Any, str]]:
+    yield "scenario", old.name, new.name, "race the same scenario both times"
+    if old.facts.alike != new.facts.alike:
+        yield "data", old.facts.data, new.facts.data, new.facts.alike_fix
         return
-    # Of live data nobody knows whether it is the same; that the same numbers are known is a sign.
-    seeded = old.kind == "seeded"
-    fields = ("seed", "contacts", "generator", "digest") if seeded else ("sha256", "keys", "found")
-    for field in fields:
-        fix = _SAME_DATA if seeded else _SAME_KEYS
-        yield f"dataset.{field}", getattr(old, field), getattr(new, field), fix
+    for name in new.facts.alike:
+        yield name, old.facts.values.get(name), new.facts.values.get(name), new.facts.alike_fix
+    yield new.facts.digest_of, old.facts.digest, new.facts.digest, new.facts.alike_fix
 
 
 def race_setting(run: Run, field: str) -> Any:

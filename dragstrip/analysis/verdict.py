@@ -64,7 +64,7 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
         gates=run.gates,
         lab=run.lab,
         closed_model=run.closed_model,
-        data=run.dataset.kind,
+        answers=run.scenario.facts.answers,
         dependence=_dependence(compared.merged) if compared else None,
         cross_check=_cross_check(run, compared.merged) if compared else None,
         secondary=secondary(run, rules.metric) if word != "invalid" else {},
@@ -204,7 +204,7 @@ def _invalid(run: Run, failed: list[Gate]) -> tuple[Word, str]:
         what = f"{words_of(gate.name)}: {figure_of(gate)}, must be {bound_of(gate)}"
         if gate.name == "changed_data" and run.data_difference:
             what = run.data_difference
-        elif gate.name == "wrong_answers" and run.dataset.kind == "keys-file":
+        elif gate.name == "wrong_answers" and run.scenario.facts.answers == "alike":
             what = (
                 f"{figure_of(gate)} answers other than both targets gave before the race, must be "
                 f"{bound_of(gate)}; live data may change, and then a race proves nothing"

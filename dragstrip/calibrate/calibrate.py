@@ -22,14 +22,16 @@ from dragstrip.config.config import Metric
 from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.race import prechecks, race
 from dragstrip.run.machine import these_versions, this_machine
+from dragstrip.scenario.find import find
+from dragstrip.scenario.target import url_of
 from dragstrip.signals import signals_as_interrupts
-from scenarios.crm import keys_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.config.config import Config, RaceConfig
-    from dragstrip.race.race import Data, Progress
+    from dragstrip.race.race import Progress
+    from dragstrip.race.setup import Setup
     from dragstrip.run.model import Run
 
 SETTLE_S = 0.25
@@ -121,10 +123,11 @@ def _equal(config: Config, settings: Settings) -> Config:
 
 def _require_reachable(config: Config, name: str) -> None:
     # Whatever is missing is better said now than when the ceiling has been found.
-    keys_file.read(config.dataset)
+    scenario = find(config.scenario.name)(config)
+    scenario.validate()
     if not config.uses_lab:
-        config.environment.require("crm_api_key")
-        config.url_of(name)
+        scenario.variables()
+        url_of(config, name)
 
 
 def _slice_s(race: RaceConfig, metric: Metric) -> float:
@@ -144,23 +147,22 @@ def _duration_s(equal: Config | None, settings: Settings) -> float:
 
 def _race_equals(config: Config, settings: Settings, out: Path, progress: Progress) -> SameTarget:
     options = race.Options(out=out)
-    with race.ready(config, options, progress) as (found, data):
+    with race.ready(config, options, progress) as setup:
         runs, invalid = [], []
         for number in range(settings.runs):
             progress.say(f"equal targets: run {number + 1} of {settings.runs}")
-            run = _race(found, options, data, progress)
+            run = _race(setup, progress)
             failed = [gate.name for gate in run.gates if not gate.passed]
             if failed:
                 progress.say("equal targets: the run is invalid: " + ", ".join(failed))
                 invalid.append(failed)
             else:
                 runs.append(run)
-        return _conclude(found, runs, invalid)
+        return _conclude(setup.config, runs, invalid)
 
 
-def _race(config: Config, options: race.Options, data: Data, progress: Progress) -> Run:
-    prepared = race.prepare(config, options, data)
-    result = race.perform(config, *prepared, progress, keys=race.handover_of(data))
+def _race(setup: Setup, progress: Progress) -> Run:
+    result = race.run_once(setup, progress)
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
     if result.unfinished:
@@ -186,7 +188,7 @@ def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> Same
     return SameTarget(
         target=name,
         kind=config.targets[name].kind,
-        url=config.url_of(name),
+        url=url_of(config, name),
         lab=config.environment.dragstrip_lab,
         rate=config.race.rate,
         slice=config.race.slice,

@@ -8,42 +8,33 @@ which every gate of validity holds is trusted, once a second race has confirmed 
 from __future__ import annotations
 
 import math
-import secrets
 import time
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.calibration import Attempt, Ceiling
 from dragstrip.analysis.gates import MOST_LAG_MS
 from dragstrip.calibrate import null_server
+from dragstrip.calibrate.null_scenario import KEYS, NAME
 from dragstrip.config.config import Config
 from dragstrip.errors import InvalidRun
 from dragstrip.race import race
-from dragstrip.scenario.check import canonical
-from seeding.dataset.dataset import Dataset
-from seeding.expected_digests import Expected
-from seeding.progress import Silent
+from dragstrip.scenario.find import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from dragstrip.calibrate.null_server import Server
     from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
     from dragstrip.run.model import Gate, Run
-    from seeding.progress import Reporter
 
-CONTACTS = 500
-"""So few that the first answers, which are compared in full, are over within the settle time."""
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of the closed model's rate. At all of it nothing is left for chance."""
 SLICE_S, SETTLE_S = 2.5, 1.0
 
 _NAMES = ("instant", "instant-again")
 _ABOUT_SPEED = {"achieved_rate", "no_slot", "send_lag_p99_ms", "loop_lag_ms", "generator_cpu"}
-_NEW = 200
 
 
 def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
@@ -53,9 +44,9 @@ def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
     connections where these would be what limits the rate. Raises InvalidRun when no rate holds, or
     when a race fails for another reason than its rate.
     """
-    dataset = Dataset(config.dataset.seed, min(config.dataset.contacts, CONTACTS))
-    with null_server.serving(dataset) as server:
-        races = _Races(config, dataset, server, out)
+    first_check_s = find(config.scenario.name)(config).first_check_s()
+    with null_server.serving(KEYS) as server:
+        races = _Races(config, server, out)
         say("ceiling: as many lookups as one process can make")
         closed_per_s, server_cpu = races.closed()
         say(f"ceiling: {closed_per_s:,.0f}/s in the closed model; looking for the rate that holds")
@@ -68,9 +59,9 @@ def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
     return Ceiling(
         rate_per_s=held,
         closed_per_s=closed_per_s,
-        new_per_s=1 / (1 / held + _seconds_per_new(dataset)),
+        new_per_s=1 / (1 / held + first_check_s),
         users=config.race.users,
-        contacts=dataset.contacts,
+        contacts=KEYS,
         server_cpu=server_cpu,
         attempts=attempts,
     )
@@ -114,12 +105,10 @@ def _rounded(rate: float) -> float:
 class _Races:
     """Races of the instant server against itself."""
 
-    def __init__(self, config: Config, dataset: Dataset, server: Server, out: Path) -> None:
+    def __init__(self, config: Config, server: Server, out: Path) -> None:
         self._config = config
         self._server = server
         self._options = race.Options(out=out)
-        self._dataset = dataset
-        self._manifest = Expected(dataset).manifest
 
     def closed(self) -> tuple[float, float]:
         """Return the lookups a second in the closed model, and the server's share of a core."""
@@ -144,9 +133,8 @@ class _Races:
         return Attempt(rate_per_s=rate, held=not failed, failed=failed)
 
     def _run(self, *, rate: float) -> Run:
-        config = self._at(rate)
-        prepared = race.prepare(config, self._options, self._manifest)
-        result = race.perform(config, *prepared, _Unheard())
+        with race.ready(self._at(rate), self._options, _Unheard()) as setup:
+            result = race.run_once(setup, _Unheard())
         if result.unfinished == "interrupted":
             raise KeyboardInterrupt
         if result.unfinished:
@@ -154,7 +142,7 @@ class _Races:
         return result.run
 
     def _at(self, rate: float) -> Config:
-        target = {"kind": null_server.KIND, "url": self._server.url}
+        target = {"kind": "http", "url": self._server.url}
         settings = self._config.race.model_dump() | {
             "baseline": _NAMES[0],
             "challenger": _NAMES[1],
@@ -165,16 +153,16 @@ class _Races:
             "pairs": 1,
             "slice": SLICE_S,
             "settle": SETTLE_S,
+            "miss": 0,
             "ledger": "drop",
         }
-        document = {
-            "targets": dict.fromkeys(_NAMES, target),
-            "dataset": {"seed": self._dataset.seed, "contacts": self._dataset.contacts},
-            "race": settings,
-        }
-        # The server looks at no key; a real one has no business there.
-        key = {"CRM_API_KEY": secrets.token_hex(16)}
-        return Config.model_validate(document).with_environment(key)
+        return Config.model_validate(
+            {
+                "scenario": {"name": NAME},
+                "targets": dict.fromkeys(_NAMES, target),
+                "race": settings,
+            }
+        )
 
 
 def _slots(rate: float) -> int:
@@ -185,9 +173,6 @@ def _slots(rate: float) -> int:
 class _Unheard:
     """Progress that nobody needs to hear of: a race takes a few seconds."""
 
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        return nullcontext(Silent())
-
     def say(self, line: str) -> None:
         pass
 
@@ -197,12 +182,3 @@ class _Unheard:
 
 def _failed(run: Run) -> list[Gate]:
     return [gate for gate in run.gates if not gate.passed]
-
-
-def _seconds_per_new(dataset: Dataset) -> float:
-    """Return what it costs to make the right answer to a key that was not asked for before."""
-    started = time.process_time()
-    keys = range(min(_NEW, dataset.contacts))
-    for key in keys:
-        canonical(dataset.answer(key))
-    return (time.process_time() - started) / len(keys)

@@ -1,10 +1,10 @@
-"""A server that answers each lookup at once: what remains is the cost of asking.
+"""A server that answers each request at once: what remains is the cost of asking.
 
-    python -m dragstrip.calibrate.null_server SEED CONTACTS
+    python -m dragstrip.calibrate.null_server KEYS
 
 It listens on a port of its own on loopback, prints the port, and ends when its input does. Every
-answer is the dataset's and is made before the first is asked for; a request costs a search for its
-end and a dictionary. It checks no key and knows no other path: it is a yardstick and no backend.
+answer is made before the first is asked for; a request costs a search for its end and a look-up in
+a dictionary. It is a yardstick: null_scenario.py says what it answers.
 """
 
 from __future__ import annotations
@@ -21,16 +21,12 @@ from typing import TYPE_CHECKING
 import orjson
 import psutil
 
+from dragstrip.calibrate.null_scenario import answer, path
 from dragstrip.errors import StorageError
-from dragstrip.scenario import Target
-from seeding.dataset.dataset import Dataset, not_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.config.config import Kind
-
-KIND: Kind = "convex-http"
 
 _END = b"\r\n\r\n"
 _MOST_BYTES = 65_536
@@ -53,9 +49,9 @@ class Server:
 
 
 @contextmanager
-def serving(dataset: Dataset) -> Iterator[Server]:
-    """Serve a dataset from a process of its own until the block ends. Raises StorageError."""
-    command = [sys.executable, "-m", __name__, str(dataset.seed), str(dataset.contacts)]
+def serving(keys: int) -> Iterator[Server]:
+    """Serve so many keys from a process of its own until the block ends. Raises StorageError."""
+    command = [sys.executable, "-m", __name__, str(keys)]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True
@@ -75,14 +71,9 @@ def serving(dataset: Dataset) -> Iterator[Server]:
                 process.kill()
 
 
-def answers(dataset: Dataset) -> dict[bytes, bytes]:
-    """Return the whole answer to each lookup, by the request's path with its query."""
-    target = Target("instant", KIND, "http://127.0.0.1")
-    made = {}
-    for index in range(dataset.contacts):
-        request = target.lookup(dataset.phone(index), dataset.workspace_id(index), api_key="")
-        made[request.path.encode()] = _response(dataset.answer(index))
-    return made
+def answers(keys: int) -> dict[bytes, bytes]:
+    """Return the whole answer to each request, by its path."""
+    return {path(key).encode(): _response(answer(key)) for key in range(keys)}
 
 
 def _response(body: object) -> bytes:
@@ -96,8 +87,7 @@ def main(argv: list[str]) -> None:
     # The generator asks for as much; a server that waits behind it would be what is measured.
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
-    seed, contacts = map(int, argv)
-    known, unknown = answers(Dataset(seed, contacts)), _response(not_found())
+    known, unknown = answers(int(argv[0])), _response({"key": None})
     with selectors.DefaultSelector() as selector, socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(_BACKLOG)

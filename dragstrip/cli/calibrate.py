@@ -14,13 +14,11 @@ from dragstrip.config.config import Metric
 from dragstrip.errors import RequirementNotMet, Undecided
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from dragstrip.analysis.regression_model import Regression
     from dragstrip.live.follow import State
     from dragstrip.run.model import Run
-    from seeding.progress import Reporter
 
 
 @click.command()
@@ -76,12 +74,6 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        """Return a reporter for the time of seeding."""
-        from seeding.progress import progress_on
-
-        return progress_on(self._console)
 
     def say(self, line: str) -> None:
         """Report a step in words."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from rich.console import Console
 
 from dragstrip.analysis.conditions import fix_of
 from dragstrip.analysis.verdict import Requirement
+from dragstrip.cli.addresses import addresses
 from dragstrip.cli.options import config_file, keys_file, runs_folder, workspace
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
@@ -85,7 +86,13 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
 
 
 @click.command()
+@click.argument("targets", nargs=-1, metavar="[BASELINE CHALLENGER]")
 @config_file
+@click.option(
+    "--scenario",
+    metavar="NAME",
+    help="What to race: lookup, or path/to/file.py:Class; see docs/scenarios.md.",
+)
 @runs_folder
 @click.option(
     "--preset",
@@ -138,7 +145,9 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 def race(
+    targets: tuple[str, ...],
     path: Path | None,
+    scenario: str | None,
     out: Path,
     preset: Preset | None,
     quick: bool,
@@ -163,7 +172,11 @@ def race(
     summary: bool,
     keep_lab: bool,
 ) -> int:
-    """Compare two targets under the same load, and say what the comparison is worth."""
+    """Compare two targets under the same load, and say what the comparison is worth.
+
+    BASELINE and CHALLENGER are addresses, as URL or NAME=URL, for a scenario that asks plain HTTP
+    servers; without them the configured targets race, or the embedded lab's.
+    """
     from dragstrip.race import race as racing
     from dragstrip.report import write
 
@@ -177,7 +190,12 @@ def race(
         "otel": otel,
     }
     own = {"keys_file": keys_file, "workspace_id": workspace_id}
-    config = presets.load(os.environ, path, _preset(preset, quick), given, own)
+    sections: dict[str, dict[str, Any]] = {
+        "dataset": own,
+        "scenario": {"name": scenario},
+        **addresses(targets),
+    }
+    config = presets.load(os.environ, path, _preset(preset, quick), given, sections)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
     options = racing.Options(
         out=out,

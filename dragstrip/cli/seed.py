@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config
     from scenarios.crm.compare_targets import OwnProof
+    from scenarios.crm.verify import Verified
     from seeding.seed import Removed, Seeded
-    from seeding.verify import Verified
 
 _contacts = click.option(
     "--contacts", type=int, metavar="N", help="How many contacts; overrides dataset.contacts."
@@ -135,7 +135,7 @@ def verify(
     if config.dataset.keys_file:
         _verify_own(config, as_json)
         return
-    from seeding import verify as verification
+    from scenarios.crm import verify as verification
 
     with telling(as_json=as_json) as reporter:
         result = verification.verify(

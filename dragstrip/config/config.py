@@ -16,10 +16,10 @@ from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validat
 
 from dragstrip.config.fields import DatabaseUrl, Url  # noqa: TC001
 from dragstrip.config.sections import DatasetConfig as DatasetConfig
-from dragstrip.config.sections import Kind as Kind
 from dragstrip.config.sections import Metric as Metric
 from dragstrip.config.sections import RaceConfig as RaceConfig
 from dragstrip.config.sections import RulesConfig as RulesConfig
+from dragstrip.config.sections import ScenarioConfig as ScenarioConfig
 from dragstrip.config.sections import Section
 from dragstrip.config.sections import TargetConfig as TargetConfig
 from dragstrip.errors import ConfigError
@@ -30,12 +30,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 DEFAULT_FILE = Path("dragstrip.toml")
-
-ADDRESS_VARIABLE: dict[Kind, str] = {
-    "convex-http": "CONVEX_SITE_URL",
-    "next-supabase": "NEXT_URL",
-    "next-convex": "NEXT_URL",
-}
 
 
 class Environment(Section):
@@ -86,6 +80,7 @@ def _default_targets() -> dict[str, TargetConfig]:
 class Config(Section):
     """Everything that was configured. `environment` holds what came from environment variables."""
 
+    scenario: ScenarioConfig = ScenarioConfig()
     targets: dict[str, TargetConfig] = Field(default_factory=_default_targets)
     dataset: DatasetConfig = DatasetConfig()
     race: RaceConfig = RaceConfig()
@@ -98,42 +93,15 @@ class Config(Section):
         urls = any(target.url for target in self.targets.values())
         return not (urls or self.environment.names_an_address)
 
-    def url_of(self, name: str) -> str:
-        """Return the base address of a target, from the file or the environment."""
-        target = self.targets[name]
-        if target.url:
-            return target.url
-        variable = ADDRESS_VARIABLE[target.kind]
-        address: str | None = getattr(self.environment, variable.lower())
-        if address is None:
-            raise ConfigError(
-                f"targets.{name}.url is not set",
-                fix=f"set it in dragstrip.toml, or set {variable}",
-            )
-        return address
+    def stored(self) -> dict[str, Any]:
+        """Return what a run stores of it: everything but the environment, as JSON has it."""
+        # Of a keys file's numbers, neither seed nor contacts mean anything.
+        idle = {"seed", "contacts"} if self.dataset.keys_file else set()
+        return self.model_dump(mode="json", exclude={"environment": True, "dataset": idle})
 
     def with_environment(self, variables: Mapping[str, str]) -> Config:
         """Return a copy whose environment comes from `variables`."""
         return self.model_copy(update={"environment": read_environment(variables)})
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_misses_beside_a_keys_file(cls, document: Any) -> Any:
-        """Let race.miss be 0 by default where numbers that nobody has may stand in a file."""
-        if not isinstance(document, dict):
-            return document
-        dataset, race = document.get("dataset"), document.get("race", {})
-        if isinstance(dataset, dict) and dataset.get("keys_file") and isinstance(race, dict):
-            return {**document, "race": {"miss": 0} | race}
-        return document
-
-    @model_validator(mode="after")
-    def _misses_stand_in_the_file(self) -> Self:
-        if self.dataset.keys_file is not None and self.race.miss:
-            raise ValueError(
-                "race.miss must be 0 with dataset.keys_file: numbers that nobody has stand in it"
-            )
-        return self
 
     @model_validator(mode="after")
     def _names_are_sound(self) -> Self:
@@ -262,6 +230,7 @@ def _words(error: ErrorDetails) -> str:
 
 def _suggestion(error: ErrorDetails) -> str:
     sections: dict[str, type[BaseModel]] = {
+        "scenario": ScenarioConfig,
         "targets": TargetConfig,
         "dataset": DatasetConfig,
         "race": RaceConfig,

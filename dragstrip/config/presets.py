@@ -30,19 +30,18 @@ def load(
     path: Path | None,
     preset: Preset | None,
     given: Mapping[str, Any],
-    dataset: Mapping[str, Any] | None = None,
+    sections: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Config:
     """Read the configuration for a race. Raises ConfigError.
 
     `given` are the fields of [race] that the command line sets, None for those it does not, and
-    `dataset` those of [dataset]. They come before the preset, which comes before the file: both
-    are said for this one race.
+    `sections` those of other sections. They come before the preset, which comes before the file:
+    both are said for this one race.
     """
+    more = dict(sections or {})
     flags = {name: value for name, value in given.items() if value is not None}
-    chosen: dict[str, Any] = (PRESETS[preset] if preset else {}) | flags
-    overrides = {"race": chosen} | ({"dataset": dataset} if dataset else {})
-    config = configuration.load(environ, path, overrides)
+    chosen = {**(PRESETS[preset] if preset else {}), **flags, **more.pop("race", {})}
+    config = configuration.load(environ, path, {**more, "race": chosen})
     if preset == "quick" and "rate" not in config.race.model_fields_set:
-        overrides["race"] = chosen | {"rate": QUICK_RATE}
-        config = configuration.load(environ, path, overrides)
+        config = configuration.load(environ, path, {**more, "race": {"rate": QUICK_RATE, **chosen}})
     return config

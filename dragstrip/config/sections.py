@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
 
-Kind = Literal["convex-http", "next-supabase", "next-convex"]
 Metric = Literal["p50", "p95", "p99"]
 
 
@@ -27,9 +26,22 @@ class TargetConfig(Section):
     to trust for https instead of the well-known ones.
     """
 
-    kind: Kind
+    kind: str
     url: Url | None = None
     ca_file: Authorities | None = None
+
+
+class ScenarioConfig(Section):
+    """Which scenario is raced; its other fields are the scenario's own `settings`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    name: str = "lookup"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """Every field but the name."""
+        return dict(self.model_extra or {})
 
 
 class DatasetConfig(Section):

@@ -16,13 +16,11 @@ from dragstrip.live.progress import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from rich.console import Console, RenderableType
 
     from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
-    from seeding.progress import Reporter
 
 _REDRAWN_PER_S = 4
 
@@ -60,12 +58,6 @@ class Screen:
         self._clock: Clock | None = None
         self._live: Live | None = None
         self._said = 0
-
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        """Return a reporter for the time of seeding."""
-        from seeding.progress import progress_on
-
-        return progress_on(self._console)
 
     def say(self, line: str) -> None:
         """Report a step in words."""

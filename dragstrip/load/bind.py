@@ -18,23 +18,21 @@ from locust.runners import MasterRunner, WorkerRunner
 
 from dragstrip import lab
 from dragstrip.config import config as configuration
-from dragstrip.errors import ConfigError, DragstripError, StorageError
+from dragstrip.errors import DragstripError, StorageError
 from dragstrip.ledger.writer import Ledger
 from dragstrip.live.web_exchange import serves_web
 from dragstrip.load import web_ui
 from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
-from dragstrip.load.locust_user import Work, come_first, end_with_parent
+from dragstrip.load.locust_user import Slot, Work, come_first, end_with_parent
 from dragstrip.load.race_driver import LoneCourse
-from dragstrip.load.users import BY_KIND, Lookup
 from dragstrip.run import plan as plans
-from dragstrip.run.ipc import RUNS_VARIABLE, read_keys
-from dragstrip.run.plan import LEDGER_FOLDER, PlannedKeys
+from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
+from dragstrip.run.plan import LEDGER_FOLDER
 from dragstrip.scenario import Target, targets_of
-from dragstrip.scenario.check import canonical, oracle
-from scenarios.crm import references
-from seeding.dataset.dataset import Dataset
+from dragstrip.scenario.find import find
+from dragstrip.scenario.kinds import kind_of, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,8 +41,9 @@ if TYPE_CHECKING:
     from locust.env import Environment
     from locust.event import Events
 
-    from dragstrip.config.config import Config, DatasetConfig, Kind
+    from dragstrip.config.config import Config
     from dragstrip.run.plan import Plan
+    from dragstrip.scenario import Scenario
 
 CONFIG_VARIABLE = "DRAGSTRIP_CONFIG"
 
@@ -54,7 +53,7 @@ RACE_CLASSES = ("Baseline", "Challenger")
 T = TypeVar("T")
 
 
-def user_classes() -> dict[str, type[Lookup]]:
+def user_classes() -> dict[str, type[Slot]]:
     """Return one user class per target, by name.
 
     A target that is the only one of its kind gives `ConvexHttpLookup`; of several, each gives
@@ -64,7 +63,7 @@ def user_classes() -> dict[str, type[Lookup]]:
     return _or_exit(_user_classes)
 
 
-def race_classes() -> dict[str, type[Lookup]]:
+def race_classes() -> dict[str, type[Slot]]:
     """Return a race's two user classes by name; a worker's are bound once it has the plan."""
     return _or_exit(lambda: _race_classes(plans.current()))
 
@@ -75,26 +74,28 @@ def attach(events: Events) -> None:
     events.init.add_listener(_prepare)
 
 
-def class_names(kinds: dict[str, Kind]) -> dict[str, str]:
+def class_names(kinds: dict[str, str], scenario: str) -> dict[str, str]:
     """Return the name of each target's user class."""
     often = Counter(kinds.values())
     return {
-        target: BY_KIND[kind].__name__ + (f"_{_identifier(target)}" if often[kind] > 1 else "")
+        target: _title(kind) + _title(scenario) + (f"_{_identifier(target)}" * (often[kind] > 1))
         for target, kind in kinds.items()
     }
 
 
-def _user_classes() -> dict[str, type[Lookup]]:
-    kinds = _kinds(_configuration())
+def _user_classes() -> dict[str, type[Slot]]:
+    config = _configuration()
+    scenario = find(config.scenario.name)
+    asked = _kinds(config, scenario)
     return {
-        name: _user_class(name, target, kinds[target])
-        for target, name in class_names(kinds).items()
+        name: _user_class(name, target, asked[target])
+        for target, name in class_names(asked, scenario.name or scenario.__name__).items()
     }
 
 
-def _race_classes(plan: Plan | None) -> dict[str, type[Lookup]]:
+def _race_classes(plan: Plan | None) -> dict[str, type[Slot]]:
     if plan is None:
-        return {name: type(name, (Lookup,), {"abstract": False}) for name in RACE_CLASSES}
+        return {name: type(name, (Slot,), {"abstract": False}) for name in RACE_CLASSES}
     classes = {
         name: _user_class(name, target.name, target.kind)
         for name, target in zip(RACE_CLASSES, plan.targets, strict=True)
@@ -107,9 +108,14 @@ def _gets_plan_later() -> bool:
     return RUNS_VARIABLE in os.environ
 
 
-def _user_class(name: str, target: str, kind: Kind) -> type[Lookup]:
-    attributes = {"abstract": False, "target_name": target, "__doc__": BY_KIND[kind].__doc__}
-    return type(name, (BY_KIND[kind],), attributes)
+def _user_class(name: str, target: str, kind: str) -> type[Slot]:
+    attributes = {"abstract": False, "target_name": target, "__doc__": kind_of(kind).title + "."}
+    return type(name, (Slot,), attributes)
+
+
+def _title(name: str) -> str:
+    parts = re.split("[^0-9A-Za-z]+", name)
+    return "".join(part[:1].upper() + part[1:] for part in parts)
 
 
 def _identifier(target: str) -> str:
@@ -121,22 +127,29 @@ def _configuration() -> Config:
     return configuration.load(os.environ, Path(path) if path else None)
 
 
-def _kinds(config: Config) -> dict[str, Kind]:
-    kinds = {name: target.kind for name, target in config.targets.items()}
+def _kinds(config: Config, scenario: type[Scenario]) -> dict[str, str]:
+    """Return the kind of each target: those configured, or all that have an address."""
+    configured = {name: target.kind for name, target in config.targets.items()}
     if "targets" in config.model_fields_set:
-        return kinds
-    by_default = {kind: name for name, kind in kinds.items()}
+        return configured
+    by_default = {kind: name for name, kind in configured.items()}
     return {
-        by_default.get(kind, kind): kind
-        for kind, variable in configuration.ADDRESS_VARIABLE.items()
-        if config.uses_lab or getattr(config.environment, variable.lower())
+        by_default.get(name, name): name
+        for name, kind in kinds().items()
+        if name in scenario.kinds and _has_address(config, kind.address_variable)
     }
 
 
-def _targets(config: Config, kinds: dict[str, Kind]) -> dict[str, Target]:
+def _has_address(config: Config, variable: str | None) -> bool:
+    if variable is None:
+        return False
+    return config.uses_lab or bool(getattr(config.environment, variable.lower()))
+
+
+def _targets(config: Config, asked: dict[str, str]) -> dict[str, Target]:
     named = {
         name: config.targets.get(name, configuration.TargetConfig(kind=kind))
-        for name, kind in kinds.items()
+        for name, kind in asked.items()
     }
     return targets_of(config.model_copy(update={"targets": named}))
 
@@ -166,29 +179,29 @@ def _bind(environment: Environment) -> None:
     if plan or _gets_plan_later():
         _bind_to_race(environment, plan)
         return
-    final_stats.collect(environment, lambda: Lookup.work.harvester.harvest())
+    final_stats.collect(environment, lambda: Slot.work.harvester.harvest())
     if not isinstance(environment.runner, MasterRunner):
-        Lookup.work = _plain_work(getattr(environment.runner, "worker_index", 0))
-        urls = {name: target.url for name, target in Lookup.work.targets.items()}
+        Slot.work = _plain_work(getattr(environment.runner, "worker_index", 0))
+        urls = {name: target.url for name, target in Slot.work.targets.items()}
         _show_addresses(environment.user_classes, urls)
 
 
 def _bind_to_race(environment: Environment, plan: Plan | None) -> None:
     lab = configuration.read_environment(os.environ).dragstrip_lab
 
-    def join(plan: Plan, lab: bool, worker: int, keys: bytes | None) -> Work:
+    def join(plan: Plan, lab: bool, worker: int, handoff: bytes | None) -> Work:
         environment.user_classes[:] = list(_race_classes(plan).values())
-        return _race_work(plan, worker, _ledger_folder(plan), lab, keys)
+        return _race_work(plan, worker, _ledger_folder(plan), lab, handoff)
 
     if isinstance(environment.runner, WorkerRunner):
         # One way for all: those that this machine's master forked get their plan by message too.
         RaceWorker(environment, join).attach()
     elif plan and isinstance(environment.runner, MasterRunner):
-        RaceMaster(environment, plan, plans.folder(), lab=lab, keys=read_keys()).attach()
+        RaceMaster(environment, plan, plans.folder(), lab=lab, handoff=read_handoff()).attach()
     elif plan:
-        keys = read_keys()
+        handoff = read_handoff()
         LoneCourse(
-            environment, plan, plans.folder(), lambda plan: join(plan, lab, 0, keys)
+            environment, plan, plans.folder(), lambda plan: join(plan, lab, 0, handoff)
         ).attach()
 
 
@@ -209,65 +222,46 @@ def _ledger_folder(plan: Plan) -> Path:
 def _show_addresses(classes: Iterable[type[User]], urls: dict[str, str]) -> None:
     # The web UI asks for a host where a class has none. Nothing is ever sent to this attribute.
     for user_class in classes:
-        if issubclass(user_class, Lookup):
+        if issubclass(user_class, Slot):
             user_class.host = urls[user_class.target_name]
 
 
-def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, keys: bytes | None) -> Work:
-    environment = configuration.read_environment(os.environ)
-    Lookup.api_key = environment.require("crm_api_key")
-    expected, form = _expectations(plan.dataset, keys)
-    Lookup.work = Work(
+def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes | None) -> Work:
+    scenario = find(plan.scenario.name)(plan.config(os.environ))
+    scenario.receive(handoff)
+    scenario.variables()
+    Slot.work = Work(
         race=plan.race,
-        contacts=plan.keys,
+        scenario=scenario,
         seed=plan.seed,
         targets={t.name: Target(t.name, t.kind, t.url, t.ca_file) for t in plan.targets},
-        expected=expected,
-        form=form,
         worker=worker,
         ledger=Ledger(folder, worker, plan.race.ledger),
         racing=True,
         lab=lab,
     )
-    return Lookup.work
+    return Slot.work
 
 
 def _plain_work(worker: int) -> Work:
     config = _configuration()
-    kinds = _kinds(config)
-    if config.dataset.keys_file:
-        raise ConfigError(
-            "dataset.keys_file: Locust by itself compares no targets with each other",
-            fix="use `dragstrip race`, or configure data that was seeded",
-        )
+    asked = _kinds(config, find(config.scenario.name))
     if config.uses_lab:
         config = lab.resolve(config)
-    Lookup.api_key = config.environment.require("crm_api_key")
-    expected, form = _expectations(config.dataset, None)
+    scenario = find(config.scenario.name)(config)
+    scenario.validate()
+    scenario.receive(None)
+    scenario.variables()
+    race = config.race
     return Work(
-        race=config.race,
-        contacts=config.dataset.contacts,
+        race=race if scenario.has_misses else race.model_copy(update={"miss": 0}),
+        scenario=scenario,
         seed=config.dataset.seed,
-        targets=_targets(config, kinds),
-        expected=expected,
-        form=form,
+        targets=_targets(config, asked),
         worker=worker,
         ledger=Ledger(None, worker),
         lab=config.environment.dragstrip_lab,
     )
-
-
-def _expectations(
-    dataset: DatasetConfig | PlannedKeys, keys: bytes | None
-) -> tuple[Callable[[int], bytes], Callable[[object], bytes]]:
-    """Say whom to ask for; return what each is answered, and the form in which that is compared."""
-    if isinstance(dataset, PlannedKeys):
-        own = references.unpack(keys, dataset.keys)
-        Lookup.numbers = own.numbers
-        return own.references.expected, own.references.mark
-    seeded = Dataset(dataset.seed, dataset.contacts)
-    Lookup.numbers = seeded
-    return oracle(seeded.answer), canonical
 
 
 def _or_exit(make: Callable[[], T]) -> T:

@@ -17,7 +17,6 @@ from dragstrip.load.collector import Harvester
 from dragstrip.load.dispatcher import Pacer
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
-from dragstrip.scenario.check import Judge, canonical, table_bits_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
     from dragstrip.ledger.rows import Rows
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.health import Reading
-    from dragstrip.load.http.client import Client
+    from dragstrip.load.http.connection import Connection
     from dragstrip.load.http.request import Prepared
-    from dragstrip.scenario import Target
+    from dragstrip.scenario import Check, Operation, Scenario, Target
 
 LAB_MARK = " (lab)"
 """Ends the name of a lab's target in Locust's statistics: they describe a stand-in."""
@@ -42,7 +41,7 @@ _HARVEST_IN_RACE_S = 1.0
 are not to be late for that: its snapshots go out once a second."""
 
 _REQUESTS = 16_384
-"""Prepared requests kept for each user class: a few hundred bytes each."""
+"""Prepared requests kept for each target and operation: a few hundred bytes each."""
 
 
 class SliceCounts:
@@ -76,22 +75,19 @@ class SliceCounts:
 
 @dataclass
 class Work:
-    """What the users of this process share; scenarios make it once Locust knows its role.
+    """What the users of this process share; it is made once Locust knows the process's role.
 
-    Keys run below `contacts`, and `expected` gives the right answer to each in the `form` compared.
     `racing` users wait for `run_slice`; others pace themselves at race.rate / race.users.
     """
 
     race: RaceConfig
-    contacts: int
+    scenario: Scenario
     seed: int
     targets: dict[str, Target]
-    expected: Callable[[int], bytes]
     worker: int
     ledger: Ledger
     racing: bool = False
     lab: bool = False
-    form: Callable[[object], bytes] = canonical
     pacers: dict[str, Pacer] = field(init=False)
     counts: SliceCounts = field(init=False)
     clocks: Reading | None = None
@@ -104,8 +100,8 @@ class Work:
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
         period_s = _HARVEST_IN_RACE_S if self.racing else _HARVEST_S
         self.harvester = Harvester(self.ledger, self._feeds, period_s)
-        self._judge = Judge(self.expected, form=self.form, table_bits=table_bits_for(self.contacts))
-        self._requests: dict[type, Callable[[int], Prepared]] = {}
+        self._requests: dict[str, list[Callable[[int], Prepared]]] = {}
+        self._checks: dict[str, list[Check]] = {}
         self._attached = False
         self._slots_started = self._slots_open = 0
 
@@ -125,28 +121,31 @@ class Work:
         )
         self.harvester.start()
 
-    def sender(
-        self,
-        target: str,
-        client: Client,
-        prepare: Callable[[int], Prepared],
-        *,
-        shared_by: type | None,
-    ) -> Sender:
-        """Return the loop of a new slot; its class, if given, shares what is prepared for a key."""
+    def sender(self, target: str, connection: Connection) -> Sender:
+        """Return the loop of a new slot. What is prepared for a key serves all of a target."""
         self._slots_started += 1
         self._slots_open += 1
-        if shared_by is not None:
-            prepare = self._requests.setdefault(shared_by, lru_cache(_REQUESTS)(prepare))
+        if target not in self._requests:
+            asked, operations = self.targets[target], self.scenario.operations
+            self._requests[target] = [self._prepared(asked, one, connection) for one in operations]
+            self._checks[target] = [self.scenario.check(asked, one) for one in operations]
         return Sender(
             self.pacers[target] if self.racing else self._own_pace(),
             self.ledger,
-            client,
-            prepare,
-            self._judge,
+            connection,
+            self._requests[target],
+            self._checks[target],
             target=list(self.targets).index(target),
             number=self._slots_started,
         )
+
+    def _prepared(
+        self, target: Target, operation: Operation, connection: Connection
+    ) -> Callable[[int], Prepared]:
+        def prepare(key: int) -> Prepared:
+            return connection.prepare(self.scenario.request(target, operation, key))
+
+        return lru_cache(_REQUESTS)(prepare) if operation.repeats else prepare
 
     def slot_closed(self) -> None:
         """Take note of a slot's end. At the last one's, every lookup is counted.
@@ -178,5 +177,5 @@ class Work:
 
     def _own_pace(self) -> OwnPace:
         seed = (self.seed, self.worker, self._slots_started)
-        keys = arrivals.key_stream(self.race, self.contacts, seed)
+        keys = arrivals.key_stream(self.race, self.scenario.keys, seed)
         return OwnPace(keys, self.race.rate / self.race.users)

@@ -6,20 +6,22 @@ next lookup. Either way one task goes on for as long as the user does.
 
 Slots also run in a bare environment, for instance to see how fast they are (`rate=0` sets no pace):
 
-    class Probe(Slot):
-        target_name, requests_repeat = "a", True
+    class Pages(Scenario):
+        keys = 1000
 
-        def request(self, key: int) -> Request:
+        def request(self, target, operation, key):
             return Request("GET", f"/{key}.json", {})
+
+    class Probe(Slot):
+        target_name = "a"
 
     environment = Environment(user_classes=[Probe])
     runner = environment.create_local_runner()
     Probe.work = Work(
         race=RaceConfig(rate=0, users=32, miss=0, timeout=10),
-        contacts=1000,
+        scenario=Pages(),
         seed=1,
-        targets={"a": Target("a", "convex-http", "http://127.0.0.1:8080")},
-        expected=oracle(lambda key: {"key": key}),
+        targets={"a": Target("a", "http", "http://127.0.0.1:8080")},
         worker=0,
         ledger=Ledger(Path("ledger"), 0),
     )
@@ -50,28 +52,21 @@ from dragstrip.run.plan import PARENT_VARIABLE
 
 if TYPE_CHECKING:
     from dragstrip.load.sender import Sender
-    from dragstrip.scenario import Request
 
 _PRIORITY = -10
 
 
 class Slot(User):
-    """A user that makes lookups over one connection. Subclasses say for which target, and how."""
+    """A user that sends requests over one connection. Subclasses say to which target."""
 
     abstract = True
     target_name: ClassVar[str]
     work: ClassVar[Work]
-    requests_repeat: ClassVar[bool] = False
-    """Whether `request` is a function of the key alone, so that one serves every slot again."""
 
     wait_time = constant(1)
-    """The pause after an error in `request`, which ends the task. Lookups are paced elsewhere."""
+    """The pause after an error in the scenario, which ends the task. Requests are paced apart."""
 
     sender: Sender | None = None
-
-    def request(self, key: int) -> Request:
-        """Return the request for a key of the dataset."""
-        raise NotImplementedError
 
     def on_start(self) -> None:
         """Open the slot."""
@@ -79,12 +74,7 @@ class Slot(User):
         limits = Limits.of(self.work.race)
         self.connection = Connection(self.target.url, limits, ca_file=self.target.ca_file)
         self.work.attach(self.environment)
-        self.sender = self.work.sender(
-            self.target_name,
-            self.connection,
-            lambda key: self.connection.prepare(self.request(key)),
-            shared_by=type(self) if self.requests_repeat else None,
-        )
+        self.sender = self.work.sender(self.target_name, self.connection)
 
     def on_stop(self) -> None:
         """Close the slot's connection."""

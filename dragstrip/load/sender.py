@@ -15,14 +15,13 @@ from dragstrip.load.http import server_timing
 from dragstrip.load.http.client import SendFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.http.client import Client
     from dragstrip.load.http.request import Prepared
     from dragstrip.load.schedule import Arrival
-    from dragstrip.scenario import Request
-    from dragstrip.scenario.check import Judge
+    from dragstrip.scenario import Check, Request
 
 _NO_TIMING = (server_timing.ABSENT, server_timing.ABSENT)
 _UNSENT = int(Outcome.UNSENT)
@@ -49,12 +48,12 @@ class Sender:
     """One slot's loop over its connection. `number` and `target` go into its rows."""
 
     __slots__ = (
+        "_checks",
         "_client",
-        "_judge",
         "_ledger",
         "_number",
         "_pace",
-        "_request",
+        "_requests",
         "_stopping",
         "_target",
     )
@@ -64,8 +63,8 @@ class Sender:
         pace: Pace,
         ledger: Ledger,
         client: Client,
-        request: Callable[[int], Request | Prepared],
-        judge: Judge,
+        requests: Sequence[Callable[[int], Request | Prepared]],
+        checks: Sequence[Check],
         *,
         target: int,
         number: int,
@@ -74,13 +73,13 @@ class Sender:
         self._pace = pace
         self._ledger = ledger
         self._client = client
-        self._request = request
-        self._judge = judge
+        self._requests = requests
+        self._checks = checks
         self._target = target
         self._number = number & 0xFFFF
 
     def run(self) -> None:
-        """Make lookups until stopped. Raises what `request` and the judge's oracle raise.
+        """Make lookups until stopped. Raises what the scenario's `request` and check raise.
 
         Killed in the middle of a lookup, it leaves the row in flight: nobody knows what became of
         it.
@@ -98,7 +97,8 @@ class Sender:
 
     def _loop(self) -> None:
         # Names bound here are found faster than attributes.
-        client, request, judge = self._client, self._request, self._judge
+        client, requests, checks = self._client, self._requests, self._checks
+        operation = 0
         take, send = self._pace.take, client.send
         begin, end = self._ledger.begin, self._ledger.end
         target, number = self._target, self._number
@@ -107,7 +107,7 @@ class Sender:
             now_ns = monotonic_ns()
             row = begin(due_ns, key, slice_index, target, flags, number, now_ns)
             try:
-                reply = send(request(key))
+                reply = send(requests[operation](key))
             except SendFailed as failed:
                 self._end_failed(row, now_ns, failed)
                 continue
@@ -122,7 +122,7 @@ class Sender:
                 row,
                 sent_ns,
                 client.done_ns,
-                judge(key, reply),
+                checks[operation](key, reply),
                 reply.status,
                 len(reply.body),
                 min((client.first_byte_ns - sent_ns) // 1000, _LONGEST_US),

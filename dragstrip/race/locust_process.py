@@ -22,11 +22,11 @@ import dragstrip
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
-from dragstrip.run.ipc import KEYS_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
+from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
 from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from dragstrip.live.web_exchange import WebUi
     from dragstrip.run.folder import RunFolder
@@ -39,7 +39,7 @@ _FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-
 _WORKERS_FIX = "start as many as --workers says with `dragstrip worker`, or give --worker-wait"
 _OWN_WAIT_S = 60.0
 _OURS = {
-    *(KEYS_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE),
+    *(HANDOFF_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE),
     *(WEB_VARIABLE, PASSWORD_VARIABLE),
 }
 _POLL_S = 0.1
@@ -59,18 +59,18 @@ def run(
     folder: RunFolder,
     *,
     processes: int,
-    api_key: str,
+    scenario_variables: Mapping[str, str],
     lab: bool,
     limit_s: float,
     tick: Callable[[], None],
     workers: Workers | None = None,
-    keys: bytes | None = None,
+    handoff: bytes | None = None,
     otel: bool = False,
     web: Web | None = None,
 ) -> bool:
     """Run Locust on the folder's plan; return whether it ran to its end.
 
-    `keys` is what it is to know of a keys file, and is in no file or command line meanwhile.
+    `handoff` is what the scenario hands its processes; it is in no file or command line.
     It starts `processes` itself, or waits for `workers`. `tick` is called several times a second.
     Whatever is raised meanwhile ends Locust first. Raises UsageError when workers did not come.
     With `web` it serves its web UI, also after the race, until it is ended from outside.
@@ -80,14 +80,14 @@ def run(
         **(opentelemetry.variables(os.environ) if otel else {}),
         PLAN_VARIABLE: str(folder.plan_file.absolute()),
         WAIT_VARIABLE: str(workers.wait_s if workers else _OWN_WAIT_S),
-        "CRM_API_KEY": api_key,
+        **scenario_variables,
         "DRAGSTRIP_LAB": "1" if lab else "",
         **(_page_variables(web.ui) if web else {}),
     }
     with (
         _log(folder).open("wb") as log,
-        _pipe_with(keys) as pipe,
-        _started(command, variables, folder.path, log, keys=pipe) as locust,
+        _pipe_with(handoff) as pipe,
+        _started(command, variables, folder.path, log, handoff=pipe) as locust,
     ):
         deadline = time.monotonic() + limit_s
         while locust.poll() is None and time.monotonic() < deadline:
@@ -145,7 +145,7 @@ def _started(
     place: Path,
     log: IO[bytes] | None,
     *,
-    keys: int | None = None,
+    handoff: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
     if not LOCUSTFILE.exists():
         raise StorageError(f"{LOCUSTFILE} is missing", fix="install dragstrip again")
@@ -156,7 +156,7 @@ def _started(
         if not name.startswith("LOCUST_") and name not in _OURS
     }
     reading, writing = os.pipe()
-    ours = {PARENT_VARIABLE: reading} | ({} if keys is None else {KEYS_VARIABLE: keys})
+    ours = {PARENT_VARIABLE: reading} | ({} if handoff is None else {HANDOFF_VARIABLE: handoff})
     try:
         locust = subprocess.Popen(
             command,

@@ -34,7 +34,6 @@ def require(config: Config, *, processes: int, ceiling_per_s: float | None = Non
     """
     problems = [
         *_pairs(config.race),
-        *_misses(config),
         *_samples(config),
         *_processes(config.race, processes),
         *_rate(config.race, processes, ceiling_per_s),
@@ -51,15 +50,6 @@ def _pairs(race: RaceConfig) -> Iterator[_Problem]:
         yield _Problem(
             f"race.pairs = {race.pairs} is fewer than the {MIN_PAIRS} that a verdict needs",
             f"give --pairs {MIN_PAIRS} or more",
-        )
-
-
-def _misses(config: Config) -> Iterator[_Problem]:
-    # A race may be set otherwise than the configuration says, in the web UI.
-    if config.dataset.keys_file is not None and config.race.miss:
-        yield _Problem(
-            f"race.miss = {config.race.miss:g}: numbers that nobody has stand in the keys file",
-            "give --miss 0",
         )
 
 

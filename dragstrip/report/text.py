@@ -13,10 +13,8 @@ if TYPE_CHECKING:
     from dragstrip.analysis.rule_checks import State
     from dragstrip.run.model import (
         Comparison,
-        DatasetFacts,
         Dependence,
         Gate,
-        KeysFacts,
         Run,
         TargetTotals,
         Verdict,
@@ -169,44 +167,22 @@ def conditions(run: Run) -> str:
 
 
 def _asked_for(run: Run) -> str:
-    if run.dataset.kind == "keys-file":
-        return f"{run.dataset.keys:,} phone numbers of your own"
-    misses = percent(_as_float(run.config["race"]["miss"]))
-    return f"misses {misses}, {run.dataset.contacts:,} contacts of seed {run.dataset.seed}"
+    misses = _as_float(run.config["race"]["miss"])
+    data = run.scenario.facts.data
+    return f"misses {percent(misses)}, {data}" if misses else data
 
 
 def data(run: Run) -> str:
-    """Return which data was raced on, and whether it stayed as it was.
-
-    What was compared with what says how far a verified answer can be trusted.
-    """
-    if run.dataset.kind == "keys-file":
-        return _own_data(run, run.dataset)
-    state = {
-        "same": "held by both backends before the race and after it",
-        "changed": "held by both backends before the race, and changed when it was over",
-        "unchecked": "held by both backends before the race; nobody looked again afterwards",
-    }[run.data_after]
-    return f"Data: digest {run.dataset.digest[:12]}…, {state}{_compared(run.dataset)}."
-
-
-def _compared(facts: DatasetFacts) -> str:
-    if facts.compared is None or facts.ranges is None or facts.compared >= facts.ranges:
-        return ""
-    return f" ({facts.compared:,} of {facts.ranges:,} ranges of contacts were compared)"
-
-
-def _own_data(run: Run, own: KeysFacts) -> str:
+    """Return what was raced on, how it was proven, and whether it stayed as it was."""
+    facts = run.scenario.facts
+    digest = f"{facts.digest_of} {facts.digest[:12]}…, " if facts.digest else ""
     state = {
         "same": "the same before the race and after it",
         "changed": "and changed when the race was over",
-        "unchecked": "nobody looked again after the race",
+        "unchecked": "not checked again after the race",
     }[run.data_after]
-    return (
-        f"Data: {own.keys:,} phone numbers of your own (keys file's sha256 {own.sha256[:12]}…), "
-        f"{own.found:,} of them known; the targets' answers were compared with each other, not "
-        f"with known data: equal, not proven right; {state}."
-    )
+    equal = "; answers compared with each other, not proven right" * (facts.answers == "alike")
+    return f"Data: {facts.data}{equal}; {digest}{state}."
 
 
 def milliseconds(value: float | None) -> str:

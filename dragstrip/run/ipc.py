@@ -21,8 +21,8 @@ RUNS_VARIABLE = "DRAGSTRIP_RUNS"
 """Set where a worker gets its plan from the master: the folder of its ledgers."""
 WAIT_VARIABLE = "DRAGSTRIP_WORKER_WAIT"
 """How many seconds a master waits for its workers."""
-KEYS_VARIABLE = "DRAGSTRIP_KEYS_FD"
-"""The end of a pipe from which the numbers of a keys file are read: they are never in a file."""
+HANDOFF_VARIABLE = "DRAGSTRIP_HANDOFF_FD"
+"""The end of a pipe from which a scenario's handoff is read: it stands in no file."""
 
 STOP_FILE = "stopped.json"
 STOP_PRESSED = "Stop was pressed in the web UI"
@@ -73,9 +73,9 @@ def read_stop(folder: Path) -> Stop | None:
     return None
 
 
-def read_keys() -> bytes | None:
-    """Read what was handed over of a keys file, once; None where nothing was."""
-    number = os.environ.pop(KEYS_VARIABLE, None)
+def read_handoff() -> bytes | None:
+    """Read a scenario's handoff, once; None where there is none."""
+    number = os.environ.pop(HANDOFF_VARIABLE, None)
     if number is None:
         return None
     with open(int(number), "rb") as pipe:  # noqa: PTH123

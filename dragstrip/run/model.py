@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dragstrip.config.config import Kind, Metric  # noqa: TC001
+from dragstrip.config.config import Metric  # noqa: TC001
+from dragstrip.run.upgrade import upgraded
 
 Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invalid"]
 DataAfter = Literal["same", "changed", "unchecked"]
@@ -104,7 +105,7 @@ class TargetTotals(Figures):
     connection was busy when they were due.
     """
 
-    kind: Kind
+    kind: str
     url: str
     error_rate: Rate
     low_ms: Milliseconds | None = None
@@ -130,33 +131,36 @@ class Gate(_Form):
     bound: float
 
 
-class DatasetFacts(_Form):
-    """Which data was asked for. `digest` is what both backends store, and so what is right.
+class Facts(_Form):
+    """What a scenario established before the race, in its own words.
 
-    Both say so, and of their `ranges` of 128 contacts, `compared` were read and do; of runs without
-    these numbers, all.
+    `data` says in a few words what was asked about, and `proof` how it is known that the targets
+    were fit to be compared. `values` are the same as figures and names; those listed in `alike`
+    must be equal in runs that are compared over time, and `alike_fix` says how. `answers` says what
+    a verified answer is: `right` by known data, `alike` to the other target's, or `checked` by the
+    scenario's own rule. `digest` is what the data is known by. `unchanged` is the sentence for
+    targets that were the same after the race.
     """
 
-    kind: Literal["seeded"] = "seeded"
-    seed: Count
-    contacts: Count
-    digest: str
-    generator: str
-    compared: Count | None = None
-    ranges: Count | None = None
+    data: str
+    answers: Literal["right", "alike", "checked"] = "checked"
+    proof: str = ""
+    digest: str | None = None
+    digest_of: str = "digest of the data"
+    values: dict[str, str | int | float | None] = {}
+    alike: list[str] = []
+    alike_fix: str = "race over the same data both times"
+    unchanged: str = "After the race they were checked again and were the same."
+    commands: list[str] = []
+    """What to run before the race to prove the same again, as arguments of `dragstrip`."""
 
 
-class KeysFacts(_Form):
-    """Which numbers of one's own were asked for: so many `keys`, of which the targets know `found`.
+class ScenarioFacts(_Form):
+    """Which scenario was raced, and what it established before the race."""
 
-    `sha256` is the keys file's. The targets were compared with each other: a verified lookup is one
-    that was answered as both of them answered before the race. What is right, nobody knows.
-    """
-
-    kind: Literal["keys-file"] = "keys-file"
-    keys: Annotated[int, Field(ge=1)]
-    found: Count
-    sha256: str
+    name: str
+    keys: Count
+    facts: Facts
 
 
 class Versions(_Form):
@@ -194,13 +198,13 @@ class Calibrated(_Form):
 class Run(_Form):
     """run.json: everything about a race that its ledger does not say.
 
-    Since version 2, `dataset` has a `kind`; without one the data was seeded.
+    Since version 3 there is a `scenario`; in earlier versions it was always the lookup.
     `data_after` says whether the backends still held the same data when the race was over, and
     `data_difference` what differed first, or why nobody could tell. `calibration` is null where
     there was none when the race began.
     """
 
-    schema_version: Literal[1, 2] = 2
+    schema_version: Literal[3] = 3
     id: str
     started: datetime
     ended: datetime
@@ -214,13 +218,18 @@ class Run(_Form):
     versions: Versions
     machine: Machine
     config: dict[str, Any]
-    dataset: DatasetFacts | KeysFacts
+    scenario: ScenarioFacts
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
     calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]
     gates: list[Gate]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, document: Any) -> Any:
+        return upgraded(document) if isinstance(document, dict) else document
 
 
 class VerdictTarget(_Form):
@@ -287,10 +296,10 @@ class Comparison(_Form):
 class Verdict(_Form):
     """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid.
 
-    Of `data` that was seeded, every verified answer is right; of a keys file, both targets' alike.
+    `answers` says what a verified answer is, as in the facts of run.json.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     verdict: Word
     reason: str
     metric: Metric
@@ -306,7 +315,7 @@ class Verdict(_Form):
     gates: list[Gate]
     lab: bool
     closed_model: bool = False
-    data: Literal["seeded", "keys-file"] = "seeded"
+    answers: Literal["right", "alike", "checked"] = "right"
     dependence: Dependence | None = None
     cross_check: CrossCheck | None = None
     secondary: dict[str, Comparison] = {}

@@ -5,14 +5,24 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dragstrip.config.config import DatasetConfig, Kind, RaceConfig  # noqa: TC001
+from dragstrip.config.config import (
+    Config,
+    DatasetConfig,
+    RaceConfig,
+    ScenarioConfig,
+    TargetConfig,
+)
 from dragstrip.config.fields import Url  # noqa: TC001
 from dragstrip.errors import StorageError
 
-SCHEMA_VERSION = 1
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA_VERSION = 2
 PLAN_VARIABLE = "DRAGSTRIP_PLAN"
 PARENT_VARIABLE = "DRAGSTRIP_PARENT_FD"
 SLICES_FILE = "slices.jsonl"
@@ -27,7 +37,7 @@ class PlannedTarget(_Part):
     """A target's address; its place in the list is its number in the ledger."""
 
     name: str
-    kind: Kind
+    kind: str
     url: Url
     ca_file: Path | None = None
 
@@ -41,19 +51,18 @@ class PlannedSlice(_Part):
     target: int
 
 
-class PlannedKeys(_Part):
-    """So many numbers of one's own; they are handed over in memory and stand in no file."""
-
-    keys: int
-
-
 class Plan(_Part):
-    """Everything that decides what is sent when. `targets` are (baseline, challenger)."""
+    """Everything that decides what is sent when. `targets` are (baseline, challenger).
+
+    Keys run from 0 to `keys` - 1; those from there on stand for what does not exist.
+    """
 
     schema_version: int = SCHEMA_VERSION
     run_id: str
     seed: int
-    dataset: DatasetConfig | PlannedKeys
+    scenario: ScenarioConfig
+    keys: int
+    dataset: DatasetConfig
     race: RaceConfig
     targets: tuple[PlannedTarget, PlannedTarget]
     slices: tuple[PlannedSlice, ...]
@@ -63,11 +72,15 @@ class Plan(_Part):
         """How many pairs of slices are planned."""
         return len(self.slices) // 2
 
-    @property
-    def keys(self) -> int:
-        """How many keys there are, 0 <= key < keys; keys from there on belong to nobody."""
-        data = self.dataset
-        return data.keys if isinstance(data, PlannedKeys) else data.contacts
+    def config(self, environ: Mapping[str, str]) -> Config:
+        """Return the configuration that a scenario sees in the processes that make the load."""
+        targets = {
+            target.name: TargetConfig(kind=target.kind, url=target.url, ca_file=target.ca_file)
+            for target in self.targets
+        }
+        return Config(
+            scenario=self.scenario, targets=targets, dataset=self.dataset, race=self.race
+        ).with_environment(environ)
 
     @property
     def counted_s(self) -> float:

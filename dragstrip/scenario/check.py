@@ -8,15 +8,13 @@ come again the bytes themselves are kept: to compare them is quicker than to has
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 from dragstrip.ledger.rows import Outcome
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _REMEMBERED = 4096
 _TABLE_BITS = 20
@@ -25,6 +23,7 @@ _KEPT_BITS = 12
 _LONGEST_KEPT = 8192
 _JSON = "application/json"
 _OK = int(Outcome.OK)
+_HTTP_STATUS = int(Outcome.HTTP_STATUS)
 _KEPT_MASK = (1 << _KEPT_BITS) - 1
 
 
@@ -37,7 +36,16 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def oracle(answer: Callable[[int], Any]) -> Callable[[int], bytes]:
+Check = Callable[[int, Reply], int]
+"""Takes a key and the reply to its request, and returns the ledger's Outcome."""
+
+
+def succeeds(key: int, reply: Reply) -> int:  # noqa: ARG001
+    """Take any 2xx status for a right answer."""
+    return _OK if 200 <= reply.status < 300 else _HTTP_STATUS
+
+
+def expected_json(answer: Callable[[int], Any]) -> Callable[[int], bytes]:
     """Return a function from a key to the canonical bytes of its answer; recent ones are kept."""
 
     @lru_cache(maxsize=_REMEMBERED)
@@ -52,7 +60,9 @@ def canonical(document: object) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-def judge(reply: Reply, expected: bytes, form: Callable[[object], bytes] = canonical) -> Outcome:
+def check_json(
+    reply: Reply, expected: bytes, form: Callable[[object], bytes] = canonical
+) -> Outcome:
     """Compare a reply with the right answer; `form` makes of the body what is compared."""
     if reply.status != 200:
         return Outcome.HTTP_STATUS
@@ -71,7 +81,7 @@ def judge(reply: Reply, expected: bytes, form: Callable[[object], bytes] = canon
 
 
 def table_bits_for(keys: int) -> int:
-    """Return for how many answers a Judge of so many keys needs room, as a power of two.
+    """Return for how many answers a JsonCheck of so many keys needs room, as a power of two.
 
     Keys 0 .. keys - 1 have a place each, and as many places again leave room for numbers that
     nobody has. More than 32 MiB are never taken.
@@ -79,7 +89,7 @@ def table_bits_for(keys: int) -> int:
     return min(_MOST_TABLE_BITS, (2 * keys).bit_length())
 
 
-class Judge:
+class JsonCheck:
     """Judges answers, and remembers 2 ** `table_bits` of the right ones, in 8 bytes each.
 
     `expected` gives a key's right answer in the `form` that is compared: its canonical bytes, or
@@ -108,7 +118,7 @@ class Judge:
         """Return the Outcome of a reply to the lookup of a key."""
         status, content_type, _, body = reply
         if status != 200 or (content_type != _JSON and not _is_json(content_type)):
-            return judge(reply, b"")
+            return check_json(reply, b"")
         kept_key, kept_body = self._kept[key & _KEPT_MASK]
         if kept_key == key and kept_body == body:
             return _OK
@@ -121,7 +131,7 @@ class Judge:
             if len(body) <= _LONGEST_KEPT:
                 self._kept[key & _KEPT_MASK] = key, body
             return _OK
-        outcome = judge(reply, self._expected(key), self._form)
+        outcome = check_json(reply, self._expected(key), self._form)
         if outcome is Outcome.OK:
             self._seen[place] = mark
         return outcome

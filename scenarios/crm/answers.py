@@ -10,20 +10,22 @@ import httpx
 import orjson
 
 from dragstrip.concurrency import Stop, all_of
-from dragstrip.config.config import ADDRESS_VARIABLE
 from dragstrip.errors import BackendError, DataDiffers
-from dragstrip.load.http import tls
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import first_difference
+from dragstrip.scenario.target import address_of
+from dragstrip.scenario.untimed_client import client_of, send
+from scenarios.crm.requests import lookup
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.phones import PHONES
+from seeding.diff import name_contact
 from seeding.stores.retry import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dragstrip.config.config import Config
-    from dragstrip.scenario import Request, Target
+    from dragstrip.scenario import Target
 
 SAMPLE = 100
 _MISSES = 10  # one in so many
@@ -74,33 +76,13 @@ def choose_indices(dataset: Dataset, sample: int) -> list[int]:
     ]
 
 
-def client_of(target: Target, timeout_s: float) -> httpx.Client:
-    """Return a client for untimed requests to a target; no proxy of the environment is used.
-
-    It trusts the certificates that timed lookups trust. Raises ConfigError for a bad `ca_file`.
-    """
-    verify = tls.trust(target.ca_file)
-    return httpx.Client(base_url=target.url, timeout=timeout_s, trust_env=False, verify=verify)
-
-
-def send(client: httpx.Client, target: Target, request: Request) -> httpx.Response:
-    """Send one untimed request. Raises BackendError when no answer comes back."""
-    try:
-        return client.request(request.method, request.path, headers=request.headers)
-    except httpx.HTTPError as error:
-        raise BackendError(
-            f"target {target.name} at {target.url} is unreachable: {error or type(error).__name__}",
-            fix=f"start it, or correct {address_of(target)}",
-        ) from None
-
-
 def _is_among(name: str, targets: Sequence[str] | None) -> bool:
     return targets is None or name in targets
 
 
 def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api_key: str) -> None:
     phone = dataset.phone(index)
-    request = target.lookup(phone, dataset.workspace_id(index), api_key=api_key)
+    request = lookup(target, phone, dataset.workspace_id(index), api_key=api_key)
     response = send(client, target, request)
     if response.status_code != httpx.codes.OK:
         raise _refused(target, response, api_key)
@@ -130,17 +112,3 @@ def _refused(target: Target, response: httpx.Response, api_key: str) -> BackendE
         f"target {target.name} at {target.url} answered HTTP {response.status_code}: {said}",
         fix=f"correct {address_of(target)} if this is another service; otherwise see its log",
     )
-
-
-def address_of(target: Target) -> str:
-    """Return the names under which a target's address is configured."""
-    return f"targets.{target.name}.url or {ADDRESS_VARIABLE[target.kind]}"
-
-
-def name_contact(dataset: Dataset, index: int) -> str:
-    """Return how messages call a contact."""
-    phone = dataset.phone(index)
-    if index >= dataset.contacts:
-        return f"the unknown number {phone}"
-    contact = dataset.context(index)["contact"]
-    return f"contact {index} ({contact['name'] or contact['kapso_name'] or 'no name'}, {phone})"

@@ -20,10 +20,12 @@ from dragstrip.concurrency import Stop, for_each
 from dragstrip.errors import BackendError, ConfigError, DataDiffers
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import ABSENT, first_difference
+from dragstrip.scenario.target import address_of
+from dragstrip.scenario.untimed_client import client_of, send
 from scenarios.crm import keys_file
 from scenarios.crm.answer_form import problem_of
-from scenarios.crm.answers import address_of, client_of, send
 from scenarios.crm.references import CheckedKeys, References
+from scenarios.crm.requests import lookup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -168,8 +170,8 @@ class _Targets:
 
     def _ask(self, target: Target, key: int) -> Any:
         numbers = self._file.numbers
-        request = target.lookup(
-            numbers.phone(key), numbers.workspace_id(key), api_key=self._api_key
+        request = lookup(
+            target, numbers.phone(key), numbers.workspace_id(key), api_key=self._api_key
         )
         answer = send(self._clients[target.name], target, request)
         document, problem, fix = _read(answer)

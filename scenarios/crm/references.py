@@ -87,16 +87,16 @@ class CheckedKeys:
         return zlib.compress(orjson.dumps(document))
 
 
-def unpack(packed: bytes | None, keys: int) -> OwnData:
-    """Read what CheckedKeys.handover gave for so many keys. Raises StorageError."""
+def unpack(packed: bytes) -> OwnData:
+    """Read what CheckedKeys.handover gave. Raises StorageError."""
     try:
         stream = zlib.decompressobj()
-        document = orjson.loads(stream.decompress(packed or b"", _MOST_BYTES))
+        document = orjson.loads(stream.decompress(packed, _MOST_BYTES))
         phones = [str(one) for one in document["phones"]]
         workspaces = [str(document["workspaces"][place]) for place in document["in"]]
         references = References(bytes.fromhex(document["key"]), bytes.fromhex(document["marks"]))
     except (zlib.error, ValueError, LookupError, TypeError):
         raise StorageError("the numbers that were handed over cannot be read") from None
-    if not (stream.eof and keys == len(phones) == len(workspaces) == len(references)):
-        raise StorageError(f"{len(phones)} numbers were handed over, the plan has {keys}")
+    if not (stream.eof and len(phones) == len(workspaces) == len(references)):
+        raise StorageError("the numbers that were handed over are not complete")
     return OwnData(Numbers(phones, workspaces), references)

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from dragstrip.errors import ConfigError
+from dragstrip.scenario.kinds import kind_of
 from seeding.stores.base import RangeDigest, Store
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from dragstrip.config.config import Config, Kind
+    from dragstrip.config.config import Config
 
 __all__ = ["RangeDigest", "Store", "open_stores"]
 
@@ -32,9 +33,9 @@ def open_stores(config: Config) -> Iterator[list[Store]]:
     opened: list[Store] = []
     problems: list[ConfigError] = []
     with contextlib.ExitStack() as stack:
-        for opener in dict.fromkeys(_OPENERS[target.kind] for target in config.targets.values()):
+        for name in dict.fromkeys(_stores_behind(config)):
             try:
-                store = opener(config)
+                store = _OPENERS[name](config)
             except ConfigError as error:
                 problems.append(error)
             else:
@@ -45,6 +46,17 @@ def open_stores(config: Config) -> Iterator[list[Store]]:
         if not opened:
             raise ConfigError("no targets are configured", fix="add a [targets.NAME] section")
         yield opened
+
+
+def _stores_behind(config: Config) -> Iterator[str]:
+    for name, target in config.targets.items():
+        kind = kind_of(target.kind, field=f"targets.{name}.kind")
+        if kind.store is None:
+            raise ConfigError(
+                f'targets.{name}.kind: nothing can be seeded behind a target of kind "{kind.name}"',
+                fix="name targets of the lab or of your CRM",
+            )
+        yield kind.store
 
 
 def _open_convex(config: Config) -> Store:
@@ -82,8 +94,7 @@ def _reveal(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-_OPENERS: dict[Kind, Callable[[Config], Store]] = {
-    "convex-http": _open_convex,
-    "next-convex": _open_convex,
-    "next-supabase": _open_supabase,
+_OPENERS: dict[str, Callable[[Config], Store]] = {
+    "convex": _open_convex,
+    "supabase": _open_supabase,
 }

@@ -21,7 +21,7 @@ from dragstrip.ledger.rows import Outcome
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load.locust_user import Slot, Work
 from dragstrip.scenario import Request, Target
-from dragstrip.scenario.check import oracle
+from dragstrip.scenario.check import expected_json
 from tests.support.byte_server import ByteServer, Peer
 
 USERS = 4
@@ -56,7 +56,7 @@ def main() -> None:
             contacts=KEYS,
             seed=1,
             targets={"a": Target("a", "convex-http", server.url)},
-            expected=oracle(lambda _: {"right": True}),
+            expected=expected_json(lambda _: {"right": True}),
             worker=0,
             ledger=Ledger(Path(name), 0),
             lab=True,

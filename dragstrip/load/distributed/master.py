@@ -23,6 +23,7 @@ from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
 from dragstrip.load.slice_loop import Conductor, NobodyLeft, Outcome, write_finish
 from dragstrip.load.user_dispatch import EvenDispatcher, deal
 from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
+from dragstrip.scenario.find import find, version_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,14 +50,14 @@ class RaceMaster(Course):
         folder: Path,
         *,
         lab: bool,
-        keys: bytes | None = None,
+        handoff: bytes | None = None,
     ) -> None:
         super().__init__(environment, plan, folder)
         options = environment.parsed_options
         self._expected: int = options.expect_workers if options else 1
         self._has_own_workers = bool(options and options.processes)
         self._wait_s = float(os.environ.get(WAIT_VARIABLE, "60"))
-        self._terms = {"lab": lab, "keys": keys, "versions": versions()}
+        self._terms = {"lab": lab, "handoff": handoff, "versions": versions()}
         self._offer: dict[str, Any] | None = None
         self._end = MasterEnd(plan.run_id)
         self._ids: dict[int, str] = {}
@@ -66,7 +67,9 @@ class RaceMaster(Course):
         self._last_second = time.monotonic()
 
     def _prepare(self) -> None:
-        self._offer = {**self._terms, "plan": self._plan.model_dump_json()}
+        scenario = version_of(find(self._plan.scenario.name))
+        plan = self._plan.model_dump_json()
+        self._offer = {**self._terms, "plan": plan, "scenario": scenario}
         self._conductor = Conductor(
             self._plan, self._end, present=self._present, send=self._send, pause=self._pause
         )

@@ -20,7 +20,7 @@ from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
 from dragstrip.load.race_driver import OwnShare
 from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE
 from dragstrip.run.plan import Plan
-from seeding.dataset.dataset import GENERATOR
+from dragstrip.scenario.find import find, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +46,6 @@ def versions() -> dict[str, str]:
     return {
         "dragstrip": dragstrip.__version__,
         "numpy": version("numpy"),
-        "dataset generator": str(GENERATOR),
     }
 
 
@@ -57,7 +56,8 @@ class Unfit(Exception):
 class RaceWorker:
     """Takes part in the race of whichever master it is connected to.
 
-    `make_work(plan, lab, worker, keys)` makes what the users need, in the classes that Locust runs.
+    `make_work(plan, lab, worker, handoff)` makes what the users need, in the classes that
+    Locust runs.
     """
 
     def __init__(
@@ -127,8 +127,14 @@ class RaceWorker:
             plan = Plan.model_validate_json(offer["plan"])
         except ValidationError as error:
             raise Unfit(f"the master's plan is none: {error.errors()[0]['msg']}") from None
+        ours = version_of(find(plan.scenario.name))
+        if ours != offer["scenario"]:
+            raise Unfit(
+                f"scenario {plan.scenario.name} is version {ours} here and {offer['scenario']} at "
+                "the master"
+            )
         worker = self._runner.worker_index
-        work = self._make_work(plan, offer["lab"], worker, offer["keys"])
+        work = self._make_work(plan, offer["lab"], worker, offer["handoff"])
         self._share = OwnShare(plan, work)
         self._plan = plan
         self._end = WorkerEnd(plan.run_id, worker)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 
-from dragstrip.load.http import tls as http_tls
+from dragstrip import tls
+from dragstrip.load.http.tls import TlsStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +55,9 @@ class Wire:
 
     def __init__(self, address: Address, ca_file: Path | None) -> None:
         self._address = address
-        self._trust = http_tls.trust(ca_file) if address.tls else None
+        self._trust = tls.trust(ca_file) if address.tls else None
         self._sock: Any = None
-        self._tls: http_tls.TlsStream | None = None
+        self._tls: TlsStream | None = None
         self._reader: Any = None
         self._armed = self._parked = self.is_open = False
         self.greenlet: Any = None
@@ -69,7 +70,7 @@ class Wire:
         self._connect()
         self.recv, self.write = self._sock.recv, self._send
         if self._trust is not None:
-            self._tls = http_tls.TlsStream(self._sock, self._trust, self._address.host)
+            self._tls = TlsStream(self._sock, self._trust, self._address.host)
             self._shake_hands(self._tls)
             self.recv, self.write = self._tls.recv, self._seal_and_send
         self.is_open = True
@@ -171,17 +172,17 @@ class Wire:
         except _socket.gaierror:
             return list(gevent.socket.getaddrinfo(*where))
 
-    def _shake_hands(self, tls: http_tls.TlsStream) -> None:
+    def _shake_hands(self, stream: TlsStream) -> None:
         over = False
         while not over:
             try:
-                over = tls.shake_hands()
+                over = stream.shake_hands()
             except BlockingIOError:
                 self.wait_readable()
             except ssl.SSLError:
                 # The server learns why from the alert.
                 with suppress(OSError):
-                    self._sock.send(tls.unsent())
+                    self._sock.send(stream.unsent())
                 raise
             else:
-                self._send(tls.unsent())
+                self._send(stream.unsent())

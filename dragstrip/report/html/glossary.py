@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dragstrip.report import text
 
 if TYPE_CHECKING:
-    from dragstrip.run.model import DatasetFacts, Run, Verdict
+    from dragstrip.run.model import Run, Verdict
 
 OF_HUNDRED = {"p50": 50, "p95": 95, "p99": 99}
 
@@ -120,23 +120,11 @@ _MEANINGS = {
 
 
 def proof(run: Run) -> str:
-    """Return how it is known that both targets had the same data."""
-    if run.dataset.kind == "keys-file":
-        return text.data(run)
-    before = (
-        "Both backends name this digest of the whole data. Before the first timed lookup they "
-        f"computed, from what they store, the digests of {_ranges(run.dataset)} ranges of "
-        "contacts; each was compared with what the seed gives, and so was a sample of answers."
-    )
+    """Return how it is known that both targets were fit to be compared."""
+    facts = run.scenario.facts
     after = {
-        "same": "After the last one, the digests were compared again and were the same.",
-        "changed": f"After the last one, the data had changed: {run.data_difference}",
-        "unchecked": "They were not compared again afterwards.",
+        "same": facts.unchanged,
+        "changed": f"After the race, they had changed: {run.data_difference}",
+        "unchecked": "They were not checked again afterwards.",
     }
-    return f"{before} {after[run.data_after]}"
-
-
-def _ranges(data: DatasetFacts) -> str:
-    if data.compared is None or data.ranges is None:
-        return "all"
-    return f"{data.compared:,} of {data.ranges:,}"
+    return f"{facts.proof} {after[run.data_after]}".strip()

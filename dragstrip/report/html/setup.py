@@ -43,19 +43,19 @@ def machine(run: Run) -> Rows:
     ]
 
 
-_DIGESTS = {"digest": "digest of the data", "sha256": "SHA-256 of the keys file"}
-
-
 def dataset(run: Run) -> Rows:
-    """Return which data both targets held; its digest is shown by itself."""
-    facts = run.dataset.model_dump(exclude=set(_DIGESTS), exclude_none=True)
-    return [(name, _shown(value)) for name, value in facts.items()]
+    """Return what the scenario established before the race; its digest is shown by itself."""
+    values = run.scenario.facts.values.items()
+    return [
+        ("scenario", run.scenario.name),
+        *((name, _shown(value)) for name, value in values if value is not None),
+    ]
 
 
 def digest(run: Run) -> tuple[str, str]:
     """Return what the data is known by: what kind of digest, and the digest."""
-    facts = run.dataset.model_dump(include=set(_DIGESTS))
-    return next((_DIGESTS[name], str(value)) for name, value in facts.items())
+    facts = run.scenario.facts
+    return facts.digest_of, facts.digest or ""
 
 
 def commands(run: Run) -> str:
@@ -64,7 +64,7 @@ def commands(run: Run) -> str:
     if run.processes > 1:
         lines[0] += f" --processes {run.processes}"
     if not run.lab:
-        first = ["seed", "verify"] if run.dataset.kind == "seeded" else ["verify"]
+        first = run.scenario.facts.commands
         lines[:0] = [f"dragstrip {one} --config dragstrip.toml" for one in first]
     lines.append(f"dragstrip report {shlex.quote(run.id)} --format html > report.html")
     return "\n".join(lines)

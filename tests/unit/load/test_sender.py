@@ -29,7 +29,7 @@ from dragstrip.load.schedule import Open, Span
 from dragstrip.load.sender import Sender
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
 from dragstrip.scenario import Request, Target
-from dragstrip.scenario.check import Judge, oracle
+from dragstrip.scenario.check import JsonCheck, expected_json
 from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 TARGET = 1
 NUMBER = 70_001
 LONG_S = 30
-EXPECTED = oracle(lambda key: {"key": key})
+EXPECTED = expected_json(lambda key: {"key": key})
 
 
 def answer(key: int, *, status: int = 200, body: bytes | None = None, extra: str = "") -> bytes:
@@ -83,7 +83,7 @@ class Bench:
             self.ledger,
             self.connection,
             self._request,
-            Judge(EXPECTED, table_bits=4),
+            JsonCheck(EXPECTED, table_bits=4),
             target=TARGET,
             number=NUMBER,
         )

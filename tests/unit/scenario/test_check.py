@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http import server_timing
-from dragstrip.scenario.check import Judge, Reply, canonical, judge, oracle, table_bits_for
+from dragstrip.scenario.check import (
+    JsonCheck,
+    Reply,
+    canonical,
+    check_json,
+    expected_json,
+    table_bits_for,
+)
 from seeding.dataset.dataset import Dataset
 
 DATASET = Dataset(42, 50)
@@ -23,13 +30,13 @@ def reply(body: object, *, status: int = 200, kind: str = "application/json") ->
 
 def test_the_right_answer_in_another_order_of_fields_is_right() -> None:
     shuffled = dict(reversed(ANSWER.items()))
-    assert judge(reply(shuffled), EXPECTED) is Outcome.OK
-    assert judge(reply(ANSWER, kind="Application/JSON; charset=utf-8"), EXPECTED) is Outcome.OK
+    assert check_json(reply(shuffled), EXPECTED) is Outcome.OK
+    assert check_json(reply(ANSWER, kind="Application/JSON; charset=utf-8"), EXPECTED) is Outcome.OK
 
 
 def test_another_contacts_answer_is_wrong() -> None:
-    assert judge(reply(DATASET.answer(4)), EXPECTED) is Outcome.WRONG_ANSWER
-    assert judge(reply(DATASET.answer(50)), EXPECTED) is Outcome.WRONG_ANSWER
+    assert check_json(reply(DATASET.answer(4)), EXPECTED) is Outcome.WRONG_ANSWER
+    assert check_json(reply(DATASET.answer(50)), EXPECTED) is Outcome.WRONG_ANSWER
 
 
 @pytest.mark.parametrize("field", ["name", "lead_score", "is_returning", "first_contact_date"])
@@ -38,42 +45,42 @@ def test_a_value_of_another_type_is_wrong(field: str) -> None:
     value = ANSWER["contact"][field]
     for other in ([value], float(value) if isinstance(value, int) else True):
         changed = ANSWER | {"contact": ANSWER["contact"] | {field: other}}
-        assert judge(reply(changed), EXPECTED) is Outcome.WRONG_ANSWER
+        assert check_json(reply(changed), EXPECTED) is Outcome.WRONG_ANSWER
 
 
 def test_an_extra_field_or_a_missing_one_is_wrong() -> None:
-    assert judge(reply(ANSWER | {"extra": None}), EXPECTED) is Outcome.WRONG_ANSWER
+    assert check_json(reply(ANSWER | {"extra": None}), EXPECTED) is Outcome.WRONG_ANSWER
     for field in ANSWER:
         less = {name: value for name, value in ANSWER.items() if name != field}
-        assert judge(reply(less), EXPECTED) is Outcome.WRONG_ANSWER
+        assert check_json(reply(less), EXPECTED) is Outcome.WRONG_ANSWER
 
 
 @pytest.mark.parametrize("status", [204, 302, 401, 404, 429, 500, 503])
 def test_any_other_status_fails_whatever_the_body_says(status: int) -> None:
-    assert judge(reply(ANSWER, status=status), EXPECTED) is Outcome.HTTP_STATUS
+    assert check_json(reply(ANSWER, status=status), EXPECTED) is Outcome.HTTP_STATUS
     assert Outcome.HTTP_STATUS.reason(status) == f"http_{status}"
 
 
 def test_another_content_type_fails() -> None:
     for kind in ("text/html", "", "application/jsonp", "text/plain; application/json"):
-        assert judge(reply(ANSWER, kind=kind), EXPECTED) is Outcome.CONTENT_TYPE
+        assert check_json(reply(ANSWER, kind=kind), EXPECTED) is Outcome.CONTENT_TYPE
 
 
 @pytest.mark.parametrize(
     "raw", [b"", b"<html>", b'{"found":', b"\xff\xfe", b"{}{}", b"NaN", b'"\\ud800"']
 )
 def test_what_is_no_json_fails(raw: bytes) -> None:
-    assert judge(reply(raw), EXPECTED) is Outcome.NOT_JSON
+    assert check_json(reply(raw), EXPECTED) is Outcome.NOT_JSON
 
 
 @pytest.mark.parametrize("depth", [200, 300, 900])
 def test_deep_nesting_is_a_wrong_answer(depth: int) -> None:
-    assert judge(reply(b"[" * depth + b"]" * depth), EXPECTED) is Outcome.WRONG_ANSWER
+    assert check_json(reply(b"[" * depth + b"]" * depth), EXPECTED) is Outcome.WRONG_ANSWER
 
 
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_raise_or_pass(raw: bytes) -> None:
-    assert judge(reply(raw), EXPECTED) is not Outcome.OK
+    assert check_json(reply(raw), EXPECTED) is not Outcome.OK
 
 
 def test_the_oracle_asks_once_per_key() -> None:
@@ -83,7 +90,7 @@ def test_the_oracle_asks_once_per_key() -> None:
         asked.append(key)
         return {"key": key}
 
-    expected = oracle(answer)
+    expected = expected_json(answer)
     assert expected(1) == expected(1) == b'{"key":1}'
     assert expected(2) == b'{"key":2}'
     assert asked == [1, 2]
@@ -127,13 +134,13 @@ def bodies_of(key: int) -> list[bytes]:
 def test_a_judge_that_remembers_says_what_a_full_comparison_says(
     lookups: list[tuple[int, int, int]], table_bits: int
 ) -> None:
-    expected = oracle(lambda key: {"key": key})
-    judging = Judge(expected, table_bits=table_bits)
+    expected = expected_json(lambda key: {"key": key})
+    judging = JsonCheck(expected, table_bits=table_bits)
     for key, place, kind in lookups:
         answer = reply(
             bodies_of(key)[place], kind=("application/json", "Application/JSON ;a=b")[kind]
         )
-        assert judging(key, answer) == judge(answer, expected(key))
+        assert judging(key, answer) == check_json(answer, expected(key))
 
 
 def test_right_bytes_are_compared_once_for_each_key_and_wrong_ones_always() -> None:
@@ -143,7 +150,7 @@ def test_right_bytes_are_compared_once_for_each_key_and_wrong_ones_always() -> N
         compared.append(key)
         return canonical({"found": False}) if key >= 5 else canonical({"key": key})
 
-    judging = Judge(expected)
+    judging = JsonCheck(expected)
     nobody, third = reply({"found": False}), reply({"key": 3})
     for key, answer, right in [
         (3, third, True),
@@ -161,14 +168,14 @@ def test_right_bytes_are_compared_once_for_each_key_and_wrong_ones_always() -> N
 
 
 def test_bytes_that_are_known_to_be_right_still_need_the_status_and_the_content_type() -> None:
-    judging = Judge(lambda _: EXPECTED)
+    judging = JsonCheck(lambda _: EXPECTED)
     assert judging(3, reply(ANSWER)) == Outcome.OK
     assert judging(3, reply(ANSWER, status=500)) == Outcome.HTTP_STATUS
     assert judging(3, reply(ANSWER, kind="text/html")) == Outcome.CONTENT_TYPE
 
 
 def test_of_a_million_keys_a_judge_remembers_what_fits_into_eight_mebibytes() -> None:
-    judging = Judge(lambda key: b'{"key":%d}' % key)
+    judging = JsonCheck(lambda key: b'{"key":%d}' % key)
     tracemalloc.start()
     try:
         for key in range(0, 1_000_000, 50):
@@ -195,7 +202,7 @@ def test_keys_that_come_again_are_compared_in_full_once() -> None:
         compared += 1
         return b"{}"
 
-    judging = Judge(expected, table_bits=table_bits_for(100_000))
+    judging = JsonCheck(expected, table_bits=table_bits_for(100_000))
     reply = Reply(200, "application/json", "", b"{}")
     for _ in range(2):
         for key in range(100_000):

@@ -1,0 +1,56 @@
+"""Runs that earlier versions stored, in the form of this one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def upgraded(run: dict[str, Any]) -> dict[str, Any]:
+    """Return a run.json's document in the form of version 3.
+
+    Versions 1 and 2 knew the lookup only, and had its data under `dataset`: seeded contacts, or
+    since version 2 a keys file.
+    """
+    if run.get("schema_version") not in {1, 2}:
+        return run
+    document = {**run, "schema_version": 3}
+    dataset = document.pop("dataset", None)
+    if isinstance(dataset, dict):
+        facts = _keys_file(dataset) if dataset.get("kind") == "keys-file" else _seeded(dataset)
+        keys = dataset.get("keys", dataset.get("contacts"))
+        document["scenario"] = {"name": "lookup", "keys": keys, "facts": facts}
+    return document
+
+
+def _seeded(dataset: dict[str, Any]) -> dict[str, Any]:
+    names = ("seed", "contacts", "generator", "compared", "ranges")
+    return {
+        "data": f"{dataset.get('contacts'):,} contacts of seed {dataset.get('seed')}",
+        "answers": "right",
+        "proof": "Both backends named this digest of the whole data before the race.",
+        "digest": dataset.get("digest"),
+        "values": {name: dataset.get(name) for name in names},
+        "alike": ["seed", "contacts", "generator"],
+        "alike_fix": "seed both times with the same dataset.seed and dataset.contacts",
+        "commands": ["seed", "verify"],
+    }
+
+
+def _keys_file(dataset: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": (
+            f"{dataset.get('keys'):,} phone numbers from a keys file, {dataset.get('found'):,} of "
+            "them known"
+        ),
+        "answers": "alike",
+        "proof": (
+            "The targets' answers were compared with each other before the race, not with known "
+            "data: equal, not proven right."
+        ),
+        "digest": dataset.get("sha256"),
+        "digest_of": "SHA-256 of the keys file",
+        "values": {"keys": dataset.get("keys"), "found": dataset.get("found")},
+        "alike": ["keys", "found"],
+        "alike_fix": "race with the same keys file, over data that has not changed in between",
+        "commands": ["verify"],
+    }

@@ -1,0 +1,117 @@
+"""A scenario: what is asked, what a right answer is, and what must hold before and after.
+
+To race something else, write a subclass in a file of its own: docs/scenarios.md shows one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from dragstrip.config.config import Config
+from dragstrip.run.model import Facts
+from dragstrip.scenario.check import succeeds
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from dragstrip.run.folder import RunFolder
+    from dragstrip.scenario.check import Check
+    from dragstrip.scenario.request import Request
+    from dragstrip.scenario.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of request of a scenario.
+
+    `weight` is its share of the requests, relative to the others' weights; `method` is what
+    Locust's tables show. A request that `repeats` is a function of the key alone, so that one is
+    built once and sent again.
+    """
+
+    name: str
+    weight: float = 1.0
+    method: str = "GET"
+    repeats: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `review` found to be wrong when the race was over: it makes the run invalid."""
+
+    message: str
+
+
+class Progress(Protocol):
+    """Hears how a scenario's preparation goes on."""
+
+    def say(self, line: str) -> None:
+        """Report a step in words."""
+
+
+class Scenario(ABC):
+    """Subclasses say at least what to request; the rest has defaults.
+
+    One instance is made in each process that takes part. Keys 0 .. `keys` - 1 decide what is
+    requested; where `has_misses`, keys from there on stand for what does not exist, and race.miss
+    of the requests use them. `kinds` are the kinds of targets that it can race, and `in_lab` says
+    whether the embedded lab has targets for it. `version` must be the same in every process.
+    """
+
+    name: ClassVar[str] = ""
+    version: ClassVar[str] = "1"
+    operations: Sequence[Operation] = (Operation("request"),)
+    keys: int = 1
+    kinds: Collection[str] = ("http",)
+    has_misses: bool = False
+    in_lab: ClassVar[bool] = False
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The fields of [scenario] beside its name."""
+        return self.config.scenario.settings
+
+    def validate(self) -> None:  # noqa: B027
+        """Check the configuration before anything is started or sent. Raises ConfigError."""
+
+    def variables(self) -> dict[str, str]:
+        """Return environment variables that the processes need. Raises ConfigError."""
+        return {}
+
+    def prepare(self, targets: Sequence[Target], progress: Progress) -> Facts:  # noqa: ARG002
+        """Prove the targets fit to be timed, and say what is known of them.
+
+        Raises PreflightError, BackendError or ConfigError.
+        """
+        return Facts(data=f"{self.keys:,} keys" if self.keys > 1 else "one request, repeated")
+
+    @abstractmethod
+    def request(self, target: Target, operation: Operation, key: int) -> Request:
+        """Return the request for a key: the same for the same key where the operation repeats."""
+
+    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+        """Return what decides whether an answer is right; by default any 2xx status is."""
+        return succeeds
+
+    def review(self, facts: Facts, run: RunFolder) -> list[Finding] | None:  # noqa: ARG002
+        """Return what changed or was lost while the race ran; None where nothing was checked."""
+        return None
+
+    def handoff(self) -> bytes | None:
+        """Return what the processes that make the load need and no file may hold."""
+        return None
+
+    def receive(self, handoff: bytes | None) -> None:  # noqa: B027
+        """Take what `handoff` gave in the process that prepared the race, or None outside a race.
+
+        Raises ConfigError where the scenario cannot do without, StorageError where it is damaged.
+        """
+
+    def first_check_s(self) -> float:
+        """Return how long the first answer to a key takes to check, beyond later ones, in s."""
+        return 0.0

@@ -1,0 +1,86 @@
+"""Who is calling? The CRM's hot path: the context of a contact, by phone number.
+
+The contacts are seeded ones, or the phone numbers of a file: two ways to fill one scenario.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragstrip.scenario import Finding, Operation, Scenario
+from dragstrip.scenario.kinds import kinds
+from scenarios.crm import requests
+from scenarios.crm.own_numbers import OwnNumbers
+from scenarios.crm.seeded import SeededContacts
+from seeding.dataset.dataset import GENERATOR
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dragstrip.config.config import Config
+    from dragstrip.run.folder import RunFolder
+    from dragstrip.run.model import Facts
+    from dragstrip.scenario import Check, Progress, Request, Target
+
+
+class Lookup(Scenario):
+    """Asks for a contact's context; the answer must be the whole of what is known of it."""
+
+    name = "lookup"
+    version = GENERATOR
+    operations = (Operation("lookup"),)
+    kinds = tuple(name for name, kind in kinds().items() if "lookup" in kind.paths)
+    in_lab = True
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__(config)
+        own = self.config.dataset.keys_file is not None
+        self.contacts = OwnNumbers(self.config) if own else SeededContacts(self.config)
+        self.has_misses = self.contacts.has_misses
+
+    @property
+    def keys(self) -> int:  # type: ignore[override]
+        """How many contacts or numbers there are to ask for."""
+        return self.contacts.keys
+
+    def validate(self) -> None:
+        """Check what the contacts come from. Raises ConfigError."""
+        self.contacts.validate()
+
+    def variables(self) -> dict[str, str]:
+        """Return the key that both targets ask for. Raises ConfigError."""
+        return {"CRM_API_KEY": self._api_key}
+
+    def prepare(self, targets: Sequence[Target], progress: Progress) -> Facts:
+        """Prove that both targets answer alike, from the same data."""
+        return self.contacts.prepare(targets, progress)
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
+        """Return the lookup of the contact or number of a key."""
+        phone, workspace_id = self.contacts.phone(key), self.contacts.workspace_id(key)
+        return requests.lookup(target, phone, workspace_id, api_key=self._api_key)
+
+    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+        """Return one check for both targets: a right answer is the same from either."""
+        return self.contacts.check
+
+    def review(self, facts: Facts, run: RunFolder) -> list[Finding]:  # noqa: ARG002
+        """Return how the data changed while the race ran, if it did."""
+        difference = self.contacts.review(run)
+        return [Finding(difference)] if difference else []
+
+    def handoff(self) -> bytes | None:
+        """Return the numbers of a keys file, which stand in no file of the run."""
+        return self.contacts.handoff()
+
+    def receive(self, handoff: bytes | None) -> None:
+        """Take what `handoff` gave."""
+        self.contacts.receive(handoff)
+
+    def first_check_s(self) -> float:
+        """Return what the first answer to a key costs to check, beyond later ones."""
+        return self.contacts.first_check_s()
+
+    @property
+    def _api_key(self) -> str:
+        return self.config.environment.require("crm_api_key")
