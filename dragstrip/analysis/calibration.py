@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-import dragstrip
 from dragstrip.analysis.aa_test import Pairs, Same  # noqa: TC001
 from dragstrip.analysis.comparable import series
 from dragstrip.config.config import Metric  # noqa: TC001
@@ -105,7 +104,7 @@ class Calibration(_Form):
 def place() -> Path:
     """Return where the calibration is, or will be."""
     named = os.environ.get(HOME_VARIABLE)
-    home = Path(named) if named else Path(dragstrip.__file__).parent.parent / ".dragstrip"
+    home = Path(named) if named else Path(__file__).parents[2] / ".dragstrip"
     return home.expanduser().absolute() / FILE
 
 

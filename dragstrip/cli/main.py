@@ -7,8 +7,8 @@ import sys
 
 import click
 
-from dragstrip import __version__
 from dragstrip.errors import DragstripError
+from dragstrip.version import VERSION
 
 _COMMANDS = {
     "lab": "dragstrip.cli.lab:lab",
@@ -42,7 +42,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__)
+@click.version_option(VERSION)
 def cli() -> None:
     """Compare two backends under load, on identical data, with a verdict that holds."""
 

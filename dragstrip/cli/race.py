@@ -11,10 +11,10 @@ from rich.console import Console
 
 from dragstrip.analysis.conditions import fix_of
 from dragstrip.analysis.verdict import Requirement
-from dragstrip.cli.addresses import addresses
 from dragstrip.cli.options import config_file, keys_file, runs_folder, workspace
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
+from dragstrip.config.target_pair import target_pair
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
 from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
 
@@ -193,7 +193,7 @@ def race(
     sections: dict[str, dict[str, Any]] = {
         "dataset": own,
         "scenario": {"name": scenario},
-        **addresses(targets),
+        **target_pair(targets),
     }
     config = presets.load(os.environ, path, _preset(preset, quick), given, sections)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)

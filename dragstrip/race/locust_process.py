@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-import dragstrip
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.ipc import Address, Workers
 
-LOCUSTFILE = Path(dragstrip.__file__).parent / "load" / "locustfile.py"
+LOCUSTFILE = Path(__file__).parents[1] / "load" / "locustfile.py"
 
 # All are relative to the run's folder, which is where Locust is started.
 _FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 
-from dragstrip import __version__
 from dragstrip.run.model import Machine, Versions
+from dragstrip.version import VERSION
 
 
 def this_machine() -> Machine:
@@ -29,9 +29,7 @@ def this_machine() -> Machine:
 
 def these_versions() -> Versions:
     """Return the versions of what measures."""
-    return Versions(
-        dragstrip=__version__, locust=version("locust"), python=platform.python_version()
-    )
+    return Versions(dragstrip=VERSION, locust=version("locust"), python=platform.python_version())
 
 
 def _processor() -> str:

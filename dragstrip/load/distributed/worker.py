@@ -13,7 +13,6 @@ import gevent.event
 from locust.runners import WorkerRunner
 from pydantic import ValidationError
 
-import dragstrip
 from dragstrip.errors import DragstripError
 from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
@@ -21,6 +20,7 @@ from dragstrip.load.race_driver import OwnShare
 from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE
 from dragstrip.run.plan import Plan
 from dragstrip.scenario.find import find, version_of
+from dragstrip.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,7 @@ _PATIENCE_S = 30
 def versions() -> dict[str, str]:
     """Return what must be the same in every process: it decides what is due when, and for whom."""
     return {
-        "dragstrip": dragstrip.__version__,
+        "dragstrip": VERSION,
         "numpy": version("numpy"),
     }
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dragstrip.run.slice_report import Finish, SliceReport
 
 _PATIENCE_S = 150
-_OTHER_VERSION = "import dragstrip\ndragstrip.__version__ = '0.0.9'\n"
+_OTHER_VERSION = "import dragstrip.version\ndragstrip.version.VERSION = '0.0.9'\n"
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

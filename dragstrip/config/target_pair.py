@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _NAMES = ("baseline", "challenger")
 
 
-def addresses(given: Sequence[str]) -> dict[str, dict[str, Any]]:
+def target_pair(given: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the sections for BASELINE and CHALLENGER, each URL or NAME=URL; {} for none.
 
     Raises UsageError for any other number, or for one name twice.
