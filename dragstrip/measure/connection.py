@@ -58,7 +58,7 @@ class Connection:
 
     Redirects are answers like any other. A request is written once, and no answer is a failure:
     whether the server worked on it cannot be told from here. A client that serves a user may ask
-    again (RFC 9112, section 9.3.1); one that measures would hide what it is to count.
+    again (RFC 9110, section 9.2.2); one that measures would hide what it is to count.
 
     A kept-alive connection is replaced before anything is written, in three cases: it was looked at
     right before the write and the server had closed it or sent what was not asked for; it was idle

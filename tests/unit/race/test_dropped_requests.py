@@ -53,13 +53,15 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Droppi
         servers["each"].deeds = {
             key: hanging_up(response(DATASET.answer(key))) for key in range(DATASET.contacts)
         }
-        settings = {"pairs": 6, "slice": 0.6, "users": 8, "rate": 200, "miss": 0.0}
+        settings = {"pairs": 6, "slice": 0.6, "rate": 200, "miss": 0.0}
+        # A connection is idle for far less than the limit in a slice, and for far more in between.
+        users = dict.fromkeys(servers, 8) | dict.fromkeys(DROPPING, 32)
         with ExitStack() as running:
             raced = {
                 name: running.enter_context(
                     racing(
                         place / name,
-                        sections(good.url, server.url, **settings),
+                        sections(good.url, server.url, users=users[name], **settings),
                         *("--seed", "7", "--require", "adopt"),
                     )
                 )
