@@ -78,6 +78,7 @@ class TestKeptAlive:
             connection.send(GET)
             idle.set()
             wait_for_bytes(connection)
+            connection.done_ns = 0
             for opened in [1, 0]:
                 assert connection.send(POST).body == BODY
                 assert connection.opened == opened
@@ -94,8 +95,9 @@ class TestStaleConnection:
         with talking(once(answer(BODY))) as (connection, server):
             for _ in range(3):
                 assert connection.send(POST).body == BODY
-                server.wait_for_end_of_script()
                 assert connection.opened == 1
+                server.wait_for_end_of_script()
+                connection.done_ns = 0
             assert len(server.requests) == 3
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
@@ -134,6 +136,7 @@ class TestStaleConnection:
         with talking(script) as (connection, server):
             connection.send(GET)
             server.wait_for_end_of_script()
+            connection.done_ns = 0
             assert "before the answer" in str(failure(connection))
             assert (len(server.requests), server.connections) == (2, 2)
             assert (connection.opened, connection.reconnected) == (1, 1)
@@ -154,6 +157,21 @@ class TestStaleConnection:
             assert connection.send(POST).body == BODY
             assert (connection.opened, connection.reconnected) == (1, 1)
             assert (len(server.requests), server.connections) == (2, 2)
+
+    def test_closed_at_once_without_a_word_is_a_failure_once(self) -> None:
+        with talking(once(answer(BODY))) as (connection, server):
+            connection.send(GET)
+            server.wait_for_end_of_script()
+            # As if the request had followed at once.
+            connection.done_ns = monotonic_ns() + 1_000_000_000
+            failed = failure(connection)
+            assert failed.outcome in {Outcome.CLOSED, Outcome.RESET}
+            assert (connection.opened, len(server.requests)) == (0, 1)
+            for _ in range(3):
+                assert connection.send(GET).body == BODY
+                assert connection.reconnected == 1
+                server.wait_for_end_of_script()
+                connection.done_ns = monotonic_ns()
 
     def test_not_on_a_fresh_connection(self) -> None:
         with talking(lambda peer, _: peer.request() and None) as (connection, server):

@@ -133,6 +133,7 @@ class TestEnds:
         with talking_tls(authority, once(answer(BODY))) as (connection, server):
             connection.send(GET)
             server.wait_for_end_of_script()
+            connection.done_ns = 0
             assert connection.send(GET).body == BODY
             assert connection.opened == 1
 
