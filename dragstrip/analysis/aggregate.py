@@ -102,7 +102,6 @@ class Accounts:
             pairs=Pairs(planned, self._complete, len(books.voided)),
             interrupted=interrupted,
             closed_model=self._plan.race.closed_model,
-            users=self._plan.race.users,
             totals=totals,
             slices=books.slices,
             witness=witness,

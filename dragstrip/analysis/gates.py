@@ -69,7 +69,6 @@ class Evidence:
     pairs: Pairs
     interrupted: bool
     closed_model: bool
-    users: int
     totals: dict[str, TargetTotals]
     slices: Sequence[Slice]
     witness: Witness = field(default_factory=Witness)
@@ -109,9 +108,8 @@ def gates(found: Evidence) -> list[Gate]:
             _gate("achieved_rate", min(_achieved(total) for total in totals), LEAST_ACHIEVED),
             _gate("no_slot", max(_share(total.no_slot, total) for total in totals), MOST_NO_SLOT),
         ]
-    made.append(
-        _gate("reconnects", max(_reconnects(one, found.users) for one in totals), MOST_RECONNECTS)
-    )
+    reconnected = max(_share(total.reconnected, total) for total in totals)
+    made.append(_gate("reconnects", reconnected, MOST_RECONNECTS))
     if not found.closed_model:
         made.append(_gate("send_lag_p99_ms", witness.send_lag_p99_ms, most_lag_ms))
     return [
@@ -128,11 +126,6 @@ def _achieved(total: TargetTotals) -> float:
 
 def _share(count: int, total: TargetTotals) -> float:
     return count / total.due if total.due else 0.0
-
-
-def _reconnects(total: TargetTotals, users: int) -> float:
-    # Each slot's first connection is none that was opened anew.
-    return _share(max(total.opened - users, 0), total)
 
 
 def _most_lag_ms(found: Evidence) -> float:

@@ -20,6 +20,7 @@ def figures(tally: Tally, duration_s: float) -> dict[str, Any]:
         "due": tally.due,
         "verified": tally.verified,
         "failed": tally.failed,
+        "reconnected": tally.reconnected,
         "offered_per_s": tally.due / duration_s if duration_s else 0.0,
         "achieved_per_s": tally.on_time / duration_s if duration_s else 0.0,
     } | {name: tally.quantile_ms(q) for name, q in QUANTILES.items()}

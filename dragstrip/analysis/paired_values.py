@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from dragstrip.run.model import Run, Slice
 
-Measure = Metric | Literal["throughput", "error_rate"]
-MEASURES: tuple[Measure, ...] = ("p50", "p95", "p99", "throughput", "error_rate")
+Measure = Metric | Literal["throughput", "error_rate", "reconnects"]
+MEASURES: tuple[Measure, ...] = ("p50", "p95", "p99", "throughput", "error_rate", "reconnects")
+SHARES: frozenset[Measure] = frozenset({"error_rate", "reconnects"})
+"""May be nought and then have no ratio: they are compared by their difference."""
 
 _OF: dict[Measure, Callable[[Slice], float | None]] = {
     "p50": lambda part: part.p50_ms,
@@ -21,13 +23,14 @@ _OF: dict[Measure, Callable[[Slice], float | None]] = {
     "p99": lambda part: part.p99_ms,
     "throughput": lambda part: part.achieved_per_s,
     "error_rate": lambda part: 1 - part.verified / part.due if part.due else None,
+    "reconnects": lambda part: part.reconnected / part.due if part.due else None,
 }
 
 
 def by_pair(run: Run, measure: Measure) -> tuple[list[float], list[float]]:
     """Return the values of (baseline, challenger); NaN where a slice has none.
 
-    Quantiles are milliseconds, throughput achieved lookups per second, the error rate a share.
+    Quantiles are milliseconds, throughput achieved lookups per second, the others shares.
     """
     sides: dict[str, list[float]] = {run.baseline: [], run.challenger: []}
     for part in sorted(run.slices, key=lambda one: one.pair):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dragstrip.analysis.paired_values import MEASURES, Measure, by_pair
+from dragstrip.analysis.paired_values import MEASURES, SHARES, Measure, by_pair
 from dragstrip.analysis.ratio import log_ratios
 from dragstrip.run.model import Comparison
 from dragstrip.stats.autocorrelation import merge
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def secondary(run: Run, declared: Metric) -> dict[str, Comparison]:
-    """Compare the targets by every other metric that exists in every slice."""
+    """Compare the targets by every other metric that exists in every slice.
+
+    Reconnects are compared where there were any: else there is nothing to tell apart, and one more
+    metric would only make Holm's correction harsher.
+    """
     found: dict[Measure, Mean] = {}
     for measure in MEASURES:
         mean = _mean(run, measure) if measure != declared else None
@@ -38,10 +42,11 @@ def secondary(run: Run, declared: Metric) -> dict[str, Comparison]:
 
 def _mean(run: Run, measure: Measure) -> Mean | None:
     baseline, challenger = by_pair(run, measure)
-    if measure != "error_rate":
+    if measure == "reconnects" and not any(part.reconnected for part in run.slices):
+        return None
+    if measure not in SHARES:
         logs = log_ratios(baseline, challenger)
         return None if logs is None else mean_of(merge(logs).values)
-    # A share may be nought and then has no ratio.
     apart = np.array(challenger) - np.array(baseline)
     if len(apart) < 2 or not np.isfinite(apart).all():
         return None
@@ -51,7 +56,7 @@ def _mean(run: Run, measure: Measure) -> Mean | None:
 def _comparison(measure: Measure, mean: Mean, p_adjusted: float) -> Comparison:
     low, high = mean.interval()
     ends = (mean.value, low, high)
-    is_ratio = measure != "error_rate"
+    is_ratio = measure not in SHARES
     effect, low, high = (math.exp(one) for one in ends) if is_ratio else ends
     return Comparison(
         kind="ratio" if is_ratio else "difference",

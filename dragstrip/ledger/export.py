@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _OUTCOMES = np.array([outcome.name.lower() for outcome in Outcome], dtype=np.str_)
 _TIMES = ("due", "sent", "done")
-_ON_ENDING = ("first_byte_us", "query_us", "total_us", "bytes", "status", "opened")
+_ON_ENDING = ("first_byte_us", "query_us", "total_us", "bytes", "status", "opened", "reconnected")
 
 
 def table(

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dragstrip.errors import StorageError
-from dragstrip.ledger.rows import HEADER, MAGIC, ROW, ROW_BYTES, VERSION, Outcome, Rows, select
+from dragstrip.ledger.rows import (
+    HEADER,
+    MAGIC,
+    READABLE,
+    ROW,
+    ROW_BYTES,
+    VERSION,
+    Outcome,
+    Rows,
+    select,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +66,7 @@ def read(path: Path) -> Segment:
     if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
         raise StorageError(f"{path} is no part of a ledger")
     _, version, row_bytes, worker, first_row, wall_ns, monotonic_ns = HEADER.unpack_from(data)
-    if (version, row_bytes) != (VERSION, ROW_BYTES):
+    if version not in READABLE or row_bytes != ROW_BYTES:
         raise StorageError(
             f"{path} has version {version}", fix=f"this dragstrip reads version {VERSION}"
         )

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MAGIC = b"DRAGLEDG"
-VERSION = 2
+VERSION = 3
+READABLE = frozenset({2, VERSION})
+"""Version 2 has 0 for `reconnected`."""
 
 SEGMENT_BITS = 16
 SEGMENT_ROWS = 1 << SEGMENT_BITS
@@ -80,7 +82,8 @@ ROW = np.dtype(
         ("bytes", "<u4"),
         ("status", "<u2"),
         ("opened", "u1"),
-        ("padding", "V4"),
+        ("reconnected", "u1"),
+        ("padding", "V3"),
         ("outcome", "u1"),
     ]
 )
@@ -89,7 +92,7 @@ ABSENT = -1
 
 BEGUN = struct.Struct("<qqiBBHq31xB")
 """A whole row: due_ns to slot, sent_ns, and last the outcome."""
-ENDED = struct.Struct("<qqiiiIHB4x")
+ENDED = struct.Struct("<qqiiiIHBB3x")
 """The second half without the outcome: packing clears the bytes first, and must not clear that."""
 ENDED_OFFSET = 24
 OUTCOME_OFFSET = 63

@@ -20,7 +20,10 @@ HISTOGRAMS = ("response", "service", "send_lag", "first_byte", "query", "total")
 """From due to done; from sent to done; from due to sent where a slot was free; from sent to the
 first byte; and what the server reported. All but `send_lag` are of verified lookups."""
 
-COUNTS = ("due", "verified", "on_time", "no_slot", "opened", "bytes", "uncounted", "wrong")
+COUNTS = (
+    *("due", "verified", "on_time", "no_slot", "opened", "reconnected"),
+    *("bytes", "uncounted", "wrong"),
+)
 
 _WRONG = [Outcome.WRONG_ANSWER, Outcome.CONTENT_TYPE, Outcome.NOT_JSON, Outcome.TOO_LARGE]
 
@@ -33,14 +36,15 @@ class Tally:
     """Counts of the counted rows, and histograms of their durations.
 
     `due` rows counted, of which `verified` were right, `on_time` sent before their slice was over,
-    `no_slot` found every connection busy; they `opened` so many connections and took so many
-    `bytes`. `failed` counts the others by reason. `uncounted` rows lay outside the counted time,
-    and `failed_uncounted` are their failures. `wrong` answers are counted among all rows.
+    `no_slot` found every connection busy; they `opened` so many connections, `reconnected` a slot
+    that had had one so often, and took so many `bytes`. `failed` counts the others by reason.
+    `uncounted` rows lay outside the counted time, and `failed_uncounted` are their failures.
+    `wrong` answers are counted among all rows.
     """
 
     def __init__(self) -> None:
         self.due = self.verified = self.on_time = self.no_slot = 0
-        self.opened = self.bytes = self.uncounted = self.wrong = 0
+        self.opened = self.reconnected = self.bytes = self.uncounted = self.wrong = 0
         self.failed: dict[str, int] = {}
         self.failed_uncounted: dict[str, int] = {}
         self.histograms: dict[str, Histogram] = {}
@@ -69,6 +73,7 @@ class Tally:
         self.on_time += int((sent & (sent_ns <= end_ns)).sum())
         self.no_slot += int((counted & ~had_slot).sum())
         self.opened += int(rows["opened"][counted].sum())
+        self.reconnected += int(rows["reconnected"][counted].sum())
         self.bytes += int(rows["bytes"][counted].sum())
         self._count("send_lag", (sent_ns - due_ns)[sent & had_slot])
         right = counted & (outcome == _OK)
@@ -118,7 +123,9 @@ class Tally:
         Raises as `decode` does, and is not to be used any more then.
         """
         for name in COUNTS:
-            setattr(self, name, getattr(self, name) + int(form[name]))
+            # Runs stored before it was counted do not have it.
+            count = form.get(name, 0) if name == "reconnected" else form[name]
+            setattr(self, name, getattr(self, name) + int(count))
         _sum_into(self.failed, form["failed"])
         _sum_into(self.failed_uncounted, form["failed_uncounted"])
         for name, text in form["histograms"].items():

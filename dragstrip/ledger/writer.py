@@ -110,8 +110,12 @@ class Ledger:
         query_us: int = ABSENT,
         total_us: int = ABSENT,
         opened: int = 0,
+        reconnected: int = 0,
     ) -> None:
-        """Complete a row; `opened` counts the connections that the lookup had to open."""
+        """Complete a row; `opened` counts the connections that the lookup had to open.
+
+        `reconnected` is 1 where it replaced one that its slot had before.
+        """
         rows = self._maps[row >> SEGMENT_BITS]
         offset = _SECOND_HALF + (row & _MASK) * ROW_BYTES
         _END(
@@ -125,6 +129,7 @@ class Ledger:
             size,
             status,
             opened,
+            reconnected,
         )
         # Apart from the rest, and after it: until here the row is in flight.
         rows[offset + _TO_OUTCOME] = outcome

@@ -129,6 +129,7 @@ class Sender:
                 query_us,
                 total_us,
                 client.opened,
+                client.reconnected,
             )
 
     def _end_failed(self, row: int, begun_ns: int, failed: SendFailed) -> None:
@@ -145,6 +146,7 @@ class Sender:
                 min((first_byte_ns - sent_ns) // 1000, _LONGEST_US) if first_byte_ns else ABSENT
             ),
             opened=client.opened,
+            reconnected=client.reconnected,
         )
         # What fails without waiting, like a connection that is refused, would keep others waiting.
         gevent.sleep(0)

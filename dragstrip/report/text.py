@@ -135,6 +135,7 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
         row("server: handler p50", *(milliseconds(side.total_p50_ms) for side in sides)),
         row("server: query p50", *(milliseconds(side.query_p50_ms) for side in sides)),
         row("connections opened", *(f"{side.opened:,}" for side in sides)),
+        row("reconnected", *(_reconnected(side) for side in sides)),
     ]
     if not run.closed_model:
         made.append(row("found no free slot", *(f"{side.no_slot:,}" for side in sides)))
@@ -210,6 +211,11 @@ def _failed(side: TargetTotals) -> str:
     low, high = clopper_pearson(failed, side.due)
     share = f"{percent(side.error_rate)}; " if failed else ""
     return f"{failed:,} ({share}{low * 100:.3g} to {percent(high)})"
+
+
+def _reconnected(side: TargetTotals) -> str:
+    share = f" ({percent(side.reconnected / side.due)})" if side.reconnected else ""
+    return f"{side.reconnected:,}{share}"
 
 
 def _dependence(found: Dependence, pairs: int) -> str:

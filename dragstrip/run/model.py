@@ -28,11 +28,15 @@ class _Form(BaseModel):
 
 
 class Figures(_Form):
-    """What a set of lookups came to. Response time counts from when a lookup was due."""
+    """What a set of lookups came to. Response time counts from when a lookup was due.
+
+    `reconnected` of them had to replace a connection that their slot had before.
+    """
 
     due: Count
     verified: Count
     failed: dict[str, Count]
+    reconnected: Count = 0
     offered_per_s: Rate
     achieved_per_s: Rate
     p50_ms: Milliseconds | None

@@ -31,7 +31,7 @@ _ROW = np.dtype(
         *(("due_ns", "<i8"), ("key", "<i8"), ("slice", "<i4"), ("target", "u1"), ("flags", "u1")),
         *(("slot", "<u2"), ("sent_ns", "<i8"), ("done_ns", "<i8"), ("first_byte_us", "<i4")),
         *(("query_us", "<i4"), ("total_us", "<i4"), ("bytes", "<u4"), ("status", "<u2")),
-        *(("opened", "u1"), ("padding", "V4"), ("outcome", "u1")),
+        *(("opened", "u1"), ("reconnected", "u1"), ("padding", "V3"), ("outcome", "u1")),
     ]
 )
 _NAMES = (
@@ -116,6 +116,14 @@ class Part:
     @property
     def opened(self) -> int:
         return int(self.rows["opened"].sum())
+
+    @property
+    def reconnected(self) -> int:
+        return int(self.rows["reconnected"].sum())
+
+    @property
+    def reconnect_rate(self) -> float:
+        return self.reconnected / self.due if self.due else 0.0
 
     @property
     def send_lag_ns(self) -> Rows:

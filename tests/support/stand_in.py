@@ -35,6 +35,12 @@ class StandIn:
     misbehave: Callable[[int, dict[str, object]], bytes | None] = lambda _n, _body: None
     deeds: dict[int, Deed] = field(default_factory=dict)
     """What is done instead of answering, by the index of the contact that is asked for."""
+    fault: Callable[[int], Deed | None] = lambda _: None
+    """What is done instead of answering, by the number of the lookup, if anything."""
+    keep_alive_s: float | None = None
+    """After how long an idle connection is closed."""
+    announces: str = ""
+    """Header lines of every right answer."""
     api_key: str = API_KEY
     hangs: bool = False
     port: int = 0
@@ -68,7 +74,7 @@ class StandIn:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
+            while head := await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), self.keep_alive_s):
                 read_ns = time.monotonic_ns()
                 lines = head.decode("latin-1").split("\r\n")
                 headers = {
@@ -76,7 +82,7 @@ class StandIn:
                     for name, _, value in (line.partition(":") for line in lines[1:] if line)
                 }
                 await self._answer(lines[0].split(" ")[1], headers, writer, read_ns)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError, TimeoutError):
             # The client has hung up, or serving is over.
             pass
         finally:
@@ -94,8 +100,9 @@ class StandIn:
         index = self.dataset.index(phone)
         while self.hangs:
             await asyncio.sleep(0.01)
-        if index in self.deeds:
-            await self.deeds[index](writer)
+        deed = self.fault(count) or (self.deeds.get(index) if index is not None else None)
+        if deed:
+            await deed(writer)
             await writer.drain()
             return
         await asyncio.sleep(self.delay_s(count))
@@ -103,7 +110,7 @@ class StandIn:
             self.dataset.answer(self.dataset.contacts if index is None else index)
         )
         changed = self.misbehave(count, body)
-        answer = response(body) if changed is None else changed
+        answer = response(body, extra=self.announces) if changed is None else changed
         # Noted before it is written, so that no client can have had it any earlier.
         self.served.append(Served(path, read_ns, time.monotonic_ns()))
         writer.write(answer)

@@ -24,13 +24,15 @@ class Client(Protocol):
     """A connection to one target, used by one slot at a time.
 
     After each exchange, also a failed one, the times are those of the monotonic clock (0 for what
-    did not happen), and `opened` counts the connections that it had to open.
+    did not happen), `opened` counts the connections that it had to open, and `reconnected` is 1 if
+    one of them was not the slot's first.
     """
 
     sent_ns: int
     first_byte_ns: int
     done_ns: int
     opened: int
+    reconnected: int
 
     def prepare(self, request: Request) -> Prepared:
         """Check a request once for use by many connections to one address. Raises SendFailed."""

@@ -15,15 +15,17 @@ from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http import decompress, errors
 from dragstrip.load.http.address import Address
 from dragstrip.load.http.client import SendFailed
+from dragstrip.load.http.idle_limit import IDLE_NS, IdleLimit
 from dragstrip.load.http.parser import (
     CONTENT_ENCODING,
     CONTENT_TYPE,
+    KEEP_ALIVE,
     SERVER_TIMING,
     AnswerParser,
     Malformed,
     TooLarge,
 )
-from dragstrip.load.http.request import REPEATABLE, Prepared, RequestWriter, UnfitRequest
+from dragstrip.load.http.request import Prepared, RequestWriter, UnfitRequest
 from dragstrip.load.http.timeouts import NEVER_NS, Deadline, Limits
 from dragstrip.load.http.transport import READ_BYTES, Wire
 from dragstrip.scenario.check import Reply
@@ -36,9 +38,10 @@ if TYPE_CHECKING:
 
 DEFAULT_HEADERS = {"user-agent": "dragstrip", "accept": "application/json"}
 
-# A look at the socket before each request would cost a tenth of the rate. Back to back, what
+# Idle for less, a connection is not looked at until one ended that the server had not announced:
+# that costs a twentieth of the rate, and comes too soon after the last read to see much more. What
 # an unasked answer could pretend is caught when its successors pile up.
-_IDLE_NS = 100_000
+_LOOK_FROM_NS = 100_000
 _CONNECT, _FIRST_BYTE, _ANSWER = "no connection", "no byte of an answer", "no whole answer"
 
 
@@ -50,23 +53,28 @@ class _ClosedHere(BaseException):
     """Thrown likewise when another greenlet closes the connection."""
 
 
-class _Gone(Exception):
-    """The server ended the connection without a byte of the answer."""
-
-    def __init__(self, outcome: Outcome, detail: str) -> None:
-        super().__init__(detail)
-        self.outcome = outcome
+class _NothingWritten(Exception):
+    """A kept-alive connection was over before a byte of the request could be written."""
 
 
 class Connection:
     """Sends requests to one address, one at a time, and reads each answer whole.
 
-    Redirects are answers like any other. A kept-alive connection that the server has closed is
-    replaced, and the request sent again once, if it may be repeated and nothing had come back.
+    Redirects are answers like any other. A request is written once, and no answer is a failure:
+    whether the server worked on it cannot be told from here. A client that serves a user may ask
+    again (RFC 9110, section 9.2.2); one that measures would hide what it is to count.
+
+    A kept-alive connection is replaced before anything is written, in three cases: it was looked at
+    right before the write, and the server had closed it or sent what was not asked for; it was idle
+    up to the server's keep-alive time, announced or learnt; or this machine's kernel took no byte
+    of the request. A server that closes while the request is on its way has failed, as CLOSED or
+    RESET, and so has one that closes within 0.1 ms of an answer that did not say so; from then on,
+    its connection is looked at before each write.
 
     What is known of the last exchange, also when it failed: `sent_ns` (just before the first byte
     went out), `first_byte_ns` and `done_ns` are times of the monotonic clock, 0 for what did not
-    happen; `opened` counts the connections that it had to open.
+    happen; `opened` counts the connections that it had to open, and `reconnected` is 1 if one of
+    them was not the first of this object.
     """
 
     # Slots are quicker to read than a dictionary of as many names.
@@ -76,15 +84,19 @@ class Connection:
         "_deadline",
         "_end_ns",
         "_first_byte_limit_ns",
+        "_idle_limit",
         "_limits",
+        "_look_from_ns",
         "_parser",
         "_phase",
         "_total_limit_ns",
+        "_was_open",
         "_wire",
         "_writer",
         "done_ns",
         "first_byte_ns",
         "opened",
+        "reconnected",
         "sent_ns",
     )
 
@@ -107,7 +119,10 @@ class Connection:
         self._deadline = Deadline(self._on_deadline)
         self._end_ns = NEVER_NS
         self._phase = _CONNECT
-        self.opened = 0
+        self._idle_limit = IdleLimit()
+        self._look_from_ns = _LOOK_FROM_NS
+        self._was_open = False
+        self.opened = self.reconnected = 0
         self.sent_ns = self.first_byte_ns = self.done_ns = 0
 
     def prepare(self, request: Request) -> Prepared:
@@ -129,15 +144,17 @@ class Connection:
         wire = self._wire
         if wire.greenlet is not None:
             raise RuntimeError("a connection takes one request at a time")
-        self.sent_ns = self.first_byte_ns = self.opened = 0
+        self.sent_ns = self.first_byte_ns = self.opened = self.reconnected = 0
         if not isinstance(request, Prepared):
             request = self.prepare(request)
         elif request.address is not self._address and request.address != self._address:
             raise ValueError("a request that was prepared for another address")
         wire.greenlet = getcurrent()
         try:
-            self._exchange(request.data, request.method in REPEATABLE)
+            self._exchange(request.data)
         except BaseException as error:
+            if wire.is_open and not self.opened:
+                self._look_from_ns = 0
             failure = self._failure(error)
             wire.drop()
             self.done_ns = monotonic_ns()
@@ -158,42 +175,50 @@ class Connection:
         else:
             wire.hub.loop.run_callback(self._on_close)
 
-    def _exchange(self, data: bytes, repeatable: bool) -> None:
+    def _exchange(self, data: bytes) -> None:
         wire = self._wire
         now_ns = monotonic_ns()
         self._end_ns = now_ns + self._total_limit_ns
-        if (
-            wire.is_open
-            and (now_ns - self.done_ns > _IDLE_NS or not repeatable)
-            and not wire.silent()
-        ):
+        if wire.is_open:
+            idle_ns = now_ns - self.done_ns
+            if idle_ns < self._look_from_ns or self._is_usable(idle_ns):
+                try:
+                    self._ask(data)
+                except _NothingWritten:
+                    self.sent_ns = 0
+                else:
+                    return
             wire.drop()
-        reused = wire.is_open
-        if not reused:
-            self._open()
-        try:
-            self._ask(data)
-        except _Gone:
-            if not (reused and repeatable):
-                raise
-            wire.drop()
-            self._open()
-            self._ask(data)
+        self._open()
+        self._ask(data)
+
+    def _is_usable(self, idle_ns: int) -> bool:
+        """Return whether the connection may take another request; learn from its end."""
+        wire = self._wire
+        if wire.stirs(0) and not wire.silent():
+            self._look_from_ns = 0
+            self._idle_limit.learn((wire.stirred_ns - self.done_ns) if wire.stirred_ns else idle_ns)
+            return False
+        return idle_ns < IDLE_NS or not self._idle_limit.passed(
+            idle_ns, self._parser.header(KEEP_ALIVE)
+        )
 
     def _ask(self, data: bytes) -> None:
-        """Send the request and read until the answer is whole."""
+        """Send the request and read until the answer is whole. Raises _NothingWritten."""
         wire, parser = self._wire, self._parser
         parser.begin()
-        now_ns = monotonic_ns()
-        if self.sent_ns == 0:
-            self.sent_ns = now_ns
+        self.sent_ns = now_ns = monotonic_ns()
         self._phase = _FIRST_BYTE
-        at_ns = now_ns + self._first_byte_limit_ns
+        at_ns, end_ns = now_ns + self._first_byte_limit_ns, self._end_ns
+        if end_ns < at_ns:  # Cheaper than a call of min().
+            at_ns = end_ns
         deadline = self._deadline
-        deadline.at_ns = at_ns = min(at_ns, self._end_ns)
+        deadline.at_ns = at_ns
         if at_ns < deadline.due_ns:
             deadline.move(at_ns, wire.hub.loop)
         hung_up = not wire.write(data)
+        if hung_up and wire.took_nothing and not self.opened:
+            raise _NothingWritten
         recv = wire.recv
         wire.wait_readable()
         while True:
@@ -202,30 +227,25 @@ class Connection:
             except BlockingIOError:
                 wire.wait_readable()
                 continue
-            except OSError as error:
-                if parser.received == 0:
-                    raise _Gone(*self._explain(error)) from None
-                raise
             self.done_ns = monotonic_ns()
             if not piece:
                 self._finish()
                 break
             if parser.received == 0:
                 self.first_byte_ns = self.done_ns
-                deadline.at_ns = self._end_ns
+                deadline.at_ns = end_ns
                 self._phase = _ANSWER
             parser.feed(piece)
             if parser.done:
                 break
-        if hung_up or not parser.reusable or (wire.may_hold_more(len(piece)) and not wire.silent()):
+        more = (len(piece) == READ_BYTES or wire.tls) and wire.may_hold_more()
+        if hung_up or not parser.reusable or (more and not wire.silent()):
             wire.drop()
 
     def _finish(self) -> None:
         parser = self._parser
-        words = f"closed by the server {parser.progress()}"
-        if parser.received == 0:
-            raise _Gone(Outcome.CLOSED, words)
         if not parser.finish():
+            words = f"closed by the server {parser.progress()}"
             raise SendFailed(Outcome.CLOSED, words, parser.status)
 
     def _reply(self) -> Reply:
@@ -253,8 +273,6 @@ class Connection:
                 return SendFailed(Outcome.CONNECTION, "closed on this side")
             case Malformed() | TooLarge():
                 return self._refused(error)
-            case _Gone():
-                return SendFailed(error.outcome, str(error))
             case OSError():
                 return SendFailed(*self._explain(error), self._parser.status)
         return None
@@ -285,7 +303,9 @@ class Connection:
         wire.hub = get_hub()
         self._expect(monotonic_ns() + self._connect_limit_ns, _CONNECT)
         wire.open()
-        self.opened += 1
+        self.opened = 1
+        self.reconnected = int(self._was_open)
+        self._was_open = True
 
     def _new_parser(self) -> AnswerParser:
         return AnswerParser(

@@ -12,6 +12,7 @@ _END_OF_HEAD = b"\r\n\r\n"
 CONTENT_TYPE = "\r\ncontent-type:"
 CONTENT_LENGTH = "\r\ncontent-length:"
 CONTENT_ENCODING = "\r\ncontent-encoding:"
+KEEP_ALIVE = "\r\nkeep-alive:"
 SERVER_TIMING = "\r\nserver-timing:"
 TRANSFER_ENCODING = "\r\ntransfer-encoding:"
 # A chunk of one byte takes six on the wire; more than this is padding.

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from dragstrip.load.http.address import Address
     from dragstrip.scenario import Request
 
-REPEATABLE = frozenset({"GET", "OPTIONS", "PUT", "DELETE"})
-_METHODS = REPEATABLE | {"POST", "PATCH"}
+_METHODS = frozenset({"GET", "OPTIONS", "PUT", "DELETE", "POST", "PATCH"})
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _FORBIDDEN_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")

@@ -8,11 +8,14 @@ from __future__ import annotations
 import _socket
 import errno
 import os
+import select
 import ssl
 from contextlib import suppress
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 import gevent.socket
+from gevent import monkey
 
 from dragstrip import tls
 from dragstrip.load.http.tls import TlsStream
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 READ_BYTES = 1 << 16
 _READABLE, _WRITABLE = 1, 2
+# Locust replaces select.poll by one that lets other greenlets run.
+_poll = monkey.get_original("select", "poll")
 
 
 class Wire:
@@ -32,7 +37,9 @@ class Wire:
 
     `recv(most)` reads what has come, without waiting; BlockingIOError when nothing has.
     `write(data)` sends everything, and returns False when the server takes no more, as it may have
-    answered. Both are there while it `is_open`, between `open` and `drop`.
+    answered; `took_nothing` then says whether this machine's own kernel took no byte of it. A false
+    value of `stirs(0)` says that nothing came and the server has not closed: the cheapest look
+    there is. All are there while it `is_open`, between `open` and `drop`.
     """
 
     __slots__ = (
@@ -41,38 +48,49 @@ class Wire:
         "_parked",
         "_reader",
         "_sock",
-        "_tls",
         "_trust",
         "greenlet",
         "hub",
         "is_open",
         "recv",
+        "stirred_ns",
+        "stirs",
+        "tls",
+        "took_nothing",
         "write",
     )
 
     recv: Callable[[int], bytes]
+    stirs: Callable[[int], Any]
     write: Callable[[bytes], bool]
 
     def __init__(self, address: Address, ca_file: Path | None) -> None:
         self._address = address
         self._trust = tls.trust(ca_file) if address.tls else None
         self._sock: Any = None
-        self._tls: TlsStream | None = None
+        self.tls: TlsStream | None = None
         self._reader: Any = None
         self._armed = self._parked = self.is_open = False
         self.greenlet: Any = None
         """Who uses it at present: the one that watchers wake."""
         self.hub: Any = None
         """The hub of the thread that uses it, to be set before `open`."""
+        self.took_nothing = False
+        self.stirred_ns = 0
+        """When something came, or the server closed, that nobody waited for; 0 for never."""
 
     def open(self) -> None:
         """Connect, and agree on TLS. Raises OSError; then `drop` what was begun."""
         self._connect()
         self.recv, self.write = self._sock.recv, self._send
         if self._trust is not None:
-            self._tls = TlsStream(self._sock, self._trust, self._address.host)
-            self._shake_hands(self._tls)
-            self.recv, self.write = self._tls.recv, self._seal_and_send
+            self.tls = TlsStream(self._sock, self._trust, self._address.host)
+            self._shake_hands(self.tls)
+            self.recv, self.write = self.tls.recv, self._seal_and_send
+        looker = _poll()
+        looker.register(self._sock.fileno(), select.POLLIN)
+        self.stirs = looker.poll
+        self.stirred_ns = 0
         self.is_open = True
 
     def drop(self) -> None:
@@ -81,7 +99,7 @@ class Wire:
         sock = self._sock
         if sock is None:
             return
-        self._sock = self._tls = None
+        self._sock = self.tls = None
         self.is_open = self._armed = False
         self._reader.stop()
         self._reader.close()
@@ -100,9 +118,9 @@ class Wire:
             pass
         return False
 
-    def may_hold_more(self, read: int) -> bool:
-        """Whether something may wait behind a piece of `read` bytes."""
-        return read == READ_BYTES if self._tls is None else self._tls.buffered
+    def may_hold_more(self) -> bool:
+        """Whether something may wait behind a piece that was read, which was whole without TLS."""
+        return self.tls is None or self.tls.buffered
 
     def wait_readable(self) -> None:
         """Block until something has come. After an error that is raised into it, `drop`."""
@@ -117,6 +135,7 @@ class Wire:
             self._parked = False
             self.greenlet.switch()
         else:
+            self.stirred_ns = monotonic_ns()
             self._reader.stop()
             self._armed = False
 
@@ -130,8 +149,8 @@ class Wire:
             watcher.close()
 
     def _seal_and_send(self, data: bytes) -> bool:
-        assert self._tls is not None  # noqa: S101
-        return self._send(self._tls.seal(data))
+        assert self.tls is not None  # noqa: S101
+        return self._send(self.tls.seal(data))
 
     def _send(self, data: bytes) -> bool:
         sock = self._sock
@@ -142,6 +161,7 @@ class Wire:
             except BlockingIOError:
                 sent = 0
             except (BrokenPipeError, ConnectionResetError):
+                self.took_nothing = rest is data
                 return False
             if sent == len(rest):
                 return True

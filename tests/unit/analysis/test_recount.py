@@ -69,6 +69,7 @@ def test_policies(tmp_path: Path, policy: Policy) -> None:
         ("slice", 3),
         ("query_us", 7),
         ("opened", 9),
+        ("reconnected", 9),
         ("bytes", 2**31),
     ],
 )

@@ -153,9 +153,8 @@ def no_slot(turn: PlannedSlice, rows: Rows) -> None:
 
 
 def reconnecting(turn: PlannedSlice, rows: Rows) -> None:
-    """Open 15 connections a slice: 120 in 8 slices, of which 32 are each slot's first."""
     if turn.target == NEW:
-        rows["opened"][:15] = 1
+        rows["opened"][:15] = rows["reconnected"][:15] = 1
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_csv_has_every_row_as_recorded(folder: RunFolder, ledger: Ledger) -> Non
         assert line["counted"] == str(int(bool(row["flags"] & Flag.COUNTED)))
         for name in ("slice", "key", "slot", "due_ns", "sent_ns"):
             assert line[name] == str(row[name])
-        for name in ("done_ns", "bytes", "status", "opened", "first_byte_us"):
+        for name in ("done_ns", "bytes", "status", "opened", "reconnected", "first_byte_us"):
             assert line[name] == (str(row[name]) if has_ended else "")
         is_known = has_ended and row["query_us"] != -1
         assert line["query_us"] == (str(row["query_us"]) if is_known else "")

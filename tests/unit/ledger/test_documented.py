@@ -34,7 +34,7 @@ DOCS = Path(__file__).parents[3] / "docs"
 LEDGER = (DOCS / "ledger.md").read_text()
 RUN_FORMAT = (DOCS / "run-format.md").read_text()
 
-TYPES = {"i8": "i64", "i4": "i32", "u4": "u32", "u2": "u16", "u1": "u8", "V4": "4 bytes"}
+TYPES = {"i8": "i64", "i4": "i32", "u4": "u32", "u2": "u16", "u1": "u8", "V3": "3 bytes"}
 
 
 def test_rows() -> None:

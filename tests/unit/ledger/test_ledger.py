@@ -26,7 +26,7 @@ def write(folder: Path, count: int, worker: int = 3) -> Ledger:
     ledger = Ledger(folder, worker)
     for n in range(count):
         row = ledger.begin(n, 2**40 + n, n, 1, Flag.COUNTED | Flag.NO_SLOT, 7, n + 1)
-        ledger.end(row, n + 1, n + 2, Outcome.HTTP_STATUS, 503, 665, 9, 12, 34, 2)
+        ledger.end(row, n + 1, n + 2, Outcome.HTTP_STATUS, 503, 665, 9, 12, 34, 2, 1)
     return ledger
 
 
@@ -50,7 +50,8 @@ def test_rows_come_back_as_written(tmp_path: Path) -> None:
         "bytes": 665,
         "status": 503,
         "opened": 2,
-        "padding": b"\0\0\0\0",
+        "reconnected": 1,
+        "padding": b"\0\0\0",
         "outcome": Outcome.HTTP_STATUS,
     }
 
@@ -192,3 +193,17 @@ def test_a_damaged_packed_segment_is_told(tmp_path: Path) -> None:
         packed.write_bytes(damaged)
         with pytest.raises(StorageError, match="cannot read"):
             reader.read(packed)
+
+
+def test_the_version_before_is_read(tmp_path: Path) -> None:
+    write(tmp_path, 5).close()
+    (path,) = reader.files(tmp_path)
+    data = bytearray(path.read_bytes())
+    for version, is_read in ((1, False), (2, True), (3, True), (4, False)):
+        data[8:10] = version.to_bytes(2, "little")
+        path.write_bytes(data)
+        if is_read:
+            assert len(reader.read(path).rows) == 5
+        else:
+            with pytest.raises(StorageError, match=f"has version {version}"):
+                reader.read(path)

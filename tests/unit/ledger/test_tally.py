@@ -28,6 +28,7 @@ def some_rows(draw: st.DrawFn) -> Rows:
     for name in ("first_byte_us", "query_us", "total_us"):
         rows[name] = np.where(random.random(n) < 0.3, ABSENT, random.integers(0, 9000, n))
     rows["bytes"], rows["opened"] = random.integers(0, 999, n), random.integers(0, 3, n)
+    rows["reconnected"] = random.integers(0, 2, n)
     rows["flags"] = random.integers(0, 4, n)
     failed = random.random(n) < draw(st.sampled_from([0.0, 0.3, 1.0]))
     rows["outcome"] = np.where(failed, random.integers(Outcome.OK, len(Outcome), n), Outcome.OK)
@@ -54,6 +55,7 @@ def test_counts_are_those_of_counting_row_by_row(rows: Rows) -> None:
     assert tally.on_time == sum(row["sent_ns"] <= END_NS for row in sent)
     assert tally.no_slot == sum(bool(row["flags"] & Flag.NO_SLOT) for row in counted)
     assert tally.opened == sum(int(row["opened"]) for row in counted)
+    assert tally.reconnected == sum(int(row["reconnected"]) for row in counted)
     assert tally.bytes == sum(int(row["bytes"]) for row in counted)
     wrong = {Outcome.WRONG_ANSWER, Outcome.CONTENT_TYPE, Outcome.NOT_JSON, Outcome.TOO_LARGE}
     assert tally.wrong == sum(Outcome(row["outcome"]) in wrong for row in rows)

@@ -134,11 +134,6 @@ def test_reasons_are_counted_as_often_as_the_server_was_asked(races: Races) -> N
     mixed = races.mixed
     asked = Counter(mixed.reasons.get(key_of(path), "ok") for path in mixed.server.lookups)
     found = Counter(reasons(mixed.raced.rows(1)))
-    # A kept-alive connection that ends without a word may have ended before it was asked: such a
-    # lookup is sent once more, over a connection that has to be opened for it.
-    rows = mixed.raced.rows(1)
-    closed = rows[rows["outcome"] == Outcome.CLOSED]
-    assert 0 < asked.pop("closed") - found.pop("closed") <= closed["opened"].sum()
     del asked["ok"]
     assert asked == found
 

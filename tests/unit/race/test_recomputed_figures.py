@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from tests.unit.race.conftest import Known
 
 NOTHING = "–"
+SHARES = {"error rate", "reconnects"}
 RACES = ["alike", "delayed", "failing", "spoilt", "closed"]
 
 
@@ -147,6 +148,7 @@ def figures(race: Recomputed) -> dict[str, tuple[str, ...]]:
     found["server: handler p50"] = row(lambda one: ms(one.reported_ms("total_us", 0.5)))
     found["server: query p50"] = row(lambda one: ms(one.reported_ms("query_us", 0.5)))
     found["connections opened"] = row(lambda one: f"{one.opened:,}")
+    found["reconnected"] = row(reconnected)
     if not race.closed:
         found["found no free slot"] = row(lambda one: f"{one.no_slot:,}")
     return found
@@ -156,6 +158,11 @@ def failed(one: Part) -> str:
     low, high = limits(one.failures, one.due)
     share = f"{one.error_rate * 100:.3g} %; " if one.failures else ""
     return f"{one.failures:,} ({share}{low * 100:.3g} to {high * 100:.3g} %)"
+
+
+def reconnected(one: Part) -> str:
+    share = f" ({one.reconnect_rate * 100:.3g} %)" if one.reconnected else ""
+    return f"{one.reconnected:,}{share}"
 
 
 def ms(value: float | None) -> str:
@@ -173,10 +180,12 @@ def compared(race: Recomputed) -> dict[str, Interval]:
         "throughput": lambda one: one.achieved_per_s,
         "error rate": lambda one: one.error_rate,
     }
+    if any(one.reconnected for one in race.totals):
+        measures["reconnects"] = lambda one: one.reconnect_rate
     found = {}
     for name, of in measures.items():
         old, new = race.pairwise(of)
-        values = new - old if name == "error rate" else logs(old, new)
+        values = new - old if name in SHARES else logs(old, new)
         if len(values) > 1 and np.isfinite(values).all():
             found[name] = interval(values)
     return found
@@ -196,7 +205,7 @@ def others(race: Recomputed, raced: Raced) -> dict[str, tuple[str, ...]]:
 
 
 def effect(name: str, one: Interval) -> tuple[str, str]:
-    if name == "error rate":
+    if name in SHARES:
         mean, low, high = (value * 100 for value in (one.mean, one.low, one.high))
         return f"{mean:+.3g} pp", f"{low:+.3g} to {high:+.3g} pp"
     return f"{math.exp(one.mean):.3f}", f"{math.exp(one.low):.3f} to {math.exp(one.high):.3f}"
@@ -232,7 +241,6 @@ def gates(race: Recomputed) -> dict[str, tuple[str, ...]]:
 def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
     """Return each gate's state, figure and bound in words."""
     sides, workers = race.totals, [w for one in race.reports.values() for w in one["workers"]]
-    users = race.plan["race"]["users"]
     slower = max(one.response_ms(QUANTILES[race.metric]) or 0.0 for one in sides)
     lag_ms = max(25.0, 0.1 * slower)
     wrong = sum(int(np.isin(rows["outcome"], (3, 5, 6, 7)).sum()) for rows in race.ledger.values())
@@ -256,9 +264,7 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
             min(one.achieved_per_s / one.offered_per_s for one in sides), 0.95, "%"
         ),
         "no_slot": at_most(max(one.no_slot / one.due for one in sides), 0.01, "%"),
-        "reconnects": at_most(
-            max(max(one.opened - users, 0) / one.due for one in sides), 0.05, "%"
-        ),
+        "reconnects": at_most(max(one.reconnect_rate for one in sides), 0.05, "%"),
         "send_lag_p99_ms": at_most(quantile_ms(late, 0.99) or 0.0, lag_ms, "ms"),
         "loop_lag_ms": at_most(max(sum(one) / len(one) for one in lags.values()), lag_ms, "ms"),
         "generator_cpu": at_most(max(one["cpu_s"] / one["wall_s"] for one in workers), 0.9, "%"),

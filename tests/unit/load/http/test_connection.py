@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 import zlib
+from time import monotonic_ns
 
 import gevent
 import gevent.socket
@@ -77,6 +78,7 @@ class TestKeptAlive:
             connection.send(GET)
             idle.set()
             wait_for_bytes(connection)
+            connection.done_ns = 0
             for opened in [1, 0]:
                 assert connection.send(POST).body == BODY
                 assert connection.opened == opened
@@ -93,47 +95,83 @@ class TestStaleConnection:
         with talking(once(answer(BODY))) as (connection, server):
             for _ in range(3):
                 assert connection.send(POST).body == BODY
-                server.wait_for_end_of_script()
                 assert connection.opened == 1
+                server.wait_for_end_of_script()
+                connection.done_ns = 0
             assert len(server.requests) == 3
 
-    @staticmethod
-    def hang_up_on_the_second(peer: Peer, number: int) -> None:
-        peer.answer(answer(BODY))
-        peer.request()
-        if number > 1:
+    @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
+    @pytest.mark.parametrize("outcome", [Outcome.CLOSED, Outcome.RESET])
+    def test_no_answer_on_an_open_connection_is_a_failure(
+        self, method: str, outcome: Outcome
+    ) -> None:
+        def script(peer: Peer, number: int) -> None:
+            peer.answer(answer(BODY))
+            peer.request()
+            if number == 1:
+                if outcome is Outcome.RESET:
+                    peer.reset()
+                return
             peer.send(answer(BODY))
-        elif peer._server.requests[-1].startswith(b"PUT"):
-            peer.reset()
 
-    @pytest.mark.parametrize("method", ["GET", "PUT"], ids=["closed", "reset"])
-    def test_closed_instead_of_an_answer_is_retried(self, method: str) -> None:
         request = Request(method, "/", {})
-        with talking(self.hang_up_on_the_second) as (connection, server):
+        with talking(script) as (connection, server):
             connection.send(request)
+            failed = failure(connection, request)
+            assert failed.outcome is outcome
+            assert str(failed) == f"{outcome.name.lower()} by the server before the answer"
+            assert (connection.opened, connection.reconnected) == (0, 0)
+            assert len(server.requests) == 2
             assert connection.send(request).body == BODY
-            assert connection.opened == 1
+            assert (connection.opened, connection.reconnected) == (1, 1)
             assert len(server.requests) == 3
 
-    def test_but_not_for_a_method_that_may_not_be_repeated(self) -> None:
-        with talking(self.hang_up_on_the_second) as (connection, server):
-            connection.send(POST)
-            failed = failure(connection, POST)
-            assert failed.outcome is Outcome.CLOSED
-            assert str(failed) == "closed by the server before the answer"
-            assert len(server.requests) == 2
-            assert connection.send(POST).body == BODY
-
-    def test_only_once(self) -> None:
+    def test_a_replaced_connection_is_not_replaced_again(self) -> None:
         def script(peer: Peer, number: int) -> None:
             if number == 1:
                 peer.answer(answer(BODY))
-            peer.request()
+            else:
+                peer.request()
 
         with talking(script) as (connection, server):
             connection.send(GET)
+            server.wait_for_end_of_script()
+            connection.done_ns = 0
             assert "before the answer" in str(failure(connection))
-            assert len(server.requests) == 3
+            assert (len(server.requests), server.connections) == (2, 2)
+            assert (connection.opened, connection.reconnected) == (1, 1)
+
+    def test_a_request_of_which_no_byte_was_written_goes_over_another_connection(self) -> None:
+        def script(peer: Peer, number: int) -> None:
+            peer.answer(answer(BODY))
+            if number == 1:
+                peer.reset()
+            peer.wait_closed()
+
+        with talking(script) as (connection, server):
+            connection.send(GET)
+            wait_for_bytes(connection)
+            # As if the reset had come between the look and the write.
+            connection._wire.stirs = lambda _: []
+            connection.done_ns = monotonic_ns()
+            assert connection.send(POST).body == BODY
+            assert (connection.opened, connection.reconnected) == (1, 1)
+            assert (len(server.requests), server.connections) == (2, 2)
+
+    def test_closed_at_once_without_a_word_is_a_failure_once(self) -> None:
+        with talking(once(answer(BODY))) as (connection, server):
+            connection.send(GET)
+            server.wait_for_end_of_script()
+            # As if the request had followed at once.
+            connection.done_ns = monotonic_ns() + 1_000_000_000
+            failed = failure(connection)
+            assert failed.outcome in {Outcome.CLOSED, Outcome.RESET}
+            assert (connection.opened, len(server.requests)) == (0, 1)
+            for _ in range(3):
+                assert connection.send(GET).body == BODY
+                assert connection.reconnected == 1
+                server.wait_for_end_of_script()
+                connection.done_ns = monotonic_ns()
 
     def test_not_on_a_fresh_connection(self) -> None:
         with talking(lambda peer, _: peer.request() and None) as (connection, server):

@@ -133,18 +133,21 @@ class TestEnds:
         with talking_tls(authority, once(answer(BODY))) as (connection, server):
             connection.send(GET)
             server.wait_for_end_of_script()
+            connection.done_ns = 0
             assert connection.send(GET).body == BODY
             assert connection.opened == 1
 
-    def test_instead_of_an_answer_is_a_stale_connection(self, authority: Authority) -> None:
+    def test_instead_of_an_answer_is_a_failure(self, authority: Authority) -> None:
         def script(peer: Peer, _: int) -> None:
             peer.answer(answer(BODY))
             peer.request()
 
         with talking_tls(authority, script) as (connection, server):
             connection.send(GET)
-            assert connection.send(GET).body == BODY
-            assert len(server.requests) == 3
+            failed = failure(connection)
+            assert failed.outcome is Outcome.CLOSED
+            assert str(failed) == "TLS: cut off without notice before the answer"
+            assert (len(server.requests), connection.opened) == (2, 0)
 
     @pytest.mark.parametrize("extra", [b"X", answer(b"another's")])
     def test_bytes_after_the_answer(self, authority: Authority, extra: bytes) -> None:
