@@ -12,7 +12,7 @@ from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.run.folder import FINISH_FILE, RunFolder
-from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE, PlannedOperation
 from tests.support.runs import SECOND, plan_of
 
 if TYPE_CHECKING:
@@ -23,15 +23,28 @@ if TYPE_CHECKING:
 
 OUTCOMES = ((Outcome.OK, 200), (Outcome.HTTP_STATUS, 503), (Outcome.UNSENT, 0))
 SHARES = (0.95, 0.03, 0.02)
+OPERATIONS = (
+    PlannedOperation(name="lookup", weight=3),
+    PlannedOperation(name="message", method="POST"),
+)
 
 
 def record_run(
-    path: Path, *, workers: int = 2, lookups: int = 300, policy: Policy = "keep", hung: int = 0
+    path: Path,
+    *,
+    workers: int = 2,
+    lookups: int = 300,
+    policy: Policy = "keep",
+    hung: int = 0,
+    operations: int = 1,
 ) -> RunFolder:
-    """Store a run of 2 pairs with `lookups` per worker and slice, `hung` of them without an end."""
+    """Store a run of 2 pairs with `lookups` per worker and slice, `hung` of them without an end.
+
+    Its requests are of so many `operations`, in turn.
+    """
     path.mkdir()
     (path / LEDGER_FOLDER).mkdir()
-    plan = plan_of(pairs=2, ledger=policy)
+    plan = plan_of(pairs=2, operations=OPERATIONS[:operations], ledger=policy)
     folder = RunFolder(path)
     folder.write_plan(plan)
     ledgers = [Ledger(path / LEDGER_FOLDER, worker, policy) for worker in range(workers)]
@@ -40,7 +53,7 @@ def record_run(
     with (path / SLICES_FILE).open("w") as file:
         for turn in plan.slices:
             reports = [
-                _run_slice(ledger, turn, worker, random, lookups, hung)
+                _run_slice(ledger, turn, worker, random, lookups, hung, operations)
                 for worker, ledger in enumerate(ledgers)
             ]
             for total, report in zip(totals, reports, strict=True):
@@ -68,6 +81,7 @@ def _run_slice(
     random: np.random.Generator,
     lookups: int,
     hung: int,
+    operations: int,
 ) -> dict[str, Any]:
     start_ns = (10 * worker + turn.index + 1) * 4 * SECOND
     end_ns = start_ns + 3 * SECOND
@@ -79,7 +93,7 @@ def _run_slice(
         target = 1 - turn.target if n % 50 == 0 else turn.target
         counted = target == turn.target and due > start_ns + SECOND
         flags = Flag.COUNTED if counted else 0
-        row = ledger.begin(due, n, turn.index, target, flags, n % 8, due + 1000)
+        row = ledger.begin(due, n, turn.index, target, flags, n % 8, due + 1000, n % operations)
         if n >= hung:
             query_us = ABSENT if n % 3 else took // 2000
             timings = (took // 1000, query_us, took // 1500, n % 7 == 0)

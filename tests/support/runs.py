@@ -10,10 +10,11 @@ import numpy as np
 from dragstrip.analysis.aggregate import summarise, with_distributions
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import Config, DatasetConfig, RaceConfig
-from dragstrip.ledger.rows import ROW, Flag, Outcome, Rows
+from dragstrip.ledger.layout import ROW
+from dragstrip.ledger.rows import Flag, Outcome, Rows
 from dragstrip.ledger.tally import COUNTS, Tally
 from dragstrip.run.model import DataAfter, DatasetFacts, Machine, Run, Verdict, Versions
-from dragstrip.run.plan import Plan, PlannedTarget, alternate
+from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,12 @@ STARTED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 Times = dict[str, float]
 
 
-def plan_of(pairs: int = 8, names: tuple[str, str] = ("old", "new"), **race: Any) -> Plan:
+def plan_of(
+    pairs: int = 8,
+    names: tuple[str, str] = ("old", "new"),
+    operations: Sequence[PlannedOperation] = (PlannedOperation(name="lookup"),),
+    **race: Any,
+) -> Plan:
     settings = {"rate": 100, "slice": 3, "settle": 1, "pairs": pairs}
     old, new = (
         PlannedTarget(name=name, kind="convex-http", url=f"http://127.0.0.1:{port}")
@@ -39,6 +45,7 @@ def plan_of(pairs: int = 8, names: tuple[str, str] = ("old", "new"), **race: Any
         dataset=DatasetConfig(contacts=100),
         race=RaceConfig.model_validate(settings | race),
         targets=(old, new),
+        operations=tuple(operations),
         slices=alternate(pairs, 9),
     )
 
