@@ -142,8 +142,8 @@ class Work:
             self.pacers[target] if self.racing else self._own_pace(),
             self.ledger,
             client,
-            prepare,
-            self._judge,
+            [prepare],
+            [self._judge],
             target=list(self.targets).index(target),
             number=self._slots_started,
         )

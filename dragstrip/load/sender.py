@@ -15,7 +15,7 @@ from dragstrip.load.http import server_timing
 from dragstrip.load.http.client import SendFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.http.client import Client
@@ -46,15 +46,19 @@ class Pace(Protocol):
 
 
 class Sender:
-    """One slot's loop over its connection. `number` and `target` go into its rows."""
+    """One slot's loop over its connection. `number` and `target` go into its rows.
+
+    `prepares` and `checks` have one for each operation, by its number: what makes the request of a
+    key, and what decides whether the answer is right.
+    """
 
     __slots__ = (
+        "_checks",
         "_client",
-        "_judge",
         "_ledger",
         "_number",
         "_pace",
-        "_request",
+        "_prepares",
         "_stopping",
         "_target",
     )
@@ -64,8 +68,8 @@ class Sender:
         pace: Pace,
         ledger: Ledger,
         client: Client,
-        request: Callable[[int], Request | Prepared],
-        judge: Judge,
+        prepares: Sequence[Callable[[int], Request | Prepared]],
+        checks: Sequence[Judge],
         *,
         target: int,
         number: int,
@@ -74,13 +78,13 @@ class Sender:
         self._pace = pace
         self._ledger = ledger
         self._client = client
-        self._request = request
-        self._judge = judge
+        self._prepares = prepares
+        self._checks = checks
         self._target = target
         self._number = number & 0xFFFF
 
     def run(self) -> None:
-        """Make lookups until stopped. Raises what `request` and the judge's oracle raise.
+        """Make lookups until stopped. Raises what preparing and checking raise.
 
         Killed in the middle of a lookup, it leaves the row in flight: nobody knows what became of
         it.
@@ -98,16 +102,16 @@ class Sender:
 
     def _loop(self) -> None:
         # Names bound here are found faster than attributes.
-        client, request, judge = self._client, self._request, self._judge
+        client, prepares, checks = self._client, self._prepares, self._checks
         take, send = self._pace.take, client.send
         begin, end = self._ledger.begin, self._ledger.end
         target, number = self._target, self._number
         while not self._stopping:
-            due_ns, key, slice_index, flags = take()
+            due_ns, key, slice_index, flags, operation = take()
             now_ns = monotonic_ns()
-            row = begin(due_ns, key, slice_index, target, flags, number, now_ns)
+            row = begin(due_ns, key, slice_index, target, flags, number, now_ns, operation)
             try:
-                reply = send(request(key))
+                reply = send(prepares[operation](key))
             except SendFailed as failed:
                 self._end_failed(row, now_ns, failed)
                 continue
@@ -122,7 +126,7 @@ class Sender:
                 row,
                 sent_ns,
                 client.done_ns,
-                judge(key, reply),
+                checks[operation](key, reply),
                 reply.status,
                 len(reply.body),
                 min((client.first_byte_ns - sent_ns) // 1000, _LONGEST_US),

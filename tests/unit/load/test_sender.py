@@ -34,7 +34,7 @@ from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
@@ -82,15 +82,19 @@ class Bench:
             pace or self.pacer,
             self.ledger,
             self.connection,
-            self._request,
-            Judge(EXPECTED, table_bits=4),
+            [self._request, lambda key: Request("POST", f"/{key}", {}, b"{}")],
+            [Judge(EXPECTED, table_bits=4), Judge(oracle(lambda key: {"stored": key}))],
             target=TARGET,
             number=NUMBER,
         )
 
-    def lookups(self, *keys: int) -> None:
+    def lookups(self, *keys: int, operations: Sequence[int] = ()) -> None:
         now_ns = monotonic_ns()
-        due = arrivals.Arrivals(np.zeros(len(keys), np.int64), np.array(keys, np.int64))
+        due = arrivals.Arrivals(
+            np.zeros(len(keys), np.int64),
+            np.array(keys, np.int64),
+            np.array(operations or [0] * len(keys), np.uint8),
+        )
         self.pacer.load(Open([due], Span(3, now_ns, now_ns, now_ns + 1)))
 
     def wait_until_at_rest(self) -> None:
@@ -150,6 +154,32 @@ def test_each_lookup_has_its_row_with_all_that_is_known_of_it(tmp_path: Path) ->
     right = rows[rows["outcome"] == Outcome.OK]
     assert (right["first_byte_us"] >= 0).all()
     assert (right["first_byte_us"] <= (right["done_ns"] - right["sent_ns"]) // 1000).all()
+
+
+def test_each_operation_has_its_own_request_and_its_own_check(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            request = peer.request()
+            asked.append(request.partition(b" HTTP")[0])
+            body = {b"GET /0": {"key": 0}, b"POST /1": {"stored": 1}}.get(asked[-1], {"stored": 2})
+            peer.send(answer(0, body=json.dumps(body).encode()))
+
+    with ByteServer(script).serving() as server:
+        bench = Bench(tmp_path, server.url)
+        greenlet = gevent.spawn(bench.sender().run)
+        gevent.sleep(0)
+        bench.lookups(0, 1, 2, 2, operations=[0, 1, 0, 1])
+        bench.wait_until_at_rest()
+        greenlet.kill()
+        bench.connection.close()
+    rows = bench.rows()
+
+    assert asked == [b"GET /0", b"POST /1", b"GET /2", b"POST /2"]
+    assert rows["operation"].tolist() == [0, 1, 0, 1]
+    wrong = [Outcome(one) is Outcome.WRONG_ANSWER for one in rows["outcome"].tolist()]
+    assert wrong == [False, False, True, False]
 
 
 def test_the_row_is_on_file_before_the_request_is_out(tmp_path: Path) -> None:
@@ -216,7 +246,7 @@ def test_a_slot_killed_in_the_middle_leaves_its_row_in_flight(
         greenlet.kill()
         held.set()
     assert bench.rows()["outcome"].tolist() == [Outcome.IN_FLIGHT]
-    assert [key for _, key, _, _ in bench.pacer.abandon()] == [2]
+    assert [key for _, key, *_ in bench.pacer.abandon()] == [2]
     assert bench.pacer.at_rest
 
 
