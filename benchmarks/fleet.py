@@ -60,7 +60,7 @@ class Worker:
         self._turn: Turn | None = None
         self._ends_s = 0.0
         self._users: dict[str, int] = {}
-        self._tallies = {"0": _tally(number).encode()}
+        self._tallies = {"0": {"0": _tally(number).encode()}}
         self._send("client_ready", __version__)
 
     def speak(self) -> None:

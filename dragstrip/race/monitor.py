@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from dragstrip.analysis.aggregate import summarise, with_distributions
+from dragstrip.analysis.operations import rules_operation
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.errors import DragstripError
@@ -101,7 +102,8 @@ class Performance:
     def _take(self, plan: Plan, facts: Run) -> None:
         self._plan, self._facts = plan, facts
         self._metric: Metric = facts.config["rules"]["metric"]
-        self._follower = Follower(self._folder.path, plan, self._metric)
+        operation = rules_operation(facts.config)
+        self._follower = Follower(self._folder.path, plan, self._metric, operation)
         self._clock = Clock(plan)
 
     @property
@@ -190,6 +192,7 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
         plan,
         folder.read_slices(),
         rules.metric,
+        operation=rules.operation,
         interrupted=interrupted,
         finish=folder.read_finish(),
         data_after=facts.data_after,

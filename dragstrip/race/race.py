@@ -25,7 +25,7 @@ from dragstrip.race.monitor import conclude as conclude
 from dragstrip.run import folder as run_folder
 from dragstrip.run import live_stats
 from dragstrip.run.machine import these_versions, this_machine
-from dragstrip.run.model import Calibrated, DatasetFacts, KeysFacts, Run
+from dragstrip.run.model import Calibrated, DatasetFacts, KeysFacts, OperationFacts, Run
 from dragstrip.run.plan import Plan, PlannedKeys, PlannedTarget, alternate
 from dragstrip.scenario import targets_of
 from dragstrip.signals import signals_as_interrupts
@@ -300,6 +300,7 @@ def _facts(
         interrupted=True,
         lab=config.environment.dragstrip_lab,
         closed_model=plan.race.closed_model,
+        operations=[OperationFacts(**each.model_dump()) for each in plan.operations],
         seed=plan.seed,
         baseline=plan.targets[0].name,
         challenger=plan.targets[1].name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dragstrip.ledger.layout import ROW
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome, select
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
@@ -98,16 +99,19 @@ def _run_slice(
             query_us = ABSENT if n % 3 else took // 2000
             timings = (took // 1000, query_us, took // 1500, n % 7 == 0)
             ledger.end(row, due + 1000, due + took, outcome, status, n, *timings)
-    tallies: dict[int, Tally] = {}
-    for rows in ledger.harvest():
-        for target in (0, 1):
-            tally = tallies.setdefault(target, Tally())
-            tally.add(select(rows, rows["target"] == target), end_ns)
+    tallies: dict[str, dict[str, dict[str, Any]]] = {}
+    rows = np.concatenate([np.zeros(0, ROW), *ledger.harvest()])
+    for target in (0, 1):
+        for operation in range(operations):
+            which = (rows["target"] == target) & (rows["operation"] == operation)
+            tally = Tally()
+            tally.add(select(rows, which), end_ns)
+            tallies.setdefault(str(target), {})[str(operation)] = tally.encode()
     return {
         "worker": worker,
         "start_ns": start_ns,
         "end_ns": end_ns,
         "cpu_s": 1.0,
         "wall_s": 3.0,
-        "tallies": {str(target): tally.encode() for target, tally in tallies.items()},
+        "tallies": tallies,
     }

@@ -63,7 +63,7 @@ def test_the_summary_counts_again(folder: RunFolder, ledger: Ledger) -> None:
     assert "1600 rows in 2 segments, 0.1 MiB" in told.stdout
     assert "worker 1: 800 rows" in told.stdout
     assert "in_flight" in told.stdout
-    assert "recounted: 16 tallies, equal to slices.jsonl and finish.json" in told.stdout
+    assert "recounted: 32 tallies, equal to slices.jsonl and finish.json" in told.stdout
 
 
 def test_a_difference_is_named_and_exits_with_1(

@@ -17,6 +17,7 @@ import pytest
 from dragstrip.config.config import DatasetConfig, RaceConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
+from dragstrip.ledger.tallies import each
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load import arrivals
@@ -344,8 +345,9 @@ def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_
         assert (own["due_ns"] >= report["start_ns"]).all()
         assert not (rows[rows["target"] != turn.target]["flags"] & Flag.NO_SLOT).any()
         assert report["worker"] == 3
-        for target, form in report["tallies"].items():
-            again = recount(rows, turn.index, int(target), report["end_ns"])
+        for target, operation, form in each(report["tallies"]):
+            assert operation == 0
+            again = recount(rows, turn.index, target, report["end_ns"])
             assert Tally.decode(form) == again
     shorter = min(map(len, sequences))
     assert shorter > plan.race.users
