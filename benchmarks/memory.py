@@ -25,8 +25,8 @@ from locust.stats import RequestStats
 from dragstrip.ledger.rows import Flag
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load.collector import Harvester
-from dragstrip.load.context import SliceCounts
 from dragstrip.load.locust_stats import LocustStats
+from dragstrip.load.slice_counts import SliceCounts
 from dragstrip.scenario.check import JsonCheck, Reply
 
 if TYPE_CHECKING:

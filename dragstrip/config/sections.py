@@ -126,9 +126,14 @@ class RaceConfig(Section):
 
 
 class RulesConfig(Section):
-    """The decision, written down before the run."""
+    """The decision, written down before the run.
+
+    `operation` is the one whose requests decide, where a scenario has several; by default the one
+    with the greatest weight, the first of equals.
+    """
 
     metric: Metric = "p95"
+    operation: str | None = Field(default=None, min_length=1)
     slo_ms: float = Field(default=500, gt=0)
     adopt_ratio: float = Field(default=0.667, gt=0, le=1)
     equivalent: tuple[float, float] = (0.8, 1.25)

@@ -6,17 +6,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from dragstrip.ledger.live_counts import brief
-from dragstrip.ledger.rows import select
-from dragstrip.ledger.tally import Tally
 from dragstrip.load import arrivals
 from dragstrip.load.closed_pacing import OwnPace
 from dragstrip.load.collector import Harvester
 from dragstrip.load.dispatcher import Pacer
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
+from dragstrip.load.slice_counts import SliceCounts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +20,6 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from dragstrip.config.config import RaceConfig
-    from dragstrip.ledger.live_counts import Brief
     from dragstrip.ledger.rows import Rows
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.health import Reading
@@ -42,35 +37,6 @@ are not to be late for that: its snapshots go out once a second."""
 
 _REQUESTS = 16_384
 """Prepared requests kept for each target and operation: a few hundred bytes each."""
-
-
-class SliceCounts:
-    """A harvester's feed: the tallies of the slice under way, by the target's number."""
-
-    def __init__(self) -> None:
-        self.slice_index: int | None = None
-        self._end_ns = 0
-        self._tallies: dict[int, Tally] = {}
-
-    def begin(self, slice_index: int, end_ns: int) -> None:
-        """Begin a slice that ends at `end_ns`, with nothing counted."""
-        self.slice_index = slice_index
-        self._end_ns = end_ns
-        self._tallies.clear()
-
-    def __call__(self, rows: Rows) -> None:
-        """Count rows."""
-        for target in np.unique(rows["target"]).tolist():
-            tally = self._tallies.setdefault(target, Tally())
-            tally.add(select(rows, rows["target"] == target), self._end_ns)
-
-    def encode(self) -> dict[str, Any]:
-        """Return the tallies as in WorkerReport."""
-        return {str(target): tally.encode() for target, tally in sorted(self._tallies.items())}
-
-    def briefs(self) -> dict[str, Brief]:
-        """Return what the tallies came to up to now, by the target's number."""
-        return {str(target): brief(tally) for target, tally in sorted(self._tallies.items())}
 
 
 @dataclass

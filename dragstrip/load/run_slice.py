@@ -71,7 +71,8 @@ def _schedule(
     of: int,
 ) -> Schedule:
     if is_active and plan.race.rate == 0:
-        return Closed(arrivals.closed_keys(plan, turn, worker), span)
+        keys = arrivals.closed_keys(plan, turn, worker)
+        return Closed(keys, span, arrivals.closed_operations(plan, turn, worker))
     blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, turn)
     return Open(arrivals.shares(blocks, position, of), span)
 
@@ -85,9 +86,9 @@ def _drain(pacers: list[Pacer], work: Work, timeout_s: float) -> None:
 
 
 def _give_up(pacer: Pacer, ledger: Ledger, target: int) -> None:
-    for count, (due_ns, key, slice_index, flags) in enumerate(pacer.abandon()):
+    for count, (due_ns, key, slice_index, flags, operation) in enumerate(pacer.abandon()):
         now_ns = monotonic_ns()
-        row = ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns)
+        row = ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns, operation)
         ledger.end(row, now_ns, now_ns, Outcome.UNSENT)
         if count % _ROWS_AT_ONCE == 0:
             gevent.sleep(0)

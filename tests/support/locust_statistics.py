@@ -16,7 +16,8 @@ import numpy as np
 from locust import stats as locust
 from locust.event import EventHook
 
-from dragstrip.ledger.rows import ROW, Outcome, Rows
+from dragstrip.ledger.layout import ROW
+from dragstrip.ledger.rows import Outcome, Rows
 from dragstrip.load.locust_stats import METHOD, LocustStats, LookupFailed
 
 LABELS = ("old (lab)", "new")

@@ -45,7 +45,7 @@ def append(folder: Path, reports: list[SliceReport]) -> None:
 
 def under_way(index: int, target: int, verified: int) -> live_stats.Live:
     counted: Brief = {**total([]), "verified": verified}
-    return {"slice": index, "targets": {str(target): counted}, "processes": 1, "lost": 0}
+    return {"slice": index, "targets": {str(target): {"0": counted}}, "processes": 1, "lost": 0}
 
 
 def shown(state: State, clock: Clock) -> str:

@@ -44,7 +44,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     reports = record(plan, spoil=some_fail)
     lines = b"".join(orjson.dumps(one) + b"\n" for one in reports[:3])
     (folder / SLICES_FILE).write_bytes(lines)
-    live_stats.write(folder, {"slice": 3, "targets": {"0": total([])}, "processes": 1, "lost": 0})
+    live_stats.write(
+        folder, {"slice": 3, "targets": {"0": {"0": total([])}}, "processes": 1, "lost": 0}
+    )
     registry = CollectorRegistry()
     facts = conclude(plan, reports)[0]
     registry.register(RaceCollector(facts, Follower(folder, plan, "p95").look))

@@ -60,7 +60,7 @@ def append(folder: Path, report: SliceReport) -> None:
 
 def under_way(index: int, target: int, verified: int, lost: int = 0) -> live_stats.Live:
     counted: Brief = {**total([]), "verified": verified}
-    return {"slice": index, "targets": {str(target): counted}, "processes": 2, "lost": lost}
+    return {"slice": index, "targets": {str(target): {"0": counted}}, "processes": 2, "lost": lost}
 
 
 def test_every_slice_counts_once_and_a_line_cut_off_not_yet(tmp_path: Path) -> None:
@@ -120,13 +120,15 @@ def test_the_master_adds_up_what_workers_count_of_the_slice_under_way() -> None:
         master.hear(worker.snapshot(0))
     master.announce(3, [0, 1])
     one = brief(tally_of([10**7] * 5))
-    master.hear(workers[0].snapshot(9, {"slice": 3, "targets": {"1": one, "0": total([])}}))
-    master.hear(workers[1].snapshot(9, {"slice": 2, "targets": {"1": one}}))
-    assert master.live()["targets"]["1"]["verified"] == 5
-    master.hear(workers[1].snapshot(9, {"slice": 3, "targets": {"1": one}}))
+    master.hear(
+        workers[0].snapshot(9, {"slice": 3, "targets": {"1": {"0": one}, "0": {"0": total([])}}})
+    )
+    master.hear(workers[1].snapshot(9, {"slice": 2, "targets": {"1": {"0": one}}}))
+    assert master.live()["targets"]["1"]["0"]["verified"] == 5
+    master.hear(workers[1].snapshot(9, {"slice": 3, "targets": {"1": {"0": one}}}))
     found = master.live()
     assert (found["slice"], found["processes"], found["lost"]) == (3, 2, 0)
-    assert found["targets"] == {"0": total([]), "1": total([one, one])}
+    assert found["targets"] == {"0": {"0": total([])}, "1": {"0": total([one, one])}}
 
 
 @pytest.fixture

@@ -74,9 +74,10 @@ def due_at(
 ) -> Open:
     start = monotonic_ns() if start_ns is None else start_ns
     offsets = np.array(offsets_ns, np.int64)
-    keys = np.arange(len(offsets))
+    whole = Arrivals(offsets, np.arange(len(offsets)), np.arange(len(offsets), dtype=np.uint8) % 3)
     blocks = [
-        Arrivals(offsets[i : i + block], keys[i : i + block]) for i in range(0, len(keys), block)
+        Arrivals(whole.offsets_ns[part], whole.keys[part], whole.operations[part])
+        for part in (slice(i, i + block) for i in range(0, len(whole), block))
     ]
     return Open(blocks, Span(4, start, start + settle_ns, start + 1_000_000 * MS))
 
@@ -101,8 +102,9 @@ def test_every_lookup_is_handed_out_once_in_order_and_never_early(
     assert [arrival[1] for _, arrival, _ in workers.taken] == list(range(len(offsets)))
     assert [arrival[0] - start_ns for _, arrival, _ in workers.taken] == offsets
     assert all(at_ns >= arrival[0] for _, arrival, at_ns in workers.taken)
-    for _, (due_ns, _, slice_index, flags), _ in workers.taken:
+    for _, (due_ns, key, slice_index, flags, operation), _ in workers.taken:
         assert slice_index == 4
+        assert operation == key % 3
         assert bool(flags & Flag.COUNTED) == (due_ns - start_ns >= 10 * MS)
 
 
@@ -194,8 +196,9 @@ def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(pacer: Pacer) -> 
     slots.end()
 
     assert slots.taken == []
-    assert [key for _, key, _, _ in rest] == [0, 1, 2]
-    assert all(flags == Flag.NO_SLOT | Flag.COUNTED for *_, flags in rest)
+    assert [key for _, key, *_ in rest] == [0, 1, 2]
+    assert [operation for *_, operation in rest] == [0, 1, 2]
+    assert all(flags == Flag.NO_SLOT | Flag.COUNTED for *_, flags, _ in rest)
     assert list(pacer.abandon()) == []
 
 
@@ -203,7 +206,7 @@ def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(pacer:
     slots = Slots(pacer, 3, busy_s=0.001)
     start_ns = monotonic_ns() + 5 * MS
     span = Span(2, start_ns, start_ns + 10 * MS, start_ns + 20 * MS)
-    pacer.load(Closed(itertools.count(), span))
+    pacer.load(Closed(itertools.count(), span, itertools.cycle([0, 1])))
     with gevent.Timeout(LONG_S):
         while monotonic_ns() < start_ns + 25 * MS:
             gevent.sleep(0.001)
@@ -217,17 +220,18 @@ def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(pacer:
     assert [arrival[1] for _, arrival, _ in slots.taken] == list(range(sent))
     assert slots.taken[0][2] >= start_ns
     assert set(Counter(number for number, _, _ in slots.taken)) == {0, 1, 2}
-    for _, (due_ns, _, _, flags), at_ns in slots.taken:
+    for _, (due_ns, key, _, flags, operation), at_ns in slots.taken:
         assert due_ns <= at_ns
+        assert operation == key % 2
         assert flags in {0, Flag.COUNTED}
         assert bool(flags) == (span.counted_from_ns <= due_ns < span.end_ns)
 
 
 def test_a_pace_of_ones_own_spaces_lookups_and_does_not_make_up_for_missed_ones() -> None:
-    pace = OwnPace(itertools.count(), per_s=100)
+    pace = OwnPace(itertools.count(), per_s=100, operations=itertools.cycle([0, 1]))
     due = [pace.take() for _ in range(4)]
     gaps = np.diff([arrival[0] for arrival in due])
-    assert [arrival[1:] for arrival in due] == [(key, -1, 0) for key in range(4)]
+    assert [arrival[1:] for arrival in due] == [(key, -1, 0, key % 2) for key in range(4)]
     # A late start is not followed by an early one by more than it was late.
     assert sum(gaps) >= 30 * MS
 

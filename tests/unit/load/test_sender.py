@@ -17,6 +17,7 @@ import pytest
 from dragstrip.config.config import DatasetConfig, RaceConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
+from dragstrip.ledger.tallies import each
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load import arrivals
@@ -34,7 +35,7 @@ from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
@@ -82,15 +83,22 @@ class Bench:
             pace or self.pacer,
             self.ledger,
             self.connection,
-            self._request,
-            JsonCheck(EXPECTED, table_bits=4),
+            [self._request, lambda key: Request("POST", f"/{key}", {}, b"{}")],
+            [
+                JsonCheck(EXPECTED, table_bits=4),
+                JsonCheck(expected_json(lambda key: {"stored": key})),
+            ],
             target=TARGET,
             number=NUMBER,
         )
 
-    def lookups(self, *keys: int) -> None:
+    def lookups(self, *keys: int, operations: Sequence[int] = ()) -> None:
         now_ns = monotonic_ns()
-        due = arrivals.Arrivals(np.zeros(len(keys), np.int64), np.array(keys, np.int64))
+        due = arrivals.Arrivals(
+            np.zeros(len(keys), np.int64),
+            np.array(keys, np.int64),
+            np.array(operations or [0] * len(keys), np.uint8),
+        )
         self.pacer.load(Open([due], Span(3, now_ns, now_ns, now_ns + 1)))
 
     def wait_until_at_rest(self) -> None:
@@ -151,6 +159,32 @@ def test_each_lookup_has_its_row_with_all_that_is_known_of_it(tmp_path: Path) ->
     right = rows[rows["outcome"] == Outcome.OK]
     assert (right["first_byte_us"] >= 0).all()
     assert (right["first_byte_us"] <= (right["done_ns"] - right["sent_ns"]) // 1000).all()
+
+
+def test_each_operation_has_its_own_request_and_its_own_check(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            request = peer.request()
+            asked.append(request.partition(b" HTTP")[0])
+            body = {b"GET /0": {"key": 0}, b"POST /1": {"stored": 1}}.get(asked[-1], {"stored": 2})
+            peer.send(answer(0, body=json.dumps(body).encode()))
+
+    with ByteServer(script).serving() as server:
+        bench = Bench(tmp_path, server.url)
+        greenlet = gevent.spawn(bench.sender().run)
+        gevent.sleep(0)
+        bench.lookups(0, 1, 2, 2, operations=[0, 1, 0, 1])
+        bench.wait_until_at_rest()
+        greenlet.kill()
+        bench.connection.close()
+    rows = bench.rows()
+
+    assert asked == [b"GET /0", b"POST /1", b"GET /2", b"POST /2"]
+    assert rows["operation"].tolist() == [0, 1, 0, 1]
+    wrong = [Outcome(one) is Outcome.WRONG_ANSWER for one in rows["outcome"].tolist()]
+    assert wrong == [False, False, True, False]
 
 
 def test_the_row_is_on_file_before_the_request_is_out(tmp_path: Path) -> None:
@@ -217,7 +251,7 @@ def test_a_slot_killed_in_the_middle_leaves_its_row_in_flight(
         greenlet.kill()
         held.set()
     assert bench.rows()["outcome"].tolist() == [Outcome.IN_FLIGHT]
-    assert [key for _, key, _, _ in bench.pacer.abandon()] == [2]
+    assert [key for _, key, *_ in bench.pacer.abandon()] == [2]
     assert bench.pacer.at_rest
 
 
@@ -315,8 +349,9 @@ def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_
         assert (own["due_ns"] >= report["start_ns"]).all()
         assert not (rows[rows["target"] != turn.target]["flags"] & Flag.NO_SLOT).any()
         assert report["worker"] == 3
-        for target, form in report["tallies"].items():
-            again = recount(rows, turn.index, int(target), report["end_ns"])
+        for target, operation, form in each(report["tallies"]):
+            assert operation == 0
+            again = recount(rows, turn.index, target, report["end_ns"])
             assert Tally.decode(form) == again
     shorter = min(map(len, sequences))
     assert shorter > plan.race.users

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import Tally
 from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, Totals, Turn, WorkerEnd
 from dragstrip.load.slice_loop import Conductor, NobodyLeft, conduct
@@ -35,7 +36,7 @@ def report_of(worker: int, rows: int, target: int = 0) -> WorkerReport:
         "end_ns": 1,
         "cpu_s": 0.0,
         "wall_s": 1.0,
-        "tallies": {str(target): tally.encode()},
+        "tallies": {str(target): {"0": tally.encode()}},
     }
 
 
@@ -143,7 +144,7 @@ def race(network: Network, folder: Path) -> tuple[list[SliceReport], dict[str, A
 
 
 def rows_in(tallies: dict[str, Any]) -> int:
-    return sum(Tally.decode(form).rows for form in tallies.values())
+    return sum(tally.rows for tally in Tallies.decode(tallies).by_place.values())
 
 
 @settings(max_examples=60, deadline=None)
