@@ -13,6 +13,7 @@ from dragstrip.load.dispatcher import Pacer
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
 from dragstrip.load.slice_counts import SliceCounts
+from dragstrip.scenario.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,4 +145,5 @@ class Work:
     def _own_pace(self) -> OwnPace:
         seed = (self.seed, self.worker, self._slots_started)
         keys = arrivals.key_stream(self.race, self.scenario.keys, seed)
-        return OwnPace(keys, self.race.rate / self.race.users)
+        operations = arrivals.operation_stream(planned(self.scenario), seed)
+        return OwnPace(keys, self.race.rate / self.race.users, operations)

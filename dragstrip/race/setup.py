@@ -15,10 +15,11 @@ from dragstrip.race.monitor import Stored, conclude
 from dragstrip.run import folder as run_folder
 from dragstrip.run.machine import these_versions, this_machine
 from dragstrip.run.model import OperationFacts, Run, ScenarioFacts
-from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
+from dragstrip.run.plan import Plan, PlannedTarget, alternate
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.find import absolute, find
 from dragstrip.scenario.kinds import kind_of
+from dragstrip.scenario.planned import planned
 from dragstrip.scenario.target import url_of
 
 if TYPE_CHECKING:
@@ -93,10 +94,7 @@ class Setup:
             dataset=config.dataset,
             race=config.race,
             targets=(baseline, challenger),
-            operations=tuple(
-                PlannedOperation(name=one.name, weight=one.weight, method=one.method)
-                for one in self.scenario.operations
-            ),
+            operations=planned(self.scenario),
             slices=alternate(config.race.pairs, seed),
         )
 
