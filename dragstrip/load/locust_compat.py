@@ -173,7 +173,7 @@ def use_dispatcher(environment: Environment, make: Callable[..., object]) -> Non
     environment.dispatcher_class = make  # type: ignore[assignment]
 
 
-def node_id(node: WorkerNode) -> str:
+def id_of_node(node: WorkerNode) -> str:
     """Return the id of a worker as the dispatcher is told of it.
 
     Relies on `WorkerNode.id` (Locust 2.47).
@@ -304,7 +304,7 @@ def ask_for_password(
     web_ui.auth_args = {"username_password_callback": login_path}
 
 
-def start_shape(web_ui: WebUI) -> None:
+def start_test(web_ui: WebUI) -> None:
     """Start the test that the load shape describes.
 
     Relies on `Runner.start_shape` (Locust 2.47).

@@ -175,7 +175,7 @@ def _start_by_form(web_ui: WebUI, folder: Path, race: Race) -> None:
             if problem:
                 return _refusal(problem)
             # Not by Locust's own view: its other fields must change nothing, and cannot be wrong.
-            locust_compat.start_shape(web_ui)
+            locust_compat.start_test(web_ui)
             race.started.wait()
         finally:
             asking.release()
