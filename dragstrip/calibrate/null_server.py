@@ -55,7 +55,7 @@ class Server:
 @contextmanager
 def serving(dataset: Dataset) -> Iterator[Server]:
     """Serve a dataset from a process of its own until the block ends. Raises StorageError."""
-    command = [sys.executable, "-m", __name__, str(dataset.seed), str(dataset.contacts)]
+    command = [sys.executable, "-P", "-m", __name__, str(dataset.seed), str(dataset.contacts)]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True
