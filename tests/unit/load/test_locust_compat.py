@@ -26,6 +26,20 @@ AMBIGUOUS = {"all", "app", "data", "errors", "greenlet", "id", "main", "quit", "
 """Names that other objects have, too: a search for them would find what is not Locust's."""
 
 
+_LOCUSTFILE = """
+import json
+import sys
+from locust import events
+
+print(json.dumps(sys.path))
+
+@events.init_command_line_parser.add_listener
+def show(**_):
+    print(json.dumps(sys.path))
+    sys.exit()
+"""
+
+
 @cache
 def relied_on() -> dict[str, list[str]]:
     """Return each part that a docstring of locust_compat names, and the functions that use it."""
@@ -74,6 +88,22 @@ def test_each_function_names_what_it_relies_on() -> None:
     functions = [n for n in ast.parse(COMPAT.read_text()).body if isinstance(n, ast.FunctionDef)]
     silent = [one.name for one in functions if not parts_of(ast.get_docstring(one) or "")]
     assert not silent
+
+
+def test_locust_leaves_the_path_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    locustfile = tmp_path / "folder" / "any.py"
+    locustfile.write_text(_LOCUSTFILE)
+    program = (
+        "from pathlib import Path; from dragstrip.load import locust_compat; "
+        f"locust_compat.run_command_line(Path({str(locustfile)!r}), [])"
+    )
+    told = subprocess.check_output(
+        [sys.executable, "-P", "-c", program], cwd=tmp_path, text=True, timeout=60
+    )
+    during, after = told.splitlines()
+    assert all(str(place) in json.loads(during) for place in (tmp_path, locustfile.parent))
+    assert not any(str(tmp_path) in place for place in json.loads(after))
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,11 @@ def test_a_command_uses_nothing_of_it(
     assert done.stdout
 
 
+def test_locust_by_itself_uses_ours(tmp_path: Path) -> None:
+    done = locust_runs.run(litter(tmp_path, *OURS), {}, "--list")
+    assert (done.returncode, "ConvexHttpLookup" in done.stdout) == (0, True), done.stderr
+
+
 def test_nothing_is_loaded_before_locust_has_patched_it() -> None:
     program = "import sys, dragstrip.load; print(*sys.modules)"
     told = subprocess.check_output([sys.executable, "-P", "-c", program], text=True).split()
