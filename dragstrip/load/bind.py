@@ -21,7 +21,7 @@ from dragstrip.config import config as configuration
 from dragstrip.errors import DragstripError, StorageError
 from dragstrip.ledger.writer import Ledger
 from dragstrip.live.web_exchange import serves_web
-from dragstrip.load import web_ui
+from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
@@ -181,7 +181,7 @@ def _bind(environment: Environment) -> None:
         return
     final_stats.collect(environment, lambda: Slot.work.harvester.harvest())
     if not isinstance(environment.runner, MasterRunner):
-        Slot.work = _plain_work(getattr(environment.runner, "worker_index", 0))
+        Slot.work = _plain_work(locust_compat.own_number(environment.runner))
         urls = {name: target.url for name, target in Slot.work.targets.items()}
         _show_addresses(environment.user_classes, urls)
 

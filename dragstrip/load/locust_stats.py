@@ -6,13 +6,13 @@ written is a function of the rows, so it can be written a few times a second.
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dragstrip.ledger.rows import Outcome, Rows, select
+from dragstrip.load import locust_compat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,10 +56,7 @@ class LocustStats:
         self._urls = urls
         self._fire = fire
         self._offset_ns = offset_ns
-        # Locust patches the process that imports it: what is needed of it comes with its object.
-        locust = sys.modules[type(stats).__module__]
-        self._error: Any = locust.StatsError
-        self._bucket: Callable[[float], int] = locust.bucket_response_time
+        self._rounding = locust_compat.replaced_rounding()
 
     def __call__(self, rows: Rows) -> None:
         """Take in rows of lookups that are over."""
@@ -85,8 +82,8 @@ class LocustStats:
 
     def _log(self, entry: StatsEntry, second: int, rows: Rows, done_ns: NDArray[np.int64]) -> None:
         before = entry.last_request_timestamp
-        if entry.use_response_times_cache and before and second > int(before):
-            entry._cache_response_times(second - 1)  # noqa: SLF001
+        if before and second > int(before):
+            locust_compat.cache_response_times(entry, second - 1)
         last = int(done_ns[-1]) / 1e9
         entry.last_request_timestamp = max(before, last) if before else last
         entry.num_requests += len(rows)
@@ -110,10 +107,10 @@ class LocustStats:
             entry.response_times[bucket] += count
 
     def _buckets(self, times_ms: NDArray[np.float64]) -> Iterator[tuple[int, int]]:
-        if self._bucket.__module__ == type(self._stats).__module__:
+        if self._rounding is None:
             buckets = bucket(times_ms)
-        else:  # a locustfile may put its own in the place of Locust's
-            buckets = np.array([self._bucket(value) for value in times_ms.tolist()], np.int64)
+        else:
+            buckets = np.array([self._rounding(value) for value in times_ms.tolist()], np.int64)
         values, counts = np.unique(buckets, return_counts=True)
         return zip(values.tolist(), counts.tolist(), strict=True)
 
@@ -131,11 +128,7 @@ class LocustStats:
             self._log_error(self._labels[target], reason, done_ns[which])
 
     def _log_error(self, name: str, reason: str, done_ns: NDArray[np.int64]) -> None:
-        failure = LookupFailed(reason)
-        key = self._error.create_key(METHOD, name, failure)
-        error = self._stats.errors.get(key)
-        if error is None:
-            error = self._stats.errors[key] = self._error(METHOD, name, failure)
+        error = locust_compat.error_entry(self._stats, METHOD, name, LookupFailed(reason))
         error.occurrences += len(done_ns)
         if error.first_seen is None:
             error.first_seen = int(done_ns[0]) / 1e9

@@ -41,8 +41,8 @@ from typing import TYPE_CHECKING, ClassVar
 import gevent
 import gevent.socket
 from locust import User, constant, task
-from locust.user.task import LOCUST_STATE_WAITING
 
+from dragstrip.load import locust_compat
 from dragstrip.load.context import LAB_MARK as LAB_MARK
 from dragstrip.load.context import Work as Work  # noqa: TC001
 from dragstrip.load.http.connection import Connection
@@ -87,8 +87,8 @@ class Slot(User):
         Locust kills a waiting user a little later. From now on no lookup may wake it: one would be
         sent, and struck dead before its answer could be recorded.
         """
-        if self.sender is not None and self.sender.stop(self.greenlet):
-            self._state = LOCUST_STATE_WAITING
+        if self.sender is not None and self.sender.stop(locust_compat.user_greenlet(self)):
+            locust_compat.mark_as_waiting(self)
         return bool(super().stop(force))
 
     @task

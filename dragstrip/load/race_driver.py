@@ -13,7 +13,7 @@ from locust import LoadTestShape
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from dragstrip.errors import DragstripError
-from dragstrip.load import web_ui
+from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.load.locust_user import run_slice
 from dragstrip.load.slice_loop import NobodyLeft, Outcome, conduct, write_finish
@@ -98,7 +98,7 @@ class Course:
     def attach(self) -> None:
         """Take up this process's role."""
         RaceShape.course = self
-        self._environment.dispatcher_class = self._dispatcher  # type: ignore[assignment]
+        locust_compat.use_dispatcher(self._environment, self._dispatcher)
         self._environment.events.quitting.add_listener(self._set_exit_code)
         if self._environment.web_ui:
             web_ui.attach(self._environment, self._plan, self._folder, self)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import gevent
 
+from dragstrip.load.locust_compat import id_of_node, users_of_node
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -37,7 +39,7 @@ class EvenDispatcher:
         user_classes: list[type[User]],
         takes_part: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self._nodes = {node.id: node for node in worker_nodes}
+        self._nodes = {id_of_node(node): node for node in worker_nodes}
         self._names = [one.__name__ for one in user_classes]
         self._takes_part = takes_part
         self._steps: Iterator[Dealt] = iter(())
@@ -50,17 +52,17 @@ class EvenDispatcher:
     ) -> None:
         """Begin to bring `target_user_count` users into place."""
         chosen = [node for key, node in sorted(self._nodes.items()) if self._takes_part(key)]
-        before = {node.id: dict(node.user_classes_count) for node in chosen}
+        before = {id_of_node(node): users_of_node(node) for node in chosen}
         wanted = deal(target_user_count, list(before), self._names)
         self._steps = _ramp(before, wanted, math.ceil(SPAWN_PER_S / len(self._names)))
 
     def add_worker(self, worker_node: WorkerNode) -> None:
         """Know one worker more."""
-        self._nodes[worker_node.id] = worker_node
+        self._nodes[id_of_node(worker_node)] = worker_node
 
     def remove_worker(self, worker_node: WorkerNode) -> None:
         """Forget a worker."""
-        self._nodes.pop(worker_node.id, None)
+        self._nodes.pop(id_of_node(worker_node), None)
 
     def __iter__(self) -> Iterator[Dealt]:
         return self._steps

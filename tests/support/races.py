@@ -20,6 +20,7 @@ import psutil
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import Config, RulesConfig
 from dragstrip.race import race
+from dragstrip.race.locust_process import LAUNCHER
 from dragstrip.run.folder import RunFolder
 from seeding.dataset.dataset import Dataset
 from seeding.progress import Silent
@@ -169,7 +170,7 @@ class Raced:
 
     def locusts(self) -> list[psutil.Process]:
         """Return those of them that are Locust's."""
-        return [child for child in self.processes() if "locust" in command_line(child)]
+        return [child for child in self.processes() if LAUNCHER in command_line(child)]
 
     def stop(self) -> None:
         """End whatever is left of it."""

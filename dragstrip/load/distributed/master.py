@@ -9,14 +9,9 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
-from locust.runners import (
-    HEARTBEAT_LIVENESS,
-    STATE_CLEANUP,
-    STATE_STOPPED,
-    STATE_STOPPING,
-    MasterRunner,
-)
+from locust.runners import MasterRunner
 
+from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
 from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
@@ -36,8 +31,6 @@ if TYPE_CHECKING:
     from dragstrip.run.slice_report import Finish
 
 log = logging.getLogger(__name__)
-
-_ENDING = {STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING}
 
 
 class RaceMaster(Course):
@@ -79,8 +72,8 @@ class RaceMaster(Course):
         # Locust handles it only after a race; until then workers would be left behind.
         gevent.signal_handler(signal.SIGTERM, self._quit)
         master = self._master
-        master.register_message(HELLO, self._on_hello)
-        master.register_message(SNAPSHOT, self._on_snapshot)
+        locust_compat.on_message(master, HELLO, self._on_hello)
+        locust_compat.on_message(master, SNAPSHOT, self._on_snapshot)
         super().attach()
 
     def _quit(self) -> None:
@@ -96,27 +89,27 @@ class RaceMaster(Course):
     def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
         return EvenDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
 
-    def _on_hello(self, msg: Any, **_: Any) -> None:
+    def _on_hello(self, worker: str, hello: dict[str, Any]) -> None:
         if self._offer is None:
             # There is no plan yet; it will say hello again.
             return
-        problem = msg.data["problem"]
+        problem = hello["problem"]
         if problem:
-            log.error("worker %s cannot take part: %s", msg.node_id, problem)
-            self._unfit[msg.node_id] = str(problem)
-            self._master.send_message("quit", client_id=msg.node_id)
-        elif msg.node_id not in self._unfit:
-            self._pids[msg.node_id] = msg.data.get("pid")
-            self._master.send_message(PLAN, self._offer, client_id=msg.node_id)
+            log.error("worker %s cannot take part: %s", worker, problem)
+            self._unfit[worker] = str(problem)
+            locust_compat.send_away(self._master, worker)
+        elif worker not in self._unfit:
+            self._pids[worker] = hello.get("pid")
+            self._master.send_message(PLAN, self._offer, client_id=worker)
 
-    def _on_snapshot(self, msg: Any, **_: Any) -> None:
-        if msg.data["run_id"] != self._plan.run_id:
+    def _on_snapshot(self, sender: str, snapshot: dict[str, Any]) -> None:
+        if snapshot["run_id"] != self._plan.run_id:
             # It is left over from another master on this port.
-            self._master.send_message("quit", client_id=msg.node_id)
+            locust_compat.send_away(self._master, sender)
             return
-        worker = self._master.get_worker_index(msg.node_id)
-        self._ids[worker] = msg.node_id
-        self._end.hear(cast("Snapshot", {**msg.data, "worker": worker}))
+        worker = locust_compat.worker_number(self._master, sender)
+        self._ids[worker] = sender
+        self._end.hear(cast("Snapshot", {**snapshot, "worker": worker}))
         self._send(worker)
 
     def _send(self, worker: int) -> None:
@@ -160,32 +153,34 @@ class RaceMaster(Course):
         self._dismiss_the_lost()
 
     def _look_around(self) -> None:
+        connected = locust_compat.connected_workers(self._master)
         for worker in self._end.members:
-            node = self._master.clients.get(self._ids[worker])
-            if node is None:
+            key = self._ids[worker]
+            if key not in connected:
                 self._end.lose(worker, "left")
-            elif self._has_own_workers and _is_dead(self._pids.get(node.id)):
+            elif self._has_own_workers and _is_dead(self._pids.get(key)):
                 self._end.lose(worker, "was lost")
             else:
                 # Whether a worker is lost is for the race to say. Locust has less patience, and
                 # ends the test when it misses the last one's heartbeat for four seconds.
-                node.heartbeat = HEARTBEAT_LIVENESS
+                locust_compat.keep_alive(self._master, key)
 
     def _heed_locust(self) -> None:
         # Locust ends a test when its last worker leaves.
-        if self._master.state in _ENDING:
-            if self._master.worker_count > 0:
+        if locust_compat.is_ending(self._master):
+            if locust_compat.has_responsive_workers(self._master):
                 raise StoppedByLocust
             for worker in self._end.members:
                 self._end.lose(worker, "was lost")
 
     def _dismiss_the_lost(self) -> None:
         # Locust would count on a lost worker again as soon as it came back to life.
+        connected = locust_compat.connected_workers(self._master)
         for worker in self._end.lost:
-            if self._ids[worker] in self._master.clients:
+            if self._ids[worker] in connected:
                 log.error("worker %d %s", worker, self._end.lost[worker])
                 self._send(worker)
-                del self._master.clients[self._ids[worker]]
+                locust_compat.forget_worker(self._master, self._ids[worker])
 
     def _choose(self) -> None:
         self._chosen = self._member_ids()
@@ -218,8 +213,8 @@ class RaceMaster(Course):
 
     def _users_on(self, worker: int) -> dict[str, int]:
         names = [one.__name__ for one in self._environment.user_classes]
-        node = self._master.clients.get(self._ids[worker])
-        return {name: node.user_classes_count.get(name, 0) if node else 0 for name in names}
+        users = locust_compat.users_on(self._master, self._ids[worker])
+        return {name: users.get(name, 0) for name in names}
 
 
 def _is_dead(child: int | None) -> bool:

@@ -124,7 +124,7 @@ def test_no_number_and_no_answer_is_stored_shown_or_listed(
     texts = {str(file): file.read_bytes() for file in files}
     texts["shown"] = (staged.raced.output + staged.raced.errors).encode()
     texts["listed"] = "\n".join(staged.command_lines).encode()
-    assert b"locust" in texts["listed"]
+    assert b"dragstrip.load" in texts["listed"]
     for where, text in texts.items():
         for secret in secrets_of(range(0, DATASET.contacts, 7)):
             assert secret.encode() not in text, where
