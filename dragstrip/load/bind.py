@@ -179,7 +179,7 @@ def _bind(environment: Environment) -> None:
     if plan or _gets_plan_later():
         _bind_to_race(environment, plan)
         return
-    final_stats.collect(environment, lambda: Slot.work.harvester.harvest())
+    final_stats.collect(environment, lambda: Slot.work.collector.collect())
     if not isinstance(environment.runner, MasterRunner):
         Slot.work = _plain_work(locust_compat.own_number(environment.runner))
         urls = {name: target.url for name, target in Slot.work.targets.items()}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dragstrip.load import arrivals
 from dragstrip.load.closed_pacing import OwnPace
-from dragstrip.load.collector import Harvester
+from dragstrip.load.collector import Collector
 from dragstrip.load.dispatcher import Pacer
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 LAB_MARK = " (lab)"
 """Ends the name of a lab's target in Locust's statistics: they describe a stand-in."""
 
-_HARVEST_S = 0.25
-_HARVEST_IN_RACE_S = 1.0
+_COLLECT_S = 0.25
+_COLLECT_IN_RACE_S = 1.0
 """How often rows are counted. Each time holds up the event loop for a moment, and a race's lookups
 are not to be late for that: its snapshots go out once a second."""
 
@@ -59,14 +59,14 @@ class Work:
     counts: SliceCounts = field(init=False)
     clocks: Reading | None = None
     """Both clocks as the last slice left them."""
-    harvester: Harvester = field(init=False)
+    collector: Collector = field(init=False)
 
     def __post_init__(self) -> None:
         self.pacers = {name: Pacer() for name in self.targets} if self.racing else {}
         self.counts = SliceCounts()
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
-        period_s = _HARVEST_IN_RACE_S if self.racing else _HARVEST_S
-        self.harvester = Harvester(self.ledger, self._feeds, period_s)
+        period_s = _COLLECT_IN_RACE_S if self.racing else _COLLECT_S
+        self.collector = Collector(self.ledger, self._feeds, period_s)
         self._requests: dict[str, list[Callable[[int], Prepared]]] = {}
         self._checks: dict[str, list[Check]] = {}
         self._attached = False
@@ -86,7 +86,7 @@ class Work:
                 fire=environment.events.request.fire if self._fires_events else None,
             )
         )
-        self.harvester.start()
+        self.collector.start()
 
     def sender(self, target: str, connection: Connection) -> Sender:
         """Return the loop of a new slot. What is prepared for a key serves all of a target."""
@@ -121,7 +121,7 @@ class Work:
         """
         self._slots_open -= 1
         if self._slots_open == 0:
-            self.harvester.harvest()
+            self.collector.collect()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the lookups begun so far, the slice under way, and its tallies up to now."""
@@ -133,7 +133,7 @@ class Work:
 
     def close(self) -> None:
         """Count and store what is over; call it when no user runs any more."""
-        self.harvester.stop()
+        self.collector.stop()
         self.ledger.close()
         for pacer in self.pacers.values():
             pacer.close()

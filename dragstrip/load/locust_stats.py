@@ -33,7 +33,7 @@ def wall_offset_ns() -> int:
 
 
 class LocustStats:
-    """A harvester's feed that keeps the figures of Locust's own table, files and web UI.
+    """A collector's feed that keeps the figures of Locust's own table, files and web UI.
 
     `labels` and `urls` are those of the targets by number. A lookup counts in the second in which
     it was done, under its target's label; its response time counts from when it was due.

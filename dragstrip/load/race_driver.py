@@ -244,7 +244,7 @@ class OwnShare:
         """Run a share of a slice and return its report."""
         self._add_up()
         report = run_slice(self._plan, turn, self._work, position, of)
-        self._work.harvester.tidy()
+        self._work.collector.tidy()
         return report
 
     def close(self) -> FinalCounts:

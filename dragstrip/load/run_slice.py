@@ -50,8 +50,8 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     seen = vitals.stop()
     work.clocks = vitals.last
     _drain(pacers, work, plan.race.timeout)
-    work.harvester.harvest()
-    work.harvester.tidy()
+    work.collector.collect()
+    work.collector.tidy()
     return {
         "worker": work.worker,
         "start_ns": start_ns,

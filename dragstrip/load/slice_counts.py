@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SliceCounts:
-    """A harvester's feed: the tallies of the slice under way."""
+    """A collector's feed: the tallies of the slice under way."""
 
     def __init__(self) -> None:
         self.slice_index: int | None = None

@@ -68,7 +68,7 @@ def one_by_one(clock: Clock, stats: locust.RequestStats, rows: Rows) -> None:
 def in_bulk(
     random: np.random.Generator, clock: Clock, stats: locust.RequestStats, rows: Rows
 ) -> None:
-    """Log rows as a harvester hands them on: in chunks, each a while after it was done."""
+    """Log rows as a collector hands them on: in chunks, each a while after it was done."""
     feed = LocustStats(stats, LABELS, offset_ns=lambda: OFFSET_NS)
     cuts = np.sort(random.integers(0, len(rows), len(rows) // 200))
     for chunk in np.split(rows, cuts):

@@ -28,15 +28,15 @@ _POLL_S = 0.02
 _MARGIN_S = 10.0
 
 
-def collect(environment: Environment, harvest: Callable[[], None]) -> None:
+def collect(environment: Environment, update: Callable[[], None]) -> None:
     """Take this process's part: a master asks and waits, a worker finishes and reports.
 
-    `harvest` brings Locust's statistics up to date in a process that makes lookups.
+    `update` brings Locust's statistics up to date in a process that makes lookups.
     """
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
         worker = runner
-        locust_compat.on_message(worker, _ASK, lambda *_: _finish(worker, harvest), concurrent=True)
+        locust_compat.on_message(worker, _ASK, lambda *_: _finish(worker, update), concurrent=True)
     elif isinstance(runner, MasterRunner):
         finished: set[str] = set()
         locust_compat.on_message(runner, _ANSWER, lambda worker, _: finished.add(worker))
@@ -56,8 +56,8 @@ def _wait(runner: MasterRunner, finished: set[str]) -> None:
         gevent.sleep(_POLL_S)
 
 
-def _finish(runner: WorkerRunner, harvest: Callable[[], None]) -> None:
+def _finish(runner: WorkerRunner, update: Callable[[], None]) -> None:
     runner.stop()
-    harvest()
+    update()
     locust_compat.send_counts(runner)
     runner.send_message(_ANSWER)
