@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dragstrip.load import arrivals
 from dragstrip.load.closed_pacing import OwnPace
 from dragstrip.load.collector import Collector
-from dragstrip.load.dispatcher import Pacer
+from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
 from dragstrip.load.slice_counts import SliceCounts
@@ -55,14 +55,14 @@ class Work:
     ledger: Ledger
     racing: bool = False
     lab: bool = False
-    pacers: dict[str, Pacer] = field(init=False)
+    dispatchers: dict[str, Dispatcher] = field(init=False)
     counts: SliceCounts = field(init=False)
     clocks: Reading | None = None
     """Both clocks as the last slice left them."""
     collector: Collector = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pacers = {name: Pacer() for name in self.targets} if self.racing else {}
+        self.dispatchers = {name: Dispatcher() for name in self.targets} if self.racing else {}
         self.counts = SliceCounts()
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
         period_s = _COLLECT_IN_RACE_S if self.racing else _COLLECT_S
@@ -97,7 +97,7 @@ class Work:
             self._requests[target] = [self._prepared(asked, one, connection) for one in operations]
             self._checks[target] = [self.scenario.check(asked, one) for one in operations]
         return Sender(
-            self.pacers[target] if self.racing else self._own_pace(),
+            self.dispatchers[target] if self.racing else self._own_pace(),
             self.ledger,
             connection,
             self._requests[target],
@@ -135,8 +135,8 @@ class Work:
         """Count and store what is over; call it when no user runs any more."""
         self.collector.stop()
         self.ledger.close()
-        for pacer in self.pacers.values():
-            pacer.close()
+        for dispatcher in self.dispatchers.values():
+            dispatcher.close()
 
     @property
     def _fires_events(self) -> bool:

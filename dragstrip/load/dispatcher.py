@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Pacer:
+class Dispatcher:
     """One target's lookups in this process, shared by its slots.
 
     A slot that asks for a lookup when one is overdue gets it at once; otherwise it joins the end of

@@ -1,6 +1,6 @@
 """What Locust sees of the instrument: a user that is a connection slot.
 
-In a race a slot takes the next lookup of its target's pacer the moment it is due. Without a race
+In a race a slot takes the next lookup of its target's dispatcher the moment it is due. Without a race
 each works at an even pace of its own, which is a closed model: a slow answer delays that user's
 next lookup. Either way one task goes on for as long as the user does.
 

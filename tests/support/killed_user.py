@@ -61,7 +61,7 @@ def main() -> None:
     if in_race:
         due_ns = time.monotonic_ns() + round(PAUSE_S / 2 * 1e9)
         soon = Arrivals(np.zeros(9, np.int64), np.arange(9), np.zeros(9, np.uint8))
-        User.work.pacers["a"].load(Open([soon], Span(0, due_ns, due_ns, due_ns + 1)))
+        User.work.dispatchers["a"].load(Open([soon], Span(0, due_ns, due_ns, due_ns + 1)))
     stopper = gevent.spawn(stop_soon, user)
     gevent.sleep(0)
     # By its end both timers are over before the loop turns again, so it serves them in one go.

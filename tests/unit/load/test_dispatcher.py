@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from dragstrip.ledger.rows import Flag
 from dragstrip.load.arrivals import Arrivals
 from dragstrip.load.closed_pacing import OwnPace
-from dragstrip.load.dispatcher import Pacer
+from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.schedule import Closed, Open, Span
 from dragstrip.load.timer import Alarm
 
@@ -32,39 +32,39 @@ LONG_S = 30
 
 
 class Slots:
-    """Greenlets that take lookups of a pacer and are busy with each for a while."""
+    """Greenlets that take lookups of a dispatcher and are busy with each for a while."""
 
-    def __init__(self, pacer: Pacer, count: int, busy_s: float = 0.0) -> None:
+    def __init__(self, dispatcher: Dispatcher, count: int, busy_s: float = 0.0) -> None:
         self.taken: list[tuple[int, Arrival, int]] = []
         self.iterations: list[int] = []
-        self._pacer = pacer
+        self._dispatcher = dispatcher
         self._busy_s = busy_s
         self.greenlets = [gevent.spawn(self._run, number) for number in range(count)]
         gevent.sleep(0)
 
     def wait_for(self, count: int) -> None:
         with gevent.Timeout(LONG_S):
-            while len(self.taken) < count or not self._pacer.at_rest:
+            while len(self.taken) < count or not self._dispatcher.at_rest:
                 gevent.sleep(0.001)
 
     def _run(self, number: int) -> None:
-        self._pacer.enter()
+        self._dispatcher.enter()
         try:
             while True:
-                arrival = self._pacer.take()
+                arrival = self._dispatcher.take()
                 self.taken.append((number, arrival, monotonic_ns()))
                 self.iterations.append(get_hub().loop.iteration)
                 gevent.sleep(self._busy_s)
         finally:
-            self._pacer.leave()
+            self._dispatcher.leave()
 
     def end(self) -> None:
         gevent.killall(self.greenlets)
 
 
 @pytest.fixture
-def pacer() -> Iterator[Pacer]:
-    one = Pacer()
+def dispatcher() -> Iterator[Dispatcher]:
+    one = Dispatcher()
     yield one
     one.close()
 
@@ -91,13 +91,13 @@ def due_at(
 def test_every_lookup_is_handed_out_once_in_order_and_never_early(
     offsets: list[int], slots: int, busy_ms: int
 ) -> None:
-    pacer = Pacer()
-    workers = Slots(pacer, slots, busy_ms / 1000)
+    dispatcher = Dispatcher()
+    workers = Slots(dispatcher, slots, busy_ms / 1000)
     start_ns = monotonic_ns() + MS
-    pacer.load(due_at(offsets, start_ns=start_ns, settle_ns=10 * MS))
+    dispatcher.load(due_at(offsets, start_ns=start_ns, settle_ns=10 * MS))
     workers.wait_for(len(offsets))
     workers.end()
-    pacer.close()
+    dispatcher.close()
 
     assert [arrival[1] for _, arrival, _ in workers.taken] == list(range(len(offsets)))
     assert [arrival[0] - start_ns for _, arrival, _ in workers.taken] == offsets
@@ -108,19 +108,21 @@ def test_every_lookup_is_handed_out_once_in_order_and_never_early(
         assert bool(flags & Flag.COUNTED) == (due_ns - start_ns >= 10 * MS)
 
 
-def test_idle_slots_take_turns(pacer: Pacer) -> None:
-    slots = Slots(pacer, 3)
+def test_idle_slots_take_turns(dispatcher: Dispatcher) -> None:
+    slots = Slots(dispatcher, 3)
     for _ in range(3):
-        pacer.load(due_at([0, 5 * MS, 10 * MS]))
+        dispatcher.load(due_at([0, 5 * MS, 10 * MS]))
         slots.wait_for(0)
     slots.end()
     assert [number for number, _, _ in slots.taken] == [0, 1, 2] * 3
 
 
-def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(pacer: Pacer) -> None:
-    slots = Slots(pacer, 5)
+def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(
+    dispatcher: Dispatcher,
+) -> None:
+    slots = Slots(dispatcher, 5)
     start_ns = monotonic_ns()
-    pacer.load(due_at([MS, 2 * MS, 3 * MS], start_ns=start_ns))
+    dispatcher.load(due_at([MS, 2 * MS, 3 * MS], start_ns=start_ns))
     while monotonic_ns() < start_ns + 5 * MS:
         pass
     slots.wait_for(3)
@@ -131,10 +133,12 @@ def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(pacer: Pace
     assert all(arrival[3] & Flag.NO_SLOT == 0 for _, arrival, _ in slots.taken)
 
 
-def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(pacer: Pacer) -> None:
-    slots = Slots(pacer, 1, busy_s=0.02)
+def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(
+    dispatcher: Dispatcher,
+) -> None:
+    slots = Slots(dispatcher, 1, busy_s=0.02)
     start_ns = monotonic_ns()
-    pacer.load(due_at([0, MS, 200 * MS], start_ns=start_ns))
+    dispatcher.load(due_at([0, MS, 200 * MS], start_ns=start_ns))
     slots.wait_for(3)
     slots.end()
 
@@ -145,11 +149,11 @@ def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(pacer:
 
 
 def test_a_slot_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it(
-    pacer: Pacer,
+    dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(pacer, 3)
+    slots = Slots(dispatcher, 3)
     gevent.kill(slots.greenlets[0])
-    pacer.load(due_at([0, MS, 2 * MS, 3 * MS]))
+    dispatcher.load(due_at([0, MS, 2 * MS, 3 * MS]))
     slots.wait_for(4)
     slots.end()
     takers = [number for number, _, _ in slots.taken]
@@ -159,27 +163,27 @@ def test_a_slot_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it
     assert [arrival[1] for _, arrival, _ in slots.taken] == [0, 1, 2, 3]
 
 
-def test_the_pacer_is_not_at_rest_while_a_slot_is_busy_even_if_that_is_killed(
-    pacer: Pacer,
+def test_the_dispatcher_is_not_at_rest_while_a_slot_is_busy_even_if_that_is_killed(
+    dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(pacer, 1, busy_s=LONG_S)
-    assert pacer.at_rest
-    pacer.load(due_at([0]))
-    assert not pacer.at_rest
+    slots = Slots(dispatcher, 1, busy_s=LONG_S)
+    assert dispatcher.at_rest
+    dispatcher.load(due_at([0]))
+    assert not dispatcher.at_rest
     with gevent.Timeout(LONG_S):
         while not slots.taken:
             gevent.sleep(0.001)
-    assert not pacer.at_rest
+    assert not dispatcher.at_rest
     slots.end()
-    assert pacer.at_rest
+    assert dispatcher.at_rest
 
 
-def test_a_slot_that_was_withdrawn_is_never_woken(pacer: Pacer) -> None:
-    slots = Slots(pacer, 2)
+def test_a_slot_that_was_withdrawn_is_never_woken(dispatcher: Dispatcher) -> None:
+    slots = Slots(dispatcher, 2)
     first = slots.greenlets[0]
-    assert pacer.withdraw(first)
-    assert not pacer.withdraw(first)
-    pacer.load(due_at([0, MS]))
+    assert dispatcher.withdraw(first)
+    assert not dispatcher.withdraw(first)
+    dispatcher.load(due_at([0, MS]))
     with gevent.Timeout(LONG_S):
         while len(slots.taken) < 2:
             gevent.sleep(0.001)
@@ -187,10 +191,10 @@ def test_a_slot_that_was_withdrawn_is_never_woken(pacer: Pacer) -> None:
     assert [number for number, _, _ in slots.taken] == [1, 1]
 
 
-def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(pacer: Pacer) -> None:
-    pacer.load(due_at([0, 0, 5 * MS]))
-    left = pacer.abandon()
-    slots = Slots(pacer, 1)
+def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(dispatcher: Dispatcher) -> None:
+    dispatcher.load(due_at([0, 0, 5 * MS]))
+    left = dispatcher.abandon()
+    slots = Slots(dispatcher, 1)
     rest = list(left)
     gevent.sleep(0.01)
     slots.end()
@@ -199,18 +203,20 @@ def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(pacer: Pacer) -> 
     assert [key for _, key, *_ in rest] == [0, 1, 2]
     assert [operation for *_, operation in rest] == [0, 1, 2]
     assert all(flags == Flag.NO_SLOT | Flag.COUNTED for *_, flags, _ in rest)
-    assert list(pacer.abandon()) == []
+    assert list(dispatcher.abandon()) == []
 
 
-def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(pacer: Pacer) -> None:
-    slots = Slots(pacer, 3, busy_s=0.001)
+def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(
+    dispatcher: Dispatcher,
+) -> None:
+    slots = Slots(dispatcher, 3, busy_s=0.001)
     start_ns = monotonic_ns() + 5 * MS
     span = Span(2, start_ns, start_ns + 10 * MS, start_ns + 20 * MS)
-    pacer.load(Closed(itertools.count(), span, itertools.cycle([0, 1])))
+    dispatcher.load(Closed(itertools.count(), span, itertools.cycle([0, 1])))
     with gevent.Timeout(LONG_S):
         while monotonic_ns() < start_ns + 25 * MS:
             gevent.sleep(0.001)
-    pacer.stop()
+    dispatcher.stop()
     slots.wait_for(0)
     sent = len(slots.taken)
     gevent.sleep(0.01)

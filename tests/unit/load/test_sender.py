@@ -1,4 +1,4 @@
-"""What becomes of a lookup, from the pacer to its row: over real connections."""
+"""What becomes of a lookup, from the dispatcher to its row: over real connections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from dragstrip.ledger.writer import Ledger
 from dragstrip.load import arrivals
 from dragstrip.load.closed_pacing import OwnPace
 from dragstrip.load.context import Work
-from dragstrip.load.dispatcher import Pacer
+from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.run_slice import run_slice
 from dragstrip.load.schedule import Open, Span
@@ -74,13 +74,13 @@ class Bench:
     def __init__(self, folder: Path, url: str, request: Callable[[int], Request] | None = None):
         self.folder = folder
         self.ledger = Ledger(folder, 0)
-        self.pacer = Pacer()
+        self.dispatcher = Dispatcher()
         self.connection = Connection(url, LONG_S)
         self._request = request or (lambda key: Request("GET", f"/{key}", {}))
 
     def sender(self, pace: Pace | None = None) -> Sender:
         return Sender(
-            pace or self.pacer,
+            pace or self.dispatcher,
             self.ledger,
             self.connection,
             [self._request, lambda key: Request("POST", f"/{key}", {}, b"{}")],
@@ -99,11 +99,11 @@ class Bench:
             np.array(keys, np.int64),
             np.array(operations or [0] * len(keys), np.uint8),
         )
-        self.pacer.load(Open([due], Span(3, now_ns, now_ns, now_ns + 1)))
+        self.dispatcher.load(Open([due], Span(3, now_ns, now_ns, now_ns + 1)))
 
     def wait_until_at_rest(self) -> None:
         with gevent.Timeout(LONG_S):
-            while not self.pacer.at_rest:
+            while not self.dispatcher.at_rest:
                 gevent.sleep(0.001)
 
     def rows(self) -> Rows:
@@ -219,7 +219,7 @@ def test_a_request_that_cannot_be_built_is_a_row_that_was_not_sent(tmp_path: Pat
         greenlet.join()
 
     assert isinstance(greenlet.exception, ZeroDivisionError)
-    assert bench.pacer.at_rest
+    assert bench.dispatcher.at_rest
     rows = bench.rows()
     assert rows["outcome"].tolist() == [Outcome.UNSENT] * 2
     assert (rows["done_ns"] >= rows["sent_ns"]).all()
@@ -251,8 +251,8 @@ def test_a_slot_killed_in_the_middle_leaves_its_row_in_flight(
         greenlet.kill()
         held.set()
     assert bench.rows()["outcome"].tolist() == [Outcome.IN_FLIGHT]
-    assert [key for _, key, *_ in bench.pacer.abandon()] == [2]
-    assert bench.pacer.at_rest
+    assert [key for _, key, *_ in bench.dispatcher.abandon()] == [2]
+    assert bench.dispatcher.at_rest
 
 
 def test_a_slot_that_is_stopped_ends_with_the_lookup_under_way(
