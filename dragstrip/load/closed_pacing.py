@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NO_SLICE = -1
 
 
-class OwnPace:
+class ClosedPacing:
     """Makes up to `per_s` lookups a second; 0 sets no limit. What was missed is not made up for."""
 
     def __init__(

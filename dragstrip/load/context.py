@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.load import arrivals
-from dragstrip.load.closed_pacing import OwnPace
+from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.collector import Collector
 from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.locust_stats import LocustStats
@@ -97,7 +97,7 @@ class Work:
             self._requests[target] = [self._prepared(asked, one, connection) for one in operations]
             self._checks[target] = [self.scenario.check(asked, one) for one in operations]
         return Sender(
-            self.dispatchers[target] if self.racing else self._own_pace(),
+            self.dispatchers[target] if self.racing else self._closed_pacing(),
             self.ledger,
             connection,
             self._requests[target],
@@ -142,8 +142,8 @@ class Work:
     def _fires_events(self) -> bool:
         return self.race.request_events or self.race.otel
 
-    def _own_pace(self) -> OwnPace:
+    def _closed_pacing(self) -> ClosedPacing:
         seed = (self.seed, self.worker, self._slots_started)
         keys = arrivals.key_stream(self.race, self.scenario.keys, seed)
         operations = arrivals.operation_stream(planned(self.scenario), seed)
-        return OwnPace(keys, self.race.rate / self.race.users, operations)
+        return ClosedPacing(keys, self.race.rate / self.race.users, operations)

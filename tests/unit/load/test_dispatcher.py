@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.rows import Flag
 from dragstrip.load.arrivals import Arrivals
-from dragstrip.load.closed_pacing import OwnPace
+from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.schedule import Closed, Open, Span
 from dragstrip.load.timer import Alarm
@@ -234,7 +234,7 @@ def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(
 
 
 def test_a_pace_of_ones_own_spaces_lookups_and_does_not_make_up_for_missed_ones() -> None:
-    pace = OwnPace(itertools.count(), per_s=100, operations=itertools.cycle([0, 1]))
+    pace = ClosedPacing(itertools.count(), per_s=100, operations=itertools.cycle([0, 1]))
     due = [pace.take() for _ in range(4)]
     gaps = np.diff([arrival[0] for arrival in due])
     assert [arrival[1:] for arrival in due] == [(key, -1, 0, key % 2) for key in range(4)]
@@ -248,8 +248,8 @@ def test_a_pace_of_ones_own_spaces_lookups_and_does_not_make_up_for_missed_ones(
     assert monotonic_ns() - before_ns >= 10 * MS
 
 
-def test_without_a_rate_ones_own_pace_never_waits() -> None:
-    pace = OwnPace(itertools.count(), per_s=0)
+def test_without_a_rate_closed_pacing_never_waits() -> None:
+    pace = ClosedPacing(itertools.count(), per_s=0)
     before = get_hub().loop.iteration
     assert [pace.take()[1] for _ in range(100)] == list(range(100))
     assert get_hub().loop.iteration == before

@@ -21,7 +21,7 @@ from dragstrip.ledger.tallies import each
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load import arrivals
-from dragstrip.load.closed_pacing import OwnPace
+from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.context import Work
 from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.http.connection import Connection
@@ -280,7 +280,7 @@ def test_a_slot_that_is_stopped_ends_with_the_lookup_under_way(
 
 def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "http://127.0.0.1:9")
-    greenlet = gevent.spawn(bench.sender(OwnPace(iter(range(10**9)), per_s=0)).run)
+    greenlet = gevent.spawn(bench.sender(ClosedPacing(iter(range(10**9)), per_s=0)).run)
     gevent.sleep(0.02)
     greenlet.kill()
     rows = bench.rows()
