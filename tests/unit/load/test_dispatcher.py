@@ -20,7 +20,7 @@ from dragstrip.load.arrivals import Arrivals
 from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.schedule import Closed, Open, Span
-from dragstrip.load.timer import Alarm
+from dragstrip.load.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -256,7 +256,7 @@ def test_without_a_rate_closed_pacing_never_waits() -> None:
 
 
 @pytest.mark.parametrize("precise", [True, False])
-def test_an_alarm_never_rings_early_and_only_when_set(precise: bool) -> None:
+def test_a_timer_never_rings_early_and_only_when_set(precise: bool) -> None:
     rung: list[tuple[int, int]] = []
     over = Event()
     pauses = iter([0, 300_000, 1, 2 * MS, 20_000, 5 * MS])
@@ -273,21 +273,21 @@ def test_an_alarm_never_rings_early_and_only_when_set(precise: bool) -> None:
             over.set()
         else:
             due_ns = monotonic_ns() + pause_ns
-            alarm.set(due_ns)
+            timer.set(due_ns)
 
-    alarm = Alarm(ring, precise=precise)
+    timer = Timer(ring, precise=precise)
     set_next()
     assert over.wait(LONG_S)
     gevent.sleep(0.01)
     assert len(rung) == 6
     assert all(at_ns >= due for due, at_ns in rung)
 
-    alarm.set(monotonic_ns() + 2 * MS)
-    alarm.set(monotonic_ns() - MS)
+    timer.set(monotonic_ns() + 2 * MS)
+    timer.set(monotonic_ns() - MS)
     gevent.sleep(0.01)
     assert len(rung) == 7
-    alarm.set(monotonic_ns() + MS)
-    alarm.clear()
+    timer.set(monotonic_ns() + MS)
+    timer.clear()
     gevent.sleep(0.01)
-    alarm.close()
+    timer.close()
     assert len(rung) == 7
