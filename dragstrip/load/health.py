@@ -31,7 +31,7 @@ class Reading(NamedTuple):
 
 
 class Figures(TypedDict):
-    """A slice's vitals, as in WorkerReport."""
+    """A slice's health, as in WorkerReport."""
 
     cpu_s: float
     wall_s: float
@@ -97,7 +97,7 @@ class LoopWatch:
         self._lags_ns.clear()
 
 
-class Vitals:
+class HealthMonitor:
     """Watches from its making until `stop`; the clocks from `before`, if that is given.
 
     `last` is the newest reading of the clocks.

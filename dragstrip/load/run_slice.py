@@ -10,7 +10,7 @@ import gevent
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load import arrivals
-from dragstrip.load.health import Vitals
+from dragstrip.load.health import HealthMonitor
 from dragstrip.load.schedule import Closed, Open, Schedule, Span
 from dragstrip.load.timer import NEVER_NS
 
@@ -35,7 +35,7 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     _clear_memory()
     dispatchers = list(work.dispatchers.values())
     # A clock that steps between two slices steps in the race all the same.
-    vitals = Vitals(before=work.clocks)
+    health = HealthMonitor(before=work.clocks)
     start_ns = monotonic_ns() + _LEAD_NS
     end_ns = start_ns + round(plan.race.slice * 1e9)
     work.counts.begin(turn.index, end_ns)
@@ -47,8 +47,8 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     gevent.sleep((end_ns - monotonic_ns()) / 1e9)
     for dispatcher in dispatchers:
         dispatcher.stop()
-    seen = vitals.stop()
-    work.clocks = vitals.last
+    seen = health.stop()
+    work.clocks = health.last
     _drain(dispatchers, work, plan.race.timeout)
     work.collector.collect()
     work.collector.tidy()
