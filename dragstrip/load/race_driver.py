@@ -17,7 +17,7 @@ from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.load.locust_user import run_slice
 from dragstrip.load.slice_loop import NobodyLeft, Outcome, conduct, write_finish
-from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenDispatcher
+from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, Stop
@@ -107,8 +107,8 @@ class Course:
             self._prepare()
         self._conducting = gevent.spawn(self._conduct)
 
-    def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
-        return EvenDispatcher(**arguments)
+    def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
+        return EvenUserDispatcher(**arguments)
 
     def _conduct(self) -> None:
         try:

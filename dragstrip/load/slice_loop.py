@@ -91,7 +91,7 @@ class Conductor:
         self._pause = pause
 
     def run_slice(self, turn: PlannedSlice) -> Outcome:
-        """Deal a slice out to the workers present. Raises NobodyLeft.
+        """Share a slice among the workers present. Raises NobodyLeft.
 
         A worker that is lost before it has reported makes the slice void; the others' reports are
         waited for, so that all is quiet when the next one begins.

@@ -22,7 +22,7 @@ from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 
 from dragstrip.load import locust_compat
-from dragstrip.load.user_dispatch import EvenDispatcher
+from dragstrip.load.user_dispatch import EvenUserDispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ class Pair:
     def __init__(self) -> None:
         self.master = Environment(user_classes=[Idle, Busy]).create_master_runner("127.0.0.1", 0)
         locust_compat.use_dispatcher(self.master.environment, self._dispatcher)
-        self.dispatchers: list[EvenDispatcher] = []
+        self.dispatchers: list[EvenUserDispatcher] = []
         environment = Environment(user_classes=[Idle, Busy])
         self.worker = environment.create_worker_runner("127.0.0.1", self.master.server.port)
         self.id = self.worker.client_id
@@ -75,8 +75,8 @@ class Pair:
         self.master.start(4, spawn_rate=100)
         wait_until(lambda: self.worker.user_count == 4, "the worker has not got its users")
 
-    def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
-        self.dispatchers.append(EvenDispatcher(**arguments))
+    def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
+        self.dispatchers.append(EvenUserDispatcher(**arguments))
         return self.dispatchers[-1]
 
 
@@ -214,7 +214,7 @@ def tells_its_state() -> None:
 def uses_the_dispatcher() -> None:
     assert len(pair().dispatchers) == 1, f"made {len(pair().dispatchers)} dispatchers"
     environment = Environment(user_classes=[Idle, Busy])
-    locust_compat.use_dispatcher(environment, EvenDispatcher)
+    locust_compat.use_dispatcher(environment, EvenUserDispatcher)
     runner = environment.create_local_runner()
     runner.start(4, spawn_rate=100)
     wait_until(lambda: runner.user_classes_count == {"Idle": 2, "Busy": 2}, "users are shared else")
@@ -223,7 +223,7 @@ def uses_the_dispatcher() -> None:
 
 def takes_the_same(name: str) -> None:
     theirs = list(inspect.signature(getattr(UsersDispatcher, name)).parameters)
-    ours = list(inspect.signature(getattr(EvenDispatcher, name)).parameters)
+    ours = list(inspect.signature(getattr(EvenUserDispatcher, name)).parameters)
     assert theirs == ours, f"takes {theirs}"
 
 
@@ -237,7 +237,7 @@ def asks_the_dispatcher_for_nothing_else() -> None:
     public = {name for name in vars(UsersDispatcher) if not name.startswith("_")}
     source = inspect.getsource(runners)
     asked = {name for name in public if f"_users_dispatcher.{name}" in source}
-    assert asked <= set(vars(EvenDispatcher)), f"is asked for {sorted(asked)}"
+    assert asked <= set(vars(EvenUserDispatcher)), f"is asked for {sorted(asked)}"
 
 
 @part("User.greenlet", "User.stop", "User._state", "task.LOCUST_STATE_WAITING")

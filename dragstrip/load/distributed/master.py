@@ -1,4 +1,4 @@
-"""A race as the master conducts it: roll call, slices dealt out to workers, their last counts."""
+"""A race as the master conducts it: roll call, slices shared among workers, their last counts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
 from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
 from dragstrip.load.slice_loop import Conductor, NobodyLeft, Outcome, write_finish
-from dragstrip.load.user_dispatch import EvenDispatcher, deal
+from dragstrip.load.user_dispatch import EvenUserDispatcher, share_users
 from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.scenario.find import find, version_of
 
@@ -86,8 +86,8 @@ class RaceMaster(Course):
         assert isinstance(runner, MasterRunner)  # noqa: S101
         return runner
 
-    def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
-        return EvenDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
+    def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
+        return EvenUserDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
 
     def _on_hello(self, worker: str, hello: dict[str, Any]) -> None:
         if self._offer is None:
@@ -189,7 +189,7 @@ class RaceMaster(Course):
         return {self._ids[worker] for worker in self._end.members}
 
     def _present(self) -> list[int]:
-        """Deal the slots out anew if the workers are others than before, and wait for them."""
+        """Share the users anew if the workers are others than before, and wait for them."""
         last_s = self._end.seconds + self.places_s
         while members := self._end.members:
             if self._member_ids() != self._chosen:
@@ -207,7 +207,7 @@ class RaceMaster(Course):
 
     def _not_in_place(self) -> list[int]:
         names = [one.__name__ for one in self._environment.user_classes]
-        wanted = deal(self.slots, sorted(self._chosen), names)
+        wanted = share_users(self.slots, sorted(self._chosen), names)
         members = self._end.members
         return [one for one in members if self._users_on(one) != wanted.get(self._ids[one])]
 

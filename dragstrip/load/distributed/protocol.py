@@ -196,7 +196,7 @@ class MasterEnd:
             self.lose(number, f"could not go on: {snapshot['problem']}")
 
     def announce(self, index: int, workers: list[int]) -> None:
-        """Deal a slice out to workers; the others take no part in it."""
+        """Share a slice among workers; the others take no part in it."""
         self._announced = index
         for member in self._members.values():
             member.turn = member.report = None
