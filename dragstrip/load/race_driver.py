@@ -16,7 +16,7 @@ from dragstrip.errors import DragstripError
 from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.load.locust_user import run_slice
-from dragstrip.load.slice_loop import NobodyLeft, Outcome, conduct, write_finish
+from dragstrip.load.slice_loop import NobodyLeft, Outcome, run_slices, write_finish
 from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats
 from dragstrip.run import plan as plans
@@ -117,7 +117,7 @@ class Course:
             gevent.spawn(self._tell)
             self._gather()
             self.ready.set()
-            conduct(self._plan, self._run_slice, self._folder)
+            run_slices(self._plan, self._run_slice, self._folder)
             write_finish(self._folder, self._finish())
             self._is_complete = True
             # Locust writes its files at intervals: let the last one come.

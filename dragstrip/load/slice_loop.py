@@ -39,7 +39,7 @@ class NobodyLeft(Exception):
     """Every worker is lost."""
 
 
-def conduct(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Path) -> None:
+def run_slices(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Path) -> None:
     """Run every slice of the plan; one line per finished slice goes to `slices.jsonl`.
 
     Raises OSError where it cannot be written, and what `run_slice` raises.
@@ -68,7 +68,7 @@ def write_finish(folder: Path, finish: Finish) -> None:
     fresh.replace(folder / FINISH_FILE)
 
 
-class Conductor:
+class SliceCoordinator:
     """A master's way with its workers.
 
     `present` brings the users into place and returns the workers that have some. `send` sends a

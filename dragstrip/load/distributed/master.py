@@ -15,7 +15,7 @@ from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
 from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
-from dragstrip.load.slice_loop import Conductor, NobodyLeft, Outcome, write_finish
+from dragstrip.load.slice_loop import NobodyLeft, Outcome, SliceCoordinator, write_finish
 from dragstrip.load.user_dispatch import EvenUserDispatcher, share_users
 from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.scenario.find import find, version_of
@@ -63,7 +63,7 @@ class RaceMaster(Course):
         scenario = version_of(find(self._plan.scenario.name))
         plan = self._plan.model_dump_json()
         self._offer = {**self._terms, "plan": plan, "scenario": scenario}
-        self._conductor = Conductor(
+        self._coordinator = SliceCoordinator(
             self._plan, self._end, present=self._present, send=self._send, pause=self._pause
         )
 
@@ -131,16 +131,16 @@ class RaceMaster(Course):
 
     def _run_slice(self, turn: PlannedSlice) -> Outcome:
         try:
-            return self._conductor.run_slice(turn)
+            return self._coordinator.run_slice(turn)
         except NobodyLeft:
-            write_finish(self._folder, self._conductor.outcome())
+            write_finish(self._folder, self._coordinator.outcome())
             raise
 
     def _live(self) -> Live:
         return self._end.live()
 
     def _finish(self) -> Finish:
-        return self._conductor.finish()
+        return self._coordinator.finish()
 
     def _pause(self) -> None:
         gevent.sleep(POLL_S)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import Tally
 from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, Totals, Turn, WorkerEnd
-from dragstrip.load.slice_loop import Conductor, NobodyLeft, conduct
+from dragstrip.load.slice_loop import NobodyLeft, SliceCoordinator, run_slices
 from tests.support.runs import plan_of
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Network:
 
 def race(network: Network, folder: Path) -> tuple[list[SliceReport], dict[str, Any]]:
     plan = plan_of(3, timeout=1)
-    conductor = Conductor(
+    coordinator = SliceCoordinator(
         plan,
         network.master,
         present=lambda: network.master.members,
@@ -137,8 +137,8 @@ def race(network: Network, folder: Path) -> tuple[list[SliceReport], dict[str, A
     )
     while len(network.master.members) < sum(not worker.dead for worker in network.workers):
         network.pause()
-    conduct(plan, conductor.run_slice, folder)
-    finish = conductor.finish()
+    run_slices(plan, coordinator.run_slice, folder)
+    finish = coordinator.finish()
     lines = [json.loads(line) for line in (folder / "slices.jsonl").read_text().splitlines()]
     return lines, cast("dict[str, Any]", finish)
 
