@@ -16,7 +16,7 @@ from dragstrip.errors import DragstripError
 from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.load.locust_user import run_slice
-from dragstrip.load.slice_loop import NobodyLeft, Outcome, run_slices, write_finish
+from dragstrip.load.slice_loop import AllWorkersLost, Outcome, run_slices, write_finish
 from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats
 from dragstrip.run import plan as plans
@@ -123,7 +123,7 @@ class Course:
             # Locust writes its files at intervals: let the last one come.
             gevent.sleep(CSV_STATS_INTERVAL_SEC)
             self._exit_code = 0
-        except NobodyLeft:
+        except AllWorkersLost:
             self._stop("every worker was lost")
         except StoppedByLocust:
             pressed = self._environment.web_ui is not None

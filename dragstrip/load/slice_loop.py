@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
     void: str | None = None
 
 
-class NobodyLeft(Exception):
+class AllWorkersLost(Exception):
     """Every worker is lost."""
 
 
@@ -91,7 +91,7 @@ class SliceCoordinator:
         self._pause = pause
 
     def run_slice(self, turn: PlannedSlice) -> Outcome:
-        """Share a slice among the workers present. Raises NobodyLeft.
+        """Share a slice among the workers present. Raises AllWorkersLost.
 
         A worker that is lost before it has reported makes the slice void; the others' reports are
         waited for, so that all is quiet when the next one begins.
@@ -131,7 +131,7 @@ class SliceCoordinator:
     def _whoever_is_present(self) -> list[int]:
         while not (workers := self._present()):
             if not self._end.members:
-                raise NobodyLeft
+                raise AllWorkersLost
             self._pause()
         return workers
 

@@ -15,7 +15,7 @@ from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
 from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
-from dragstrip.load.slice_loop import NobodyLeft, Outcome, SliceCoordinator, write_finish
+from dragstrip.load.slice_loop import AllWorkersLost, Outcome, SliceCoordinator, write_finish
 from dragstrip.load.user_dispatch import EvenUserDispatcher, share_users
 from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.scenario.find import find, version_of
@@ -132,7 +132,7 @@ class RaceMaster(Course):
     def _run_slice(self, turn: PlannedSlice) -> Outcome:
         try:
             return self._coordinator.run_slice(turn)
-        except NobodyLeft:
+        except AllWorkersLost:
             write_finish(self._folder, self._coordinator.outcome())
             raise
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import Tally
 from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, Totals, Turn, WorkerEnd
-from dragstrip.load.slice_loop import NobodyLeft, SliceCoordinator, run_slices
+from dragstrip.load.slice_loop import AllWorkersLost, SliceCoordinator, run_slices
 from tests.support.runs import plan_of
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def test_a_worker_that_dies_voids_the_slices_it_touched_and_no_other(
 
 def test_when_nobody_is_left_the_race_ends(tmp_path: Path) -> None:
     network = Network(Random(1), [5, 5], {0: 30, 1: 40}, 0.0)
-    with pytest.raises(NobodyLeft):
+    with pytest.raises(AllWorkersLost):
         race(network, tmp_path)
     assert network.master.lost == {0: "was lost", 1: "was lost"}
 
