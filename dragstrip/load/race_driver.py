@@ -16,7 +16,7 @@ from dragstrip.errors import DragstripError
 from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.load.locust_user import run_slice
-from dragstrip.load.slice_loop import AllWorkersLost, Outcome, run_slices, write_finish
+from dragstrip.load.slice_loop import AllWorkersLost, SliceOutcome, run_slices, write_finish
 from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats
 from dragstrip.run import plan as plans
@@ -166,7 +166,7 @@ class Course:
     def _gather(self) -> None:
         """Wait for what must be there before users are started."""
 
-    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
         raise NotImplementedError
 
     def _finish(self) -> Finish:
@@ -205,13 +205,13 @@ class LoneCourse(Course):
     def _prepare(self) -> None:
         self._share = OwnShare(self._plan, self._make_work(self._plan))
 
-    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
         last_s = time.monotonic() + self.places_s
         while (count := self._runner.user_count) < self.slots:
             if time.monotonic() > last_s:
                 raise UsersMissing(f"only {count} of {self.slots} users are there")
             gevent.sleep(POLL_S)
-        return Outcome(time.time(), [self._share.run(turn, 0, 1)])
+        return SliceOutcome(time.time(), [self._share.run(turn, 0, 1)])
 
     def _live(self) -> Live:
         return {**self._share.so_far(), "processes": 1, "lost": 0}

@@ -27,7 +27,7 @@ FINISH_FILE = "finish.json"
 _GRACE_S = 15
 
 
-class Outcome(NamedTuple):
+class SliceOutcome(NamedTuple):
     """A slice that is over: when it began, its reports, and why it must not be used, if so."""
 
     started: float
@@ -39,7 +39,7 @@ class AllWorkersLost(Exception):
     """Every worker is lost."""
 
 
-def run_slices(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Path) -> None:
+def run_slices(plan: Plan, run_slice: Callable[[PlannedSlice], SliceOutcome], folder: Path) -> None:
     """Run every slice of the plan; one line per finished slice goes to `slices.jsonl`.
 
     Raises OSError where it cannot be written, and what `run_slice` raises.
@@ -90,7 +90,7 @@ class SliceCoordinator:
         self._send = send
         self._pause = pause
 
-    def run_slice(self, turn: PlannedSlice) -> Outcome:
+    def run_slice(self, turn: PlannedSlice) -> SliceOutcome:
         """Share a slice among the workers present. Raises AllWorkersLost.
 
         A worker that is lost before it has reported makes the slice void; the others' reports are
@@ -106,7 +106,7 @@ class SliceCoordinator:
         missing = [worker for worker in workers if not self._report(worker)]
         void = "; ".join(f"worker {one} {self._end.lost[one]}" for one in missing)
         reports = [report for one in workers if (report := self._report(one))]
-        return Outcome(started, reports, void or None)
+        return SliceOutcome(started, reports, void or None)
 
     def finish(self) -> Finish:
         """Ask the workers for their totals and wait for them."""

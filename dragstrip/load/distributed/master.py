@@ -15,7 +15,7 @@ from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
 from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
-from dragstrip.load.slice_loop import AllWorkersLost, Outcome, SliceCoordinator, write_finish
+from dragstrip.load.slice_loop import AllWorkersLost, SliceCoordinator, SliceOutcome, write_finish
 from dragstrip.load.user_dispatch import EvenUserDispatcher, share_users
 from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.scenario.find import find, version_of
@@ -129,7 +129,7 @@ class RaceMaster(Course):
         reasons = "; ".join(f"one cannot take part: {why}" for why in self._unfit.values())
         return f"{came}: {reasons}" if reasons else f"{came} within {self._wait_s:g} s"
 
-    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
         try:
             return self._coordinator.run_slice(turn)
         except AllWorkersLost:
