@@ -26,7 +26,7 @@ from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
 from dragstrip.load.locust_user import Slot, Work, come_first, end_with_parent
-from dragstrip.load.race_driver import LoneCourse
+from dragstrip.load.race_driver import SingleProcessDriver
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
 from dragstrip.run.plan import LEDGER_FOLDER
@@ -200,7 +200,7 @@ def _bind_to_race(environment: Environment, plan: Plan | None) -> None:
         RaceMaster(environment, plan, plans.folder(), lab=lab, handoff=read_handoff()).attach()
     elif plan:
         handoff = read_handoff()
-        LoneCourse(
+        SingleProcessDriver(
             environment, plan, plans.folder(), lambda plan: join(plan, lab, 0, handoff)
         ).attach()
 

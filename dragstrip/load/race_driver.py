@@ -45,7 +45,7 @@ _PLACES_S = 30.0
 class RaceShape(LoadTestShape):
     """Holds every slot of both targets until the last slice is over."""
 
-    course: Course | None = None
+    driver: RaceDriver | None = None
     _begun = False
 
     def tick(self) -> tuple[int, float] | None:
@@ -54,15 +54,15 @@ class RaceShape(LoadTestShape):
         Locust asks once a second by the wall clock. Waiting here instead lets it hear of the end at
         once, and spares it a pause of an hour when that clock is set back by an hour.
         """
-        course = RaceShape.course
-        if course is None:
+        driver = RaceShape.driver
+        if driver is None:
             return None
-        course.started.set()
-        course.ready.wait()
+        driver.started.set()
+        driver.ready.wait()
         if self._begun:
-            course.ended.wait()
+            driver.ended.wait()
         self._begun = True
-        return None if course.ended.is_set() else (course.slots, course.spawn_per_s)
+        return None if driver.ended.is_set() else (driver.slots, driver.spawn_per_s)
 
 
 def _write_live(folder: Path, now: Live) -> None:
@@ -79,8 +79,8 @@ class StoppedByLocust(Exception):
     """Locust ends the test: the last worker went missing, or somebody asked it to."""
 
 
-class Course:
-    """A race as the process that conducts it goes through it. Subclasses say who sends lookups."""
+class RaceDriver:
+    """A race as the process that drives it goes through it. Subclasses say who sends lookups."""
 
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
         self.slots = 2 * plan.race.users
@@ -97,7 +97,7 @@ class Course:
 
     def attach(self) -> None:
         """Take up this process's role."""
-        RaceShape.course = self
+        RaceShape.driver = self
         locust_compat.use_dispatcher(self._environment, self._dispatcher)
         self._environment.events.quitting.add_listener(self._set_exit_code)
         if self._environment.web_ui:
@@ -105,12 +105,12 @@ class Course:
             self._environment.events.test_stop.add_listener(lambda **_: self.stop())
         else:
             self._prepare()
-        self._conducting = gevent.spawn(self._conduct)
+        self._driving = gevent.spawn(self._drive)
 
     def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
         return EvenUserDispatcher(**arguments)
 
-    def _conduct(self) -> None:
+    def _drive(self) -> None:
         try:
             if self._environment.web_ui:
                 self._wait_for_form()
@@ -153,7 +153,7 @@ class Course:
     def stop(self) -> None:
         """End the race early, if it is under way: somebody pressed Stop."""
         if self.started.is_set() and not self._is_complete and not self.ended.is_set():
-            self._conducting.kill(StoppedByLocust, block=False)
+            self._driving.kill(StoppedByLocust, block=False)
 
     def _wait_for_form(self) -> None:
         self.started.wait()
@@ -193,7 +193,7 @@ class Course:
         self._environment.process_exit_code = self._exit_code
 
 
-class LoneCourse(Course):
+class SingleProcessDriver(RaceDriver):
     """A race in one process."""
 
     def __init__(

@@ -14,7 +14,7 @@ from locust.runners import MasterRunner
 from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
-from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
+from dragstrip.load.race_driver import POLL_S, RaceDriver, StoppedByLocust
 from dragstrip.load.slice_loop import AllWorkersLost, SliceCoordinator, SliceOutcome, write_finish
 from dragstrip.load.user_dispatch import EvenUserDispatcher, share_users
 from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class RaceMaster(Course):
+class RaceMaster(RaceDriver):
     """Conducts a race of as many workers as Locust was told to expect, or more."""
 
     def __init__(
