@@ -12,7 +12,7 @@ Slots also run in a bare environment, for instance to see how fast they are (`ra
         def request(self, target, operation, key):
             return Request("GET", f"/{key}.json", {})
 
-    class Probe(Slot):
+    class Probe(ConnectionUser):
         target_name = "a"
 
     environment = Environment(user_classes=[Probe])
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 _PRIORITY = -10
 
 
-class Slot(User):
+class ConnectionUser(User):
     """A user that sends requests over one connection. Subclasses say to which target."""
 
     abstract = True

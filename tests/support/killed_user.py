@@ -18,14 +18,14 @@ from locust.env import Environment
 from dragstrip.config.config import RaceConfig
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load.arrivals import Arrivals
-from dragstrip.load.locust_user import Slot, Work
+from dragstrip.load.locust_user import ConnectionUser, Work
 from dragstrip.load.schedule import Open, Span
 from dragstrip.scenario import Request, Target
 
 PAUSE_S = 0.6
 
 
-class User(Slot):
+class User(ConnectionUser):
     target_name = "a"
 
     def request(self, key: int) -> Request:  # noqa: ARG002

@@ -19,7 +19,7 @@ from dragstrip.config.config import RaceConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import Outcome
 from dragstrip.ledger.writer import Ledger
-from dragstrip.load.locust_user import Slot, Work
+from dragstrip.load.locust_user import ConnectionUser, Work
 from dragstrip.scenario import Request, Target
 from dragstrip.scenario.check import expected_json
 from tests.support.byte_server import ByteServer, Peer
@@ -28,7 +28,7 @@ USERS = 4
 KEYS = 3
 
 
-class User(Slot):
+class User(ConnectionUser):
     target_name = "a"
     requests_repeat = True
     built = 0
