@@ -25,7 +25,7 @@ from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
-from dragstrip.load.locust_user import ConnectionUser, Work, come_first, end_with_parent
+from dragstrip.load.locust_user import ConnectionUser, Work, end_with_parent, raise_priority
 from dragstrip.load.race_driver import SingleProcessDriver
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
@@ -167,7 +167,7 @@ def _set_defaults(parser: Any, **_: Any) -> None:
 
 def _prepare(environment: Environment, **_: Any) -> None:
     end_with_parent()
-    come_first()
+    raise_priority()
     # Locust sets its timers, --run-time among them, by the loop's idea of the time, which is as old
     # as the imports took.
     gevent.get_hub().loop.update_now()

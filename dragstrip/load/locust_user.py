@@ -98,7 +98,7 @@ class ConnectionUser(User):
         self.sender.run()
 
 
-def come_first() -> None:
+def raise_priority() -> None:
     """Ask for a higher priority than the services under test, where the system grants it.
 
     In the lab they share this machine, and a generator that waits for them sends late.
