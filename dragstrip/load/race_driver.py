@@ -80,7 +80,7 @@ class StoppedByLocust(Exception):
 
 
 class RaceDriver:
-    """A race as the process that drives it goes through it. Subclasses say who sends lookups."""
+    """Drives a race in the process that says what comes next. Subclasses say who sends lookups."""
 
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
         self.slots = 2 * plan.race.users

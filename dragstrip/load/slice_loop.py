@@ -69,7 +69,7 @@ def write_finish(folder: Path, finish: Finish) -> None:
 
 
 class SliceCoordinator:
-    """A master's way with its workers.
+    """Lets the workers of a master run slices together.
 
     `present` brings the users into place and returns the workers that have some. `send` sends a
     worker its orders. `pause` lets others run for a moment, and lets seconds pass at `end`.
