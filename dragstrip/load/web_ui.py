@@ -171,7 +171,7 @@ def _start_by_form(web_ui: WebUI, folder: Path, race: Race) -> None:
         if not asking.acquire(blocking=False):
             return _refusal("A start is being looked at.")
         try:
-            problem = _why_not(race) or _ask(folder)
+            problem = _why_not(race, folder) or _ask(folder)
             if problem:
                 return _refusal(problem)
             # Not by Locust's own view: its other fields must change nothing, and cannot be wrong.
@@ -184,8 +184,9 @@ def _start_by_form(web_ui: WebUI, folder: Path, race: Race) -> None:
     locust_compat.replace_view(web_ui, locust_compat.SWARM_VIEW, start)
 
 
-def _why_not(race: Race) -> str | None:
-    if race.ended.is_set():
+def _why_not(race: Race, folder: Path) -> str | None:
+    # The page shows the verdict while Locust still writes its own last files.
+    if race.ended.is_set() or web_exchange.is_over(folder):
         return "This race is over: start another `dragstrip race --web`."
     return "This race is under way." if race.started.is_set() else None
 
