@@ -1,8 +1,8 @@
-"""What Locust sees of the instrument: a user that is a connection slot.
+"""What Locust sees of the instrument: a user that holds one connection.
 
-In a race a slot takes the next lookup of its target's dispatcher the moment it is due. Without a race
-each works at an even pace of its own, which is a closed model: a slow answer delays that user's
-next lookup. Either way one task goes on for as long as the user does.
+In a race a user takes the next request of its target's dispatcher the moment it is due. Without a
+race each works at an even pace, which is a closed model: a slow answer delays that user's next
+request. Either way one task goes on for as long as the user does.
 
 Slots also run in a bare environment, for instance to see how fast they are (`rate=0` sets no pace):
 

@@ -29,8 +29,8 @@ _SECOND_NS = 1_000_000_000
 class Timer:
     """Calls back from the event loop when the time it is `set` to has come; make it there.
 
-    The callback runs in the hub: it must not wait, but may switch to greenlets that do. It may set the
-    timer again.
+    The callback runs in the hub: it must not wait, but may switch to greenlets that do. It may set
+    the timer again.
     """
 
     __slots__ = ("_at_ns", "_callback", "_clock")
