@@ -264,7 +264,7 @@ def _by_failures(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:
     limit = rules.max_error_rate
     if challenger.error_rate <= limit:
         return None
-    whose = f"its requests of {operation}" if operation else "its lookups"
+    whose = f"its {operation} requests" if operation else "its lookups"
     share = f"{challenger.error_rate:.2%} of {whose} fail"
     if _standing(challenger, limit) == "open":
         return "inconclusive", f"{share}: too few to tell whether more than {limit:g} do"

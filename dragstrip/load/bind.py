@@ -222,6 +222,7 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, keys: bytes | N
         contacts=plan.keys,
         seed=plan.seed,
         targets={t.name: Target(t.name, t.kind, t.url, t.ca_file) for t in plan.targets},
+        operations=plan.operations,
         expected=expected,
         form=form,
         worker=worker,

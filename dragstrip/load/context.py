@@ -13,6 +13,7 @@ from dragstrip.load.dispatcher import Pacer
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
 from dragstrip.load.slice_counts import SliceCounts
+from dragstrip.run.plan import PlannedOperation
 from dragstrip.scenario.check import Judge, canonical, table_bits_for
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Work:
     ledger: Ledger
     racing: bool = False
     lab: bool = False
+    operations: tuple[PlannedOperation, ...] = (PlannedOperation(name="lookup"),)
     form: Callable[[object], bytes] = canonical
     pacers: dict[str, Pacer] = field(init=False)
     counts: SliceCounts = field(init=False)
@@ -80,16 +82,23 @@ class Work:
         if self._attached:
             return
         self._attached = True
-        mark = LAB_MARK if self.lab else ""
         self._feeds.append(
             LocustStats(
                 environment.stats,
-                [name + mark for name in self.targets],
+                [self._labels(name) for name in self.targets],
+                methods=[operation.method for operation in self.operations],
                 urls=[target.url for target in self.targets.values()],
                 fire=environment.events.request.fire if self._fires_events else None,
             )
         )
         self.harvester.start()
+
+    def _labels(self, target: str) -> list[str]:
+        """Return the names of a target's entries in Locust's statistics, one for each operation."""
+        mark = LAB_MARK if self.lab else ""
+        if len(self.operations) == 1:
+            return [target + mark]
+        return [f"{target} {operation.name}{mark}" for operation in self.operations]
 
     def sender(
         self,
@@ -145,4 +154,5 @@ class Work:
     def _own_pace(self) -> OwnPace:
         seed = (self.seed, self.worker, self._slots_started)
         keys = arrivals.key_stream(self.race, self.contacts, seed)
-        return OwnPace(keys, self.race.rate / self.race.users)
+        operations = arrivals.operation_stream(self.operations, seed)
+        return OwnPace(keys, self.race.rate / self.race.users, operations)
