@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.conditions import bound_of, figure_of, words_of
-from dragstrip.analysis.verdict import declared
+from dragstrip.analysis.operations import declared
 from dragstrip.stats.proportion import clopper_pearson
 
 if TYPE_CHECKING:

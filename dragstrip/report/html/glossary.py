@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.operations import decisive, rules_operation
-from dragstrip.analysis.verdict import most_failing
+from dragstrip.analysis.operations import decisive, most_failing, rules_operation
 from dragstrip.report import text
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.operations import only
+from dragstrip.analysis.operations import declared, only
 from dragstrip.analysis.paired_values import by_pair
-from dragstrip.analysis.verdict import declared
 from dragstrip.report.html import numbers as figures
 from dragstrip.report.html import vega as marks
 from dragstrip.report.html.chart import Cell, Chart, Key, Stop, Table

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.verdict import declared
+from dragstrip.analysis.operations import declared
 from dragstrip.report import text
 from dragstrip.report.html import numbers as figures
 from dragstrip.report.html import vega as marks
