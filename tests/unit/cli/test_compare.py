@@ -46,6 +46,7 @@ def changed(run: Run, place: str, value: Any) -> Run:
         ("dataset.contacts", 7, "dataset.contacts"),
         ("dataset.generator", "2", "dataset.generator"),
         ("dataset.digest", "e" * 64, "dataset.digest"),
+        ("operations", [{"name": "message", "method": "POST"}], "operations"),
         ("config.race.rate", 0, "model"),
         ("config.race.rate", 101, "race.rate"),
         ("config.race.keys", "hot:1", "race.keys"),

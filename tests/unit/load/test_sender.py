@@ -17,7 +17,7 @@ import pytest
 from dragstrip.config.config import DatasetConfig, RaceConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
-from dragstrip.ledger.tallies import each
+from dragstrip.ledger.tallies import Tallies, each
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load import arrivals
@@ -33,6 +33,7 @@ from dragstrip.scenario import Request, Target
 from dragstrip.scenario.check import JsonCheck, expected_json
 from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
+from tests.support.recorded import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -357,6 +358,64 @@ def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_
     assert shorter > plan.race.users
     assert sequences[0][:shorter] == sequences[1][:shorter]
     assert (rows["outcome"] == Outcome.OK).all()
+
+
+@pytest.mark.parametrize("rate", [0, 200])
+def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, rate: float) -> None:
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            asked = re.match(rb"(GET|POST) /(\d+) ", peer.request())
+            assert asked
+            name = "key" if asked[1] == b"GET" else "stored"
+            peer.send(answer(0, body=json.dumps({name: int(asked[2])}).encode()))
+
+    with ByteServer(script).serving() as server:
+        plan, work, slots = in_race(tmp_path, server.url, rate=rate, slice=0.5)
+        gevent.killall(slots)
+        plan = plan.model_copy(update={"operations": OPERATIONS})
+        slots = []
+        for target in (0, 1) * plan.race.users:
+            connection = Connection(server.url, plan.race.timeout)
+            sender = Sender(
+                list(work.pacers.values())[target],
+                work.ledger,
+                connection,
+                [
+                    prepare_for(connection),
+                    lambda key, own=connection: own.prepare(  # type: ignore[misc]
+                        Request("POST", f"/{key}", {}, b"{}")
+                    ),
+                ],
+                [JsonCheck(EXPECTED), JsonCheck(expected_json(lambda key: {"stored": key}))],
+                target=target,
+                number=1,
+            )
+            slots.append(gevent.spawn(sender.run))
+        gevent.sleep(0)
+        reports = [run_slice(plan, turn, work, 0, 1) for turn in plan.slices]
+        gevent.killall(slots)
+        work.close()
+    rows = np.concatenate([segment.rows for segment in reader.segments(tmp_path)])
+    sequences = []
+    for turn, report in zip(plan.slices, reports, strict=True):
+        own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
+        order = np.argsort(own["due_ns"], kind="stable")
+        sequences.append(own[["key", "operation"]][order].tolist())
+        assert set(own["operation"].tolist()) == {0, 1}
+        counted = Tallies.decode(report["tallies"])
+        assert (
+            sum(tally.rows for tally in counted.by_place.values())
+            == (rows["slice"] == turn.index).sum()
+        )
+        for (target, operation), tally in counted.by_place.items():
+            of_operation = rows[rows["operation"] == operation]
+            assert tally == recount(of_operation, turn.index, target, report["end_ns"])
+    assert (rows["outcome"] == Outcome.OK).all()
+    shorter = min(map(len, sequences))
+    assert shorter > plan.race.users
+    assert sequences[0][:shorter] == sequences[1][:shorter]
+    if rate:
+        assert len(sequences[0]) == len(sequences[1])
 
 
 def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
