@@ -14,7 +14,7 @@ import gevent
 import numpy as np
 import pytest
 
-from dragstrip.config.config import DatasetConfig, RaceConfig
+from dragstrip.config.config import DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
 from dragstrip.ledger.tally import Tally
@@ -28,7 +28,7 @@ from dragstrip.load.run_slice import run_slice
 from dragstrip.load.schedule import Open, Span
 from dragstrip.load.sender import Sender
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
-from dragstrip.scenario import Request, Target
+from dragstrip.scenario import Check, Operation, Request, Scenario, Target
 from dragstrip.scenario.check import JsonCheck, expected_json
 from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
-    from dragstrip.load.http.request import Prepared
     from dragstrip.load.sender import Pace
 
 TARGET = 1
@@ -82,8 +81,8 @@ class Bench:
             pace or self.pacer,
             self.ledger,
             self.connection,
-            self._request,
-            JsonCheck(EXPECTED, table_bits=4),
+            [self._request],
+            [JsonCheck(EXPECTED, table_bits=4)],
             target=TARGET,
             number=NUMBER,
         )
@@ -256,8 +255,15 @@ def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> Non
 RACE = {"rate": 0, "users": 4, "slice": 0.3, "settle": 0.1, "timeout": 5, "pairs": 1, "miss": 0.3}
 
 
-def prepare_for(connection: Connection) -> Callable[[int], Prepared]:
-    return lambda key: connection.prepare(Request("GET", f"/{key}", {}))
+class Keys(Scenario):
+    keys = 50
+    has_misses = True
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
+        return Request("GET", f"/{key}", {})
+
+    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+        return JsonCheck(EXPECTED)
 
 
 def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list[gevent.Greenlet]]:
@@ -266,17 +272,18 @@ def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list
     plan = Plan(
         run_id="r",
         seed=5,
-        dataset=DatasetConfig(contacts=50),
+        scenario=ScenarioConfig(),
+        keys=Keys.keys,
+        dataset=DatasetConfig(),
         race=race,
         targets=(a, b),
         slices=alternate(race.pairs, 5),
     )
     work = Work(
         race=race,
-        contacts=50,
+        scenario=Keys(),
         seed=5,
         targets={one.name: Target(one.name, one.kind, one.url) for one in plan.targets},
-        expected=EXPECTED,
         worker=3,
         ledger=Ledger(tmp_path, 3),
         racing=True,
@@ -284,7 +291,7 @@ def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list
     slots = []
     for name in list(work.targets) * race.users:
         connection = Connection(url, race.timeout)
-        sender = work.sender(name, connection, prepare_for(connection), shared_by=None)
+        sender = work.sender(name, connection)
         slots.append(gevent.spawn(sender.run))
     gevent.sleep(0)
     return plan, work, slots
