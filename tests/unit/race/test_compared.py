@@ -8,7 +8,7 @@ from dragstrip.report import text
 from dragstrip.report.html import glossary
 from dragstrip.run.model import ScenarioFacts
 from scenarios.crm.seeded import facts_of
-from seeding.dataset.dataset import GENERATOR
+from seeding.dataset.dataset import GENERATOR, Dataset
 from seeding.dataset.sampling import count_ranges, sampled_ranges
 from seeding.verify import DataProof
 from tests.support.runs import conclude, plan_of, record
@@ -30,7 +30,8 @@ from tests.support.runs import conclude, plan_of, record
 def test_a_run_says_how_much_was_compared(
     contacts: int, compared: int, ranges: int, said: str, proof: str
 ) -> None:
-    assert (len(sampled_ranges(contacts)), count_ranges(contacts)) == (compared, ranges)
+    dataset = Dataset(42, contacts)
+    assert (len(sampled_ranges(dataset)), count_ranges(dataset)) == (compared, ranges)
     facts = facts_of(
         DataProof(
             {
