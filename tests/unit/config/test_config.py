@@ -85,7 +85,6 @@ def test_one_address_alone_names_the_missing_one(tmp_path: Path) -> None:
         ("[rules]\nequivalent = [1.1, 1.25]", r"rules: equivalent"),
         ("[rules]\nadopt_ratio = 0.9", r"rules: adopt_ratio"),
         ('[rules]\nmetric = "mean"', r"rules\.metric"),
-        ('[targets.a]\nkind = "mysql"', r"targets\.a\.kind"),
         ('[targets.a]\nkind = "convex-http"\nurl = "ftp://h"', r"targets\.a\.url: must be an http"),
         ('[targets.a]\nkind = "convex-http"\nurl = "http://u:p@h"', r"targets\.a\.url: .*password"),
         ('[targets.a]\nkind = "convex-http"\nurl = "http://h:99999"', r"targets\.a\.url: .*port"),

@@ -92,13 +92,13 @@ def test_unlike_runs_are_marked_with_what_differs() -> None:
     found = history(stored(), "old", "p95")
     assert [one.unlike for one in found.runs[:4]] == [
         ["lab"],
-        ["dataset.contacts", "machine.cpus"],
+        ["contacts", "machine.cpus"],
         [],
         [],
     ]
     text = shown(found)
     assert "20250101T030405Z-0001 *" in text
-    assert "it differs in dataset.contacts, machine.cpus" in " ".join(text.split())
+    assert "it differs in contacts, machine.cpus" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
