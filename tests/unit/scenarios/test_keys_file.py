@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from pathlib import Path
 from uuid import UUID
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from dragstrip.config import config as configuration
 from dragstrip.config.config import Config, DatasetConfig
 from dragstrip.errors import ConfigError, StorageError
-from dragstrip.race.setup import bind
+from dragstrip.race.setup import Options, Setup, bind
+from dragstrip.run.model import Facts
 from scenarios.crm import keys_file
 from scenarios.crm import references as own_data
 from scenarios.crm.keys_file import KeysFile
@@ -99,6 +101,16 @@ def test_misses_beside_a_keys_file_are_refused_before_a_race(tmp_path: Path, mis
     later = config.race.model_copy(update={"miss": miss})
     with pytest.raises(ConfigError, match=rf"race\.miss = {miss:g}"):
         bind(config.model_copy(update={"race": later}))
+
+
+def test_a_plan_over_a_keys_file_is_read_back(tmp_path: Path) -> None:
+    config, scenario = bind(configured(tmp_path, ""))
+    setup = Setup(config, scenario, Facts(data="a number"), Options(out=tmp_path / "runs"))
+    plan, folder, run = setup.store()
+    assert folder.read_plan() == plan
+    kept = {"keys_file": str(tmp_path / "keys.csv"), "workspace_id": ONE}
+    assert json.loads(folder.plan_file.read_text())["dataset"] == kept
+    assert folder.read_run().config["dataset"] == run.config["dataset"] == kept
 
 
 def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
