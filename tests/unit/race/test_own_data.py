@@ -253,7 +253,7 @@ def test_verify_fails_as_json_too(folder: Path, capsys: pytest.CaptureFixture[st
 REFUSED = {
     "seed": (["seed"], {}, "dataset.keys_file"),
     "reset": (["seed", "--reset"], {}, "dataset.keys_file"),
-    "miss": (["race", "--miss", "0.1"], {}, "race.miss must be 0"),
+    "miss": (["race", "--miss", "0.1"], {}, "race.miss = 0.1: "),
     "contacts": (["verify", "--contacts", "5"], {}, "contacts is of seeded data"),
     "sample": (["verify", "--sample", "5"], {}, "--sample"),
     "workspace": (["verify", "--workspace-id", "x"], {}, "workspace_id"),
