@@ -95,9 +95,7 @@ class Config(Section):
 
     def stored(self) -> dict[str, Any]:
         """Return what a run stores of it: everything but the environment, as JSON has it."""
-        # Of a keys file's numbers, neither seed nor contacts mean anything.
-        idle = {"seed", "contacts"} if self.dataset.keys_file else set()
-        return self.model_dump(mode="json", exclude={"environment": True, "dataset": idle})
+        return self.model_dump(mode="json", exclude={"environment"})
 
     def with_environment(self, variables: Mapping[str, str]) -> Config:
         """Return a copy whose environment comes from `variables`."""

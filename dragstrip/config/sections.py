@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID  # noqa: TC003
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+
+if TYPE_CHECKING:
+    from pydantic import SerializerFunctionWrapHandler
 
 Metric = Literal["p50", "p95", "p99"]
 
@@ -68,6 +71,13 @@ class DatasetConfig(Section):
                 "your own"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_means_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A plan or a run that is stored must be accepted when it is read back.
+        document: dict[str, Any] = handler(self)
+        idle = {"seed", "contacts"} if self.keys_file else set()
+        return {name: value for name, value in document.items() if name not in idle}
 
 
 class RaceConfig(Section):

@@ -230,6 +230,11 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
     scenario = find(plan.scenario.name)(plan.config(os.environ))
     scenario.receive(handoff)
     scenario.variables()
+    if scenario.keys != plan.keys:
+        raise StorageError(
+            f"scenario {plan.scenario.name} has {scenario.keys:,} keys in this process, and "
+            f"{plan.keys:,} in the race's plan"
+        )
     ConnectionUser.work = Work(
         race=plan.race,
         scenario=scenario,

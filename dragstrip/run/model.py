@@ -184,7 +184,7 @@ class ScenarioFacts(_Form):
     """Which scenario was raced, and what it established before the race."""
 
     name: str
-    keys: Count
+    keys: Annotated[int, Field(ge=1)]
     facts: Facts
 
 

@@ -14,7 +14,7 @@ import gevent
 import numpy as np
 import pytest
 
-from dragstrip.config.config import DatasetConfig, RaceConfig
+from dragstrip.config.config import DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
 from dragstrip.ledger.tallies import Tallies, each
@@ -29,18 +29,17 @@ from dragstrip.load.run_slice import run_slice
 from dragstrip.load.schedule import Open, Span
 from dragstrip.load.sender import Sender
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
-from dragstrip.scenario import Request, Target
+from dragstrip.scenario import Check, Operation, Request, Scenario, Target
 from dragstrip.scenario.check import JsonCheck, expected_json
+from dragstrip.scenario.planned import planned
 from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
-from tests.support.recorded import OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
-    from dragstrip.load.http.request import Prepared
     from dragstrip.load.sender import Pace
 
 TARGET = 1
@@ -292,27 +291,53 @@ def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> Non
 RACE = {"rate": 0, "users": 4, "slice": 0.3, "settle": 0.1, "timeout": 5, "pairs": 1, "miss": 0.3}
 
 
-def prepare_for(connection: Connection) -> Callable[[int], Prepared]:
-    return lambda key: connection.prepare(Request("GET", f"/{key}", {}))
+class Keys(Scenario):
+    keys = 50
+    has_misses = True
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
+        return Request("GET", f"/{key}", {})
+
+    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+        return JsonCheck(EXPECTED)
 
 
-def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list[gevent.Greenlet]]:
+class KeysAndStores(Keys):
+    operations = (Operation("key", weight=3), Operation("store", weight=1, method="POST"))
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:
+        if operation.name == "key":
+            return super().request(target, operation, key)
+        return Request("POST", f"/{key}", {}, b"{}")
+
+    def check(self, target: Target, operation: Operation) -> Check:
+        if operation.name == "key":
+            return super().check(target, operation)
+        return JsonCheck(expected_json(lambda key: {"stored": key}))
+
+
+def in_race(
+    tmp_path: Path, url: str, scenario: Scenario | None = None, **settings: Any
+) -> tuple[Plan, Work, list[gevent.Greenlet]]:
+    scenario = scenario or Keys()
     race = RaceConfig.model_validate(RACE | settings)
     a, b = (PlannedTarget(name=name, kind="convex-http", url=url) for name in "ab")
     plan = Plan(
         run_id="r",
         seed=5,
-        dataset=DatasetConfig(contacts=50),
+        scenario=ScenarioConfig(),
+        keys=Keys.keys,
+        dataset=DatasetConfig(),
         race=race,
         targets=(a, b),
+        operations=planned(scenario),
         slices=alternate(race.pairs, 5),
     )
     work = Work(
         race=race,
-        contacts=50,
+        scenario=scenario,
         seed=5,
         targets={one.name: Target(one.name, one.kind, one.url) for one in plan.targets},
-        expected=EXPECTED,
         worker=3,
         ledger=Ledger(tmp_path, 3),
         racing=True,
@@ -320,7 +345,7 @@ def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list
     slots = []
     for name in list(work.targets) * race.users:
         connection = Connection(url, race.timeout)
-        sender = work.sender(name, connection, prepare_for(connection), shared_by=None)
+        sender = work.sender(name, connection)
         slots.append(gevent.spawn(sender.run))
     gevent.sleep(0)
     return plan, work, slots
@@ -370,28 +395,7 @@ def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, ra
             peer.send(answer(0, body=json.dumps({name: int(asked[2])}).encode()))
 
     with ByteServer(script).serving() as server:
-        plan, work, slots = in_race(tmp_path, server.url, rate=rate, slice=0.5)
-        gevent.killall(slots)
-        plan = plan.model_copy(update={"operations": OPERATIONS})
-        slots = []
-        for target in (0, 1) * plan.race.users:
-            connection = Connection(server.url, plan.race.timeout)
-            sender = Sender(
-                list(work.pacers.values())[target],
-                work.ledger,
-                connection,
-                [
-                    prepare_for(connection),
-                    lambda key, own=connection: own.prepare(  # type: ignore[misc]
-                        Request("POST", f"/{key}", {}, b"{}")
-                    ),
-                ],
-                [JsonCheck(EXPECTED), JsonCheck(expected_json(lambda key: {"stored": key}))],
-                target=target,
-                number=1,
-            )
-            slots.append(gevent.spawn(sender.run))
-        gevent.sleep(0)
+        plan, work, slots = in_race(tmp_path, server.url, KeysAndStores(), rate=rate, slice=0.5)
         reports = [run_slice(plan, turn, work, 0, 1) for turn in plan.slices]
         gevent.killall(slots)
         work.close()
