@@ -31,7 +31,7 @@ from dragstrip.load.sender import Sender
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
 from dragstrip.scenario import Check, Operation, Request, Scenario, Target
 from dragstrip.scenario.check import JsonCheck, expected_json
-from dragstrip.scenario.planned import planned
+from dragstrip.scenario.planned import planned as planned_of
 from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
 
@@ -330,7 +330,7 @@ def in_race(
         dataset=DatasetConfig(),
         race=race,
         targets=(a, b),
-        operations=planned(scenario),
+        operations=planned_of(scenario),
         slices=alternate(race.pairs, 5),
     )
     work = Work(
@@ -429,7 +429,7 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
         held.wait(LONG_S)
         return answer(key)
 
-    settings = {"rate": 100, "timeout": 0.3, "users": 2}
+    settings: dict[str, Any] = {"rate": 100, "timeout": 0.3, "users": 2}
     with serving(hold).serving() as server:
         plan, work, slots = in_race(tmp_path, server.url, **settings)
         turn = plan.slices[0]
