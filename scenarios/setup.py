@@ -25,6 +25,7 @@ from dragstrip.ledger.writer import Ledger
 from dragstrip.measure.judge import canonical, oracle
 from dragstrip.measure.plugin import Work, come_first, end_with_parent
 from dragstrip.plan import LEDGER_FOLDER, PlannedKeys
+from dragstrip.redact import redact_logs
 from dragstrip.targets import Target, targets_of
 from dragstrip.web_desk import serves_web
 from scenarios import last_reports, web
@@ -151,6 +152,7 @@ def _set_defaults(parser: Any, **_: Any) -> None:
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
+    redact_logs()
     end_with_parent()
     come_first()
     # Locust sets its timers, --run-time among them, by the loop's idea of the time, which is as old

@@ -18,6 +18,7 @@ from dragstrip.errors import DragstripError
 from dragstrip.handover import EXIT_UNFINISHED, EXIT_USAGE
 from dragstrip.measure.snapshots import SNAPSHOT_S, WorkerEnd
 from dragstrip.plan import Plan
+from dragstrip.redact import redact
 from scenarios import last_reports
 from scenarios.course import OwnShare
 from seeding.dataset import GENERATOR
@@ -164,7 +165,7 @@ class RaceWorker:
             end.complete(self._share.run(planned, turn.position, turn.of))
         except Exception as error:
             log.exception("slice %d cannot be run", turn.slice)
-            end.fail(error.message if isinstance(error, DragstripError) else repr(error))
+            end.fail(error.message if isinstance(error, DragstripError) else redact(repr(error)))
         self._news.set()
 
     def _finish(self, end: WorkerEnd) -> None:

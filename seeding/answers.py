@@ -12,12 +12,12 @@ import orjson
 from dragstrip.config import ADDRESS_VARIABLE
 from dragstrip.errors import BackendError, DataDiffers
 from dragstrip.measure import http_tls
+from dragstrip.redact import excerpt
 from dragstrip.targets import targets_of
 from seeding.dataset import Dataset
 from seeding.differences import first_difference
 from seeding.phones import PHONES
 from seeding.side_by_side import Stop, all_of
-from seeding.stores.http import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,7 +103,7 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
     request = target.lookup(phone, dataset.workspace_id(index), api_key=api_key)
     response = send(client, target, request)
     if response.status_code != httpx.codes.OK:
-        raise _refused(target, response, api_key)
+        raise _refused(target, response)
     try:
         found = orjson.loads(response.content)
     except orjson.JSONDecodeError:
@@ -119,13 +119,13 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
         )
 
 
-def _refused(target: Target, response: httpx.Response, api_key: str) -> BackendError:
+def _refused(target: Target, response: httpx.Response) -> BackendError:
     if response.status_code == httpx.codes.UNAUTHORIZED:
         return BackendError(
             f"target {target.name} at {target.url} refused CRM_API_KEY",
             fix="give this command and the target the same CRM_API_KEY",
         )
-    said = excerpt(response.text, (api_key,))
+    said = excerpt(response.text)
     return BackendError(
         f"target {target.name} at {target.url} answered HTTP {response.status_code}: {said}",
         fix=f"correct {address_of(target)} if this is another service; otherwise see its log",
