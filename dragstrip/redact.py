@@ -129,10 +129,15 @@ def _needs_mark(secret: str) -> bool:
 def _written(secret: str) -> set[str]:
     """Return how others may write a secret: in a URL, in JSON, in HTML, as a Python literal."""
     return {
-        *(secret, quote(secret), quote(secret, safe=""), html.escape(secret)),
+        *(secret, _quoted(secret, safe="/"), _quoted(secret, safe=""), html.escape(secret)),
         *(json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]),
         repr(secret)[1:-1],
     }
+
+
+def _quoted(secret: str, safe: str) -> str:
+    # A variable may hold bytes that are no text.
+    return quote(secret, safe=safe, errors="surrogateescape")
 
 
 def _bordered(form: str) -> str:
