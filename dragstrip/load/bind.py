@@ -27,6 +27,7 @@ from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
 from dragstrip.load.locust_user import ConnectionUser, Work, end_with_parent, raise_priority
 from dragstrip.load.race_driver import SingleProcessDriver
+from dragstrip.redact import redact_logs
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
 from dragstrip.run.plan import LEDGER_FOLDER
@@ -166,6 +167,7 @@ def _set_defaults(parser: Any, **_: Any) -> None:
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
+    redact_logs()
     end_with_parent()
     raise_priority()
     # Locust sets its timers, --run-time among them, by the loop's idea of the time, which is as old

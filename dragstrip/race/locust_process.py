@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING
 from dragstrip.errors import UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
+from dragstrip.redact import redact
 from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
 from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
@@ -127,13 +128,14 @@ def run_worker(master: Address, runs: Path, *, otel: bool = False) -> int:
 def why_unfinished(folder: RunFolder) -> str:
     """Return why Locust ended early: in its own words, or by the last lines of its log."""
     stop = read_stop(folder.path)
-    return stop.reason if stop else log_tail(folder)
+    return redact(stop.reason) if stop else log_tail(folder)
 
 
 def log_tail(folder: RunFolder, lines: int = 5) -> str:
     """Return the last lines of Locust's log."""
     with suppress(OSError):
-        return "\n".join(_log(folder).read_text(errors="replace").splitlines()[-lines:])
+        text = redact(_log(folder).read_text(encoding="utf-8", errors="replace"))
+        return "\n".join(text.splitlines()[-lines:])
     return ""
 
 
