@@ -11,15 +11,17 @@ from datetime import datetime  # noqa: TC003
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 import dragstrip
+from dragstrip import atomic_file
 from dragstrip.analysis.aa_test import Pairs, Same  # noqa: TC001
 from dragstrip.analysis.comparable import series
 from dragstrip.config.config import Kind, Metric  # noqa: TC001
 from dragstrip.errors import StorageError
 from dragstrip.run.model import Calibrated, Gate, Machine, Versions
 from dragstrip.stats.welch import Between
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +36,7 @@ Rate = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Attempt(_Form):
+class Attempt(StrictModel):
     """A race at one rate against the instant server, and the gates that it failed."""
 
     rate_per_s: Rate
@@ -46,7 +44,7 @@ class Attempt(_Form):
     failed: list[Gate]
 
 
-class Ceiling(_Form):
+class Ceiling(StrictModel):
     """What one process sends to a server that answers at once.
 
     `closed_per_s` verified lookups a second in the closed model, where nothing is due, with `users`
@@ -65,7 +63,7 @@ class Ceiling(_Form):
     attempts: list[Attempt]
 
 
-class SameRun(_Form):
+class SameRun(StrictModel):
     """A valid run of the target against itself: the slice quantiles in ms, pair by pair."""
 
     id: str
@@ -73,7 +71,7 @@ class SameRun(_Form):
     slices_ms: dict[Metric, Pairs]
 
 
-class SameTarget(_Form):
+class SameTarget(StrictModel):
     """All runs of a target against itself, under one load, and what came of them by metric.
 
     `invalid` names the gates that each of the other runs failed.
@@ -91,7 +89,7 @@ class SameTarget(_Form):
     found: dict[Metric, Same]
 
 
-class Calibration(_Form):
+class Calibration(StrictModel):
     """calibration.json. `same` is null when only the ceiling was sought."""
 
     schema_version: Literal[1] = 1
@@ -112,11 +110,9 @@ def place() -> Path:
 def write(calibration: Calibration) -> Path:
     """Store a calibration in place of the last one. Raises StorageError."""
     path = place()
-    fresh = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(calibration.model_dump_json(indent=2) + "\n")
-        fresh.replace(path)
+        atomic_file.write(path, calibration.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}", fix=f"make room, or set {HOME_VARIABLE}"

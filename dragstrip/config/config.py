@@ -20,9 +20,9 @@ from dragstrip.config.sections import Kind as Kind
 from dragstrip.config.sections import Metric as Metric
 from dragstrip.config.sections import RaceConfig as RaceConfig
 from dragstrip.config.sections import RulesConfig as RulesConfig
-from dragstrip.config.sections import Section
 from dragstrip.config.sections import TargetConfig as TargetConfig
 from dragstrip.errors import ConfigError
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +38,7 @@ ADDRESS_VARIABLE: dict[Kind, str] = {
 }
 
 
-class Environment(Section):
+class Environment(StrictModel):
     """Addresses and secrets, in the ecosystems' own names. Secrets never show in a repr."""
 
     convex_url: Url | None = None
@@ -83,7 +83,7 @@ def _default_targets() -> dict[str, TargetConfig]:
     }
 
 
-class Config(Section):
+class Config(StrictModel):
     """Everything that was configured. `environment` holds what came from environment variables."""
 
     targets: dict[str, TargetConfig] = Field(default_factory=_default_targets)

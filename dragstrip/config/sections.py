@@ -6,21 +6,16 @@ from pathlib import Path  # noqa: TC003
 from typing import Literal, Self
 from uuid import UUID  # noqa: TC003
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+from dragstrip.strict_model import StrictModel
 
 Kind = Literal["convex-http", "next-supabase", "next-convex"]
 Metric = Literal["p50", "p95", "p99"]
 
 
-class Section(BaseModel):
-    """What all sections share: unknown fields are refused, and nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class TargetConfig(Section):
+class TargetConfig(StrictModel):
     """One path to the answer.
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
@@ -32,7 +27,7 @@ class TargetConfig(Section):
     ca_file: Authorities | None = None
 
 
-class DatasetConfig(Section):
+class DatasetConfig(StrictModel):
     """Which contacts both backends hold.
 
     `keys_file` names phone numbers to ask for instead, in targets that must not be seeded;
@@ -58,7 +53,7 @@ class DatasetConfig(Section):
         return self
 
 
-class RaceConfig(Section):
+class RaceConfig(StrictModel):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
 
     A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
@@ -113,7 +108,7 @@ class RaceConfig(Section):
         return self.slice - self.settle
 
 
-class RulesConfig(Section):
+class RulesConfig(StrictModel):
     """The decision, written down before the run."""
 
     metric: Metric = "p95"

@@ -5,13 +5,13 @@ The plan's own variables are in dragstrip.run.plan.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from dragstrip import atomic_file
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ class Stop:
     def write(self, folder: Path) -> None:
         """Leave it in the run's folder, if that can be written to."""
         with suppress(OSError):
-            (folder / STOP_FILE).write_text(json.dumps(asdict(self)) + "\n")
+            atomic_file.write_json(folder / STOP_FILE, asdict(self))
 
 
 def read_stop(folder: Path) -> Stop | None:
     """Return what `write` left, if it did."""
-    with suppress(OSError, ValueError, TypeError):
-        return Stop(**json.loads((folder / STOP_FILE).read_text()))
+    with suppress(TypeError):
+        return Stop(**atomic_file.read_json(folder / STOP_FILE))
     return None
 
 

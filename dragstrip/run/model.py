@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dragstrip.config.config import Kind, Metric  # noqa: TC001
+from dragstrip.strict_model import StrictModel
 
 Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invalid"]
 DataAfter = Literal["same", "changed", "unchecked"]
@@ -22,11 +23,7 @@ Rate = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Figures(_Form):
+class Figures(StrictModel):
     """What a set of lookups came to. Response time counts from when a lookup was due."""
 
     due: Count
@@ -43,7 +40,7 @@ class Figures(_Form):
         return {"p50": self.p50_ms, "p95": self.p95_ms, "p99": self.p99_ms}[metric]
 
 
-class Generator(_Form):
+class Generator(StrictModel):
     """How the load's processes fared in one slice: the busiest and the latest of them.
 
     `cpu` is the share of a core that was used. `no_slot` lookups found every connection busy when
@@ -68,11 +65,11 @@ class Slice(Figures):
     generator: Generator | None = None
 
 
-class Quantile(_Form):
+class Quantile(StrictModel):
     """So large a share of all lookups was answered within `ms`; null where they failed.
 
     `low_ms` to `high_ms` is the 95 % interval; an end is null where the lookups are too few to
-    bound it. dragstrip/analysis/percentile_bands.py says how it is made.
+    bound it. It is free of any assumption about the distribution (Hahn and Meeker).
     """
 
     share: Probability
@@ -81,7 +78,7 @@ class Quantile(_Form):
     high_ms: Milliseconds | None
 
 
-class Split(_Form):
+class Split(StrictModel):
     """Where the mean response time of the verified lookups went; the parts add up to it.
 
     `wait_ms` is the time until the lookup was sent, `data_ms` what the server reports of its
@@ -118,10 +115,10 @@ class TargetTotals(Figures):
     opened: Count = 0
     bytes: Count = 0
     split: Split | None = None
-    distribution: list[Quantile] = []
+    distribution: list[Quantile] = Field(default=[])
 
 
-class Gate(_Form):
+class Gate(StrictModel):
     """A condition of validity, with the figure that decided it and the bound it must keep."""
 
     name: str
@@ -130,7 +127,7 @@ class Gate(_Form):
     bound: float
 
 
-class DatasetFacts(_Form):
+class DatasetFacts(StrictModel):
     """Which data was asked for. `digest` is what both backends store, and so what is right.
 
     Both say so, and of their `ranges` of 128 contacts, `compared` were read and do; of runs without
@@ -146,7 +143,7 @@ class DatasetFacts(_Form):
     ranges: Count | None = None
 
 
-class KeysFacts(_Form):
+class KeysFacts(StrictModel):
     """Which numbers of one's own were asked for: so many `keys`, of which the targets know `found`.
 
     `sha256` is the keys file's. The targets were compared with each other: a verified lookup is one
@@ -159,7 +156,7 @@ class KeysFacts(_Form):
     sha256: str
 
 
-class Versions(_Form):
+class Versions(StrictModel):
     """What ran."""
 
     dragstrip: str
@@ -167,7 +164,7 @@ class Versions(_Form):
     python: str
 
 
-class Machine(_Form):
+class Machine(StrictModel):
     """Where the load came from."""
 
     system: str
@@ -177,7 +174,7 @@ class Machine(_Form):
     memory_bytes: Count
 
 
-class Calibrated(_Form):
+class Calibrated(StrictModel):
     """What a calibration of this machine says about a race; docs/calibrate.md says how.
 
     One process was found to send `ceiling_per_s` on time; null where the calibration is of another
@@ -191,7 +188,7 @@ class Calibrated(_Form):
     remarks: list[str]
 
 
-class Run(_Form):
+class Run(StrictModel):
     """run.json: everything about a race that its ledger does not say.
 
     Since version 2, `dataset` has a `kind`; without one the data was seeded.
@@ -223,7 +220,7 @@ class Run(_Form):
     gates: list[Gate]
 
 
-class VerdictTarget(_Form):
+class VerdictTarget(StrictModel):
     """A target's figures in verdict.json.
 
     The error rate has its Clopper-Pearson interval. `low_ms` to `high_ms` is the interval of the
@@ -243,8 +240,8 @@ class VerdictTarget(_Form):
     slo: Literal["met", "missed", "open"] | None = None
 
 
-class Dependence(_Form):
-    """Whether pairs were independent of their neighbours; see dragstrip/stats/autocorrelation.py.
+class Dependence(StrictModel):
+    """Whether pairs were independent of their neighbours, by tests of serial correlation and trend.
 
     `merged` is by how many values merging made the pairs fewer, `reason` what spoke against
     independence, and `resolved` whether nothing does any more. The p-values are of the pairs.
@@ -257,7 +254,7 @@ class Dependence(_Form):
     trend_p: Probability
 
 
-class CrossCheck(_Form):
+class CrossCheck(StrictModel):
     """The pair bootstrap's interval of the ratio, and whether it agrees with the t-interval."""
 
     method: Literal["bootstrap-t"] = "bootstrap-t"
@@ -268,7 +265,7 @@ class CrossCheck(_Form):
     seed: Count
 
 
-class Comparison(_Form):
+class Comparison(StrictModel):
     """A metric that the rule does not look at.
 
     `effect` is challenger/baseline, for the error rate challenger - baseline, with its own 95 %
@@ -284,7 +281,7 @@ class Comparison(_Form):
     pairs: Count
 
 
-class Verdict(_Form):
+class Verdict(StrictModel):
     """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid.
 
     Of `data` that was seeded, every verified answer is right; of a keys file, both targets' alike.
@@ -309,4 +306,4 @@ class Verdict(_Form):
     data: Literal["seeded", "keys-file"] = "seeded"
     dependence: Dependence | None = None
     cross_check: CrossCheck | None = None
-    secondary: dict[str, Comparison] = {}
+    secondary: dict[str, Comparison] = Field(default={})

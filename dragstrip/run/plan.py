@@ -6,11 +6,12 @@ import os
 import random
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from dragstrip.config.config import DatasetConfig, Kind, RaceConfig  # noqa: TC001
 from dragstrip.config.fields import Url  # noqa: TC001
 from dragstrip.errors import StorageError
+from dragstrip.strict_model import StrictModel
 
 SCHEMA_VERSION = 1
 PLAN_VARIABLE = "DRAGSTRIP_PLAN"
@@ -19,11 +20,7 @@ SLICES_FILE = "slices.jsonl"
 LEDGER_FOLDER = "ledger"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PlannedTarget(_Part):
+class PlannedTarget(StrictModel):
     """A target's address; its place in the list is its number in the ledger."""
 
     name: str
@@ -32,7 +29,7 @@ class PlannedTarget(_Part):
     ca_file: Path | None = None
 
 
-class PlannedSlice(_Part):
+class PlannedSlice(StrictModel):
     """One turn of one target. `position` is 0 or 1 within the pair."""
 
     index: int
@@ -41,13 +38,13 @@ class PlannedSlice(_Part):
     target: int
 
 
-class PlannedKeys(_Part):
+class PlannedKeys(StrictModel):
     """So many numbers of one's own; they are handed over in memory and stand in no file."""
 
     keys: int
 
 
-class Plan(_Part):
+class Plan(StrictModel):
     """Everything that decides what is sent when. `targets` are (baseline, challenger)."""
 
     schema_version: int = SCHEMA_VERSION

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip import schemas
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.report import markdown, terminal
@@ -16,6 +15,7 @@ from dragstrip.report import text as words
 from dragstrip.report.html import render
 from dragstrip.run.model import Run
 from tests.support.runs import conclude, plan_of, record
+from tests.support.schema_validator import validator
 
 if TYPE_CHECKING:
     from dragstrip.run.model import Verdict
@@ -72,9 +72,9 @@ def test_wrong_answers_may_come_of_live_data() -> None:
 
 def test_own_data_fits_the_schema_and_no_third_kind_does() -> None:
     document = json.loads(own()[0].model_dump_json())
-    schemas.validator("run").validate(document)
+    validator("run").validate(document)
     for wrong in ({"kind": "seeded"}, {"kind": "other"}, {"keys": 0}, {"seed": 42}):
-        assert not schemas.validator("run").is_valid(document | {"dataset": OWN | wrong})
+        assert not validator("run").is_valid(document | {"dataset": OWN | wrong})
 
 
 def test_a_run_from_before_there_were_kinds_is_of_seeded_data() -> None:
@@ -85,4 +85,4 @@ def test_a_run_from_before_there_were_kinds_is_of_seeded_data() -> None:
     older = Run.model_validate(document)
     assert older.dataset.kind == "seeded"
     assert terminal.text(older, verdict) == terminal.text(run, verdict)
-    schemas.validator("run").validate(document)
+    validator("run").validate(document)
