@@ -15,6 +15,9 @@ DragstripError
 
 from __future__ import annotations
 
+import sys
+from typing import NoReturn
+
 
 class DragstripError(Exception):
     """An expected failure: `message` says what is wrong, `fix` how to mend it."""
@@ -25,6 +28,12 @@ class DragstripError(Exception):
         super().__init__(message)
         self.message = message
         self.fix = fix
+
+    def leave(self) -> NoReturn:
+        """Say it on standard error and end this process with its exit code."""
+        fix = f"  fix: {self.fix}\n" if self.fix else ""
+        sys.stderr.write(f"error: {self.message}\n{fix}")
+        sys.exit(self.exit_code)
 
 
 class UsageError(DragstripError):

@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError
 import dragstrip
 from dragstrip import atomic_file
 from dragstrip.analysis.aa_test import Pairs, Same  # noqa: TC001
-from dragstrip.analysis.comparable import series
+from dragstrip.analysis.comparable import Platform, platform
 from dragstrip.config.config import Kind, Metric  # noqa: TC001
 from dragstrip.errors import StorageError
 from dragstrip.run.model import Calibrated, Gate, Machine, Versions
@@ -149,7 +149,7 @@ def consult(
     found = read()
     if found is None:
         return None
-    stale = _why_stale(found, machine, versions)
+    stale = _why_stale(found, Platform(machine, versions))
     if stale:
         remark = f"The calibration of {found.made:%Y-%m-%d} is ignored: it is of another {stale}."
         return Calibrated(made=found.made, ceiling_per_s=None, noise_floor={}, remarks=[remark])
@@ -166,7 +166,11 @@ def between_runs(
     run: Run, target: str, metric: Metric, *, found: Calibration | None
 ) -> Between | None:
     """Return what runs of this target differ by on this run's machine; None when not known."""
-    if found is None or found.same is None or _why_stale(found, run.machine, run.versions):
+    if (
+        found is None
+        or found.same is None
+        or _why_stale(found, Platform(run.machine, run.versions))
+    ):
         return None
     same, now = found.same, run.targets[target]
     if not _is(same, now.kind, None if run.lab else now.url) or metric not in same.found:
@@ -174,14 +178,11 @@ def between_runs(
     return Between(same.found[metric].between_runs, len(same.runs) - 1)
 
 
-def _why_stale(found: Calibration, machine: Machine, versions: Versions) -> str | None:
-    for field in ("system", "architecture", "processor", "cpus"):
-        if getattr(found.machine, field) != getattr(machine, field):
-            return f"machine ({getattr(found.machine, field)})"
-    for field, parts in (("dragstrip", None), ("locust", 2), ("python", 2)):
-        then, now = (series(getattr(one, field), parts) for one in (found.versions, versions))
-        if then != now:
-            return f"version ({field} {then})"
+def _why_stale(found: Calibration, now: Platform) -> str | None:
+    for what, old, new, _ in platform(Platform(found.machine, found.versions), now):
+        if old != new:
+            part, _, field = what.partition(".")
+            return f"machine ({old})" if part == "machine" else f"version ({field} {old})"
     return None
 
 

@@ -18,6 +18,7 @@ from dragstrip.analysis.calibration import Calibration, SameRun, SameTarget
 from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.calibrate import max_rate
+from dragstrip.calibrate.finished_run import finished_run
 from dragstrip.config.config import Metric
 from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.race import prechecks, race
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.config.config import Config, RaceConfig
-    from dragstrip.race.race import Data, Progress
+    from dragstrip.race.race import Progress
     from dragstrip.run.model import Run
 
 SETTLE_S = 0.25
@@ -148,7 +149,7 @@ def _race_equals(config: Config, settings: Settings, out: Path, progress: Progre
         runs, invalid = [], []
         for number in range(settings.runs):
             progress.say(f"equal targets: run {number + 1} of {settings.runs}")
-            run = _race(found, options, data, progress)
+            run = finished_run(found, options, data, progress)
             failed = [gate.name for gate in run.gates if not gate.passed]
             if failed:
                 progress.say("equal targets: the run is invalid: " + ", ".join(failed))
@@ -156,16 +157,6 @@ def _race_equals(config: Config, settings: Settings, out: Path, progress: Progre
             else:
                 runs.append(run)
         return _conclude(found, runs, invalid)
-
-
-def _race(config: Config, options: race.Options, data: Data, progress: Progress) -> Run:
-    prepared = race.prepare(config, options, data)
-    result = race.perform(config, *prepared, progress, keys=race.handover_of(data))
-    if result.unfinished == "interrupted":
-        raise KeyboardInterrupt
-    if result.unfinished:
-        raise InvalidRun(f"Locust ended early:\n{result.unfinished}", fix="run it again")
-    return result.run
 
 
 def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> SameTarget:

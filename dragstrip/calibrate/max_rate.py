@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from dragstrip.analysis.calibration import Attempt, Ceiling
 from dragstrip.analysis.gates import MOST_LAG_MS
 from dragstrip.calibrate import null_server
+from dragstrip.calibrate.finished_run import finished_run
 from dragstrip.config.config import Config
 from dragstrip.errors import InvalidRun
 from dragstrip.race import race
@@ -144,14 +145,7 @@ class _Races:
         return Attempt(rate_per_s=rate, held=not failed, failed=failed)
 
     def _run(self, *, rate: float) -> Run:
-        config = self._at(rate)
-        prepared = race.prepare(config, self._options, self._manifest)
-        result = race.perform(config, *prepared, _Unheard())
-        if result.unfinished == "interrupted":
-            raise KeyboardInterrupt
-        if result.unfinished:
-            raise InvalidRun(f"Locust ended early:\n{result.unfinished}", fix="run it again")
-        return result.run
+        return finished_run(self._at(rate), self._options, self._manifest, _Unheard())
 
     def _at(self, rate: float) -> Config:
         target = {"kind": null_server.KIND, "url": self._server.url}

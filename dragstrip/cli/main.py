@@ -52,8 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         code = cli.main(args=argv, prog_name="dragstrip", standalone_mode=False)
     except DragstripError as error:
-        _say(error)
-        sys.exit(error.exit_code)
+        error.leave()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -66,13 +65,3 @@ def main(argv: list[str] | None = None) -> None:
 def seed_main() -> None:
     """Run `dragstrip seed` under its short name."""
     main(["seed", *sys.argv[1:]])
-
-
-def _say(error: DragstripError) -> None:
-    click.echo(f"error: {error.message}", err=True)
-    if error.fix:
-        click.echo(f"  fix: {error.fix}", err=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -94,6 +94,14 @@ def parse_address(text: str, what: str) -> Address:
     return Address(host, number or DEFAULT_PORT)
 
 
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def require_free(address: Address, what: str = "--bind") -> Address:
     """Return the address in figures, if a process could listen there. Raises UsageError."""
     with socket.socket() as probe:
