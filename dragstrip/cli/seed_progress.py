@@ -15,15 +15,14 @@ from rich.console import Console
 from dragstrip.config import config as configuration
 from dragstrip.errors import DragstripError
 from dragstrip.signals import signals_as_interrupts
-from seeding.progress import progress_on
-from seeding.progress_views import event_line
+from seeding.progress import event_line, progress_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from dragstrip.config.config import Config
-    from seeding.standing import Tally
+    from seeding.progress import Tally
 
 INTERRUPTED = 130
 
