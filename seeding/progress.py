@@ -77,22 +77,12 @@ class Standing:
         return self.of is not None and self.contacts >= self.of
 
 
-class View(Protocol):
-    """Shows where a store stands; called from one thread at a time."""
-
-    def start(self, standing: Standing) -> None:
-        """Show a store that begins."""
-
-    def show(self, standing: Standing) -> None:
-        """Show a store that has come further."""
-
-
 class Tally:
     """A reporter that knows where every store stands, and shows it in a view or as bars."""
 
     def __init__(
         self,
-        view: View | None,
+        view: Lines | JsonLines | None,
         clock: Callable[[], float] = time.monotonic,
         *,
         bars: Progress | None = None,

@@ -166,11 +166,8 @@ def between_runs(
     run: Run, target: str, metric: Metric, *, found: Calibration | None
 ) -> Between | None:
     """Return what runs of this target differ by on this run's machine; None when not known."""
-    if (
-        found is None
-        or found.same is None
-        or _why_stale(found, Platform(run.machine, run.versions))
-    ):
+    here = Platform(run.machine, run.versions)
+    if found is None or found.same is None or _why_stale(found, here):
         return None
     same, now = found.same, run.targets[target]
     if not _is(same, now.kind, None if run.lab else now.url) or metric not in same.found:

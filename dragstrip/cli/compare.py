@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from dragstrip.analysis.regression_model import Regression
     from dragstrip.config.config import Metric
-    from dragstrip.run.model import Run
 
 
 @click.command()
@@ -65,8 +64,9 @@ def compare(
     from dragstrip.analysis import compare as comparing
     from dragstrip.analysis.regression import Tolerance
     from dragstrip.report import comparison, comparison_markdown
+    from dragstrip.run import folder
 
-    then, now = (_stored(run, out) for run in (older, newer))
+    then, now = (folder.find(run, out).read_run() for run in (older, newer))
     metric = metric or now.config["rules"]["metric"]
     found = comparing.compare(
         then,
@@ -83,12 +83,6 @@ def compare(
     else:
         Console(highlight=False).print(comparison.render(found))
     _judge(found)
-
-
-def _stored(run: str, out: Path) -> Run:
-    from dragstrip.run import folder
-
-    return folder.find(run, out).read_run()
 
 
 def _judge(found: Regression) -> None:

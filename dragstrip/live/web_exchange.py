@@ -52,8 +52,7 @@ def serves_web() -> bool:
 
 def wish(folder: Path, settings: dict[str, str]) -> None:
     """Ask for a race with these settings, as they stand in the form. Raises OSError."""
-    with suppress(FileNotFoundError):
-        (folder / _ANSWER).unlink()
+    (folder / _ANSWER).unlink(missing_ok=True)
     atomic_file.write_json(folder / _WISH, settings)
 
 
