@@ -90,6 +90,11 @@ class Accounts:
         return self._judged(self._complete, witness, "unchecked", interrupted=False)
 
     @property
+    def voided_pairs(self) -> int:
+        """How many pairs must not be used."""
+        return len(self._books.voided)
+
+    @property
     def _complete(self) -> int:
         return len(self._books.used) + len(self._books.voided)
 

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.calibration import Attempt, Ceiling
-from dragstrip.analysis.gates import MOST_LAG_MS
+from dragstrip.analysis.gates import MOST_LAG_MS, failed_gates, is_about_speed
 from dragstrip.calibrate import null_server
 from dragstrip.config.config import Config
 from dragstrip.errors import InvalidRun
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from dragstrip.calibrate.null_server import Server
     from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
-    from dragstrip.run.model import Gate, Run
+    from dragstrip.run.model import Run
     from seeding.progress import Reporter
 
 CONTACTS = 500
@@ -42,7 +42,6 @@ SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SLICE_S, SETTLE_S = 2.5, 1.0
 
 _NAMES = ("instant", "instant-again")
-_ABOUT_SPEED = {"achieved_rate", "no_slot", "send_lag_p99_ms", "loop_lag_ms", "generator_cpu"}
 _NEW = 200
 
 
@@ -127,7 +126,7 @@ class _Races:
         run = self._run(rate=0)
         elapsed_s = time.monotonic() - started
         cpu_s = self._server.cpu_s() - cpu_s
-        failed = [gate for gate in _failed(run) if gate.name not in _ABOUT_SPEED]
+        failed = [gate for gate in failed_gates(run) if not is_about_speed(gate)]
         if failed:
             raise InvalidRun(
                 "the race against the instant server fails "
@@ -140,7 +139,7 @@ class _Races:
 
     def holds(self, rate: float) -> Attempt:
         """Race at a rate and return which gates failed."""
-        failed = _failed(self._run(rate=rate))
+        failed = failed_gates(self._run(rate=rate))
         return Attempt(rate_per_s=rate, held=not failed, failed=failed)
 
     def _run(self, *, rate: float) -> Run:
@@ -193,10 +192,6 @@ class _Unheard:
 
     def watch(self, state: State, metric: Metric) -> None:
         pass
-
-
-def _failed(run: Run) -> list[Gate]:
-    return [gate for gate in run.gates if not gate.passed]
 
 
 def _seconds_per_new(dataset: Dataset) -> float:

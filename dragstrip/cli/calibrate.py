@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 from rich.console import Console
 
-from dragstrip.cli.options import config_file, runs_folder
+from dragstrip.cli.options import config_file, examples, runs_folder, verbose
 from dragstrip.config import config as configuration
 from dragstrip.config.config import Metric
 from dragstrip.errors import RequirementNotMet, Undecided
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from seeding.progress import Reporter
 
 
-@click.command()
+@click.command(epilog=examples("dragstrip calibrate", "dragstrip calibrate --runs 0"))
 @config_file
 @click.option(
     "--runs",
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 @click.option("--rate", type=float, metavar="PER_S", help="Arrivals per second for these runs.")
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of their slices.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
+@verbose
 def calibrate(
     path: Path | None,
     runs: int,
@@ -53,6 +54,7 @@ def calibrate(
     rate: float | None,
     slice_s: float | None,
     as_json: bool,
+    verbose: bool,
 ) -> None:
     """Find out how far this machine can be trusted, and store it for `race` and `compare`.
 
@@ -68,7 +70,7 @@ def calibrate(
     if as_json:
         click.echo(made.model_dump_json(indent=2))
     else:
-        Console(highlight=False).print(trust.render(made))
+        Console(highlight=False).print(trust.render(made, verbose=verbose))
 
 
 class _Lines:
@@ -91,7 +93,12 @@ class _Lines:
         """Say nothing."""
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip compare 20260102T030405Z-abcd latest",
+        "dragstrip compare runs/main runs/branch --tolerance 1.05 --format markdown",
+    )
+)
 @click.argument("older")
 @click.argument("newer")
 @runs_folder
@@ -107,7 +114,7 @@ class _Lines:
     default=1.1,
     show_default=True,
     metavar="RATIO",
-    help="Slower by this much is put up with.",
+    help="Allowed slowdown as a ratio (1.1 = 10 % slower).",
 )
 @click.option(
     "--error-tolerance",
@@ -115,7 +122,7 @@ class _Lines:
     default=0.001,
     show_default=True,
     metavar="SHARE",
-    help="So much more of all lookups may fail.",
+    help="Allowed increase of the share of failed requests (0.001 = 0.1 %).",
 )
 @click.option("--force", is_flag=True, help="Compare unlike runs too, and say what differs.")
 @click.option(
@@ -126,6 +133,7 @@ class _Lines:
     show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@verbose
 def compare(
     older: str,
     newer: str,
@@ -137,6 +145,7 @@ def compare(
     force: bool,
     form: str,
     as_json: bool,
+    verbose: bool,
 ) -> None:
     """Tell whether one target became slower from the OLDER run to the NEWER.
 
@@ -146,7 +155,7 @@ def compare(
     from dragstrip.analysis import calibration
     from dragstrip.analysis import compare as comparing
     from dragstrip.analysis.regression import Tolerance
-    from dragstrip.report import comparison, comparison_markdown
+    from dragstrip.report import comparison
 
     then, now = (_stored(run, out) for run in (older, newer))
     metric = metric or now.config["rules"]["metric"]
@@ -161,9 +170,9 @@ def compare(
     if as_json:
         click.echo(found.model_dump_json(indent=2))
     elif form == "markdown":
-        click.echo(comparison_markdown.render(found), nl=False)
+        click.echo(comparison.markdown(found), nl=False)
     else:
-        Console(highlight=False).print(comparison.render(found))
+        Console(highlight=False).print(comparison.render(found, verbose=verbose))
     _judge(found)
 
 

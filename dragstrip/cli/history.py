@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING, get_args
 import click
 from rich.console import Console
 
-from dragstrip.cli.options import runs_folder
+from dragstrip.cli.options import examples, runs_folder, verbose
 from dragstrip.config.config import Metric
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _PLAIN_WIDTH = 120
-"""Columns where there is no terminal: nobody's window is to decide how a file looks."""
+"""Columns where there is no terminal, so that a file does not depend on a window."""
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip history --last 10", "dragstrip history --target supabase --metric p99 --json"
+    )
+)
 @runs_folder
 @click.option("--target", metavar="NAME", help="Target to draw; by default the newest baseline.")
 @click.option(
@@ -27,8 +31,14 @@ _PLAIN_WIDTH = 120
 )
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Look at the newest N runs only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the history as JSON.")
+@verbose
 def history(
-    out: Path, target: str | None, metric: Metric | None, last: int | None, as_json: bool
+    out: Path,
+    target: str | None,
+    metric: Metric | None,
+    last: int | None,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
     """List the stored runs, and draw how one target's quantile moved over them.
 
@@ -44,4 +54,4 @@ def history(
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PLAIN_WIDTH)
-    console.print(report.render(found))
+    console.print(report.render(found, verbose=verbose))

@@ -34,3 +34,13 @@ workspace = click.option(
     metavar="UUID",
     help="The workspace of the numbers for which the keys file names none.",
 )
+
+verbose = click.option(
+    "-v", "--verbose", is_flag=True, help="Print everything, not only what fits on a screen."
+)
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a command's help: commands to start from."""
+    head = "Examples:" if len(commands) > 1 else "Example:"
+    return "\n".join(("\b", head, *(f"  {command}" for command in commands)))

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, get_args
 import click
 from rich.console import Console
 
-from dragstrip.analysis.conditions import fix_of
+from dragstrip.analysis.gates import fix_of
+from dragstrip.analysis.rule_checks import rules_of
 from dragstrip.analysis.verdict import Requirement
-from dragstrip.cli.options import config_file, keys_file, runs_folder, workspace
+from dragstrip.cli.options import config_file, examples, keys_file, runs_folder, verbose, workspace
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
+from dragstrip.report.exporters import EXPORTERS, page_of
 from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
 
 if TYPE_CHECKING:
@@ -84,7 +86,13 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip race --quick",
+        "dragstrip race --pairs 24 --rate 200 --require not-worse",
+        "dragstrip race --keys-file numbers.txt --config dragstrip.toml",
+    )
+)
 @config_file
 @runs_folder
 @click.option(
@@ -137,6 +145,7 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
     help="Append to GitHub's job summary where GITHUB_STEP_SUMMARY names one.",
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
+@verbose
 def race(
     path: Path | None,
     out: Path,
@@ -162,10 +171,11 @@ def race(
     require: Requirement | None,
     summary: bool,
     keep_lab: bool,
+    verbose: bool,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth."""
     from dragstrip.race import race as racing
-    from dragstrip.report import write
+    from dragstrip.report import exporters
 
     given = {
         "pairs": pairs,
@@ -189,8 +199,8 @@ def race(
     )
 
     def tell(result: Result) -> None:
-        _show(result.folder.path, result)
-        page = write.store(result.folder, result.run, result.verdict, require)
+        _show(result, verbose=verbose)
+        page = exporters.store(result.folder, result.run, result.verdict, require)
         click.echo(f"report: {page}")
         if summary:
             _summarise(result, require)
@@ -202,13 +212,17 @@ def race(
     return 0
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip report latest", "dragstrip report latest --format markdown --require slo"
+    )
+)
 @click.argument("run")
 @runs_folder
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["terminal", "html", "markdown", "svg", "junit"]),
+    type=click.Choice(["terminal", *EXPORTERS]),
     default="terminal",
     show_default=True,
 )
@@ -217,30 +231,25 @@ def race(
     type=click.Choice(_REQUIREMENTS),
     help="Exit as the race would have with it; Markdown and JUnit XML say so, too.",
 )
-def report(run: str, out: Path, form: str, require: Requirement | None) -> None:
+@verbose
+def report(run: str, out: Path, form: str, require: Requirement | None, verbose: bool) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
     from dragstrip.race.race import conclude
-    from dragstrip.report import svg, terminal
-    from dragstrip.report import write as outputs
-    from dragstrip.report.html import render
+    from dragstrip.report import terminal
     from dragstrip.run import folder as run_folder
 
     folder = run_folder.find(run, out)
     stored = folder.read_run()
     # A killed race left no totals; what it recorded is there all the same.
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
-    if form == "markdown":
-        click.echo(outputs.as_markdown(shown, verdict, require), nl=False)
-    elif form == "html":
-        click.echo(render.render(shown, verdict), nl=False)
-    elif form == "svg":
-        click.echo(svg.render(shown, verdict))
-    elif form == "junit":
-        click.echo(outputs.as_junit(shown, verdict, require), nl=False)
+    if form in EXPORTERS:
+        click.echo(EXPORTERS[form].render(shown, verdict, require), nl=False)
     else:
-        Console(highlight=False).print(terminal.render(shown, verdict))
+        Console(highlight=False).print(terminal.render(shown, verdict, verbose=verbose))
+        page = page_of(folder)
+        click.echo(f"report: {page}" if page.exists() else f"stored in {folder.path}")
     if require:
-        _judge(verdict, require, outputs.rules_of(shown))
+        _judge(verdict, require, rules_of(shown))
 
 
 def _elsewhere(
@@ -303,21 +312,21 @@ def _race(config: Config, options: Options, tell: Callable[[Result], None]) -> R
     return result
 
 
-def _show(folder: Path, result: Result) -> None:
+def _show(result: Result, *, verbose: bool) -> None:
     from dragstrip.report import terminal
 
     console = Console(highlight=False)
-    console.print(terminal.render(result.run, result.verdict))
-    console.print(f"stored in {folder}", markup=False, soft_wrap=True)
+    console.print(terminal.render(result.run, result.verdict, verbose=verbose))
+    if verbose:
+        console.print(f"stored in {result.folder.path}", markup=False, soft_wrap=True)
     if result.unfinished not in {"", "interrupted"}:
         click.echo(f"Locust ended early:\n{result.unfinished}", err=True)
 
 
 def _summarise(result: Result, require: Requirement | None) -> None:
     from dragstrip.cli import github_summary
-    from dragstrip.report import write as outputs
 
-    text = outputs.as_markdown(result.run, result.verdict, require)
+    text = EXPORTERS["markdown"].render(result.run, result.verdict, require)
     problem = github_summary.append(os.environ, text)
     if problem:
         # The run is stored and stands, whoever reads a summary of it.
@@ -328,7 +337,7 @@ def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) ->
     from dragstrip.analysis.verdict import meets
 
     if verdict.verdict == "invalid":
-        first = next(gate.name for gate in verdict.gates if not gate.passed)
+        first = next(gate for gate in verdict.gates if not gate.passed)
         raise InvalidRun(f"invalid: {verdict.reason}", fix=fix_of(first))
     met = meets(verdict, require, rules) if require else True
     if met is None and require == "slo":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
-from dragstrip.cli.options import config_file, keys_file, workspace
+from dragstrip.cli.options import config_file, examples, keys_file, workspace
 from dragstrip.cli.seed_progress import telling
 from dragstrip.config import config as configuration
 from dragstrip.errors import UsageError
@@ -45,7 +45,9 @@ _json = click.option(
 )
 
 
-@click.command()
+@click.command(
+    epilog=examples("dragstrip seed --contacts 10000 --seed 42", "dragstrip seed --reset")
+)
 @config_file
 @_contacts
 @_seed
@@ -92,7 +94,7 @@ def seed(
     _print(seeded, _seeded_lines(seeded), as_json)
 
 
-@click.command()
+@click.command(epilog=examples("dragstrip verify", "dragstrip verify --keys-file numbers.txt"))
 @config_file
 @_contacts
 @_seed

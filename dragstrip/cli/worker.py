@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dragstrip.cli.options import examples
 from dragstrip.config import config
 from dragstrip.errors import BackendError, InvalidRun, UsageError
 from dragstrip.race import locust_process
@@ -23,7 +24,7 @@ _NEVER_CONNECTED = 255
 """How Locust ends a worker that gave up."""
 
 
-@click.command()
+@click.command(epilog=examples("CRM_API_KEY=… dragstrip worker 10.0.0.1:5557"))
 @click.argument("master", metavar="HOST[:PORT]")
 @click.option(
     "--out",

@@ -111,7 +111,7 @@ class Follower:
             plan=self._plan,
             slices_done=len(self._done),
             pairs_complete=len(summary.slices) // 2,
-            pairs_voided=_figure(summary.gates, "voided_pairs"),
+            pairs_voided=self._accounts.voided_pairs,
             latest={one.target: one for one in summary.slices},
             slices=summary.slices,
             totals=summary.totals,
@@ -149,7 +149,3 @@ class Follower:
 def _of(now: Live, number: int) -> list[Brief]:
     found = now["targets"].get(str(number))
     return [found] if found else []
-
-
-def _figure(gates: list[Gate], name: str) -> int:
-    return next((round(gate.figure) for gate in gates if gate.name == name), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis import numbers
 from dragstrip.report import text
 
 if TYPE_CHECKING:
@@ -95,14 +96,14 @@ def rule(run: Run) -> str:
         f"{rules['metric']} ratio is at or below {rules['adopt_ratio']:g} and the challenger's "
         f"{rules['metric']} is within {rules['slo_ms']:g} ms; no practical difference where it is "
         f"within {low:g} to {high:g}; else better or worse where it is all on one side of 1. No "
-        f"more than {text.percent(rules['max_error_rate'])} of its lookups may fail."
+        f"more than {numbers.percent(rules['max_error_rate'])} of its lookups may fail."
     )
 
 
 def _meaning(run: Run, verdict: Verdict) -> str:
     challenger = run.targets[run.challenger]
     if challenger.error_rate > run.config["rules"]["max_error_rate"]:
-        share = text.percent(challenger.error_rate)
+        share = numbers.percent(challenger.error_rate)
         if verdict.verdict == "worse":
             return f"But {share} of its lookups fail, and no speed makes up for that."
         return f"But {share} of its lookups fail, and that leaves it open."

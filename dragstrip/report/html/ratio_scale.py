@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis import numbers
 from dragstrip.report import text
-from dragstrip.report.html import numbers as figures
+from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
 from dragstrip.report.html.chart import Chart, Key, Stop, Table
 from dragstrip.report.html.vega import value
@@ -54,8 +55,8 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
                 verdict.ratio,
                 f"{verdict.metric}, challenger/baseline",
                 (
-                    ("ratio", f"{verdict.ratio:.3f}"),
-                    ("95 % interval", f"{verdict.low:.3f} to {verdict.high:.3f}"),
+                    ("ratio", numbers.ratio(verdict.ratio)),
+                    ("95 % interval", numbers.ratios(verdict.low, verdict.high)),
                 ),
             ),
         ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
-from dragstrip.analysis.conditions import fix_of
+from dragstrip.analysis.gates import fix_of
 from dragstrip.report import text
 from dragstrip.report.html import (
     failures,

@@ -48,10 +48,10 @@ def stored() -> list[tuple[Run, Verdict]]:
     return [*runs, made(6, 20.0, samples=20)]
 
 
-def shown(found: History, *, width: int = 100) -> str:
+def shown(found: History, *, width: int = 100, verbose: bool = True) -> str:
     console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(render(found))
+        console.print(render(found, verbose=verbose))
     return captured.get()
 
 
