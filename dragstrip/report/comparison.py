@@ -36,7 +36,7 @@ def render(found: Regression, *, verbose: bool = False) -> RenderableType:
     parts.append(Text(headline(found), style=_COLOURS[found.verdict]))
     shown = rows(found) if verbose else [row for row in rows(found) if row[0][0] != " "]
     parts += [Text(), _figures(found, shown), Text()]
-    parts += map(Text, remarks(found) if verbose else _intervals(found))
+    parts += map(Text, remarks(found) if verbose else [*_intervals(found), _unpaired(found)])
     return Group(*parts)
 
 

@@ -38,7 +38,7 @@ def _in_short(run: Run, verdict: Verdict) -> Iterator[RenderableType]:
     for banner in words.short_banners(run):
         yield Text(banner, style="yellow")
     yield Text(words.short_headline(run, verdict), style=words.COLOURS[verdict.verdict])
-    figures: tuple[RenderableType, ...] = (Text(), _figures(run, words.short_rows(run)), Text())
+    figures: tuple[RenderableType, ...] = (Text(), _figures(run, words.short_rows(run)))
     checks = words.checks(verdict.gates)
     if verdict.verdict == "invalid":
         # The reason stands above the figures, which prove nothing.
@@ -47,7 +47,7 @@ def _in_short(run: Run, verdict: Verdict) -> Iterator[RenderableType]:
     comparison = words.comparison(run, verdict)
     if comparison:
         yield Text(comparison)
-    yield from (*figures, Text(checks, style="green"))
+    yield from (*figures, Text(), Text(checks, style="green"))
 
 
 def _failed(run: Run, verdict: Verdict) -> Iterator[Text]:

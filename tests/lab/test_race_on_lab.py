@@ -85,7 +85,7 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
     assert {"locust.log", "locust.html", "locust_stats.csv", "plan.json", "ledger"} <= kept
 
     lines = done.stdout.splitlines()
-    assert "Embedded lab" in lines[1]
+    assert "Embedded lab" in lines[0]
     assert max(map(len, lines)) <= 80
     assert any(line.startswith("verified lookups") for line in lines)
 

@@ -55,6 +55,25 @@ def shown(found: History, *, width: int = 100, verbose: bool = True) -> str:
     return captured.get()
 
 
+def test_the_short_form_fits_a_screen_and_counts_what_it_leaves_out() -> None:
+    runs = [made(day, 20.0) for day in range(1, 10)]
+    many = [
+        (run.model_copy(update={"id": f"{run.id}-{again}"}), verdict)
+        for again in range(3)
+        for run, verdict in runs
+    ]
+    skipped = [Skipped(name="notes", reason="it is no folder")]
+    found = history(many, "old", "p95", skipped)
+    text = shown(found, width=80, verbose=False)
+    assert len(text.splitlines()) <= 24 - 1
+    assert text.count(VALUE) == 12
+    assert all(
+        (one.run in text) == (place >= len(many) - 12) for place, one in enumerate(found.runs)
+    )
+    assert f"{len(many) - 12} older runs" in text
+    assert "1 folders skipped" in text
+
+
 @pytest.mark.parametrize(("name", "width"), [("history", 100), ("history-80", 80)])
 def test_it_looks_as_it_did(name: str, width: int) -> None:
     skipped = [Skipped(name="<script>", reason="it holds no run.json")]
@@ -181,6 +200,9 @@ def test_the_command_names_and_skips_what_is_no_run(
     assert "config.race" in skipped["bare"]
     assert "schema_version" in skipped["future"]
     code, out, _ = call(capsys, "--out", str(runs))
+    assert code == 0
+    assert f"{len(skipped)} folders skipped; --verbose says more" in out
+    code, out, _ = call(capsys, "--out", str(runs), "--verbose")
     assert code == 0
     assert all(f"skipped {name}: " in out for name in skipped)
 

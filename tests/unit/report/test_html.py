@@ -275,7 +275,7 @@ def test_every_row_of_a_picture_is_what_the_run_holds() -> None:
     ]
     fared = [one.generator for one in parts]
     assert values(tables["generator"]) == [
-        [None, one.cpu, one.loop_lag_p99_ms, one.send_lag_p99_ms, one.no_slot]
+        [None, one.send_lag_p99_ms, one.loop_lag_p99_ms, one.cpu, one.no_slot]
         for one in fared
         if one
     ]
