@@ -61,8 +61,8 @@ def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
         held, attempts = _search(closed_per_s, races.holds, say)
     if held is None:
         raise InvalidRun(
-            f"not even {attempts[-1].rate_per_s:,.0f} lookups a second were sent on time",
-            fix="leave this machine to the calibration; it is too busy",
+            f"could not sustain {attempts[-1].rate_per_s:,.0f} requests/s",
+            fix="stop other work on this machine",
         )
     return Ceiling(
         rate_per_s=held,

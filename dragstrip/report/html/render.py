@@ -20,10 +20,9 @@ from dragstrip.report.html import (
     pairs,
     percentiles,
     ratio_scale,
-    response_time,
     setup,
-    throughput,
     time_breakdown,
+    timeline,
 )
 from dragstrip.report.html.assets import FOLDER, charts_library, policy, text_of
 from dragstrip.report.html.chart import for_browser
@@ -67,8 +66,7 @@ def pictures(run: Run, verdict: Verdict) -> list[Chart]:
     return [
         *percentiles.charts(run),
         *pairs.charts(run, verdict),
-        *response_time.charts(run),
-        *throughput.charts(run),
+        *timeline.charts(run),
         *time_breakdown.charts(run),
         *failures.charts(run),
         *generator.charts(run),
