@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis import metrics
-from dragstrip.analysis.gates import Evidence, Pairs, Witness, gates
+from dragstrip.analysis.evidence import Evidence, Pairs, Witness
+from dragstrip.analysis.gates import gates
 from dragstrip.analysis.generator_health import Watch
 from dragstrip.analysis.percentile_bands import distributions
 from dragstrip.ledger.tally import Tally

@@ -6,17 +6,18 @@ and its fix. No other module singles out a gate by its name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.numbers import short
 from dragstrip.run.model import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from dragstrip.analysis.evidence import Evidence
     from dragstrip.config.config import Metric
-    from dragstrip.run.model import DataAfter, Generator, Run, Slice, TargetTotals
+    from dragstrip.run.model import Generator, Run, TargetTotals
 
 SAMPLES_NEEDED: dict[Metric, int] = {"p50": 6, "p95": 59, "p99": 299}
 """Answers without which a quantile has no two-sided 95 % interval free of assumptions."""
@@ -28,52 +29,6 @@ Lateness adds to the response times of both sides and so draws the ratio towards
 """
 MOST_LAG_SHARE = 0.1
 """Of the slower target's quantile: then lateness cannot move the ratio by more than that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """What was recorded beside the counts, each the worst of all processes."""
-
-    wrong_answers: int = 0
-    send_lag_p99_ms: float = 0.0
-    loop_lag_ms: float = 0.0
-    cpu: float = 0.0
-    clock_step_ms: float = 0.0
-    lost_workers: int = 0
-    lost_rows: int | None = None
-    """None where it cannot be told, because the run was cut short."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """How many pairs were planned, ran to their end, and had to be left out even so."""
-
-    planned: int
-    complete: int
-    voided: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """All that validity depends on."""
-
-    metric: Metric
-    pairs: Pairs
-    interrupted: bool
-    closed_model: bool
-    users: int
-    totals: dict[str, TargetTotals]
-    slices: Sequence[Slice]
-    witness: Witness = field(default_factory=Witness)
-    data_after: DataAfter = "unchecked"
-
-    def worst(self, of: Callable[[TargetTotals], float]) -> float:
-        """Return the higher of both targets' values."""
-        return max(map(of, self.totals.values()))
-
-    def least(self, of: Callable[[TargetTotals], float]) -> float:
-        """Return the lower of both targets' values."""
-        return min(map(of, self.totals.values()))
 
 
 @dataclass(frozen=True, slots=True)

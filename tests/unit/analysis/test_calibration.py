@@ -228,3 +228,8 @@ def test_the_report_says_what_was_found(made: Calibration, says: list[str]) -> N
         console.print(trust.render(made, verbose=True))
     text = " ".join(captured.get().split())
     assert [word for word in says if word not in text] == []
+    with console.capture() as captured:
+        console.print(trust.render(made))
+    short = captured.get()
+    assert len(short.splitlines()) <= 24 - 2
+    assert set(short.split()) <= set(text.split())

@@ -180,6 +180,9 @@ def test_the_exit_code_is_the_verdicts(
     if code != 3:
         assert "not paired" in done.out
         assert all(len(line) <= 80 for line in done.out.splitlines())
+        assert len(done.out.splitlines()) <= 24 - 1
+        everything = call("compare", OLDER, newer, "--out", str(stored), "--verbose").out
+        assert set(done.out.split()) <= set(everything.split())
 
 
 def test_json_holds_what_the_terminal_shows(stored: Path, call: Call) -> None:
