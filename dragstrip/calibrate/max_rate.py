@@ -1,8 +1,8 @@
-"""How many lookups a second one process of this machine can send, and still on time.
+"""How many requests a second one process of this machine can send, and still on time.
 
 The whole instrument races the instant server against itself: first in the closed model, for what it
 gets through when nothing waits, then in the open model at shares of that. The highest share at
-which every gate of validity holds is trusted, once a second race has confirmed it.
+which every gate passes is trusted, once a second race has confirmed it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
     dataset = Dataset(config.dataset.seed, min(config.dataset.contacts, CONTACTS))
     with null_server.serving(dataset) as server:
         races = _Races(config, dataset, server, out)
-        say("ceiling: as many lookups as one process can make")
+        say("ceiling: as many requests as one process can make")
         closed_per_s, server_cpu = races.closed()
         say(f"ceiling: {closed_per_s:,.0f}/s in the closed model; looking for the rate that holds")
         held, attempts = _search(closed_per_s, races.holds, say)
@@ -121,7 +121,7 @@ class _Races:
         self._manifest = Expected(dataset).manifest
 
     def closed(self) -> tuple[float, float]:
-        """Return the lookups a second in the closed model, and the server's share of a core."""
+        """Return the requests a second in the closed model, and the server's share of a core."""
         cpu_s, started = self._server.cpu_s(), time.monotonic()
         run = self._run(rate=0)
         elapsed_s = time.monotonic() - started

@@ -41,7 +41,7 @@ def render(made: Calibration, *, verbose: bool = False) -> RenderableType:
 
 def _ceiling(found: Ceiling) -> Iterator[str]:
     yield (
-        f"One process sends {found.rate_per_s:,.0f} lookups a second on time (open model, every "
+        f"One process sends {found.rate_per_s:,.0f} requests a second on time (open model, every "
         f"gate held, twice); {found.closed_per_s:,.0f}/s when nothing is due (closed model, "
         f"{found.users} connections). Where every answer is new, about {found.new_per_s:,.0f}/s."
     )

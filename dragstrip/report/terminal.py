@@ -46,7 +46,7 @@ def _in_short(run: Run, verdict: Verdict) -> Iterator[RenderableType]:
         return
     comparison = words.comparison(run, verdict)
     if comparison:
-        yield Text(comparison)
+        yield from map(Text, (comparison, *words.doubts(verdict)))
     yield from (*figures, Text(), Text(checks, style="green"))
 
 

@@ -92,8 +92,8 @@ def comparison(run: Run, verdict: Verdict) -> str | None:
     )
 
 
-def remarks(run: Run, verdict: Verdict) -> list[str]:
-    """Return what else there is to know about the interval and the objective, one sentence each."""
+def doubts(verdict: Verdict) -> list[str]:
+    """Return what speaks against the interval, one sentence each."""
     found = []
     if verdict.dependence and verdict.dependence.reason:
         found.append(_dependence(verdict.dependence, verdict.pairs))
@@ -103,6 +103,12 @@ def remarks(run: Run, verdict: Verdict) -> list[str]:
             f"A bootstrap over the pairs disagrees: {numbers.ratios(check.low, check.high)}. Look "
             "for pairs that are far out."
         )
+    return found
+
+
+def remarks(run: Run, verdict: Verdict) -> list[str]:
+    """Return what else there is to know about the interval and the objective, one sentence each."""
+    found = doubts(verdict)
     if verdict.ratio is not None:
         sides = ((name, verdict.targets[name]) for name in (run.baseline, run.challenger))
         words = ", ".join(f"{name} {_objective(side)}" for name, side in sides if side.slo)

@@ -219,7 +219,7 @@ def test_what_another_target_differs_by_is_of_no_use(changed: dict[str, Any]) ->
         (calibration_of(runs=40), ["at most 10%"]),
         (calibration_of(invalid=[["generator_cpu"]]), ["1 runs were invalid", "generator_cpu"]),
         (calibration_of(lab=True), ["stand-ins"]),
-        (calibration_of().model_copy(update={"same": None}), ["5,000 lookups a second"]),
+        (calibration_of().model_copy(update={"same": None}), ["5,000 requests a second"]),
     ],
 )
 def test_the_report_says_what_was_found(made: Calibration, says: list[str]) -> None:

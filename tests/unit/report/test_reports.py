@@ -117,6 +117,23 @@ def test_the_short_report_fits_a_screen_and_says_what_decides(name: str) -> None
         assert f"fix: {fix_of(gate)}" in plain
 
 
+def test_the_short_report_keeps_doubts_about_the_interval() -> None:
+    run, verdict = examples()["lab"]
+    assert verdict.cross_check
+    assert verdict.dependence
+    doubtful = verdict.model_copy(
+        update={
+            "cross_check": verdict.cross_check.model_copy(update={"agrees": False}),
+            "dependence": verdict.dependence.model_copy(update={"reason": "they drift"}),
+        }
+    )
+    report = terminal.text(run, doubtful)
+    assert len(report.splitlines()) <= 24 - 2
+    plain = " ".join(report.split())
+    assert len(words.doubts(doubtful)) == 2
+    assert all(" ".join(doubt.split()) in plain for doubt in words.doubts(doubtful))
+
+
 def test_a_run_that_fails_every_gate_still_fits_a_screen() -> None:
     run, verdict = examples()["lab"]
     failed = [gate.model_copy(update={"passed": False}) for gate in run.gates]
