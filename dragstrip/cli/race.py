@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
-from dragstrip.cli.options import config_file, option_group, own_data, runs_folder
+from dragstrip.cli.options import (
+    config_file,
+    examples,
+    option_group,
+    own_data,
+    runs_folder,
+    verbose,
+)
 from dragstrip.cli.requirement import judge, requirement
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.config.target_pair import target_pair
 from dragstrip.errors import UsageError
+from dragstrip.report.exporters import EXPORTERS
 from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
 
 if TYPE_CHECKING:
@@ -74,7 +82,13 @@ _web = option_group(
 )
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip race --quick",
+        "dragstrip race http://old.test http://new.test --scenario shop.py:Checkout",
+        "dragstrip race --pairs 24 --rate 200 --require not-worse",
+    )
+)
 @click.argument("targets", nargs=-1, metavar="[BASELINE CHALLENGER]")
 @config_file
 @click.option(
@@ -128,6 +142,7 @@ _web = option_group(
     help="Append to GitHub's job summary where GITHUB_STEP_SUMMARY names one.",
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
+@verbose
 def race(
     targets: tuple[str, ...],
     path: Path | None,
@@ -155,6 +170,7 @@ def race(
     require: Requirement | None,
     summary: bool,
     keep_lab: bool,
+    verbose: bool,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth.
 
@@ -162,7 +178,7 @@ def race(
     servers; without them the configured targets race, or the embedded lab's.
     """
     from dragstrip.race import race as racing
-    from dragstrip.report import write
+    from dragstrip.report import exporters
 
     given = {
         "pairs": pairs,
@@ -191,8 +207,8 @@ def race(
     )
 
     def tell(result: Result) -> None:
-        _show(result.folder.path, result)
-        page = write.store(result.folder, result.run, result.verdict, require)
+        _show(result, verbose=verbose)
+        page = exporters.store(result.folder, result.run, result.verdict, require)
         click.echo(f"report: {page}")
         if summary:
             _summarise(result, require)
@@ -264,21 +280,21 @@ def _race(config: Config, options: Options, tell: Callable[[Result], None]) -> R
     return result
 
 
-def _show(folder: Path, result: Result) -> None:
+def _show(result: Result, *, verbose: bool) -> None:
     from dragstrip.report import terminal
 
     console = Console(highlight=False)
-    console.print(terminal.render(result.run, result.verdict))
-    console.print(f"stored in {folder}", markup=False, soft_wrap=True)
+    console.print(terminal.render(result.run, result.verdict, verbose=verbose))
+    if verbose:
+        console.print(f"stored in {result.folder.path}", markup=False, soft_wrap=True)
     if result.unfinished not in {"", "interrupted"}:
         click.echo(f"Locust ended early:\n{result.unfinished}", err=True)
 
 
 def _summarise(result: Result, require: Requirement | None) -> None:
     from dragstrip.cli import github_summary
-    from dragstrip.report import write as outputs
 
-    text = outputs.as_markdown(result.run, result.verdict, require)
+    text = EXPORTERS["markdown"].render(result.run, result.verdict, require)
     problem = github_summary.append(os.environ, text)
     if problem:
         # The run is stored and stands, whoever reads a summary of it.

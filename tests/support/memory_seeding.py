@@ -25,7 +25,7 @@ class Speaking(MemoryStore):
     def write(self, batch: list[Context]) -> None:
         super().write(batch)
         sys.stdout.write("written\n")
-        sys.stdout.flush()  # noqa: T201
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager
