@@ -226,7 +226,7 @@ GATES = {
     "samples_per_slice": "requests in the smallest slice",
     "achieved_rate": "requests sent before the end of their slice",
     "no_slot": "requests due while every connection was busy",
-    "reconnects": "requests that had to open a new connection",
+    "reconnects": "requests that had to replace their connection",
     "send_lag_p99_ms": "lateness of sends, p99",
     "loop_lag_ms": "lateness of the event loop, p99",
     "generator_cpu": "CPU of the busiest generator process",
