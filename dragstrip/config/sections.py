@@ -9,6 +9,7 @@ from uuid import UUID  # noqa: TC003
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+from dragstrip.config.headers import Headers  # noqa: TC001
 
 Metric = Literal["p50", "p95", "p99"]
 
@@ -23,12 +24,15 @@ class TargetConfig(Section):
     """One path to the answer.
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
-    to trust for https instead of the well-known ones.
+    to trust for https instead of the well-known ones. `headers` and `path` are where its requests
+    differ from the other target's, in the scenario `endpoint`.
     """
 
-    kind: str
+    kind: str = "http"
     url: Url | None = None
     ca_file: Authorities | None = None
+    headers: Headers = Field(default_factory=dict)
+    path: str | None = None
 
 
 class ScenarioConfig(Section):

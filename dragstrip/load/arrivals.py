@@ -46,14 +46,16 @@ def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
     """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
     random = np.random.default_rng([plan.seed, turn.pair])
     race = plan.race
-    return _with_keys(random, _OFFSETS[race.arrivals](random, race.rate, race.slice), plan)
+    first = turn.pair * round(race.rate * race.slice)
+    return _with_keys(random, _OFFSETS[race.arrivals](random, race.rate, race.slice), plan, first)
 
 
 def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
     """Draw the few uncounted lookups that keep the other target awake, a block at a time."""
     random = np.random.default_rng([plan.seed, turn.index, _TRICKLE_STREAM])
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
-    return _with_keys(random, _constant(random, rate, plan.race.slice), plan)
+    first = turn.index * round(rate * plan.race.slice)
+    return _with_keys(random, _constant(random, rate, plan.race.slice), plan, first)
 
 
 def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:
@@ -73,27 +75,36 @@ def closed_keys(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
 def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator[int]:
     """Yield keys for ever, by the same distribution as a race's."""
     random = np.random.default_rng(list(seed))
+    # Those that draw side by side begin apart.
+    first = int(random.integers(0, contacts)) if race.keys == "sequential" else 0
     while True:
-        yield from draw_keys(random, _BLOCK, race, contacts).tolist()
+        yield from draw_keys(random, _BLOCK, race, contacts, first).tolist()
+        first += _BLOCK
 
 
 def _with_keys(
-    random: np.random.Generator, offsets_s: Iterable[NDArray[np.float64]], plan: Plan
+    random: np.random.Generator, offsets_s: Iterable[NDArray[np.float64]], plan: Plan, first: int
 ) -> Iterator[Arrivals]:
     for block in offsets_s:
-        keys = draw_keys(random, len(block), plan.race, plan.keys)
+        keys = draw_keys(random, len(block), plan.race, plan.keys, first)
+        first += len(block)
         yield Arrivals((block * 1e9).astype(np.int64), keys)
 
 
 def draw_keys(
-    random: np.random.Generator, count: int, race: RaceConfig, contacts: int
+    random: np.random.Generator, count: int, race: RaceConfig, contacts: int, first: int = 0
 ) -> NDArray[np.int64]:
-    """Draw `count` keys: indices of contacts, and for a share of `miss` an index nobody has."""
+    """Draw `count` keys: indices of contacts, and for a share of `miss` an index nobody has.
+
+    Sequential ones begin with `first`.
+    """
     name, _, parameter = race.keys.partition(":")
     if name == "zipf":
         keys = _zipf(random, count, float(parameter), contacts)
     elif name == "hot":
         keys = random.integers(0, min(int(parameter), contacts), count)
+    elif name == "sequential":
+        keys = (first + np.arange(count)) % contacts
     else:
         keys = random.integers(0, contacts, count)
     nobody = contacts + random.integers(0, _MISS_SPREAD, count)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, quote_plus
 
 from dragstrip.errors import ConfigError
@@ -12,7 +12,8 @@ from dragstrip.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-    Encode = Callable[[Any], str]
+
+Encode: TypeAlias = "Callable[[Any], str]"
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _URL_LITERAL = "/?:@!$&'()*+,;=%~-._[]"
@@ -104,9 +105,9 @@ class TemplateReader:
         """Read a header's value. Raises ConfigError."""
         return self._read(text, field, in_header)
 
-    def raw(self, text: str, field: str) -> Template:
-        """Read a body that is sent as it is. Raises ConfigError."""
-        return self._read(text, field, text_of)
+    def raw(self, text: str, field: str, encode: Encode = text_of) -> Template:
+        """Read a body that is sent as it is, but for `encode` of its values. Raises ConfigError."""
+        return self._read(text, field, encode)
 
     def form(self, fields: Mapping[str, str], field: str) -> Template:
         """Read the fields of a form. Raises ConfigError."""
