@@ -11,10 +11,16 @@ from rich.console import Console
 
 from dragstrip.analysis.conditions import fix_of
 from dragstrip.analysis.verdict import Requirement
+from dragstrip.cli.endpoint_options import (
+    EndpointOptions,
+    default_preset,
+    endpoint_options,
+    rehearse,
+    settled,
+)
 from dragstrip.cli.options import config_file, keys_file, runs_folder, workspace
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
-from dragstrip.config.target_pair import target_pair
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
 from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
 
@@ -105,7 +111,7 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
 @click.option(
     "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
 )
-@click.option("--keys", metavar="HOW", help="uniform, zipf:S or hot:N.")
+@click.option("--keys", metavar="HOW", help="uniform, sequential, zipf:S or hot:N.")
 @click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
 @keys_file
 @workspace
@@ -144,6 +150,7 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
     help="Append to GitHub's job summary where GITHUB_STEP_SUMMARY names one.",
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
+@endpoint_options
 def race(
     targets: tuple[str, ...],
     path: Path | None,
@@ -171,11 +178,17 @@ def race(
     require: Requirement | None,
     summary: bool,
     keep_lab: bool,
+    endpoint: EndpointOptions,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth.
 
-    BASELINE and CHALLENGER are addresses, as URL or NAME=URL, for a scenario that asks plain HTTP
-    servers; without them the configured targets race, or the embedded lab's.
+    BASELINE and CHALLENGER are addresses, as URL or NAME=URL: what is asked, or with --scenario
+    where a scenario asks. Without them the configured targets race, or the embedded lab's.
+
+    \b
+      dragstrip race https://old.example/search https://new.example/search
+      dragstrip race 'https://old.example/users/{id}' 'https://new.example/users/{id}' \\
+        --data ids.csv --header 'Authorization: env:TOKEN' --same-answers
     """
     from dragstrip.race import race as racing
     from dragstrip.report import write
@@ -192,10 +205,13 @@ def race(
     own = {"keys_file": keys_file, "workspace_id": workspace_id}
     sections: dict[str, dict[str, Any]] = {
         "dataset": own,
-        "scenario": {"name": scenario},
-        **target_pair(targets),
+        **endpoint.sections(targets, path, scenario),
     }
-    config = presets.load(os.environ, path, _preset(preset, quick), given, sections)
+    chosen = default_preset(_preset(preset, quick), given, sections, path)
+    config = settled(presets.load(os.environ, path, chosen, given, sections), rate, path)
+    rehearsed = rehearse(config, endpoint)
+    if rehearsed is not None:
+        return rehearsed
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
     options = racing.Options(
         out=out,

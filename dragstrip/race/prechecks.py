@@ -67,6 +67,12 @@ def _samples(config: Config) -> Iterator[_Problem]:
     )
 
 
+def lowest_rate(config: Config) -> int:
+    """Return the lowest rate at which every slice holds the answers that a verdict needs."""
+    needed = SAMPLES_NEEDED[config.rules.metric]
+    return math.ceil(_enough(config.race, needed) / config.race.counted_s)
+
+
 def _risk(race: RaceConfig, expected: float, needed: int) -> float:
     """Return how likely the smallest slice holds fewer than needed."""
     if race.arrivals == "constant":

@@ -18,7 +18,7 @@ from scenarios.http.record_index import index_of
 from scenarios.http.template import in_header
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _DELIMITERS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
@@ -54,6 +54,7 @@ class DataFile:
         if len(self) == 0:
             raise self._wrong("it has a header and no rows", "add a row")
         self.columns = self._columns()
+        self._checked: set[tuple[frozenset[str], frozenset[str]]] = set()
         self.row = lru_cache(_KEPT_ROWS)(self._row)
 
     def __len__(self) -> int:
@@ -63,11 +64,13 @@ class DataFile:
         """Read no more."""
         self._file.close()
 
-    def require_rows(self, used: Collection[str], in_headers: Collection[str] = ()) -> None:
+    def require_rows(self, used: frozenset[str], in_headers: frozenset[str] = frozenset()) -> None:
         """Check every row. Raises ConfigError naming the first line that is wrong.
 
         `used` are the columns that a row must have; those `in_headers` must fit into a header.
         """
+        if (used, in_headers) in self._checked:
+            return
         count = 0
         for line, row in self._stream():
             count += 1
@@ -88,6 +91,7 @@ class DataFile:
                 "a quote stands inside a field that does not begin with one",
                 'write such a field as "..." with every quote in it twice',
             )
+        self._checked.add((used, in_headers))
 
     def _row(self, key: int) -> Mapping[str, Any]:
         record = self._record(key + self._first)

@@ -49,7 +49,7 @@ def test_what_csv_writer_writes_reads_back(
     path = tmp_path / ("rows.tsv" if tabs else "rows.csv")
     path.write_bytes(text.getvalue().encode("utf-8-sig" if bom else "utf-8"))
     data = DataFile(path)
-    data.require_rows(columns_of(table))
+    data.require_rows(frozenset(columns_of(table)))
     read = [list(data.row(key).values()) for key in range(len(data))]
     data.close()
     assert read == table
@@ -71,7 +71,7 @@ def test_json_lines_read_back_with_their_types(
     lines = [json.dumps({"value": value}, ensure_ascii=False) for value in values]
     path.write_text(("\n\n" if blanks else "\n").join(lines), encoding="utf-8", newline="")
     data = DataFile(path)
-    data.require_rows(["value"])
+    data.require_rows(frozenset(["value"]))
     read = [data.row(key)["value"] for key in range(len(data))]
     data.close()
     assert read == values
@@ -101,7 +101,7 @@ def test_a_bad_file_is_refused_with_its_line(
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ConfigError) as refused:
-        DataFile(path).require_rows(["id"])
+        DataFile(path).require_rows(frozenset(["id"]))
     assert words in refused.value.message
     assert refused.value.message.startswith("scenario.data: ")
     assert refused.value.fix
@@ -116,7 +116,7 @@ def test_a_value_that_fits_no_header_is_refused_with_its_line(tmp_path: Path) ->
     path = tmp_path / "rows.csv"
     path.write_bytes(b'id\nfine\n"a\r\nx-evil: 1"\n')
     with pytest.raises(ConfigError, match="line 3: column id goes into a header"):
-        DataFile(path).require_rows(["id"], in_headers=["id"])
+        DataFile(path).require_rows(frozenset(["id"]), in_headers=frozenset(["id"]))
 
 
 MEASURE = """
