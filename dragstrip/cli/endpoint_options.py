@@ -162,28 +162,39 @@ def default_preset(
     is_pair = "targets" in sections and sections["scenario"]["name"] == NAME
     if preset or not is_pair or any(given[name] or name in race for name in ("pairs", "slice")):
         return preset
-    _say("race: --preset quick, about a minute; --preset standard measures for 20")
     return "quick"
 
 
-def settled(config: Config, rate: float | None, path: Path | None) -> Config:
-    """Return the configuration with the lowest rate that a verdict needs, unless one was chosen."""
+def settled(
+    config: Config, rate: float | None, path: Path | None, options: EndpointOptions
+) -> Config:
+    """Return the configuration with the lowest rate that a verdict needs, unless one was chosen.
+
+    Load goes to other machines only with consent. Raises UsageError.
+    """
     from dragstrip.race import prechecks
 
-    if config.scenario.name != NAME or rate is not None or "rate" in _section(path, "race"):
+    if config.scenario.name != NAME:
         return config
-    lowest = prechecks.lowest_rate(config)
-    _say(
-        f"race: {lowest} requests/s to each target, the lowest rate at which a verdict on the "
-        f"{config.rules.metric} can be reached; --rate chooses another"
-    )
-    return config.model_copy(update={"race": config.race.model_copy(update={"rate": lowest})})
+    race = config.race
+    shape = f"race: {race.pairs} pairs of {race.slice:g} s slices"
+    if rate is None and "rate" not in _section(path, "race"):
+        race = race.model_copy(update={"rate": prechecks.lowest_rate(config)})
+        config = config.model_copy(update={"race": race})
+        shape += (
+            f", {race.rate:g} requests/s: the lowest rate for a verdict on the "
+            f"{config.rules.metric} (--rate, --preset)"
+        )
+    click.echo(shape, err=True)
+    if not options.yes:
+        _require_consent(config)
+    return config
 
 
 def rehearse(config: Config, options: EndpointOptions) -> int | None:
     """Do what --dry-run or --once asks for; return the exit code, None to go on with the race.
 
-    Load goes to other machines only with consent. Raises DragstripError.
+    Raises DragstripError.
     """
     from dragstrip.race import rehearsal
 
@@ -196,8 +207,6 @@ def rehearse(config: Config, options: EndpointOptions) -> int | None:
         answers = rehearsal.send_once(config)
         click.echo(answers.text)
         return 0 if answers.alike else 1
-    if config.scenario.name == NAME and not options.yes:
-        _require_consent(config)
     return None
 
 
@@ -229,7 +238,3 @@ def _header(line: str) -> tuple[str, str]:
 def _section(path: Path | None, name: str) -> dict[str, Any]:
     section = configuration.read_document(path).get(name, {})
     return section if isinstance(section, dict) else {}
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

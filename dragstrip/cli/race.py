@@ -208,10 +208,11 @@ def race(
         **endpoint.sections(targets, path, scenario),
     }
     chosen = default_preset(_preset(preset, quick), given, sections, path)
-    config = settled(presets.load(os.environ, path, chosen, given, sections), rate, path)
+    config = presets.load(os.environ, path, chosen, given, sections)
     rehearsed = rehearse(config, endpoint)
     if rehearsed is not None:
         return rehearsed
+    config = settled(config, rate, path, endpoint)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
     options = racing.Options(
         out=out,
