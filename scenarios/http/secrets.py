@@ -35,10 +35,14 @@ def value_of(text: str, field: str) -> str | None:
 
 
 def variables(headers: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """Return the environment variables that headers refer to. Raises ConfigError."""
+    """Return the environment variables that headers refer to. Raises ConfigError.
+
+    What stands in files is looked up, too: what is missing is known before anything is sent.
+    """
     found = {}
     for some in headers:
         for name, text in some.items():
+            value_of(text, f"header {name}")
             reference = reference_in(text)
             if reference and reference[1] == "env":
                 found[reference[2]] = _from_environment(reference[2], f"header {name}")
