@@ -71,6 +71,7 @@ class EndpointRace:
 
     def require_sound(self) -> None:
         """Fail unless it came to a verdict, but for what depends on how busy this machine is."""
+        self.wait()
         failed = {gate.name for gate in self.verdict.gates if not gate.passed}
         assert failed <= OF_THE_MACHINE, (failed, self.said)
         assert self.code == (3 if failed else 0), self.said

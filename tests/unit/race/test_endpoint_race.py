@@ -161,7 +161,7 @@ def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None
         race.wait()
     run = race.run
     assert run.targets["baseline"].failed == {}
-    assert set(run.targets["challenger"].failed) == {"http_status"}
+    assert set(run.targets["challenger"].failed) == {"http_500"}
     assert 0.02 < run.targets["challenger"].error_rate < 0.3
 
 
