@@ -66,7 +66,7 @@ def _held(slices_ms: list[Values], truth_ms: Values) -> NDArray[np.bool_]:
     """Return whether the bands hold the truth, shape (2, len(AT)): ours, then the pooled ones."""
     total, reports = Tally(), [_report(index, one) for index, one in enumerate(slices_ms)]
     for report in reports:
-        total.merge_encoded(report["workers"][0]["tallies"]["0"])
+        total.merge_encoded(report["workers"][0]["tallies"]["0"]["0"])
     scatter = Scatter(total)
     for report in reports:
         scatter.see(report, 0)
@@ -98,7 +98,7 @@ def _report(index: int, times_ms: Values) -> SliceReport:
     responses.add((times_ms * 1e6).astype(np.int64))
     tally.due = tally.verified = len(times_ms)
     tally.histograms["response"] = responses
-    worker: Any = {"worker": 0, "tallies": {"0": tally.encode()}}
+    worker: Any = {"worker": 0, "tallies": {"0": {"0": tally.encode()}}}
     return {"index": index, "started": 0.0, "ended": 0.0, "workers": [worker]}
 
 

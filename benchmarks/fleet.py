@@ -21,7 +21,8 @@ import zmq
 from locust import __version__
 from locust.rpc.protocol import Message
 
-from dragstrip.ledger.rows import ABSENT, ROW, Flag, Outcome
+from dragstrip.ledger.layout import ROW
+from dragstrip.ledger.rows import ABSENT, Flag, Outcome
 from dragstrip.ledger.tally import Tally
 from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
@@ -59,7 +60,7 @@ class Worker:
         self._turn: Turn | None = None
         self._ends_s = 0.0
         self._users: dict[str, int] = {}
-        self._tallies = {"0": _tally(number).encode()}
+        self._tallies = {"0": {"0": _tally(number).encode()}}
         self._send("client_ready", __version__)
 
     def speak(self) -> None:

@@ -56,7 +56,7 @@ class Watch(instrument.Quiet):
         for child in psutil.Process().children():
             # One that has just ended has no figures any more.
             with suppress(psutil.Error):
-                if "locust" in child.cmdline():
+                if "dragstrip.load" in child.cmdline():
                     self._take(child, state.slices_done)
 
     def _take(self, locust: psutil.Process, done: int) -> None:

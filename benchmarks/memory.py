@@ -3,7 +3,7 @@
     python -m benchmarks.memory LOOKUPS FIRST    # prints {"rss_bytes": {"N": …}, "took_s": …}
 
 Every lookup goes through the real ledger (on disk, full segments dropped), the judge's table, the
-harvester, the slices' tallies and Locust's statistics; only its times and its answer are made up.
+collector, the slices' tallies and Locust's statistics; only its times and its answer are made up.
 A million keys are looked up, so that the judge's table fills. Memory is looked at after FIRST
 lookups and at the end.
 """
@@ -24,9 +24,9 @@ from locust.stats import RequestStats
 
 from dragstrip.ledger.rows import Flag
 from dragstrip.ledger.writer import Ledger
-from dragstrip.load.collector import Harvester
-from dragstrip.load.context import SliceCounts
+from dragstrip.load.collector import Collector
 from dragstrip.load.locust_stats import LocustStats
+from dragstrip.load.slice_counts import SliceCounts
 from dragstrip.scenario.check import JsonCheck, Reply
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _KEYS = 1_000_000
 _BLOCK = 3750
-"""What a process makes in a quarter of a second, between two harvests."""
+"""What a process makes in a quarter of a second, between two collections."""
 _GAP_NS = 66_667
 _BODY = b'{"found":true,"notes":"' + b"x" * 900 + b'","key":'
 """Of as many bytes as a real answer: the judge hashes them all."""
@@ -56,8 +56,8 @@ def main(argv: list[str]) -> int:
 def _measure(folder: Path, lookups: int, first: int) -> Iterator[tuple[int, int]]:
     counts = SliceCounts()
     ledger = Ledger(folder, 0, "drop")
-    stats = LocustStats(RequestStats(), ["old", "new"])
-    harvester = Harvester(ledger, [counts, stats])
+    stats = LocustStats(RequestStats(), [["old"], ["new"]])
+    collector = Collector(ledger, [counts, stats])
     judge = JsonCheck(_answer)
     random = np.random.default_rng(1)
     process = psutil.Process()
@@ -68,7 +68,7 @@ def _measure(folder: Path, lookups: int, first: int) -> Iterator[tuple[int, int]
             gc.freeze()
             counts.begin(done // _SLICE, began_ns + (done + _SLICE) * _GAP_NS)
         _make(ledger, judge, random, began_ns, done, min(_BLOCK, lookups - done))
-        harvester.harvest()
+        collector.collect()
         if ledger.needs_upkeep:
             ledger.upkeep()
         if done < first <= done + _BLOCK:

@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 _PRIORITY = -10
 
 
-def come_first() -> None:
+def raise_priority() -> None:
     """Run this process, and what it starts from now on, before others as far as that is granted."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
 
 
 def how() -> str:
-    """Return in words how `come_first` is granted to this process."""
+    """Return in words how `raise_priority` is granted to this process."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    come_first()
+    raise_priority()
     reached = os.getpriority(os.PRIO_PROCESS, 0)
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, before)
@@ -47,7 +47,7 @@ def placed(cores: set[int], *, first: bool = True) -> Iterator[None]:
     with _nobody_else():
         os.sched_setaffinity(0, cores)
         if first:
-            come_first()
+            raise_priority()
         try:
             yield
         finally:

@@ -15,16 +15,21 @@ DragstripError
 
 from __future__ import annotations
 
+from dragstrip.redact import redact
+
 
 class DragstripError(Exception):
-    """An expected failure: `message` says what is wrong, `fix` how to mend it."""
+    """An expected failure: `message` says what is wrong, `fix` how to mend it.
+
+    Both may quote a server or a library, so known secrets are taken out here, once for all.
+    """
 
     exit_code = 2
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
+        self.message = redact(message)
+        self.fix = None if fix is None else redact(fix)
+        super().__init__(self.message)
 
 
 class UsageError(DragstripError):

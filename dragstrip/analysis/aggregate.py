@@ -4,19 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dragstrip.analysis import metrics
 from dragstrip.analysis.gates import Evidence, Pairs, Witness, gates
 from dragstrip.analysis.generator_health import Watch
+from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.percentile_bands import distributions
-from dragstrip.ledger.tally import Tally
-from dragstrip.run.model import DataAfter, Gate, Generator, Slice, TargetTotals
+from dragstrip.ledger.tallies import Tallies
+from dragstrip.ledger.tally import merged
+from dragstrip.run.model import (
+    DataAfter,
+    Figures,
+    Gate,
+    Generator,
+    OperationTotals,
+    Slice,
+    TargetTotals,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from dragstrip.analysis.percentile_bands import Distributions, Sums
     from dragstrip.config.config import Metric
+    from dragstrip.ledger.tally import Tally
     from dragstrip.run.plan import Plan, PlannedSlice
     from dragstrip.run.slice_report import Finish, SliceReport
 
@@ -28,8 +40,8 @@ class Summary:
     slices: list[Slice]
     totals: dict[str, TargetTotals]
     gates: list[Gate]
-    sums: tuple[Tally, Tally]
-    """What was counted of (baseline, challenger) over the pairs used."""
+    sums: Sums
+    """What was counted of (baseline, challenger), by operation, over the pairs used."""
 
 
 def summarise(
@@ -37,6 +49,7 @@ def summarise(
     reports: Iterable[SliceReport],
     metric: Metric,
     *,
+    operation: str | None = None,
     interrupted: bool,
     finish: Finish | None = None,
     data_after: DataAfter = "unchecked",
@@ -45,8 +58,9 @@ def summarise(
 
     `reports` are the lines of slices.jsonl, of which one is held at a time: a slice without one did
     not run to its end, and its pair is left out, as is one of which a slice is void.
+    `operation` is `rules.operation`. Raises ConfigError where the plan has none such.
     """
-    accounts = Accounts(plan, metric)
+    accounts = Accounts(plan, metric, operation)
     for report in reports:
         accounts.enter(report)
     return accounts.summary(interrupted=interrupted, finish=finish, data_after=data_after)
@@ -55,9 +69,10 @@ def summarise(
 class Accounts:
     """The slices of a race, summed up one by one as their reports come in."""
 
-    def __init__(self, plan: Plan, metric: Metric) -> None:
+    def __init__(self, plan: Plan, metric: Metric, operation: str | None = None) -> None:
         self._plan = plan
         self._metric = metric
+        self.decisive = decisive(plan.operations, operation)
         self._turns = {turn.index: turn for turn in plan.slices}
         self._books, self._watch = _Books(plan), Watch()
 
@@ -103,7 +118,8 @@ class Accounts:
             interrupted=interrupted,
             closed_model=self._plan.race.closed_model,
             totals=totals,
-            slices=books.slices,
+            decisive_slices=[part_of(one, self.decisive) for one in books.slices],
+            decisive_totals=[part_of(one, self.decisive) for one in totals.values()],
             witness=witness,
             data_after=data_after,
         )
@@ -111,25 +127,43 @@ class Accounts:
 
 
 def with_distributions(summary: Summary, plan: Plan, reports: Iterable[SliceReport]) -> Summary:
-    """Add each target's distribution to its totals; `reports` are those that were summarised."""
-    numbers = {target.name: number for number, target in enumerate(plan.targets)}
+    """Add each target's distributions to its totals; `reports` are those that were summarised."""
+    names = {number: target.name for number, target in enumerate(plan.targets)}
+    numbers = {name: number for number, name in names.items()}
     turns = {part.index: numbers[part.target] for part in summary.slices}
     found = distributions(reports, turns, summary.sums)
     totals = {
-        name: summary.totals[name].model_copy(update={"distribution": found[number]})
-        for name, number in numbers.items()
+        name: _with_distribution(plan, summary.totals[name], found[number])
+        for number, name in names.items()
     }
     return replace(summary, totals=totals)
 
 
+def _with_distribution(plan: Plan, total: TargetTotals, found: Distributions) -> TargetTotals:
+    operations = {
+        operation.name: total.operations[operation.name].model_copy(update={"distribution": own})
+        for operation, own in zip(plan.operations, found.operations, strict=False)
+    }
+    return total.model_copy(update={"distribution": found.whole, "operations": operations})
+
+
 def tally_of(report: SliceReport, target: int) -> Tally:
     """Return what all processes counted of a target in a slice."""
-    total = Tally()
+    return merged(tallies_of(report, target).by_place.values())
+
+
+def tallies_of(report: SliceReport, target: int) -> Tallies:
+    """Return what all processes counted of a target in a slice, by operation."""
+    found = Tallies()
     for worker in report["workers"]:
-        form = worker["tallies"].get(str(target))
-        if form is not None:
-            total.merge_encoded(form)
-    return total
+        form = worker["tallies"].get(str(target), {})
+        found.merge_encoded({str(target): form})
+    return found
+
+
+def part_of(whole: Slice | TargetTotals, operation: str | None) -> Figures:
+    """Return the figures of one operation, or for None of all."""
+    return whole if operation is None else whole.operations[operation]
 
 
 @dataclass(slots=True)
@@ -140,45 +174,69 @@ class _Books:
     slices: list[Slice] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
     voided: set[int] = field(default_factory=set)
-    sums: tuple[Tally, Tally] = field(default_factory=lambda: (Tally(), Tally()))
-    _waiting: dict[int, tuple[Slice, Tally | None]] = field(default_factory=dict)
+    _sums: Tallies = field(default_factory=Tallies)
+    _waiting: dict[int, tuple[Slice, Tallies | None]] = field(default_factory=dict)
+
+    @property
+    def sums(self) -> Sums:
+        """What was counted of (baseline, challenger), by operation, over the pairs used."""
+        baseline, challenger = (
+            [self._sums.of(target, number) for number in range(len(self.plan.operations))]
+            for target in (0, 1)
+        )
+        return baseline, challenger
 
     def enter(self, turn: PlannedSlice, report: SliceReport) -> None:
         """Take in a slice; its pair counts from the second one on."""
-        tally = None if report.get("void") else tally_of(report, turn.target)
-        part = _slice(self.plan, turn, report, tally or Tally())
+        tallies = None if report.get("void") else tallies_of(report, turn.target)
+        part = _slice(self.plan, turn, report, tallies or Tallies())
         other = self._waiting.pop(turn.pair, None)
         if other is None:
-            self._waiting[turn.pair] = (part, tally)
-        elif tally is None or other[1] is None:
+            self._waiting[turn.pair] = (part, tallies)
+        elif tallies is None or other[1] is None:
             self.voided.add(turn.pair)
         else:
             self.used.add(turn.pair)
             self.slices += sorted((other[0], part), key=lambda one: one.index)
-            self.sums[turn.target].merge(tally)
-            self.sums[1 - turn.target].merge(other[1])
+            self._sums.merge(tallies)
+            self._sums.merge(other[1])
 
     def totals(self) -> dict[str, TargetTotals]:
         """Return the totals of both targets by name."""
+        duration_s = self.plan.counted_s * len(self.used)
         return {
             target.name: TargetTotals(
                 kind=target.kind,
                 url=target.url,
-                **metrics.figures(tally, self.plan.counted_s * len(self.used)),
-                **metrics.details(tally),
+                operations={
+                    name: OperationTotals(**_totals(tally, duration_s))
+                    for name, tally in _by_name(self.plan, tallies)
+                },
+                **_totals(merged(tallies), duration_s),
             )
-            for target, tally in zip(self.plan.targets, self.sums, strict=True)
+            for target, tallies in zip(self.plan.targets, self.sums, strict=True)
         }
 
     def send_lag_p99_ms(self) -> float:
         """Return the p99 of both targets together."""
-        both = Tally()
-        for tally in self.sums:
-            both.merge(tally)
+        both = merged(self._sums.by_place.values())
         return both.part_ms("send_lag", 0.99) or 0.0
 
 
-def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tally: Tally) -> Slice:
+def _totals(tally: Tally, duration_s: float) -> dict[str, Any]:
+    return metrics.figures(tally, duration_s) | metrics.details(tally)
+
+
+def _by_name(plan: Plan, tallies: Sequence[Tally]) -> Iterator[tuple[str, Tally]]:
+    """Yield the tally of each operation after its name; nothing where there is only one."""
+    if len(plan.operations) > 1:
+        for operation, tally in zip(plan.operations, tallies, strict=True):
+            yield operation.name, tally
+
+
+def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tallies: Tallies) -> Slice:
+    own = [tallies.of(turn.target, number) for number in range(len(plan.operations))]
+    whole = merged(own)
     return Slice(
         index=turn.index,
         pair=turn.pair,
@@ -186,8 +244,12 @@ def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tally: Tally) ->
         target=plan.targets[turn.target].name,
         started=datetime.fromtimestamp(report["started"], UTC),
         ended=datetime.fromtimestamp(report["ended"], UTC),
-        generator=_generator(report, tally),
-        **metrics.figures(tally, plan.counted_s),
+        generator=_generator(report, whole),
+        operations={
+            name: Figures(**metrics.figures(tally, plan.counted_s))
+            for name, tally in _by_name(plan, own)
+        },
+        **metrics.figures(whole, plan.counted_s),
     )
 
 

@@ -58,6 +58,8 @@ def _conditions(older: Run, newer: Run, target: str) -> Iterator[tuple[str, Any,
     yield "lab", older.lab, newer.lab, "compare lab with lab, and deployment with deployment"
     yield from _target(older, newer, target)
     yield from _scenario(older.scenario, newer.scenario)
+    mixes = (_operations(older), _operations(newer))
+    yield "operations", *mixes, "race the same scenario both times, with the same weights"
     yield "model", _model(older), _model(newer), "race in the open model both times, or the closed"
     for field, fix in _LOAD:
         yield f"race.{field}", race_setting(older, field), race_setting(newer, field), fix
@@ -82,6 +84,13 @@ def _scenario(old: ScenarioFacts, new: ScenarioFacts) -> Iterator[tuple[str, Any
     for name in new.facts.alike:
         yield name, old.facts.values.get(name), new.facts.values.get(name), new.facts.alike_fix
     yield new.facts.digest_of, old.facts.digest, new.facts.digest, new.facts.alike_fix
+
+
+def _operations(run: Run) -> str:
+    """Return the operations with their shares of the arrivals, which is what weights decide."""
+    sum_ = sum(operation.weight for operation in run.operations)
+    shares = (f"{each.method} {each.name} {each.weight / sum_:.4g}" for each in run.operations)
+    return ", ".join(shares)
 
 
 def race_setting(run: Run, field: str) -> Any:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dragstrip.config.config import Metric
-    from dragstrip.run.model import DataAfter, Slice, TargetTotals
+    from dragstrip.run.model import DataAfter, Figures, TargetTotals
 
 SAMPLES_NEEDED: dict[Metric, int] = {"p50": 6, "p95": 59, "p99": 299}
 """Answers without which a quantile has no two-sided 95 % interval free of assumptions."""
@@ -70,7 +70,9 @@ class Evidence:
     interrupted: bool
     closed_model: bool
     totals: dict[str, TargetTotals]
-    slices: Sequence[Slice]
+    decisive_slices: Sequence[Figures]
+    decisive_totals: Sequence[Figures]
+    """Of the operation that the rule looks at: every slice, and both targets."""
     witness: Witness = field(default_factory=Witness)
     data_after: DataAfter = "unchecked"
 
@@ -95,11 +97,11 @@ def gates(found: Evidence) -> list[Gate]:
     if found.data_after != "unchecked":
         made.append(_gate("changed_data", int(found.data_after == "changed"), 0))
     made += [
-        _gate("verified", min(total.verified for total in totals), 1),
+        _gate("verified", min(_fewest_verified(total) for total in totals), 1),
         _gate("wrong_answers", witness.wrong_answers, 0),
         _gate(
             "samples_per_slice",
-            min((part.due for part in found.slices), default=0),
+            min((part.due for part in found.decisive_slices), default=0),
             SAMPLES_NEEDED[found.metric],
         ),
     ]
@@ -120,6 +122,11 @@ def gates(found: Evidence) -> list[Gate]:
     ]
 
 
+def _fewest_verified(total: TargetTotals) -> int:
+    """Return what the operation with the fewest has: one that never works must not go unnoticed."""
+    return min((part.verified for part in total.operations.values()), default=total.verified)
+
+
 def _achieved(total: TargetTotals) -> float:
     return total.achieved_per_s / total.offered_per_s if total.offered_per_s else 0.0
 
@@ -129,7 +136,7 @@ def _share(count: int, total: TargetTotals) -> float:
 
 
 def _most_lag_ms(found: Evidence) -> float:
-    slower = max(total.quantile_ms(found.metric) or 0.0 for total in found.totals.values())
+    slower = max(total.quantile_ms(found.metric) or 0.0 for total in found.decisive_totals)
     return max(MOST_LAG_MS, MOST_LAG_SHARE * slower)
 
 

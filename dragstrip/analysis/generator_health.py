@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.gates import Witness
+from dragstrip.ledger.tallies import each
 
 if TYPE_CHECKING:
+    from dragstrip.ledger.tallies import Form
     from dragstrip.run.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
 
 
@@ -51,9 +53,9 @@ class Watch:
         )
 
     def _see_worker(self, worker: WorkerReport) -> None:
-        number, tallies = worker["worker"], worker["tallies"].values()
-        self._wrong += sum(form["wrong"] for form in tallies)
-        self._rows[number] += sum(form["due"] + form["uncounted"] for form in tallies)
+        number = worker["worker"]
+        self._wrong += sum(form["wrong"] for *_, form in each(worker["tallies"]))
+        self._rows[number] += _rows(worker["tallies"])
         self._cpu = max(self._cpu, worker["cpu_s"] / worker["wall_s"] if worker["wall_s"] else 0.0)
         self._clock_step_ms = max(self._clock_step_ms, abs(worker.get("clock_step_ms", 0.0)))
         if "loop_lag_p99_ms" in worker:
@@ -74,5 +76,9 @@ class Watch:
 
 
 def _apart(finals: FinalCounts, in_slices: int) -> int:
-    counted: int = sum(form["due"] + form["uncounted"] for form in finals["tallies"].values())
+    counted = _rows(finals["tallies"])
     return max(abs(finals["rows"] - in_slices), abs(counted - in_slices))
+
+
+def _rows(tallies: Form) -> int:
+    return sum(form["due"] + form["uncounted"] for *_, form in each(tallies))

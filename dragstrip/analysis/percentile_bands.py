@@ -11,12 +11,14 @@ few lookups cannot bound it: no 600 lookups say how bad a p99.9 may be.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy
 
 from dragstrip.ledger.histogram import Histogram
+from dragstrip.ledger.tallies import of_target
+from dragstrip.ledger.tally import Tally, merged
 from dragstrip.run.model import Quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
@@ -25,10 +27,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from dragstrip.ledger.tally import Tally
     from dragstrip.run.slice_report import SliceReport
 
     Values = NDArray[np.float64]
+    Sums = tuple[list[Tally], list[Tally]]
+    """What (baseline, challenger) come to, by operation."""
 
 SHARES = tuple(mille / 1000 for mille in (1, 5, *range(10, 991, 10), *range(991, 1000)))
 _FEWEST_SLICES = 2
@@ -45,14 +48,16 @@ class Scatter:
         self._squares = np.zeros(len(SHARES))
         self._slices = 0
 
-    def see(self, report: SliceReport, target: int) -> None:
-        """Take in a slice of this target, which is part of the total."""
+    def see(self, report: SliceReport, target: int, operation: int | None = None) -> None:
+        """Take in a slice of this target and operation (None: of all), part of the total."""
         responses, due = Histogram(), 0
         for worker in report["workers"]:
-            form = worker["tallies"].get(str(target), {"due": 0, "histograms": {}})
-            due += form["due"]
-            if "response" in form["histograms"]:
-                responses.merge_encoded(form["histograms"]["response"])
+            for number, form in of_target(worker["tallies"], target):
+                if operation is not None and number != operation:
+                    continue
+                due += form["due"]
+                if "response" in form["histograms"]:
+                    responses.merge_encoded(form["histograms"]["response"])
         expected = self._within / max(self._total.due, 1) * due
         self._squares += (_counts_within(responses, self._bounds_ns) - expected) ** 2
         self._slices += 1
@@ -98,20 +103,33 @@ class Scatter:
         return counted
 
 
+class Distributions(NamedTuple):
+    """A target's distributions: of all its requests, and of each operation where it has several."""
+
+    whole: list[Quantile]
+    operations: list[list[Quantile]]
+
+
 def distributions(
-    reports: Iterable[SliceReport], turns: dict[int, int], sums: tuple[Tally, Tally]
-) -> tuple[list[Quantile], list[Quantile]]:
+    reports: Iterable[SliceReport], turns: dict[int, int], sums: Sums
+) -> tuple[Distributions, Distributions]:
     """Return the distributions of (baseline, challenger).
 
     `turns` are the slices that count, by index, each with the number of its target, and `sums` what
     they come to. Of `reports`, one is held at a time.
     """
-    scatters = [Scatter(total) for total in sums]
+    scatters = [Scatter(merged(tallies)) for tallies in sums]
+    parts = [[Scatter(tally) for tally in tallies if len(tallies) > 1] for tallies in sums]
     for report in reports:
         target = turns.get(report["index"])
         if target is not None:
             scatters[target].see(report, target)
-    baseline, challenger = (one.quantiles() for one in scatters)
+            for operation, part in enumerate(parts[target]):
+                part.see(report, target, operation)
+    baseline, challenger = (
+        Distributions(whole.quantiles(), [part.quantiles() for part in own])
+        for whole, own in zip(scatters, parts, strict=True)
+    )
     return baseline, challenger
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import Outcome, Rows, select
-from dragstrip.ledger.tally import COUNTS, HISTOGRAMS, Tally
+from dragstrip.ledger.tallies import Tallies
+from dragstrip.ledger.tally import COUNTS, HISTOGRAMS
 from dragstrip.run.plan import LEDGER_FOLDER
 
 if TYPE_CHECKING:
@@ -80,14 +81,15 @@ class _Counting:
         self, plan: Plan, reports: dict[tuple[int, int], WorkerReport], finish: Finish | None
     ) -> None:
         self._names = [target.name for target in plan.targets]
+        self._operations = [operation.name for operation in plan.operations]
         self._reports = reports
         self._last_words = dict(finish["workers"]) if finish else {}
         self._result = Recount(
             is_finished=finish is not None, is_dropped=plan.race.ledger == "drop"
         )
         self._worker = self._slice = -1
-        self._of_slice: dict[int, Tally] = {}
-        self._of_worker: dict[int, Tally] = {}
+        self._of_slice = Tallies()
+        self._of_worker = Tallies()
 
     def take(self, segment: Segment) -> None:
         """Count a segment's rows."""
@@ -124,18 +126,16 @@ class _Counting:
             self._result.unreported[self._worker] += len(rows)
             return
         ended = select(rows, rows["outcome"] > Outcome.IN_FLIGHT)
-        for target, part in _groups(ended, "target"):
-            self._of_slice.setdefault(target, Tally()).add(part, report["end_ns"])
+        self._of_slice.add(ended, report["end_ns"])
 
     def _end_slice(self) -> None:
         report = self._reports.pop((self._worker, self._slice), None)
         if report is not None:
-            reported = {int(n): Tally.decode(form) for n, form in report["tallies"].items()}
+            reported = Tallies.decode(report["tallies"])
             self._compare(self._of_slice, reported, f"slice {self._slice}, ")
             self._result.tallies += len(reported)
-            for target, tally in self._of_slice.items():
-                self._of_worker.setdefault(target, Tally()).merge(tally)
-        self._of_slice = {}
+            self._of_worker.merge(self._of_slice)
+        self._of_slice = Tallies()
         self._slice = -1
 
     def _end_worker(self) -> None:
@@ -145,15 +145,14 @@ class _Counting:
             rows = self._result.rows[self._worker]
             if rows != last_word["rows"]:
                 self._tell(f"worker {self._worker}", "rows", last_word["rows"], rows)
-            counted = {int(n): Tally.decode(form) for n, form in last_word["tallies"].items()}
-            self._compare(self._of_worker, counted, "")
-        self._of_worker = {}
+            self._compare(self._of_worker, Tallies.decode(last_word["tallies"]), "")
+        self._of_worker = Tallies()
 
-    def _compare(self, recounted: dict[int, Tally], reported: dict[int, Tally], where: str) -> None:
-        for target in sorted(recounted.keys() | reported.keys()):
-            place = f"{where}worker {self._worker}, {self._name(target)}"
-            found = recounted.get(target, Tally())
-            told = reported.get(target, Tally())
+    def _compare(self, recounted: Tallies, reported: Tallies, where: str) -> None:
+        for target, operation in sorted(recounted.by_place.keys() | reported.by_place.keys()):
+            name = self._name(target) + self._suffix(operation)
+            place = f"{where}worker {self._worker}, {name}"
+            found, told = recounted.of(target, operation), reported.of(target, operation)
             for name in (*COUNTS, "failed", "failed_uncounted"):
                 if getattr(found, name) != getattr(told, name):
                     self._tell(place, name, getattr(told, name), getattr(found, name))
@@ -165,6 +164,13 @@ class _Counting:
         self._result.differences.append(
             f"{place}: {what}: {reported} reported, {found} in the ledger"
         )
+
+    def _suffix(self, operation: int) -> str:
+        """Return the operation's name where the run has several, or where it has no such one."""
+        names = self._operations
+        if operation >= len(names):
+            return f" operation {operation}"
+        return f" {names[operation]}" if len(names) > 1 else ""
 
     def _name(self, target: int) -> str:
         return self._names[target] if target < len(self._names) else f"target {target}"

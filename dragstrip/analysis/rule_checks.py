@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dragstrip.analysis.operations import declared
 from dragstrip.analysis.verdict import meets
 from dragstrip.stats.proportion import against
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from dragstrip.analysis.verdict import Requirement
     from dragstrip.config.config import RulesConfig
-    from dragstrip.run.model import Run, Verdict, VerdictTarget
+    from dragstrip.run.model import OperationTotals, Run, Verdict, VerdictTarget
 
 State = Literal["holds", "fails", "open"]
 
@@ -39,7 +40,8 @@ def clauses(run: Run, verdict: Verdict, rules: RulesConfig) -> list[Clause]:
     if verdict.verdict == "invalid":
         return []
     return [
-        *(_errors(name, run, rules) for name in (run.baseline, run.challenger)),
+        *_errors(run.baseline, run, rules),
+        *_errors(run.challenger, run, rules),
         _objective(verdict, rules),
         *_ratio(verdict, rules),
     ]
@@ -53,8 +55,14 @@ def required(verdict: Verdict, requirement: Requirement, rules: RulesConfig) -> 
     return "open" if met is None else "holds" if met else "fails"
 
 
-def _errors(name: str, run: Run, rules: RulesConfig) -> Clause:
-    total, limit = run.targets[name], rules.max_error_rate
+def _errors(name: str, run: Run, rules: RulesConfig) -> Iterator[Clause]:
+    """Yield a clause for the target, or one for each of its operations where it has several."""
+    total = run.targets[name]
+    for operation, part in total.operations.items() or [("", total)]:
+        yield _error_rate(f"{name} {operation}".rstrip(), part, rules.max_error_rate)
+
+
+def _error_rate(name: str, total: OperationTotals, limit: float) -> Clause:
     failed = total.due - total.verified
     state: State = "holds"
     # A rate that is not above the limit is no obstacle, proven or not; as in the verdict.
@@ -74,7 +82,7 @@ def _objective(verdict: Verdict, rules: RulesConfig) -> Clause:
     return Clause(
         f"slo_ms of {verdict.challenger}",
         states.get(side.slo, "open"),
-        f"{verdict.metric} of a typical slice: {_milliseconds(side)}",
+        f"{declared(verdict)} of a typical slice: {_milliseconds(side)}",
         f"the whole interval at most {rules.slo_ms:g} ms",
     )
 
@@ -96,7 +104,7 @@ def _ratio(verdict: Verdict, rules: RulesConfig) -> Iterator[Clause]:
             yield Clause(name, "open", _NO_INTERVAL, bound)
         return
     figure = (
-        f"{verdict.metric} {verdict.challenger}/{verdict.baseline} = {verdict.ratio:.3f} "
+        f"{declared(verdict)} {verdict.challenger}/{verdict.baseline} = {verdict.ratio:.3f} "
         f"(95 % interval {verdict.low:.3f} to {verdict.high:.3f})"
     )
     adopt = _within(verdict.low, verdict.high, 0, rules.adopt_ratio)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.paired_values import MEASURES, SHARES, Measure, by_pair
 from dragstrip.analysis.ratio import log_ratios
 from dragstrip.run.model import Comparison
@@ -23,20 +24,27 @@ if TYPE_CHECKING:
     from dragstrip.run.model import Run
 
 
-def secondary(run: Run, declared: Metric) -> dict[str, Comparison]:
+def secondary(run: Run, declared: Metric, operation: str | None = None) -> dict[str, Comparison]:
     """Compare the targets by every other metric that exists in every slice.
 
-    Reconnects are compared where there were any: else there is nothing to tell apart, and one more
-    metric would only make Holm's correction harsher.
+    `declared`, of `operation`, is the rule's. Of several operations, every metric of each is
+    compared, and its name begins with the operation's. Reconnects are compared where there were
+    any: else there is nothing to tell apart, and one more metric would only make Holm's correction
+    harsher.
     """
-    found: dict[Measure, Mean] = {}
-    for measure in MEASURES:
-        mean = _mean(run, measure) if measure != declared else None
-        if mean is not None:
-            found[measure] = mean
-    adjusted = holm({measure: mean.p_value for measure, mean in found.items()})
+    found: dict[str, tuple[Measure, Mean]] = {}
+    names: list[str | None] = [*names_of(run)] or [None]
+    for name in names:
+        part = only(run, name)
+        for measure in MEASURES:
+            if (name, measure) == (operation, declared):
+                continue
+            mean = _mean(part, measure)
+            if mean is not None:
+                found[f"{name} {measure}" if name else measure] = (measure, mean)
+    adjusted = holm({name: mean.p_value for name, (_, mean) in found.items()})
     return {
-        measure: _comparison(measure, mean, adjusted[measure]) for measure, mean in found.items()
+        name: _comparison(measure, mean, adjusted[name]) for name, (measure, mean) in found.items()
     }
 
 

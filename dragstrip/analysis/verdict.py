@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.conditions import bound_of, figure_of, words_of
+from dragstrip.analysis.operations import decisive, most_failing, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.ratio import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
 from dragstrip.analysis.secondary import secondary
@@ -19,7 +20,7 @@ from dragstrip.stats.t_interval import mean_of
 
 if TYPE_CHECKING:
     from dragstrip.config.config import RulesConfig
-    from dragstrip.run.model import Gate, TargetTotals
+    from dragstrip.run.model import Gate, OperationTotals, TargetTotals
 
 Requirement = Literal["adopt", "better", "equivalent", "not-worse", "slo"]
 
@@ -40,25 +41,34 @@ class _Compared:
 
 
 def judge(run: Run, rules: RulesConfig) -> Verdict:
-    """Return the verdict on a run."""
+    """Return the verdict on a run.
+
+    Of several operations it looks at one alone, but for failures: those of any count. Raises
+    ConfigError where `rules.operation` is none of them.
+    """
+    operation = decisive(run.operations, rules.operation)
+    whole, run = run, only(run, operation)
     failed = [gate for gate in run.gates if not gate.passed]
     compared = None if failed else _compare(run, rules)
     targets = _targets(run, rules, is_valid=not failed)
     if failed:
         word, reason = _invalid(run, failed)
     else:
-        word, reason = _decide(run, rules, targets, compared.interval if compared else None)
+        word, reason = _by_failures(whole, rules) or _decide(
+            run, rules, targets, compared.interval if compared else None
+        )
     return Verdict(
         verdict=word,
         reason=reason,
         metric=rules.metric,
+        operation=operation,
         baseline=run.baseline,
         challenger=run.challenger,
         ratio=compared.interval.ratio if compared else None,
         low=compared.interval.low if compared else None,
         high=compared.interval.high if compared else None,
         pairs=complete_pairs(run),
-        pairs_needed=_pairs_needed(run, rules, compared) if word == "inconclusive" else None,
+        pairs_needed=_pairs_needed(whole, rules, compared) if word == "inconclusive" else None,
         minimum_detectable_effect=compared.interval.minimum_detectable_effect if compared else None,
         targets=targets,
         gates=run.gates,
@@ -67,7 +77,7 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
         answers=run.scenario.facts.answers,
         dependence=_dependence(compared.merged) if compared else None,
         cross_check=_cross_check(run, compared.merged) if compared else None,
-        secondary=secondary(run, rules.metric) if word != "invalid" else {},
+        secondary=secondary(whole, rules.metric, operation) if word != "invalid" else {},
     )
 
 
@@ -139,7 +149,7 @@ def _objective(
 _SHOWN = set(VerdictTarget.model_fields)
 
 
-def _failures(total: TargetTotals) -> int:
+def _failures(total: OperationTotals) -> int:
     return total.due - total.verified
 
 
@@ -175,8 +185,8 @@ def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> i
 
     Where too many lookups fail, pairs until the failures prove it; else until the interval does.
     """
-    challenger, pairs = run.targets[run.challenger], complete_pairs(run)
-    limit = rules.max_error_rate
+    _, challenger, _ = most_failing(run)
+    pairs, limit = complete_pairs(run), rules.max_error_rate
     if challenger.error_rate > limit:
         if _standing(challenger, limit) == "over":
             return None
@@ -193,7 +203,7 @@ def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> i
     return values and values * compared.merged.size
 
 
-def _standing(total: TargetTotals, limit: float) -> Standing:
+def _standing(total: OperationTotals, limit: float) -> Standing:
     return against(limit, _failures(total), total.due)
 
 
@@ -216,9 +226,6 @@ def _invalid(run: Run, failed: list[Gate]) -> tuple[Word, str]:
 def _decide(
     run: Run, rules: RulesConfig, targets: dict[str, VerdictTarget], found: Interval | None
 ) -> tuple[Word, str]:
-    failing = _by_failures(run, rules)
-    if failing:
-        return failing
     if complete_pairs(run) < MIN_PAIRS:
         return "inconclusive", f"{complete_pairs(run)} pairs; a verdict needs {MIN_PAIRS}"
     if found is None:
@@ -248,11 +255,12 @@ def _noise_floor(run: Run, rules: RulesConfig) -> float:
 
 def _by_failures(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:
     """Return the verdict where the challenger's error rate decides it: it cannot win then."""
-    baseline, challenger = run.targets[run.baseline], run.targets[run.challenger]
+    baseline, challenger, operation = most_failing(run)
     limit = rules.max_error_rate
     if challenger.error_rate <= limit:
         return None
-    share = f"{challenger.error_rate:.2%} of its lookups fail"
+    whose = f"its {operation} requests" if operation else "its lookups"
+    share = f"{challenger.error_rate:.2%} of {whose} fail"
     if _standing(challenger, limit) == "open":
         return "inconclusive", f"{share}: too few to tell whether more than {limit:g} do"
     if _standing(baseline, limit) == "over":

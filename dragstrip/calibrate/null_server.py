@@ -51,7 +51,7 @@ class Server:
 @contextmanager
 def serving(keys: int) -> Iterator[Server]:
     """Serve so many keys from a process of its own until the block ends. Raises StorageError."""
-    command = [sys.executable, "-m", __name__, str(keys)]
+    command = [sys.executable, "-P", "-m", __name__, str(keys)]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True

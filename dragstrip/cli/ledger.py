@@ -80,18 +80,22 @@ class _Chosen:
     """Says which rows are to be exported. Raises UsageError."""
 
     def __init__(self, plan: Plan, target: str | None, slice_index: int | None) -> None:
-        self.names = [one.name for one in plan.targets]
-        if target is not None and target not in self.names:
+        targets = [one.name for one in plan.targets]
+        self.names = {
+            "target": targets,
+            "operation": [operation.name for operation in plan.operations],
+        }
+        if target is not None and target not in targets:
             raise UsageError(
                 f'--target: the run has no target "{target}"',
-                fix=f"name one of {', '.join(self.names)}",
+                fix=f"name one of {', '.join(targets)}",
             )
         if slice_index is not None and not 0 <= slice_index < len(plan.slices):
             raise UsageError(
                 f"--slice: the run has no slice {slice_index}",
                 fix=f"name one from 0 to {len(plan.slices) - 1}",
             )
-        self._target = None if target is None else self.names.index(target)
+        self._target = None if target is None else targets.index(target)
         self._slice = slice_index
 
     def __call__(self, rows: Rows) -> NDArray[np.bool_]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID  # noqa: TC003
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
 from dragstrip.config.headers import Headers  # noqa: TC001
+
+if TYPE_CHECKING:
+    from pydantic import SerializerFunctionWrapHandler
 
 Metric = Literal["p50", "p95", "p99"]
 
@@ -73,6 +76,13 @@ class DatasetConfig(Section):
             )
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_what_means_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A plan or a run that is stored must be accepted when it is read back.
+        document: dict[str, Any] = handler(self)
+        idle = {"seed", "contacts"} if self.keys_file else set()
+        return {name: value for name, value in document.items() if name not in idle}
+
 
 class RaceConfig(Section):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
@@ -130,9 +140,14 @@ class RaceConfig(Section):
 
 
 class RulesConfig(Section):
-    """The decision, written down before the run."""
+    """The decision, written down before the run.
+
+    `operation` is the one whose requests decide, where a scenario has several; by default the one
+    with the greatest weight, the first of equals.
+    """
 
     metric: Metric = "p95"
+    operation: str | None = Field(default=None, min_length=1)
     slo_ms: float = Field(default=500, gt=0)
     adopt_ratio: float = Field(default=0.667, gt=0, le=1)
     equivalent: tuple[float, float] = (0.8, 1.25)

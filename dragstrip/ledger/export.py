@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dragstrip.errors import UsageError
+from dragstrip.ledger.layout import COLUMNS, Column
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome, Rows, select
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
@@ -20,53 +21,65 @@ if TYPE_CHECKING:
     from dragstrip.ledger.reader import Segment
 
     Which = Callable[[Rows], NDArray[np.bool_]]
+    Names = Mapping[str, Sequence[str]]
+    """The names that stand for numbers, by column: `target` and `operation`."""
+    Masked = np.ma.MaskedArray[Any, Any]
 
 _OUTCOMES = np.array([outcome.name.lower() for outcome in Outcome], dtype=np.str_)
-_TIMES = ("due", "sent", "done")
-_ON_ENDING = ("first_byte_us", "query_us", "total_us", "bytes", "status", "opened", "reconnected")
 
 
-def table(
-    segment: Segment, targets: Sequence[str], which: Which
-) -> dict[str, np.ma.MaskedArray[Any, Any]]:
+def table(segment: Segment, names: Names, which: Which) -> dict[str, np.ma.MaskedArray[Any, Any]]:
     """Return the columns of the chosen rows, shape (n,); what a row does not have is masked.
 
+    Names come first, then what the layout has, in its order.
     `due`, `sent` and `done` are nanoseconds since the Unix epoch (datetime64).
     """
     chosen = np.flatnonzero(which(segment.rows))
     rows = select(segment.rows, chosen)
-    in_flight = rows["outcome"] == Outcome.IN_FLIGHT
-    # A process that was killed while it ended a row may have left any of its second half.
-    unknown = {"done": in_flight, "sent": in_flight & (rows["sent_ns"] == 0)}
     columns: dict[str, Any] = {
         "worker": np.full(len(rows), segment.worker, np.int32),
         "row": segment.first_row + chosen,
-        "target": np.array(targets, np.str_)[rows["target"]],
-        "slice": rows["slice"],
-        "key": rows["key"],
-        "counted": (rows["flags"] & Flag.COUNTED) != 0,
-        "no_slot": (rows["flags"] & Flag.NO_SLOT) != 0,
-        "slot": rows["slot"],
-        "outcome": _OUTCOMES[rows["outcome"]],
     }
-    for name in _TIMES:
-        time_ns = np.ma.array(rows[f"{name}_ns"], mask=unknown.get(name, False))
-        columns[name] = (time_ns + (segment.wall_ns - segment.monotonic_ns)).astype("M8[ns]")
-        columns[f"{name}_ns"] = time_ns
-    for name in _ON_ENDING:
-        absent = (rows[name] == ABSENT) if name.endswith("_us") else False
-        columns[name] = np.ma.array(rows[name], mask=in_flight | absent)
+    for column in sorted(COLUMNS, key=lambda one: one.shown != "name"):
+        columns.update(_shown(column, rows, segment, names))
     return {name: np.ma.array(column) for name, column in columns.items()}
 
 
-def write_csv(
-    segments: Iterable[Segment], targets: Sequence[str], which: Which, file: TextIO
-) -> int:
+def _shown(
+    column: Column, rows: Rows, segment: Segment, names: Names
+) -> Iterator[tuple[str, NDArray[Any] | Masked]]:
+    """Yield what an export shows of a column, by name."""
+    values = rows[column.name]
+    if column.shown == "name":
+        yield column.name, np.array(names[column.name], np.str_)[values]
+    elif column.shown == "flags":
+        yield from ((flag.name.lower(), (values & flag) != 0) for flag in Flag if flag.name)
+    elif column.shown == "outcome":
+        yield column.name, _OUTCOMES[values]
+    elif column.shown == "time":
+        times_ns = np.ma.array(values, mask=_is_unknown(column, rows))
+        wall_ns = times_ns + (segment.wall_ns - segment.monotonic_ns)
+        yield column.name.removesuffix("_ns"), wall_ns.astype("M8[ns]")
+        yield column.name, times_ns
+    elif column.shown in {"number", "duration"}:
+        absent = (values == ABSENT) if column.shown == "duration" else False
+        yield column.name, np.ma.array(values, mask=_is_unknown(column, rows) | absent)
+
+
+def _is_unknown(column: Column, rows: Rows) -> NDArray[np.bool_] | bool:
+    # A process that was killed while it ended a row may have left any of what it writes then.
+    if column.written == "begin":
+        return False
+    in_flight: NDArray[np.bool_] = rows["outcome"] == Outcome.IN_FLIGHT
+    return in_flight & (rows[column.name] == 0) if column.written == "both" else in_flight
+
+
+def write_csv(segments: Iterable[Segment], names: Names, which: Which, file: TextIO) -> int:
     """Write the chosen rows as CSV with a header; return how many. An absent value is empty."""
     writer = csv.writer(file, lineterminator="\n")
     total = 0
     for number, segment in enumerate(segments):
-        columns = table(segment, targets, which)
+        columns = table(segment, names, which)
         if number == 0:
             writer.writerow(columns)
         writer.writerows(zip(*map(_texts, columns.values()), strict=True))
@@ -74,9 +87,7 @@ def write_csv(
     return total
 
 
-def write_parquet(
-    segments: Iterable[Segment], targets: Sequence[str], which: Which, path: Path
-) -> int:
+def write_parquet(segments: Iterable[Segment], names: Names, which: Which, path: Path) -> int:
     """Write the chosen rows as Parquet, a row group for each segment; return how many.
 
     Raises UsageError where pyarrow is not installed.
@@ -86,7 +97,7 @@ def write_parquet(
     writer = None
     try:
         for segment in segments:
-            columns = table(segment, targets, which)
+            columns = table(segment, names, which)
             group = arrow.table({name: _arrow(arrow, one) for name, one in columns.items()})
             writer = writer or parquet.ParquetWriter(path, group.schema)
             writer.write_table(group)

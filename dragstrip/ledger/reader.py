@@ -10,17 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dragstrip.errors import StorageError
-from dragstrip.ledger.rows import (
-    HEADER,
-    MAGIC,
-    READABLE,
-    ROW,
-    ROW_BYTES,
-    VERSION,
-    Outcome,
-    Rows,
-    select,
-)
+from dragstrip.ledger.layout import HEADER, MAGIC, READ_VERSIONS, ROW, ROW_BYTES
+from dragstrip.ledger.rows import Outcome, Rows, select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,9 +57,10 @@ def read(path: Path) -> Segment:
     if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
         raise StorageError(f"{path} is no part of a ledger")
     _, version, row_bytes, worker, first_row, wall_ns, monotonic_ns = HEADER.unpack_from(data)
-    if version not in READABLE or row_bytes != ROW_BYTES:
+    if version not in READ_VERSIONS or row_bytes != ROW_BYTES:
+        known = " and ".join(map(str, READ_VERSIONS))
         raise StorageError(
-            f"{path} has version {version}", fix=f"this dragstrip reads version {VERSION}"
+            f"{path} has version {version}", fix=f"this dragstrip reads versions {known}"
         )
     whole = (len(data) - HEADER.size) // ROW_BYTES
     rows: NDArray[Any] = np.frombuffer(data, ROW, count=whole, offset=HEADER.size)

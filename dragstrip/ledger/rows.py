@@ -1,4 +1,4 @@
-"""The ledger's row: what is known of one lookup. docs/ledger.md describes it for other readers.
+"""The ledger's row: what is known of one request. layout.py says how it lies in the file.
 
 A row is written in two steps, before the send and after the answer, and its last byte says how far
 it is: whatever kills the process, every row that was begun reads back.
@@ -6,21 +6,17 @@ it is: whatever kills the process, every row that was begun reads back.
 
 from __future__ import annotations
 
-import struct
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dragstrip.ledger.layout import ROW, ROW_BYTES
+
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
-
-MAGIC = b"DRAGLEDG"
-VERSION = 3
-READABLE = frozenset({2, VERSION})
-"""Version 2 has 0 for `reconnected`."""
 
 SEGMENT_BITS = 16
 SEGMENT_ROWS = 1 << SEGMENT_BITS
@@ -66,40 +62,8 @@ class Flag(IntFlag):
     """Every connection was busy when the lookup was due."""
 
 
-ROW = np.dtype(
-    [
-        ("due_ns", "<i8"),
-        ("key", "<i8"),
-        ("slice", "<i4"),
-        ("target", "u1"),
-        ("flags", "u1"),
-        ("slot", "<u2"),
-        ("sent_ns", "<i8"),
-        ("done_ns", "<i8"),
-        ("first_byte_us", "<i4"),
-        ("query_us", "<i4"),
-        ("total_us", "<i4"),
-        ("bytes", "<u4"),
-        ("status", "<u2"),
-        ("opened", "u1"),
-        ("reconnected", "u1"),
-        ("padding", "V3"),
-        ("outcome", "u1"),
-    ]
-)
 ABSENT = -1
 """`first_byte_us`, `query_us` or `total_us` of a lookup that has none."""
-
-BEGUN = struct.Struct("<qqiBBHq31xB")
-"""A whole row: due_ns to slot, sent_ns, and last the outcome."""
-ENDED = struct.Struct("<qqiiiIHBB3x")
-"""The second half without the outcome: packing clears the bytes first, and must not clear that."""
-ENDED_OFFSET = 24
-OUTCOME_OFFSET = 63
-ROW_BYTES = ROW.itemsize
-
-HEADER = struct.Struct("<8sHHIQqq24x")
-"""magic, version, row bytes, worker, number of the first row, wall clock and monotonic clock."""
 
 Rows = np.ndarray[tuple[int], np.dtype[np.void]]
 

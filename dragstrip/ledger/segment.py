@@ -17,17 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dragstrip.errors import StorageError
-from dragstrip.ledger.rows import (
-    HEADER,
-    MAGIC,
-    ROW,
-    ROW_BYTES,
-    SEGMENT_ROWS,
-    VERSION,
-    Outcome,
-    Rows,
-    select,
-)
+from dragstrip.ledger.layout import HEADER, MAGIC, ROW, ROW_BYTES, VERSION
+from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome, Rows, select
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,6 +14,8 @@ from dragstrip.ledger.histogram import Histogram
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome, Rows, reasons, select
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 HISTOGRAMS = ("response", "service", "send_lag", "first_byte", "query", "total")
@@ -159,6 +161,17 @@ class Tally:
         if one is None:
             one = self.histograms[name] = Histogram()
         return one
+
+
+def merged(tallies: Iterable[Tally]) -> Tally:
+    """Return the sum of tallies, which it may be one of: do not add to it."""
+    found = list(tallies)
+    if len(found) == 1:
+        return found[0]
+    whole = Tally()
+    for tally in found:
+        whole.merge(tally)
+    return whole
 
 
 def _sum_into(total: dict[str, int], more: dict[str, int]) -> None:

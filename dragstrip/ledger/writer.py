@@ -12,19 +12,15 @@ import os
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
-from dragstrip.ledger.rows import (
-    ABSENT,
+from dragstrip.ledger.layout import (
     BEGUN,
     ENDED,
     ENDED_OFFSET,
     HEADER,
     OUTCOME_OFFSET,
     ROW_BYTES,
-    SEGMENT_BITS,
-    SEGMENT_ROWS,
-    Outcome,
-    Rows,
 )
+from dragstrip.ledger.rows import ABSENT, SEGMENT_BITS, SEGMENT_ROWS, Outcome, Rows
 from dragstrip.ledger.segment import Segment, compress, unwritable
 
 if TYPE_CHECKING:
@@ -87,14 +83,27 @@ class Ledger:
         flags: int,
         slot: int,
         now_ns: int,
+        operation: int = 0,
     ) -> int:
-        """Write down a lookup that is about to be sent, and return its row's number."""
+        """Write down a request that is about to be sent, and return its row's number."""
         row = self._row
         place = row & _MASK
         if not place and row:
             self._next_segment()
         offset = _FIRST + place * ROW_BYTES
-        _BEGIN(self._map, offset, due_ns, key, slice_index, target, flags, slot, now_ns, _IN_FLIGHT)
+        _BEGIN(
+            self._map,
+            offset,
+            due_ns,
+            key,
+            slice_index,
+            target,
+            flags,
+            slot,
+            now_ns,
+            operation,
+            _IN_FLIGHT,
+        )
         self._row = row + 1
         return row
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import orjson
-
-from dragstrip.analysis.aggregate import Accounts, tally_of
+from dragstrip.analysis.aggregate import Accounts, part_of, tallies_of
 from dragstrip.analysis.ratio import interval
 from dragstrip.ledger.live_counts import Brief, brief, most, total
 from dragstrip.run import live_stats
 from dragstrip.run.plan import SLICES_FILE
+from dragstrip.run.slice_report import parse_slice
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from dragstrip.analysis.ratio import Interval
@@ -23,22 +23,27 @@ if TYPE_CHECKING:
     from dragstrip.run.plan import Plan, PlannedSlice
     from dragstrip.run.slice_report import SliceReport, WorkerReport
 
+    Counts = tuple[tuple[Brief, ...], tuple[Brief, ...]]
+    """By target, (baseline, challenger), then by the operation's number."""
+
 
 @dataclass(frozen=True, slots=True)
 class State:
     """A race as it stands.
 
-    `counted` are all lookups so far by the target's number, `slices` and `totals` what the complete
-    pairs came to, `latest` each target's last slice in one, `workers` the reports of the last
-    slice, `turn` the slice under way.
+    `counted` are all requests so far by the target's number, `by_operation` the same by the
+    operation's as well. `slices` and `totals` are what the complete pairs came to, `latest` each
+    target's last slice in one, `workers` the reports of the last slice, `turn` the slice under way.
+    Of several operations, `decisive` is the one that the rule looks at.
     """
 
     plan: Plan
+    decisive: str | None = None
     slices_done: int = 0
     pairs_complete: int = 0
     pairs_voided: int = 0
     turn: PlannedSlice | None = None
-    counted: tuple[Brief, Brief] = field(default_factory=lambda: (total([]), total([])))
+    by_operation: Counts = ((), ())
     latest: dict[str, Slice] = field(default_factory=dict)
     slices: list[Slice] = field(default_factory=list)
     totals: dict[str, TargetTotals] = field(default_factory=dict)
@@ -48,14 +53,27 @@ class State:
     lost: int = 0
 
     @property
+    def counted(self) -> tuple[Brief, Brief]:
+        """All requests so far of (baseline, challenger)."""
+        baseline, challenger = map(total, self.by_operation)
+        return baseline, challenger
+
+    @property
     def broken(self) -> list[Gate]:
         """The conditions of a valid run that do not hold so far."""
         return [gate for gate in self.gates if not gate.passed]
 
-    def ratio(self, metric: Metric) -> Interval | None:
-        """Return what the pairs so far say of challenger over baseline; None for fewer than two."""
+    def ratio(self, metric: Metric, operation: str | None = None) -> Interval | None:
+        """Return what the pairs so far say of challenger over baseline; None for fewer than two.
+
+        Of one operation, or for None of all requests.
+        """
         old, new = (
-            [one.quantile_ms(metric) or 0.0 for one in self.slices if one.target == target.name]
+            [
+                part_of(one, operation).quantile_ms(metric) or 0.0
+                for one in self.slices
+                if one.target == target.name
+            ]
             for target in self.plan.targets
         )
         return interval(old, new)
@@ -64,16 +82,19 @@ class State:
 class Follower:
     """Reads what is new each time it is asked; for one thread at a time."""
 
-    def __init__(self, folder: Path, plan: Plan, metric: Metric) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan, metric: Metric, operation: str | None = None
+    ) -> None:
         self._folder = folder
         self._plan = plan
-        self._accounts = Accounts(plan, metric)
+        self._accounts = Accounts(plan, metric, operation)
         self._read = 0
         self._done: set[int] = set()
-        self._finished = (total([]), total([]))
-        self._shown = (total([]), total([]))
+        nothing = tuple(total([]) for _ in plan.operations)
+        self._finished: Counts = (nothing, nothing)
+        self._shown: Counts = (nothing, nothing)
         self._workers: list[WorkerReport] = []
-        self._state = State(plan)
+        self._state = State(plan, self._accounts.decisive)
 
     def look(self) -> State:
         """Return how the race stands. Raises OSError where its folder cannot be read."""
@@ -95,20 +116,28 @@ class Follower:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
-                self._enter(orjson.loads(line))
+                self._enter(parse_slice(line))
         return self._read > before
 
     def _enter(self, report: SliceReport) -> None:
         self._done.add(report["index"])
         self._accounts.enter(report)
-        old, new = (brief(tally_of(report, number)) for number in (0, 1))
-        self._finished = (total([self._finished[0], old]), total([self._finished[1], new]))
+        self._finished = _each(
+            self._finished,
+            (self._briefs_of(report, 0), self._briefs_of(report, 1)),
+            lambda one, other: total([one, other]),
+        )
         self._workers = [{**worker, "tallies": {}} for worker in report["workers"]]
+
+    def _briefs_of(self, report: SliceReport, target: int) -> tuple[Brief, ...]:
+        found = tallies_of(report, target)
+        return tuple(brief(found.of(target, n)) for n in range(len(self._plan.operations)))
 
     def _summed_up(self) -> State:
         summary = self._accounts.so_far()
         return State(
             plan=self._plan,
+            decisive=self._accounts.decisive,
             slices_done=len(self._done),
             pairs_complete=len(summary.slices) // 2,
             pairs_voided=_figure(summary.gates, "voided_pairs"),
@@ -126,29 +155,37 @@ class Follower:
         index = now["slice"]
         if index is None or index in self._done:
             return self._shown_as(self._finished, now)
-        old, new = (total([self._finished[number], *_of(now, number)]) for number in (0, 1))
-        return self._shown_as((old, new), now, self._plan.slices[index])
+        under_way = (self._under_way(now, 0), self._under_way(now, 1))
+        counted = _each(self._finished, under_way, lambda one, other: total([one, other]))
+        return self._shown_as(counted, now, self._plan.slices[index])
+
+    def _under_way(self, now: Live, target: int) -> tuple[Brief, ...]:
+        found = now["targets"].get(str(target), {})
+        return tuple(
+            found.get(str(number)) or total([]) for number in range(len(self._plan.operations))
+        )
 
     def _shown_as(
         self,
-        counted: tuple[Brief, Brief],
+        counted: Counts,
         now: Live | None = None,
         turn: PlannedSlice | None = None,
     ) -> State:
         # A counter must not go down, though a process that is lost takes its counts with it.
-        self._shown = (most(self._shown[0], counted[0]), most(self._shown[1], counted[1]))
+        self._shown = _each(self._shown, counted, most)
         return replace(
             self._state,
             turn=turn,
-            counted=self._shown,
+            by_operation=self._shown,
             processes=now["processes"] if now else len(self._workers),
             lost=now["lost"] if now else 0,
         )
 
 
-def _of(now: Live, number: int) -> list[Brief]:
-    found = now["targets"].get(str(number))
-    return [found] if found else []
+def _each(one: Counts, other: Counts, join: Callable[[Brief, Brief], Brief]) -> Counts:
+    """Join the counts of each target and operation."""
+    old, new = (tuple(map(join, *sides)) for sides in zip(one, other, strict=True))
+    return old, new
 
 
 def _figure(gates: list[Gate], name: str) -> int:

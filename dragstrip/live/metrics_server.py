@@ -6,6 +6,7 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.operations import rules_operation
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def serving(plan: Plan, folder: RunFolder, facts: Run) -> Iterator[None]:
     from dragstrip.live.follow import Follower
     from dragstrip.live.prometheus import RaceCollector
 
-    follower = Follower(folder.path, plan, facts.config["rules"]["metric"])
+    rules = facts.config["rules"]
+    follower = Follower(folder.path, plan, rules["metric"], rules_operation(facts.config))
     registry = CollectorRegistry()
     registry.register(RaceCollector(facts, follower.look))
     try:

@@ -1,4 +1,4 @@
-"""When lookups are due, and for which key: drawn from a seed, independent of any answer.
+"""When requests are due, and for which key and operation: drawn from a seed, whatever is answered.
 
 They are drawn a block at a time, as a slice goes on: a long one at a high rate takes no more memory
 than a short one, and drawing a block takes less time than sending a few lookups.
@@ -17,45 +17,55 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dragstrip.config.config import RaceConfig
-    from dragstrip.run.plan import Plan, PlannedSlice
+    from dragstrip.run.plan import Plan, PlannedOperation, PlannedSlice
 
 TRICKLE_PER_S = 2.0
 
 _TRICKLE_STREAM = 1
 _CLOSED_STREAM = 2
+_OPERATION_STREAM = 3
+"""A stream of its own: the times and keys of a plan do not depend on its operations."""
 _MISS_SPREAD = 1_000_000
 _BLOCK = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Due times (nanoseconds after the slice's start, ascending) and the key of each."""
+    """Due times (nanoseconds after the slice's start, ascending), each with key and operation."""
 
     offsets_ns: NDArray[np.int64]
     keys: NDArray[np.int64]
+    operations: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.offsets_ns)
 
     def share(self, position: int, of: int) -> Arrivals:
         """Return every `of`-th arrival from `position`: the shares of all workers are the whole."""
-        return Arrivals(self.offsets_ns[position::of], self.keys[position::of])
+        return Arrivals(
+            self.offsets_ns[position::of],
+            self.keys[position::of],
+            self.operations[position::of],
+        )
 
 
 def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
     """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
-    random = np.random.default_rng([plan.seed, turn.pair])
-    race = plan.race
+    seed, race = (plan.seed, turn.pair), plan.race
+    random = np.random.default_rng(list(seed))
+    offsets_s = _OFFSETS[race.arrivals](random, race.rate, race.slice)
     first = turn.pair * round(race.rate * race.slice)
-    return _with_keys(random, _OFFSETS[race.arrivals](random, race.rate, race.slice), plan, first)
+    return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
 
 
 def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
     """Draw the few uncounted lookups that keep the other target awake, a block at a time."""
-    random = np.random.default_rng([plan.seed, turn.index, _TRICKLE_STREAM])
+    seed = (plan.seed, turn.index, _TRICKLE_STREAM)
+    random = np.random.default_rng(list(seed))
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
+    offsets_s = _constant(random, rate, plan.race.slice)
     first = turn.index * round(rate * plan.race.slice)
-    return _with_keys(random, _constant(random, rate, plan.race.slice), plan, first)
+    return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
 
 
 def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:
@@ -72,6 +82,19 @@ def closed_keys(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
     return key_stream(plan.race, plan.keys, seed)
 
 
+def closed_operations(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
+    """Yield the operation that goes with each of `closed_keys`."""
+    seed = (plan.seed, turn.pair, worker, _CLOSED_STREAM)
+    return operation_stream(plan.operations, seed)
+
+
+def operation_stream(operations: Sequence[PlannedOperation], seed: Sequence[int]) -> Iterator[int]:
+    """Yield operations for ever, each as often as its weight says."""
+    random = _operation_stream(seed)
+    while True:
+        yield from draw_operations(random, _BLOCK, operations).tolist()
+
+
 def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator[int]:
     """Yield keys for ever, by the same distribution as a race's."""
     random = np.random.default_rng(list(seed))
@@ -83,12 +106,34 @@ def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator
 
 
 def _with_keys(
-    random: np.random.Generator, offsets_s: Iterable[NDArray[np.float64]], plan: Plan, first: int
+    random: np.random.Generator,
+    offsets_s: Iterable[NDArray[np.float64]],
+    plan: Plan,
+    for_operations: np.random.Generator,
+    first: int,
 ) -> Iterator[Arrivals]:
     for block in offsets_s:
         keys = draw_keys(random, len(block), plan.race, plan.keys, first)
         first += len(block)
-        yield Arrivals((block * 1e9).astype(np.int64), keys)
+        operations = draw_operations(for_operations, len(block), plan.operations)
+        yield Arrivals((block * 1e9).astype(np.int64), keys, operations)
+
+
+def _operation_stream(seed: Sequence[int]) -> np.random.Generator:
+    return np.random.default_rng([*seed, _OPERATION_STREAM])
+
+
+def draw_operations(
+    random: np.random.Generator, count: int, operations: Sequence[PlannedOperation]
+) -> NDArray[np.uint8]:
+    """Draw `count` operations: each one's number, as often as its weight says."""
+    if len(operations) == 1:
+        return np.zeros(count, np.uint8)
+    ends = np.cumsum([operation.weight for operation in operations])
+    drawn: NDArray[np.int64] = np.searchsorted(ends, random.random(count) * ends[-1], side="right")
+    # Rounding may take a product to the last end, where no operation is.
+    numbers: NDArray[np.uint8] = np.minimum(drawn, len(operations) - 1).astype(np.uint8)
+    return numbers
 
 
 def draw_keys(

@@ -21,12 +21,13 @@ from dragstrip.config import config as configuration
 from dragstrip.errors import DragstripError, StorageError
 from dragstrip.ledger.writer import Ledger
 from dragstrip.live.web_exchange import serves_web
-from dragstrip.load import web_ui
+from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
-from dragstrip.load.locust_user import Slot, Work, come_first, end_with_parent
-from dragstrip.load.race_driver import LoneCourse
+from dragstrip.load.locust_user import ConnectionUser, Work, end_with_parent, raise_priority
+from dragstrip.load.race_driver import SingleProcessDriver
+from dragstrip.redact import redact_logs
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
 from dragstrip.run.plan import LEDGER_FOLDER
@@ -53,7 +54,7 @@ RACE_CLASSES = ("Baseline", "Challenger")
 T = TypeVar("T")
 
 
-def user_classes() -> dict[str, type[Slot]]:
+def user_classes() -> dict[str, type[ConnectionUser]]:
     """Return one user class per target, by name.
 
     A target that is the only one of its kind gives `ConvexHttpLookup`; of several, each gives
@@ -63,7 +64,7 @@ def user_classes() -> dict[str, type[Slot]]:
     return _or_exit(_user_classes)
 
 
-def race_classes() -> dict[str, type[Slot]]:
+def race_classes() -> dict[str, type[ConnectionUser]]:
     """Return a race's two user classes by name; a worker's are bound once it has the plan."""
     return _or_exit(lambda: _race_classes(plans.current()))
 
@@ -83,7 +84,7 @@ def class_names(kinds: dict[str, str], scenario: str) -> dict[str, str]:
     }
 
 
-def _user_classes() -> dict[str, type[Slot]]:
+def _user_classes() -> dict[str, type[ConnectionUser]]:
     config = _configuration()
     scenario = find(config.scenario.name)
     asked = _kinds(config, scenario)
@@ -93,9 +94,9 @@ def _user_classes() -> dict[str, type[Slot]]:
     }
 
 
-def _race_classes(plan: Plan | None) -> dict[str, type[Slot]]:
+def _race_classes(plan: Plan | None) -> dict[str, type[ConnectionUser]]:
     if plan is None:
-        return {name: type(name, (Slot,), {"abstract": False}) for name in RACE_CLASSES}
+        return {name: type(name, (ConnectionUser,), {"abstract": False}) for name in RACE_CLASSES}
     classes = {
         name: _user_class(name, target.name, target.kind)
         for name, target in zip(RACE_CLASSES, plan.targets, strict=True)
@@ -108,9 +109,9 @@ def _gets_plan_later() -> bool:
     return RUNS_VARIABLE in os.environ
 
 
-def _user_class(name: str, target: str, kind: str) -> type[Slot]:
+def _user_class(name: str, target: str, kind: str) -> type[ConnectionUser]:
     attributes = {"abstract": False, "target_name": target, "__doc__": kind_of(kind).title + "."}
-    return type(name, (Slot,), attributes)
+    return type(name, (ConnectionUser,), attributes)
 
 
 def _title(name: str) -> str:
@@ -166,8 +167,9 @@ def _set_defaults(parser: Any, **_: Any) -> None:
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
+    redact_logs()
     end_with_parent()
-    come_first()
+    raise_priority()
     # Locust sets its timers, --run-time among them, by the loop's idea of the time, which is as old
     # as the imports took.
     gevent.get_hub().loop.update_now()
@@ -179,10 +181,10 @@ def _bind(environment: Environment) -> None:
     if plan or _gets_plan_later():
         _bind_to_race(environment, plan)
         return
-    final_stats.collect(environment, lambda: Slot.work.harvester.harvest())
+    final_stats.collect(environment, lambda: ConnectionUser.work.collector.collect())
     if not isinstance(environment.runner, MasterRunner):
-        Slot.work = _plain_work(getattr(environment.runner, "worker_index", 0))
-        urls = {name: target.url for name, target in Slot.work.targets.items()}
+        ConnectionUser.work = _plain_work(locust_compat.own_number(environment.runner))
+        urls = {name: target.url for name, target in ConnectionUser.work.targets.items()}
         _show_addresses(environment.user_classes, urls)
 
 
@@ -200,7 +202,7 @@ def _bind_to_race(environment: Environment, plan: Plan | None) -> None:
         RaceMaster(environment, plan, plans.folder(), lab=lab, handoff=read_handoff()).attach()
     elif plan:
         handoff = read_handoff()
-        LoneCourse(
+        SingleProcessDriver(
             environment, plan, plans.folder(), lambda plan: join(plan, lab, 0, handoff)
         ).attach()
 
@@ -222,7 +224,7 @@ def _ledger_folder(plan: Plan) -> Path:
 def _show_addresses(classes: Iterable[type[User]], urls: dict[str, str]) -> None:
     # The web UI asks for a host where a class has none. Nothing is ever sent to this attribute.
     for user_class in classes:
-        if issubclass(user_class, Slot):
+        if issubclass(user_class, ConnectionUser):
             user_class.host = urls[user_class.target_name]
 
 
@@ -230,7 +232,12 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
     scenario = find(plan.scenario.name)(plan.config(os.environ))
     scenario.receive(handoff)
     scenario.variables()
-    Slot.work = Work(
+    if scenario.keys != plan.keys:
+        raise StorageError(
+            f"scenario {plan.scenario.name} has {scenario.keys:,} keys in this process, and "
+            f"{plan.keys:,} in the race's plan"
+        )
+    ConnectionUser.work = Work(
         race=plan.race,
         scenario=scenario,
         seed=plan.seed,
@@ -240,7 +247,7 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
         racing=True,
         lab=lab,
     )
-    return Slot.work
+    return ConnectionUser.work
 
 
 def _plain_work(worker: int) -> Work:

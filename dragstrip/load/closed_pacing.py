@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
 NO_SLICE = -1
 
 
-class OwnPace:
+class ClosedPacing:
     """Makes up to `per_s` lookups a second; 0 sets no limit. What was missed is not made up for."""
 
-    def __init__(self, keys: Iterator[int], per_s: float) -> None:
+    def __init__(
+        self, keys: Iterator[int], per_s: float, operations: Iterator[int] | None = None
+    ) -> None:
         self._keys = keys
+        self._operations = operations or repeat(0)
         self._period_ns = round(1e9 / per_s) if per_s else 0
         self._next_ns = 0
         self._timer: Any = None
@@ -39,7 +43,7 @@ class OwnPace:
             now_ns = monotonic_ns()
         missed = now_ns - self._next_ns >= self._period_ns
         self._next_ns = (now_ns if missed else self._next_ns) + self._period_ns
-        return now_ns, next(self._keys), NO_SLICE, 0
+        return now_ns, next(self._keys), NO_SLICE, 0, next(self._operations)
 
     def withdraw(self, slot: Any) -> bool:  # noqa: ARG002
         """Let a pause that is under way not end by itself; return whether there was one."""

@@ -27,12 +27,12 @@ _PAUSE_S = 0.0005
 _EXIT_UNFINISHED = 3
 
 
-class Harvester:
+class Collector:
     """Feeds every row of a ledger that has ended to each feed, exactly once.
 
     Rows come in chunks of at most CHUNK_ROWS, and other greenlets run between chunks. It also keeps
     the ledger's next segment ready. When a feed fails or the disk is full, `on_error` is called in
-    the harvester's greenlet; without it the process ends with code 3.
+    the collector's greenlet; without it the process ends with code 3.
     """
 
     def __init__(
@@ -53,20 +53,20 @@ class Harvester:
         self._greenlet: gevent.Greenlet | None = None
 
     def start(self) -> None:
-        """Begin to harvest at regular intervals."""
+        """Begin to collect at regular intervals."""
         if self._greenlet is None:
             self._stopping.clear()
             self._greenlet = gevent.spawn(self._run)
 
     def stop(self) -> None:
-        """Stop harvesting, and feed what has ended by now."""
+        """Stop collecting, and feed what has ended by now."""
         if self._greenlet is not None:
             self._stopping.set()
             self._greenlet.join()
             self._greenlet = None
-        self.harvest()
+        self.collect()
 
-    def harvest(self) -> None:
+    def collect(self) -> None:
         """Feed everything that has ended by now, and return when that is done."""
         for rows in self._ledger.harvest():
             for start in range(0, len(rows), CHUNK_ROWS):
@@ -82,7 +82,7 @@ class Harvester:
         _in_thread(self._ledger.tidy)
 
     def _feed_one(self) -> None:
-        # The lock makes whoever harvests wait for a chunk that another greenlet is at.
+        # The lock makes a second collection wait for a chunk that another greenlet is at.
         with self._feeding:
             if self._waiting:
                 rows = self._waiting.popleft()
@@ -92,14 +92,14 @@ class Harvester:
     def _run(self) -> None:
         try:
             while not self._stopping.wait(self._period_s):
-                self.harvest()
+                self.collect()
                 if self._ledger.needs_upkeep:
                     _in_thread(self._ledger.upkeep)
         except StorageError as error:
             log.critical("error: %s (fix: %s)", error.message, error.fix)
             self._on_error(error)
         except Exception as error:
-            log.exception("the ledger cannot be harvested")
+            log.exception("the ledger cannot be collected")
             self._on_error(error)
 
 

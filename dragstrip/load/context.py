@@ -6,17 +6,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from dragstrip.ledger.live_counts import brief
-from dragstrip.ledger.rows import select
-from dragstrip.ledger.tally import Tally
 from dragstrip.load import arrivals
-from dragstrip.load.closed_pacing import OwnPace
-from dragstrip.load.collector import Harvester
-from dragstrip.load.dispatcher import Pacer
+from dragstrip.load.closed_pacing import ClosedPacing
+from dragstrip.load.collector import Collector
+from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
+from dragstrip.load.slice_counts import SliceCounts
+from dragstrip.scenario.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
     from locust.env import Environment
 
     from dragstrip.config.config import RaceConfig
-    from dragstrip.ledger.live_counts import Brief
     from dragstrip.ledger.rows import Rows
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.health import Reading
@@ -35,42 +31,13 @@ if TYPE_CHECKING:
 LAB_MARK = " (lab)"
 """Ends the name of a lab's target in Locust's statistics: they describe a stand-in."""
 
-_HARVEST_S = 0.25
-_HARVEST_IN_RACE_S = 1.0
+_COLLECT_S = 0.25
+_COLLECT_IN_RACE_S = 1.0
 """How often rows are counted. Each time holds up the event loop for a moment, and a race's lookups
 are not to be late for that: its snapshots go out once a second."""
 
 _REQUESTS = 16_384
 """Prepared requests kept for each target and operation: a few hundred bytes each."""
-
-
-class SliceCounts:
-    """A harvester's feed: the tallies of the slice under way, by the target's number."""
-
-    def __init__(self) -> None:
-        self.slice_index: int | None = None
-        self._end_ns = 0
-        self._tallies: dict[int, Tally] = {}
-
-    def begin(self, slice_index: int, end_ns: int) -> None:
-        """Begin a slice that ends at `end_ns`, with nothing counted."""
-        self.slice_index = slice_index
-        self._end_ns = end_ns
-        self._tallies.clear()
-
-    def __call__(self, rows: Rows) -> None:
-        """Count rows."""
-        for target in np.unique(rows["target"]).tolist():
-            tally = self._tallies.setdefault(target, Tally())
-            tally.add(select(rows, rows["target"] == target), self._end_ns)
-
-    def encode(self) -> dict[str, Any]:
-        """Return the tallies as in WorkerReport."""
-        return {str(target): tally.encode() for target, tally in sorted(self._tallies.items())}
-
-    def briefs(self) -> dict[str, Brief]:
-        """Return what the tallies came to up to now, by the target's number."""
-        return {str(target): brief(tally) for target, tally in sorted(self._tallies.items())}
 
 
 @dataclass
@@ -88,18 +55,18 @@ class Work:
     ledger: Ledger
     racing: bool = False
     lab: bool = False
-    pacers: dict[str, Pacer] = field(init=False)
+    dispatchers: dict[str, Dispatcher] = field(init=False)
     counts: SliceCounts = field(init=False)
     clocks: Reading | None = None
     """Both clocks as the last slice left them."""
-    harvester: Harvester = field(init=False)
+    collector: Collector = field(init=False)
 
     def __post_init__(self) -> None:
-        self.pacers = {name: Pacer() for name in self.targets} if self.racing else {}
+        self.dispatchers = {name: Dispatcher() for name in self.targets} if self.racing else {}
         self.counts = SliceCounts()
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
-        period_s = _HARVEST_IN_RACE_S if self.racing else _HARVEST_S
-        self.harvester = Harvester(self.ledger, self._feeds, period_s)
+        period_s = _COLLECT_IN_RACE_S if self.racing else _COLLECT_S
+        self.collector = Collector(self.ledger, self._feeds, period_s)
         self._requests: dict[str, list[Callable[[int], Prepared]]] = {}
         self._checks: dict[str, list[Check]] = {}
         self._attached = False
@@ -110,16 +77,23 @@ class Work:
         if self._attached:
             return
         self._attached = True
-        mark = LAB_MARK if self.lab else ""
         self._feeds.append(
             LocustStats(
                 environment.stats,
-                [name + mark for name in self.targets],
+                [self._labels(name) for name in self.targets],
+                methods=[operation.method for operation in self.scenario.operations],
                 urls=[target.url for target in self.targets.values()],
                 fire=environment.events.request.fire if self._fires_events else None,
             )
         )
-        self.harvester.start()
+        self.collector.start()
+
+    def _labels(self, target: str) -> list[str]:
+        """Return the names of a target's entries in Locust's statistics, one for each operation."""
+        mark = LAB_MARK if self.lab else ""
+        if len(self.scenario.operations) == 1:
+            return [target + mark]
+        return [f"{target} {operation.name}{mark}" for operation in self.scenario.operations]
 
     def sender(self, target: str, connection: Connection) -> Sender:
         """Return the loop of a new slot. What is prepared for a key serves all of a target."""
@@ -130,7 +104,7 @@ class Work:
             self._requests[target] = [self._prepared(asked, one, connection) for one in operations]
             self._checks[target] = [self.scenario.check(asked, one) for one in operations]
         return Sender(
-            self.pacers[target] if self.racing else self._own_pace(),
+            self.dispatchers[target] if self.racing else self._closed_pacing(),
             self.ledger,
             connection,
             self._requests[target],
@@ -154,7 +128,7 @@ class Work:
         """
         self._slots_open -= 1
         if self._slots_open == 0:
-            self.harvester.harvest()
+            self.collector.collect()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the lookups begun so far, the slice under way, and its tallies up to now."""
@@ -166,16 +140,17 @@ class Work:
 
     def close(self) -> None:
         """Count and store what is over; call it when no user runs any more."""
-        self.harvester.stop()
+        self.collector.stop()
         self.ledger.close()
-        for pacer in self.pacers.values():
-            pacer.close()
+        for dispatcher in self.dispatchers.values():
+            dispatcher.close()
 
     @property
     def _fires_events(self) -> bool:
         return self.race.request_events or self.race.otel
 
-    def _own_pace(self) -> OwnPace:
+    def _closed_pacing(self) -> ClosedPacing:
         seed = (self.seed, self.worker, self._slots_started)
         keys = arrivals.key_stream(self.race, self.scenario.keys, seed)
-        return OwnPace(keys, self.race.rate / self.race.users)
+        operations = arrivals.operation_stream(planned(self.scenario), seed)
+        return ClosedPacing(keys, self.race.rate / self.race.users, operations)

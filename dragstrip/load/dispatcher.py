@@ -10,13 +10,13 @@ from gevent import getcurrent
 from gevent.hub import get_hub
 
 from dragstrip.load.schedule import Arrival, Schedule
-from dragstrip.load.timer import NEVER_NS, Alarm
+from dragstrip.load.timer import NEVER_NS, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Pacer:
+class Dispatcher:
     """One target's lookups in this process, shared by its slots.
 
     A slot that asks for a lookup when one is overdue gets it at once; otherwise it joins the end of
@@ -27,8 +27,8 @@ class Pacer:
         self._schedule = Schedule()
         self._idle: OrderedDict[Any, None] = OrderedDict()
         self._slots = 0
-        self._alarm: Alarm | None = None
-        self._alarm_ns = NEVER_NS
+        self._timer: Timer | None = None
+        self._timer_ns = NEVER_NS
 
     def load(self, schedule: Schedule) -> None:
         """Begin a slice."""
@@ -67,7 +67,7 @@ class Pacer:
             return schedule.take(now_ns, slot_was_free=bool(self._idle))
         slot = getcurrent()
         self._idle[slot] = None
-        if schedule.next_ns < self._alarm_ns:
+        if schedule.next_ns < self._timer_ns:
             self._wait_for_next()
         try:
             arrival: Arrival = get_hub().switch()
@@ -82,19 +82,19 @@ class Pacer:
 
     def close(self) -> None:
         """Give the timer back."""
-        if self._alarm is not None:
-            self._alarm.close()
-            self._alarm = None
+        if self._timer is not None:
+            self._timer.close()
+            self._timer = None
 
     def _wait_for_next(self) -> None:
-        if self._alarm is None:
-            self._alarm = Alarm(self._hand_out)
-        self._alarm_ns = self._schedule.next_ns
-        self._alarm.set(self._alarm_ns)
+        if self._timer is None:
+            self._timer = Timer(self._hand_out)
+        self._timer_ns = self._schedule.next_ns
+        self._timer.set(self._timer_ns)
 
     def _hand_out(self) -> None:
         # Runs in the hub: each slot goes as far as it can without waiting, and comes back here.
-        self._alarm_ns = NEVER_NS
+        self._timer_ns = NEVER_NS
         idle = self._idle
         while idle:
             now_ns = monotonic_ns()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 import numpy as np
 
 from dragstrip.ledger.histogram import Histogram
-from dragstrip.load.timer import Alarm
+from dragstrip.load.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ class Reading(NamedTuple):
 
 
 class Figures(TypedDict):
-    """A slice's vitals, as in WorkerReport."""
+    """A slice's health, as in WorkerReport."""
 
     cpu_s: float
     wall_s: float
@@ -97,7 +97,7 @@ class LoopWatch:
         self._lags_ns.clear()
 
 
-class Vitals:
+class HealthMonitor:
     """Watches from its making until `stop`; the clocks from `before`, if that is given.
 
     `last` is the newest reading of the clocks.
@@ -113,12 +113,12 @@ class Vitals:
         self._clocks = ClockWatch(before or first)
         self._clocks.look(first)
         self._loop = LoopWatch(first.monotonic_ns + APPOINTMENT_NS)
-        self._alarm = Alarm(self._keep_appointment)
-        self._alarm.set(self._loop.next_ns)
+        self._timer = Timer(self._keep_appointment)
+        self._timer.set(self._loop.next_ns)
 
     def stop(self) -> Figures:
         """Stop watching, and return what was seen."""
-        self._alarm.close()
+        self._timer.close()
         self.last = last = self._read()
         self._clocks.look(last)
         self._loop.look(last.monotonic_ns)
@@ -135,4 +135,4 @@ class Vitals:
         now = self._read()
         self._loop.look(now.monotonic_ns)
         self._clocks.look(now)
-        self._alarm.set(self._loop.next_ns)
+        self._timer.set(self._loop.next_ns)

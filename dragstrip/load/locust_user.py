@@ -1,8 +1,8 @@
-"""What Locust sees of the instrument: a user that is a connection slot.
+"""What Locust sees of the instrument: a user that holds one connection.
 
-In a race a slot takes the next lookup of its target's pacer the moment it is due. Without a race
-each works at an even pace of its own, which is a closed model: a slow answer delays that user's
-next lookup. Either way one task goes on for as long as the user does.
+In a race a user takes the next request of its target's dispatcher the moment it is due. Without a
+race each works at an even pace, which is a closed model: a slow answer delays that user's next
+request. Either way one task goes on for as long as the user does.
 
 Slots also run in a bare environment, for instance to see how fast they are (`rate=0` sets no pace):
 
@@ -12,7 +12,7 @@ Slots also run in a bare environment, for instance to see how fast they are (`ra
         def request(self, target, operation, key):
             return Request("GET", f"/{key}.json", {})
 
-    class Probe(Slot):
+    class Probe(ConnectionUser):
         target_name = "a"
 
     environment = Environment(user_classes=[Probe])
@@ -41,8 +41,8 @@ from typing import TYPE_CHECKING, ClassVar
 import gevent
 import gevent.socket
 from locust import User, constant, task
-from locust.user.task import LOCUST_STATE_WAITING
 
+from dragstrip.load import locust_compat
 from dragstrip.load.context import LAB_MARK as LAB_MARK
 from dragstrip.load.context import Work as Work  # noqa: TC001
 from dragstrip.load.http.connection import Connection
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 _PRIORITY = -10
 
 
-class Slot(User):
+class ConnectionUser(User):
     """A user that sends requests over one connection. Subclasses say to which target."""
 
     abstract = True
@@ -87,8 +87,8 @@ class Slot(User):
         Locust kills a waiting user a little later. From now on no lookup may wake it: one would be
         sent, and struck dead before its answer could be recorded.
         """
-        if self.sender is not None and self.sender.stop(self.greenlet):
-            self._state = LOCUST_STATE_WAITING
+        if self.sender is not None and self.sender.stop(locust_compat.user_greenlet(self)):
+            locust_compat.mark_as_waiting(self)
         return bool(super().stop(force))
 
     @task
@@ -98,7 +98,7 @@ class Slot(User):
         self.sender.run()
 
 
-def come_first() -> None:
+def raise_priority() -> None:
     """Ask for a higher priority than the services under test, where the system grants it.
 
     In the lab they share this machine, and a generator that waits for them sends late.

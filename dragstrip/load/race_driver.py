@@ -13,11 +13,11 @@ from locust import LoadTestShape
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from dragstrip.errors import DragstripError
-from dragstrip.load import web_ui
+from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.load.locust_user import run_slice
-from dragstrip.load.slice_loop import NobodyLeft, Outcome, conduct, write_finish
-from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenDispatcher
+from dragstrip.load.slice_loop import AllWorkersLost, SliceOutcome, run_slices, write_finish
+from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, Stop
@@ -45,7 +45,7 @@ _PLACES_S = 30.0
 class RaceShape(LoadTestShape):
     """Holds every slot of both targets until the last slice is over."""
 
-    course: Course | None = None
+    driver: RaceDriver | None = None
     _begun = False
 
     def tick(self) -> tuple[int, float] | None:
@@ -54,15 +54,15 @@ class RaceShape(LoadTestShape):
         Locust asks once a second by the wall clock. Waiting here instead lets it hear of the end at
         once, and spares it a pause of an hour when that clock is set back by an hour.
         """
-        course = RaceShape.course
-        if course is None:
+        driver = RaceShape.driver
+        if driver is None:
             return None
-        course.started.set()
-        course.ready.wait()
+        driver.started.set()
+        driver.ready.wait()
         if self._begun:
-            course.ended.wait()
+            driver.ended.wait()
         self._begun = True
-        return None if course.ended.is_set() else (course.slots, course.spawn_per_s)
+        return None if driver.ended.is_set() else (driver.slots, driver.spawn_per_s)
 
 
 def _write_live(folder: Path, now: Live) -> None:
@@ -79,8 +79,8 @@ class StoppedByLocust(Exception):
     """Locust ends the test: the last worker went missing, or somebody asked it to."""
 
 
-class Course:
-    """A race as the process that conducts it goes through it. Subclasses say who sends lookups."""
+class RaceDriver:
+    """Drives a race in the process that says what comes next. Subclasses say who sends lookups."""
 
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
         self.slots = 2 * plan.race.users
@@ -97,33 +97,33 @@ class Course:
 
     def attach(self) -> None:
         """Take up this process's role."""
-        RaceShape.course = self
-        self._environment.dispatcher_class = self._dispatcher  # type: ignore[assignment]
+        RaceShape.driver = self
+        locust_compat.use_dispatcher(self._environment, self._dispatcher)
         self._environment.events.quitting.add_listener(self._set_exit_code)
         if self._environment.web_ui:
             web_ui.attach(self._environment, self._plan, self._folder, self)
             self._environment.events.test_stop.add_listener(lambda **_: self.stop())
         else:
             self._prepare()
-        self._conducting = gevent.spawn(self._conduct)
+        self._driving = gevent.spawn(self._drive)
 
-    def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
-        return EvenDispatcher(**arguments)
+    def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
+        return EvenUserDispatcher(**arguments)
 
-    def _conduct(self) -> None:
+    def _drive(self) -> None:
         try:
             if self._environment.web_ui:
                 self._wait_for_form()
             gevent.spawn(self._tell)
             self._gather()
             self.ready.set()
-            conduct(self._plan, self._run_slice, self._folder)
+            run_slices(self._plan, self._run_slice, self._folder)
             write_finish(self._folder, self._finish())
             self._is_complete = True
             # Locust writes its files at intervals: let the last one come.
             gevent.sleep(CSV_STATS_INTERVAL_SEC)
             self._exit_code = 0
-        except NobodyLeft:
+        except AllWorkersLost:
             self._stop("every worker was lost")
         except StoppedByLocust:
             pressed = self._environment.web_ui is not None
@@ -153,7 +153,7 @@ class Course:
     def stop(self) -> None:
         """End the race early, if it is under way: somebody pressed Stop."""
         if self.started.is_set() and not self._is_complete and not self.ended.is_set():
-            self._conducting.kill(StoppedByLocust, block=False)
+            self._driving.kill(StoppedByLocust, block=False)
 
     def _wait_for_form(self) -> None:
         self.started.wait()
@@ -166,7 +166,7 @@ class Course:
     def _gather(self) -> None:
         """Wait for what must be there before users are started."""
 
-    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
         raise NotImplementedError
 
     def _finish(self) -> Finish:
@@ -193,7 +193,7 @@ class Course:
         self._environment.process_exit_code = self._exit_code
 
 
-class LoneCourse(Course):
+class SingleProcessDriver(RaceDriver):
     """A race in one process."""
 
     def __init__(
@@ -205,13 +205,13 @@ class LoneCourse(Course):
     def _prepare(self) -> None:
         self._share = OwnShare(self._plan, self._make_work(self._plan))
 
-    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
         last_s = time.monotonic() + self.places_s
         while (count := self._runner.user_count) < self.slots:
             if time.monotonic() > last_s:
                 raise UsersMissing(f"only {count} of {self.slots} users are there")
             gevent.sleep(POLL_S)
-        return Outcome(time.time(), [self._share.run(turn, 0, 1)])
+        return SliceOutcome(time.time(), [self._share.run(turn, 0, 1)])
 
     def _live(self) -> Live:
         return {**self._share.so_far(), "processes": 1, "lost": 0}
@@ -244,7 +244,7 @@ class OwnShare:
         """Run a share of a slice and return its report."""
         self._add_up()
         report = run_slice(self._plan, turn, self._work, position, of)
-        self._work.harvester.tidy()
+        self._work.collector.tidy()
         return report
 
     def close(self) -> FinalCounts:

@@ -10,14 +10,14 @@ import gevent
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load import arrivals
-from dragstrip.load.health import Vitals
+from dragstrip.load.health import HealthMonitor
 from dragstrip.load.schedule import Closed, Open, Schedule, Span
 from dragstrip.load.timer import NEVER_NS
 
 if TYPE_CHECKING:
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.context import Work
-    from dragstrip.load.dispatcher import Pacer
+    from dragstrip.load.dispatcher import Dispatcher
     from dragstrip.run.plan import Plan, PlannedSlice
     from dragstrip.run.slice_report import WorkerReport
 
@@ -33,25 +33,25 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     slots can do.
     """
     _clear_memory()
-    pacers = list(work.pacers.values())
+    dispatchers = list(work.dispatchers.values())
     # A clock that steps between two slices steps in the race all the same.
-    vitals = Vitals(before=work.clocks)
+    health = HealthMonitor(before=work.clocks)
     start_ns = monotonic_ns() + _LEAD_NS
     end_ns = start_ns + round(plan.race.slice * 1e9)
     work.counts.begin(turn.index, end_ns)
-    for number, pacer in enumerate(pacers):
+    for number, dispatcher in enumerate(dispatchers):
         is_active = number == turn.target
         settled_ns = start_ns + round(plan.race.settle * 1e9) if is_active else NEVER_NS
         span = Span(turn.index, start_ns, settled_ns, end_ns)
-        pacer.load(_schedule(plan, turn, span, work.worker, is_active, position, of))
+        dispatcher.load(_schedule(plan, turn, span, work.worker, is_active, position, of))
     gevent.sleep((end_ns - monotonic_ns()) / 1e9)
-    for pacer in pacers:
-        pacer.stop()
-    seen = vitals.stop()
-    work.clocks = vitals.last
-    _drain(pacers, work, plan.race.timeout)
-    work.harvester.harvest()
-    work.harvester.tidy()
+    for dispatcher in dispatchers:
+        dispatcher.stop()
+    seen = health.stop()
+    work.clocks = health.last
+    _drain(dispatchers, work, plan.race.timeout)
+    work.collector.collect()
+    work.collector.tidy()
     return {
         "worker": work.worker,
         "start_ns": start_ns,
@@ -71,31 +71,34 @@ def _schedule(
     of: int,
 ) -> Schedule:
     if is_active and plan.race.rate == 0:
-        return Closed(arrivals.closed_keys(plan, turn, worker), span)
+        keys = arrivals.closed_keys(plan, turn, worker)
+        return Closed(keys, span, arrivals.closed_operations(plan, turn, worker))
     blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, turn)
     return Open(arrivals.shares(blocks, position, of), span)
 
 
-def _drain(pacers: list[Pacer], work: Work, timeout_s: float) -> None:
+def _drain(dispatchers: list[Dispatcher], work: Work, timeout_s: float) -> None:
     # Whoever answers slowly must be waited for, or the slower side would look faster.
-    _wait_until_at_rest(pacers, timeout_s)
-    for target, pacer in enumerate(pacers):
-        _give_up(pacer, work.ledger, target)
-    _wait_until_at_rest(pacers, timeout_s + 1)
+    _wait_until_at_rest(dispatchers, timeout_s)
+    for target, dispatcher in enumerate(dispatchers):
+        _give_up(dispatcher, work.ledger, target)
+    _wait_until_at_rest(dispatchers, timeout_s + 1)
 
 
-def _give_up(pacer: Pacer, ledger: Ledger, target: int) -> None:
-    for count, (due_ns, key, slice_index, flags) in enumerate(pacer.abandon()):
+def _give_up(dispatcher: Dispatcher, ledger: Ledger, target: int) -> None:
+    for count, (due_ns, key, slice_index, flags, operation) in enumerate(dispatcher.abandon()):
         now_ns = monotonic_ns()
-        row = ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns)
+        row = ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns, operation)
         ledger.end(row, now_ns, now_ns, Outcome.UNSENT)
         if count % _ROWS_AT_ONCE == 0:
             gevent.sleep(0)
 
 
-def _wait_until_at_rest(pacers: list[Pacer], limit_s: float) -> None:
+def _wait_until_at_rest(dispatchers: list[Dispatcher], limit_s: float) -> None:
     deadline_ns = monotonic_ns() + round(limit_s * 1e9)
-    while monotonic_ns() < deadline_ns and not all(pacer.at_rest for pacer in pacers):
+    while monotonic_ns() < deadline_ns and not all(
+        dispatcher.at_rest for dispatcher in dispatchers
+    ):
         gevent.sleep(_DRAIN_POLL_S)
 
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from dragstrip.load.arrivals import Arrivals
 
-Arrival = tuple[int, int, int, int]
-"""One lookup to make: when it is due (monotonic clock, nanoseconds), key, slice, flags.
+Arrival = tuple[int, int, int, int, int]
+"""One request: when it is due (monotonic clock, nanoseconds), key, slice, flags, operation.
 
 A plain tuple: at thousands a second, making a named one takes longer than all else that is done
 with it before the send.
@@ -23,7 +23,7 @@ with it before the send.
 
 _COUNTED = int(Flag.COUNTED)
 _NO_SLOT = int(Flag.NO_SLOT)
-_END: Arrival = (NEVER_NS, 0, -1, 0)
+_END: Arrival = (NEVER_NS, 0, -1, 0, 0)
 
 
 class Span(NamedTuple):
@@ -63,9 +63,11 @@ class Open(Schedule):
 
     def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
         """Return the next arrival, flagged if it had to wait for a slot."""
-        due_ns, key, slice_index, flags = arrival = self._head
+        due_ns, key, slice_index, flags, operation = arrival = self._head
         self._advance()
-        return arrival if slot_was_free else (due_ns, key, slice_index, flags | _NO_SLOT)
+        if slot_was_free:
+            return arrival
+        return due_ns, key, slice_index, flags | _NO_SLOT, operation
 
     def rest(self) -> Iterator[Arrival]:
         """Yield the arrivals that nobody has taken."""
@@ -80,10 +82,11 @@ class Open(Schedule):
 class Closed(Schedule):
     """A lookup for whoever is free, due at that moment, until `stop`."""
 
-    __slots__ = ("_keys", "_span", "next_ns")
+    __slots__ = ("_keys", "_operations", "_span", "next_ns")
 
-    def __init__(self, keys: Iterator[int], span: Span) -> None:
+    def __init__(self, keys: Iterator[int], span: Span, operations: Iterator[int]) -> None:
         self._keys = keys
+        self._operations = operations
         self._span = span
         self.next_ns = span.start_ns
 
@@ -91,7 +94,7 @@ class Closed(Schedule):
         """Return a lookup that is due now."""
         span = self._span
         flags = _COUNTED if span.counted_from_ns <= now_ns < span.end_ns else 0
-        return now_ns, next(self._keys), span.slice_index, flags
+        return now_ns, next(self._keys), span.slice_index, flags, next(self._operations)
 
     def stop(self) -> None:
         """Make no more lookups up."""
@@ -103,5 +106,7 @@ def _in_time(blocks: Iterable[Arrivals], span: Span) -> Iterator[Arrival]:
         due_ns = block.offsets_ns + span.start_ns
         counts = (due_ns >= span.counted_from_ns) & (due_ns < span.end_ns)
         flags = np.where(counts, _COUNTED, 0).tolist()
-        for due, key, flag in zip(due_ns.tolist(), block.keys.tolist(), flags, strict=True):
-            yield due, key, span.slice_index, flag
+        keys, operations = block.keys.tolist(), block.operations.tolist()
+        columns = zip(due_ns.tolist(), keys, flags, operations, strict=True)
+        for due, key, flag, operation in columns:
+            yield due, key, span.slice_index, flag, operation

@@ -45,7 +45,11 @@ class Pace(Protocol):
 
 
 class Sender:
-    """One slot's loop over its connection. `number` and `target` go into its rows."""
+    """One slot's loop over its connection. `number` and `target` go into its rows.
+
+    `prepares` and `checks` have one for each operation, by its number: what makes the request of a
+    key, and what decides whether the answer is right.
+    """
 
     __slots__ = (
         "_checks",
@@ -98,14 +102,13 @@ class Sender:
     def _loop(self) -> None:
         # Names bound here are found faster than attributes.
         client, requests, checks = self._client, self._requests, self._checks
-        operation = 0
         take, send = self._pace.take, client.send
         begin, end = self._ledger.begin, self._ledger.end
         target, number = self._target, self._number
         while not self._stopping:
-            due_ns, key, slice_index, flags = take()
+            due_ns, key, slice_index, flags, operation = take()
             now_ns = monotonic_ns()
-            row = begin(due_ns, key, slice_index, target, flags, number, now_ns)
+            row = begin(due_ns, key, slice_index, target, flags, number, now_ns, operation)
             try:
                 reply = send(requests[operation](key))
             except SendFailed as failed:

@@ -27,7 +27,7 @@ FINISH_FILE = "finish.json"
 _GRACE_S = 15
 
 
-class Outcome(NamedTuple):
+class SliceOutcome(NamedTuple):
     """A slice that is over: when it began, its reports, and why it must not be used, if so."""
 
     started: float
@@ -35,11 +35,11 @@ class Outcome(NamedTuple):
     void: str | None = None
 
 
-class NobodyLeft(Exception):
+class AllWorkersLost(Exception):
     """Every worker is lost."""
 
 
-def conduct(plan: Plan, run_slice: Callable[[PlannedSlice], Outcome], folder: Path) -> None:
+def run_slices(plan: Plan, run_slice: Callable[[PlannedSlice], SliceOutcome], folder: Path) -> None:
     """Run every slice of the plan; one line per finished slice goes to `slices.jsonl`.
 
     Raises OSError where it cannot be written, and what `run_slice` raises.
@@ -68,8 +68,8 @@ def write_finish(folder: Path, finish: Finish) -> None:
     fresh.replace(folder / FINISH_FILE)
 
 
-class Conductor:
-    """A master's way with its workers.
+class SliceCoordinator:
+    """Lets the workers of a master run slices together.
 
     `present` brings the users into place and returns the workers that have some. `send` sends a
     worker its orders. `pause` lets others run for a moment, and lets seconds pass at `end`.
@@ -90,8 +90,8 @@ class Conductor:
         self._send = send
         self._pause = pause
 
-    def run_slice(self, turn: PlannedSlice) -> Outcome:
-        """Deal a slice out to the workers present. Raises NobodyLeft.
+    def run_slice(self, turn: PlannedSlice) -> SliceOutcome:
+        """Share a slice among the workers present. Raises AllWorkersLost.
 
         A worker that is lost before it has reported makes the slice void; the others' reports are
         waited for, so that all is quiet when the next one begins.
@@ -106,7 +106,7 @@ class Conductor:
         missing = [worker for worker in workers if not self._report(worker)]
         void = "; ".join(f"worker {one} {self._end.lost[one]}" for one in missing)
         reports = [report for one in workers if (report := self._report(one))]
-        return Outcome(started, reports, void or None)
+        return SliceOutcome(started, reports, void or None)
 
     def finish(self) -> Finish:
         """Ask the workers for their totals and wait for them."""
@@ -131,7 +131,7 @@ class Conductor:
     def _whoever_is_present(self) -> list[int]:
         while not (workers := self._present()):
             if not self._end.members:
-                raise NobodyLeft
+                raise AllWorkersLost
             self._pause()
         return workers
 

@@ -26,31 +26,31 @@ _READABLE = 1
 _SECOND_NS = 1_000_000_000
 
 
-class Alarm:
-    """Calls `ring` from the event loop when the time it is `set` to has come; make it there.
+class Timer:
+    """Calls back from the event loop when the time it is `set` to has come; make it there.
 
-    `ring` runs in the hub: it must not wait, but may switch to greenlets that do. It may set the
-    alarm again.
+    The callback runs in the hub: it must not wait, but may switch to greenlets that do. It may set
+    the timer again.
     """
 
-    __slots__ = ("_at_ns", "_clock", "_ring")
+    __slots__ = ("_at_ns", "_callback", "_clock")
 
-    def __init__(self, ring: Callable[[], None], *, precise: bool = sys.platform == "linux"):
-        self._ring = ring
+    def __init__(self, callback: Callable[[], None], *, precise: bool = sys.platform == "linux"):
+        self._callback = callback
         self._at_ns = NEVER_NS
         self._clock = _TimerFile(self._fire) if precise else _LoopTimer(self._fire)
 
     def set(self, at_ns: int) -> None:
-        """Ring at `at_ns`, at once if that is past, and at no other time."""
+        """Call back at `at_ns`, at once if that is past, and at no other time."""
         self._at_ns = at_ns
         self._clock.set(at_ns)
 
     def clear(self) -> None:
-        """Do not ring."""
+        """Do not call back."""
         self.set(NEVER_NS)
 
     def close(self) -> None:
-        """Give the timer back. The alarm cannot be set again."""
+        """Give the timer back. It cannot be set again."""
         self._clock.close()
 
     def _fire(self) -> None:
@@ -59,7 +59,7 @@ class Alarm:
             self._clock.set(self._at_ns)
             return
         self._at_ns = NEVER_NS
-        self._ring()
+        self._callback()
         if self._at_ns == NEVER_NS:
             self._clock.set(NEVER_NS)
 

@@ -1,4 +1,4 @@
-"""Deals a race's connection slots out to its workers: to each its share of both targets' slots."""
+"""Shares a race's connections among its workers: each gets its part of both targets' users."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import gevent
+
+from dragstrip.load.locust_compat import id_of_node, users_of_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,20 +18,20 @@ if TYPE_CHECKING:
 SPAWN_PER_S = 100
 """Slots that each worker opens in a second."""
 
-Dealt = dict[str, dict[str, int]]
+UserShares = dict[str, dict[str, int]]
 """How many users of each class, by its name, are on each worker, by its id."""
 
 
-class EvenDispatcher:
-    """Stands in for Locust's dispatcher, which deals each user to the next worker in turn.
+class EvenUserDispatcher:
+    """Stands in for Locust's dispatcher, which gives each user to the next worker in turn.
 
-    That would leave one of two workers with one kind of slot only. Locust would also deal again by
+    That would leave one of two workers with one kind of slot only. Locust would also share again by
     itself whenever a worker comes or goes, and so take slots away in the middle of a slice: here
     users go to the workers that `takes_part` picks, and change places only when the race says so.
     """
 
     dispatch_in_progress = True
-    """What keeps Locust from dealing again by itself."""
+    """What keeps Locust from sharing again by itself."""
 
     def __init__(
         self,
@@ -37,10 +39,10 @@ class EvenDispatcher:
         user_classes: list[type[User]],
         takes_part: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        self._nodes = {node.id: node for node in worker_nodes}
+        self._nodes = {id_of_node(node): node for node in worker_nodes}
         self._names = [one.__name__ for one in user_classes]
         self._takes_part = takes_part
-        self._steps: Iterator[Dealt] = iter(())
+        self._steps: Iterator[UserShares] = iter(())
 
     def new_dispatch(
         self,
@@ -50,23 +52,23 @@ class EvenDispatcher:
     ) -> None:
         """Begin to bring `target_user_count` users into place."""
         chosen = [node for key, node in sorted(self._nodes.items()) if self._takes_part(key)]
-        before = {node.id: dict(node.user_classes_count) for node in chosen}
-        wanted = deal(target_user_count, list(before), self._names)
+        before = {id_of_node(node): users_of_node(node) for node in chosen}
+        wanted = share_users(target_user_count, list(before), self._names)
         self._steps = _ramp(before, wanted, math.ceil(SPAWN_PER_S / len(self._names)))
 
     def add_worker(self, worker_node: WorkerNode) -> None:
         """Know one worker more."""
-        self._nodes[worker_node.id] = worker_node
+        self._nodes[id_of_node(worker_node)] = worker_node
 
     def remove_worker(self, worker_node: WorkerNode) -> None:
         """Forget a worker."""
-        self._nodes.pop(worker_node.id, None)
+        self._nodes.pop(id_of_node(worker_node), None)
 
-    def __iter__(self) -> Iterator[Dealt]:
+    def __iter__(self) -> Iterator[UserShares]:
         return self._steps
 
 
-def deal(users: int, workers: Sequence[str], names: Sequence[str]) -> Dealt:
+def share_users(users: int, workers: Sequence[str], names: Sequence[str]) -> UserShares:
     """Share users evenly over classes and, class by class, over workers."""
     of_class = {name: _share(users, place, len(names)) for place, name in enumerate(names)}
     return {
@@ -79,7 +81,7 @@ def _share(count: int, place: int, of: int) -> int:
     return count // of + (place < count % of)
 
 
-def _ramp(before: Dealt, wanted: Dealt, most: int) -> Iterator[Dealt]:
+def _ramp(before: UserShares, wanted: UserShares, most: int) -> Iterator[UserShares]:
     """Yield what to have each second, `most` users per worker and class at a time."""
     now = {
         worker: {name: before[worker].get(name, 0) for name in classes}

@@ -19,11 +19,12 @@ from flask import abort, jsonify, make_response, redirect, request, send_file, s
 from flask_login import UserMixin, login_user
 
 from dragstrip.live import web_exchange
+from dragstrip.load import locust_compat
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from flask import Flask, Response
+    from flask import Response
     from locust.env import Environment
     from locust.web import WebUI
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 _ANSWER_S = 20.0
 _POLL_S = 0.05
 _REPORT = "report.html"
-_SWARM = "locust.swarm"
-_STOP = "locust.stop"
 
 _COLUMNS = {
     "race-slices": ("slice", "pair", "target", "verified", "failed", "p50", "p95", "p99"),
@@ -99,10 +98,8 @@ def _keep_to_itself(web_ui: WebUI, *, any_host: bool) -> None:
         response.headers.remove("Access-Control-Allow-Origin")
         return response
 
-    app = _app(web_ui)
-    app.before_request(refuse_others)
-    # What is there first is called last: after what Locust put there.
-    app.after_request_funcs.setdefault(None, []).insert(0, share_nothing)
+    locust_compat.flask_app(web_ui).before_request(refuse_others)
+    locust_compat.change_answers_last(web_ui, share_nothing)
 
 
 def _is_loopback(host: str) -> bool:
@@ -123,11 +120,12 @@ def _add_tabs(web_ui: WebUI, plan: Plan) -> None:
         {"key": tab, "structure": [{"key": one, "title": one.capitalize()} for one in columns]}
         for tab, columns in _COLUMNS.items()
     ]
-    web_ui.template_args |= {
+    parts = {
         "extended_tabs": [{"key": key, "title": title} for key, title in _TABS.items()],
         "extended_tables": [{"key": "race", "structure": sides}, *others],
         "extended_csv_files": [{"href": "./dragstrip/report", "title": "Download race report"}],
     }
+    locust_compat.extend_page(web_ui, parts)
 
 
 def _fill_tabs(web_ui: WebUI, folder: Path, race: Race) -> None:
@@ -141,7 +139,7 @@ def _fill_tabs(web_ui: WebUI, folder: Path, race: Race) -> None:
             response.set_data(orjson.dumps(body))
         return response
 
-    _app(web_ui).after_request(add_tables)
+    locust_compat.flask_app(web_ui).after_request(add_tables)
 
 
 def _state(state: str, *, is_over: bool) -> str:
@@ -163,7 +161,7 @@ def _serve_report(web_ui: WebUI, folder: Path) -> None:
         )
 
     view = web_ui.auth_required_if_enabled(race_report)
-    _app(web_ui).add_url_rule("/dragstrip/report", view_func=view)
+    locust_compat.flask_app(web_ui).add_url_rule("/dragstrip/report", view_func=view)
 
 
 def _start_by_form(web_ui: WebUI, folder: Path, race: Race) -> None:
@@ -173,23 +171,22 @@ def _start_by_form(web_ui: WebUI, folder: Path, race: Race) -> None:
         if not asking.acquire(blocking=False):
             return _refusal("A start is being looked at.")
         try:
-            problem = _why_not(race) or _ask(folder)
+            problem = _why_not(race, folder) or _ask(folder)
             if problem:
                 return _refusal(problem)
-            runner = web_ui.environment.runner
-            assert runner is not None  # noqa: S101
             # Not by Locust's own view: its other fields must change nothing, and cannot be wrong.
-            runner.start_shape()
+            locust_compat.start_test(web_ui)
             race.started.wait()
         finally:
             asking.release()
         return jsonify({"success": True, "message": "The race was started", "host": ""})
 
-    _app(web_ui).view_functions[_SWARM] = web_ui.auth_required_if_enabled(start)
+    locust_compat.replace_view(web_ui, locust_compat.SWARM_VIEW, start)
 
 
-def _why_not(race: Race) -> str | None:
-    if race.ended.is_set():
+def _why_not(race: Race, folder: Path) -> str | None:
+    # The page shows the verdict while Locust still writes its own last files.
+    if race.ended.is_set() or web_exchange.is_over(folder):
         return "This race is over: start another `dragstrip race --web`."
     return "This race is under way." if race.started.is_set() else None
 
@@ -199,8 +196,7 @@ def _refusal(problem: str) -> Response:
 
 
 def _stop_at_once(web_ui: WebUI, race: Race) -> None:
-    views = _app(web_ui).view_functions
-    stop = views[_STOP]
+    stop = locust_compat.view(web_ui, locust_compat.STOP_VIEW)
 
     def stop_race() -> Any:
         answer = stop()
@@ -208,7 +204,7 @@ def _stop_at_once(web_ui: WebUI, race: Race) -> None:
         race.stop()
         return answer
 
-    views[_STOP] = web_ui.auth_required_if_enabled(stop_race)
+    locust_compat.replace_view(web_ui, locust_compat.STOP_VIEW, stop_race)
 
 
 def _ask(folder: Path) -> str | None:
@@ -230,26 +226,22 @@ class _User(UserMixin):  # type: ignore[misc]
 
 def _ask_for(password: str, web_ui: WebUI) -> None:
     """Let in only who knows the password."""
-    app = _app(web_ui)
+    app = locust_compat.flask_app(web_ui)
     app.secret_key = secrets.token_hex(32)
     app.config |= {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Strict"}
-    login_manager = web_ui.login_manager
-    assert login_manager is not None  # noqa: S101
-    login_manager.user_loader(lambda name: _User() if name == web_exchange.USER_NAME else None)
-    web_ui.auth_args = {"username_password_callback": "/dragstrip/login"}
+
+    def load_user(name: str) -> _User | None:
+        return _User() if name == web_exchange.USER_NAME else None
+
+    locust_compat.ask_for_password(web_ui, load_user, "/dragstrip/login")
 
     def log_in() -> Any:
         given = request.form.get("password", "")
         is_known = request.form.get("username", "") == web_exchange.USER_NAME
         if is_known & hmac.compare_digest(given.encode(), password.encode()):
             login_user(_User())
-            return redirect(url_for("locust.index"))
+            return redirect(url_for(locust_compat.INDEX_VIEW))
         session["auth_error"] = "Wrong user name or password"
-        return redirect(url_for("locust.login"))
+        return redirect(url_for(locust_compat.LOGIN_VIEW))
 
     app.add_url_rule("/dragstrip/login", view_func=log_in, methods=["POST"])
-
-
-def _app(web_ui: WebUI) -> Flask:
-    assert web_ui.app is not None  # noqa: S101
-    return web_ui.app

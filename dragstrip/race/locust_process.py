@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from dragstrip.errors import StorageError, UsageError
+from dragstrip.errors import UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
+from dragstrip.redact import redact
 from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
 from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.ipc import Address, Workers
 
-LOCUSTFILE = Path(__file__).parents[1] / "load" / "locustfile.py"
+LAUNCHER = "dragstrip.load"
 
 # All are relative to the run's folder, which is where Locust is started.
 _FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")
@@ -127,13 +128,14 @@ def run_worker(master: Address, runs: Path, *, otel: bool = False) -> int:
 def why_unfinished(folder: RunFolder) -> str:
     """Return why Locust ended early: in its own words, or by the last lines of its log."""
     stop = read_stop(folder.path)
-    return stop.reason if stop else log_tail(folder)
+    return redact(stop.reason) if stop else log_tail(folder)
 
 
 def log_tail(folder: RunFolder, lines: int = 5) -> str:
     """Return the last lines of Locust's log."""
     with suppress(OSError):
-        return "\n".join(_log(folder).read_text(errors="replace").splitlines()[-lines:])
+        text = redact(_log(folder).read_text(encoding="utf-8", errors="replace"))
+        return "\n".join(text.splitlines()[-lines:])
     return ""
 
 
@@ -146,8 +148,6 @@ def _started(
     *,
     handoff: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    if not LOCUSTFILE.exists():
-        raise StorageError(f"{LOCUSTFILE} is missing", fix="install dragstrip again")
     # A stray LOCUST_USERS or LOCUST_LOCUSTFILE would change what is run.
     inherited = {
         name: value
@@ -202,7 +202,8 @@ def _pour(content: bytes, writing: int) -> None:
 
 
 def _locust(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments]
+    # -P keeps the working directory, which may hold a user's own modules, off Python's path.
+    return [sys.executable, "-P", "-m", LAUNCHER, *arguments]
 
 
 def _page(web: Web | None) -> list[str]:

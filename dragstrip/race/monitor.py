@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from dragstrip.analysis.aggregate import summarise, with_distributions
+from dragstrip.analysis.operations import rules_operation
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.live.follow import Follower
@@ -80,7 +81,8 @@ class RaceMonitor:
     def _take(self, plan: Plan, facts: Run) -> None:
         self._plan, self._facts = plan, facts
         self._metric: Metric = facts.config["rules"]["metric"]
-        self._follower = Follower(self._folder.path, plan, self._metric)
+        operation = rules_operation(facts.config)
+        self._follower = Follower(self._folder.path, plan, self._metric, operation)
 
     def tick(self) -> None:
         """Report how the race stands."""
@@ -113,6 +115,7 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
         plan,
         folder.read_slices(),
         rules.metric,
+        operation=rules.operation,
         interrupted=interrupted,
         finish=folder.read_finish(),
         data_after=facts.data_after,

@@ -14,11 +14,12 @@ from dragstrip.errors import ConfigError
 from dragstrip.race.monitor import Stored, conclude
 from dragstrip.run import folder as run_folder
 from dragstrip.run.machine import these_versions, this_machine
-from dragstrip.run.model import Run, ScenarioFacts
+from dragstrip.run.model import OperationFacts, Run, ScenarioFacts
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.find import absolute, find
 from dragstrip.scenario.kinds import kind_of
+from dragstrip.scenario.planned import planned
 from dragstrip.scenario.target import url_of
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ class Setup:
             dataset=config.dataset,
             race=config.race,
             targets=(baseline, challenger),
+            operations=planned(self.scenario),
             slices=alternate(config.race.pairs, seed),
         )
 
@@ -106,6 +108,7 @@ class Setup:
             interrupted=True,
             lab=config.environment.dragstrip_lab,
             closed_model=plan.race.closed_model,
+            operations=[OperationFacts(**one.model_dump()) for one in plan.operations],
             seed=plan.seed,
             baseline=plan.targets[0].name,
             challenger=plan.targets[1].name,

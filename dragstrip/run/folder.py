@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -24,6 +24,7 @@ from dragstrip.ledger import reader
 from dragstrip.run import plan as plans
 from dragstrip.run.model import Run
 from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run.slice_report import parse_finish, parse_slice
 from dragstrip.schemas import validator
 
 if TYPE_CHECKING:
@@ -105,13 +106,13 @@ class RunFolder:
         with suppress(FileNotFoundError), (self.path / SLICES_FILE).open("rb") as file:
             for line in file:
                 with suppress(orjson.JSONDecodeError):
-                    yield orjson.loads(line)
+                    yield parse_slice(line)
 
     def read_finish(self) -> Finish | None:
         """Read every process's last word; None when there is none. Raises StorageError."""
         file = self.path / FINISH_FILE
         try:
-            return cast("Finish", orjson.loads(file.read_bytes()))
+            return parse_finish(file.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, orjson.JSONDecodeError) as error:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from dragstrip.errors import UsageError
+from dragstrip.redact import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +64,9 @@ class Stop:
     def write(self, folder: Path) -> None:
         """Leave it in the run's folder, if that can be written to."""
         with suppress(OSError):
-            (folder / STOP_FILE).write_text(json.dumps(asdict(self)) + "\n")
+            (folder / STOP_FILE).write_text(
+                json.dumps(asdict(self) | {"reason": redact(self.reason)}) + "\n"
+            )
 
 
 def read_stop(folder: Path) -> Stop | None:

@@ -19,13 +19,15 @@ LIVE_S = 1.0
 
 
 class Live(TypedDict):
-    """`slice` is the one under way, None before the first; `targets` are by number.
+    """`slice` is the one under way, None before the first.
+
+    `targets` are by the target's number, then by the operation's.
 
     So many `processes` take part, and so many are `lost`.
     """
 
     slice: int | None
-    targets: dict[str, Brief]
+    targets: dict[str, dict[str, Brief]]
     processes: int
     lost: int
 

@@ -62,7 +62,10 @@ class Generator(_Form):
 
 
 class Slice(Figures):
-    """The counted lookups of one turn of one target."""
+    """The counted requests of one turn of one target.
+
+    `operations` has the figures of each operation by name, where there are several.
+    """
 
     index: Count
     pair: Count
@@ -71,6 +74,7 @@ class Slice(Figures):
     started: datetime
     ended: datetime
     generator: Generator | None = None
+    operations: dict[str, Figures] = {}
 
 
 class Quantile(_Form):
@@ -100,17 +104,15 @@ class Split(_Form):
     data_ms: Milliseconds | None
 
 
-class TargetTotals(Figures):
-    """The counted lookups of one target over all complete pairs.
+class OperationTotals(Figures):
+    """The counted requests of one operation of one target over all complete pairs.
 
     Service time counts from the actual send, as the first byte does; `query` and `total` are what
-    the server reports. `low` and `high` are the exact extremes of the response time. The lookups
+    the server reports. `low` and `high` are the exact extremes of the response time. The requests
     `opened` so many connections and took so many `bytes` of bodies; at `no_slot` of them, every
     connection was busy when they were due.
     """
 
-    kind: str
-    url: str
     error_rate: Rate
     low_ms: Milliseconds | None = None
     high_ms: Milliseconds | None = None
@@ -124,6 +126,25 @@ class TargetTotals(Figures):
     bytes: Count = 0
     split: Split | None = None
     distribution: list[Quantile] = []
+
+
+class TargetTotals(OperationTotals):
+    """The same of all requests of one target.
+
+    `operations` has the figures of each operation by name, where there are several.
+    """
+
+    kind: str
+    url: str
+    operations: dict[str, OperationTotals] = {}
+
+
+class OperationFacts(_Form):
+    """An operation that was asked for. Of all arrivals its share is its weight over their sum."""
+
+    name: str
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    method: str = "GET"
 
 
 class Gate(_Form):
@@ -163,7 +184,7 @@ class ScenarioFacts(_Form):
     """Which scenario was raced, and what it established before the race."""
 
     name: str
-    keys: Count
+    keys: Annotated[int, Field(ge=1)]
     facts: Facts
 
 
@@ -205,7 +226,7 @@ class Run(_Form):
     Since version 3 there is a `scenario`; in earlier versions it was always the lookup.
     `data_after` says whether the backends still held the same data when the race was over, and
     `data_difference` what differed first, or why nobody could tell. `calibration` is null where
-    there was none when the race began.
+    there was none when the race began. Without `operations` there was one, the lookup.
     """
 
     schema_version: Literal[3] = 3
@@ -223,6 +244,7 @@ class Run(_Form):
     machine: Machine
     config: dict[str, Any]
     scenario: ScenarioFacts
+    operations: list[OperationFacts] = [OperationFacts(name="lookup")]
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
     calibration: Calibrated | None = None
@@ -301,12 +323,15 @@ class Verdict(_Form):
     """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid.
 
     `answers` says what a verified answer is, as in the facts of run.json.
+    `operation` is the one that the rule looked at, of several; the figures of `targets` are its
+    figures then, and the names of `secondary` begin with an operation's.
     """
 
     schema_version: Literal[2] = 2
     verdict: Word
     reason: str
     metric: Metric
+    operation: str | None = None
     baseline: str
     challenger: str
     ratio: float | None

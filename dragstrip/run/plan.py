@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dragstrip.config.config import (
     Config,
@@ -27,6 +27,8 @@ PLAN_VARIABLE = "DRAGSTRIP_PLAN"
 PARENT_VARIABLE = "DRAGSTRIP_PARENT_FD"
 SLICES_FILE = "slices.jsonl"
 LEDGER_FOLDER = "ledger"
+MOST_OPERATIONS = 256
+"""The ledger has a byte for an operation's number."""
 
 
 class _Part(BaseModel):
@@ -40,6 +42,17 @@ class PlannedTarget(_Part):
     kind: str
     url: Url
     ca_file: Path | None = None
+
+
+class PlannedOperation(_Part):
+    """One kind of request; its place in the list is its number in the ledger.
+
+    Of all arrivals, its share is its `weight` over the sum of all weights.
+    """
+
+    name: str = Field(min_length=1)
+    weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    method: str = "GET"
 
 
 class PlannedSlice(_Part):
@@ -65,7 +78,17 @@ class Plan(_Part):
     dataset: DatasetConfig
     race: RaceConfig
     targets: tuple[PlannedTarget, PlannedTarget]
+    operations: tuple[PlannedOperation, ...] = Field(
+        default=(PlannedOperation(name="lookup"),), min_length=1, max_length=MOST_OPERATIONS
+    )
     slices: tuple[PlannedSlice, ...]
+
+    @model_validator(mode="after")
+    def _operations_have_names(self) -> Self:
+        names = [operation.name for operation in self.operations]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two operations have one name: {', '.join(names)}")
+        return self
 
     @property
     def pairs(self) -> int:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
+
+import orjson
+
+from dragstrip.ledger.tallies import Form  # noqa: TC001
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class WorkerReport(TypedDict):
@@ -19,8 +26,8 @@ class WorkerReport(TypedDict):
     loop_lag_max_ms: NotRequired[float]
     clock_step_ms: NotRequired[float]
     """How far the wall clock moved against the monotonic clock."""
-    tallies: dict[str, dict[str, Any]]
-    """By the target's number; see dragstrip.ledger.tally."""
+    tallies: Form
+    """By the target's number, then the operation's; see dragstrip.ledger.tally."""
 
 
 class SliceReport(TypedDict):
@@ -35,10 +42,10 @@ class SliceReport(TypedDict):
 
 
 class FinalCounts(TypedDict):
-    """What one process had counted when it was done: rows begun, and counts by target."""
+    """What one process had counted when it was done: rows begun, and counts."""
 
     rows: int
-    tallies: dict[str, dict[str, Any]]
+    tallies: Form
 
 
 class Finish(TypedDict):
@@ -47,3 +54,27 @@ class Finish(TypedDict):
     run_id: str
     workers: dict[str, FinalCounts]
     lost_workers: list[int]
+
+
+def parse_slice(line: bytes) -> SliceReport:
+    """Read a line of slices.jsonl. Raises orjson.JSONDecodeError."""
+    report = cast("SliceReport", orjson.loads(line))
+    for worker in report["workers"]:
+        worker["tallies"] = _by_operation(worker["tallies"])
+    return report
+
+
+def parse_finish(text: bytes) -> Finish:
+    """Read finish.json. Raises orjson.JSONDecodeError."""
+    finish = cast("Finish", orjson.loads(text))
+    for counts in finish["workers"].values():
+        counts["tallies"] = _by_operation(counts["tallies"])
+    return finish
+
+
+def _by_operation(tallies: Mapping[str, Mapping[str, Any]]) -> Form:
+    """Return tallies by target and operation; earlier versions had one for each target."""
+    return {
+        target: {"0": dict(form)} if "due" in form else dict(form)
+        for target, form in tallies.items()
+    }

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from dragstrip.config.headers import Headers  # noqa: TC001
-from dragstrip.config.sections import Section
 from dragstrip.errors import ConfigError
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ def _as_list(value: object) -> object:
     return [value] if isinstance(value, (str, int)) else value
 
 
-class _Fields(Section):
+class _Fields(StrictModel):
     model_config = ConfigDict(populate_by_name=True)
 
 

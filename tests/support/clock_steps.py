@@ -37,5 +37,5 @@ def _install() -> None:
     time.time = lambda: time_ns() / 1e9
 
 
-if __name__ == "sitecustomize" and "locust" in sys.orig_argv:
+if __name__ == "sitecustomize" and "dragstrip.load" in sys.orig_argv:
     _install()

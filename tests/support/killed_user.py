@@ -18,17 +18,19 @@ from locust.env import Environment
 from dragstrip.config.config import RaceConfig
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load.arrivals import Arrivals
-from dragstrip.load.locust_user import Slot, Work
+from dragstrip.load.locust_user import ConnectionUser, Work
 from dragstrip.load.schedule import Open, Span
-from dragstrip.scenario import Request, Target
+from dragstrip.scenario import Operation, Request, Scenario, Target
 
 PAUSE_S = 0.6
 
 
-class User(Slot):
+class User(ConnectionUser):
     target_name = "a"
 
-    def request(self, key: int) -> Request:  # noqa: ARG002
+
+class OnePage(Scenario):
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
         return Request("GET", "/", {})
 
 
@@ -44,11 +46,10 @@ def main() -> None:
     ledger = Ledger(None, 0)
     User.work = Work(
         race=RaceConfig(rate=1 / PAUSE_S, users=1),
-        contacts=1,
+        scenario=OnePage(),
         seed=1,
         # Nothing listens there: a lookup would be refused, and its row would tell.
         targets={"a": Target("a", "convex-http", "http://127.0.0.1:1")},
-        expected=lambda _: b"",
         worker=0,
         ledger=ledger,
         racing=in_race,
@@ -60,8 +61,8 @@ def main() -> None:
     before = ledger.begun
     if in_race:
         due_ns = time.monotonic_ns() + round(PAUSE_S / 2 * 1e9)
-        soon = Arrivals(np.zeros(9, np.int64), np.arange(9))
-        User.work.pacers["a"].load(Open([soon], Span(0, due_ns, due_ns, due_ns + 1)))
+        soon = Arrivals(np.zeros(9, np.int64), np.arange(9), np.zeros(9, np.uint8))
+        User.work.dispatchers["a"].load(Open([soon], Span(0, due_ns, due_ns, due_ns + 1)))
     stopper = gevent.spawn(stop_soon, user)
     gevent.sleep(0)
     # By its end both timers are over before the loop turns again, so it serves them in one go.

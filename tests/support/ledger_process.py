@@ -15,15 +15,15 @@ import gevent
 
 from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome
 from dragstrip.ledger.writer import Ledger
-from dragstrip.load.collector import Harvester
+from dragstrip.load.collector import Collector
 
 LATENCY_ROWS = 8
 
 
 def main() -> None:
     ledger = Ledger(Path(sys.argv[1]), 3)
-    harvester = Harvester(ledger, [], period_s=0.001)
-    harvester.start()
+    collector = Collector(ledger, [], period_s=0.001)
+    collector.start()
     if sys.argv[2] == "no-room":
         limit = 1024
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -27,4 +27,5 @@ def _joined(blocks: Iterable[Arrivals]) -> Arrivals:
     return Arrivals(
         np.concatenate([np.empty(0, np.int64), *(part.offsets_ns for part in parts)]),
         np.concatenate([np.empty(0, np.int64), *(part.keys for part in parts)]),
+        np.concatenate([np.empty(0, np.uint8), *(part.operations for part in parts)]),
     )

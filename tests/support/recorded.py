@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dragstrip.ledger.layout import ROW
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome, select
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load.distributed.protocol import Totals
 from dragstrip.run.folder import FINISH_FILE, RunFolder
-from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE, PlannedOperation
 from tests.support.runs import SECOND, plan_of
 
 if TYPE_CHECKING:
@@ -23,15 +24,28 @@ if TYPE_CHECKING:
 
 OUTCOMES = ((Outcome.OK, 200), (Outcome.HTTP_STATUS, 503), (Outcome.UNSENT, 0))
 SHARES = (0.95, 0.03, 0.02)
+OPERATIONS = (
+    PlannedOperation(name="lookup", weight=3),
+    PlannedOperation(name="message", method="POST"),
+)
 
 
 def record_run(
-    path: Path, *, workers: int = 2, lookups: int = 300, policy: Policy = "keep", hung: int = 0
+    path: Path,
+    *,
+    workers: int = 2,
+    lookups: int = 300,
+    policy: Policy = "keep",
+    hung: int = 0,
+    operations: int = 1,
 ) -> RunFolder:
-    """Store a run of 2 pairs with `lookups` per worker and slice, `hung` of them without an end."""
+    """Store a run of 2 pairs with `lookups` per worker and slice, `hung` of them without an end.
+
+    Its requests are of so many `operations`, in turn.
+    """
     path.mkdir()
     (path / LEDGER_FOLDER).mkdir()
-    plan = plan_of(pairs=2, ledger=policy)
+    plan = plan_of(pairs=2, operations=OPERATIONS[:operations], ledger=policy)
     folder = RunFolder(path)
     folder.write_plan(plan)
     ledgers = [Ledger(path / LEDGER_FOLDER, worker, policy) for worker in range(workers)]
@@ -40,7 +54,7 @@ def record_run(
     with (path / SLICES_FILE).open("w") as file:
         for turn in plan.slices:
             reports = [
-                _run_slice(ledger, turn, worker, random, lookups, hung)
+                _run_slice(ledger, turn, worker, random, lookups, hung, operations)
                 for worker, ledger in enumerate(ledgers)
             ]
             for total, report in zip(totals, reports, strict=True):
@@ -68,6 +82,7 @@ def _run_slice(
     random: np.random.Generator,
     lookups: int,
     hung: int,
+    operations: int,
 ) -> dict[str, Any]:
     start_ns = (10 * worker + turn.index + 1) * 4 * SECOND
     end_ns = start_ns + 3 * SECOND
@@ -79,21 +94,24 @@ def _run_slice(
         target = 1 - turn.target if n % 50 == 0 else turn.target
         counted = target == turn.target and due > start_ns + SECOND
         flags = Flag.COUNTED if counted else 0
-        row = ledger.begin(due, n, turn.index, target, flags, n % 8, due + 1000)
+        row = ledger.begin(due, n, turn.index, target, flags, n % 8, due + 1000, n % operations)
         if n >= hung:
             query_us = ABSENT if n % 3 else took // 2000
             timings = (took // 1000, query_us, took // 1500, n % 7 == 0)
             ledger.end(row, due + 1000, due + took, outcome, status, n, *timings)
-    tallies: dict[int, Tally] = {}
-    for rows in ledger.harvest():
-        for target in (0, 1):
-            tally = tallies.setdefault(target, Tally())
-            tally.add(select(rows, rows["target"] == target), end_ns)
+    tallies: dict[str, dict[str, dict[str, Any]]] = {}
+    rows = np.concatenate([np.zeros(0, ROW), *ledger.harvest()])
+    for target in (0, 1):
+        for operation in range(operations):
+            which = (rows["target"] == target) & (rows["operation"] == operation)
+            tally = Tally()
+            tally.add(select(rows, which), end_ns)
+            tallies.setdefault(str(target), {})[str(operation)] = tally.encode()
     return {
         "worker": worker,
         "start_ns": start_ns,
         "end_ns": end_ns,
         "cpu_s": 1.0,
         "wall_s": 3.0,
-        "tallies": {str(target): tally.encode() for target, tally in tallies.items()},
+        "tallies": tallies,
     }

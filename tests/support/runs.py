@@ -9,11 +9,23 @@ import numpy as np
 
 from dragstrip.analysis.aggregate import summarise, with_distributions
 from dragstrip.analysis.verdict import judge
-from dragstrip.config.config import Config, DatasetConfig, RaceConfig
-from dragstrip.ledger.rows import ROW, Flag, Outcome, Rows
-from dragstrip.ledger.tally import COUNTS, Tally
-from dragstrip.run.model import DataAfter, DatasetFacts, Machine, Run, Verdict, Versions
-from dragstrip.run.plan import Plan, PlannedTarget, alternate
+from dragstrip.config.config import Config, DatasetConfig, RaceConfig, ScenarioConfig
+from dragstrip.ledger.layout import ROW
+from dragstrip.ledger.rows import Flag, Outcome, Rows
+from dragstrip.ledger.tallies import Tallies, each
+from dragstrip.ledger.tally import COUNTS
+from dragstrip.run.model import (
+    DataAfter,
+    Machine,
+    OperationFacts,
+    Run,
+    ScenarioFacts,
+    Verdict,
+    Versions,
+)
+from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
+from scenarios.crm.seeded import facts_of
+from seeding.verify import DataProof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,12 +34,29 @@ if TYPE_CHECKING:
     from dragstrip.run.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
 
 SECOND = 1_000_000_000
+PROOF = DataProof(
+    {
+        "seed": 42,
+        "contacts": 100,
+        "digest": "d" * 64,
+        "generator": "1",
+        "state": "complete",
+    },
+    ["Convex", "Supabase"],
+    compared=1,
+    ranges=1,
+)
 STARTED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 Times = dict[str, float]
 
 
-def plan_of(pairs: int = 8, names: tuple[str, str] = ("old", "new"), **race: Any) -> Plan:
+def plan_of(
+    pairs: int = 8,
+    names: tuple[str, str] = ("old", "new"),
+    operations: Sequence[PlannedOperation] = (PlannedOperation(name="lookup"),),
+    **race: Any,
+) -> Plan:
     settings = {"rate": 100, "slice": 3, "settle": 1, "pairs": pairs}
     old, new = (
         PlannedTarget(name=name, kind="convex-http", url=f"http://127.0.0.1:{port}")
@@ -36,9 +65,12 @@ def plan_of(pairs: int = 8, names: tuple[str, str] = ("old", "new"), **race: Any
     return Plan(
         run_id="20250102T030405Z-abcd",
         seed=9,
+        scenario=ScenarioConfig(),
+        keys=100,
         dataset=DatasetConfig(contacts=100),
         race=RaceConfig.model_validate(settings | race),
         targets=(old, new),
+        operations=tuple(operations),
         slices=alternate(pairs, 9),
     )
 
@@ -62,8 +94,8 @@ def rows_of(turn: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int
 
 def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3) -> SliceReport:
     end_ns = start_ns + 3 * SECOND
-    tally = Tally()
-    tally.add(rows, end_ns)
+    tallies = Tallies()
+    tallies.add(rows, end_ns)
     worker: WorkerReport = {
         "worker": 0,
         "start_ns": start_ns,
@@ -73,7 +105,7 @@ def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3)
         "loop_lag_p99_ms": 0.5,
         "loop_lag_max_ms": 2.0,
         "clock_step_ms": 0.01,
-        "tallies": {str(turn.target): tally.encode()},
+        "tallies": tallies.encode(),
     }
     began = STARTED.timestamp() + 3 * turn.index
     return {
@@ -87,21 +119,30 @@ def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3)
 
 def record(
     plan: Plan,
-    medians_ms: tuple[float, float] = (20.0, 10.0),
+    medians_ms: tuple[float, float] | Sequence[tuple[float, float]] = (20.0, 10.0),
     *,
     samples: int = 200,
     noise: float = 0.05,
     seed: int = 1,
     spoil: Callable[[PlannedSlice, Rows], None] | None = None,
 ) -> list[SliceReport]:
-    """Return the slice reports of a race whose slices scatter by `noise`."""
+    """Return the slice reports of a race whose slices scatter by `noise`.
+
+    Its requests are of the plan's operations in turn, and `medians_ms` of (baseline, challenger)
+    those of each, or one pair for all.
+    """
+    kinds = len(plan.operations)
+    medians = np.broadcast_to(np.array(medians_ms, float), (kinds, 2))
     random = np.random.default_rng(seed)
     reports = []
     for turn in plan.slices:
         start_ns = (1 + turn.index) * 4 * SECOND
         shift = np.exp(random.normal(0, noise))
-        response_ms = medians_ms[turn.target] * shift * random.lognormal(0, 0.5, samples)
+        operations = np.arange(samples) % kinds
+        typical_ms = medians[operations, turn.target]
+        response_ms = typical_ms * shift * random.lognormal(0, 0.5, samples)
         rows = rows_of(turn, response_ms, start_ns)
+        rows["operation"] = operations
         if spoil:
             spoil(turn, rows)
         reports.append(report_of(turn, rows, start_ns))
@@ -113,8 +154,9 @@ def finish_of(plan: Plan, reports: Sequence[SliceReport]) -> Finish:
     finals: dict[str, FinalCounts] = {}
     for worker in (worker for report in reports for worker in report["workers"]):
         counts = finals.setdefault(str(worker["worker"]), {"rows": 0, "tallies": {}})
-        for target, form in worker["tallies"].items():
-            sums = counts["tallies"].setdefault(target, dict.fromkeys(COUNTS, 0))
+        for target, operation, form in each(worker["tallies"]):
+            of_target = counts["tallies"].setdefault(str(target), {})
+            sums = of_target.setdefault(str(operation), dict.fromkeys(COUNTS, 0))
             for name in COUNTS:
                 sums[name] += form[name]
             counts["rows"] += form["due"] + form["uncounted"]
@@ -159,6 +201,7 @@ def conclude(
         plan,
         reports,
         config.rules.metric,
+        operation=config.rules.operation,
         interrupted=interrupted,
         finish=finish or finish_of(plan, reports),
         data_after=data_after,
@@ -182,7 +225,8 @@ def conclude(
             system="Linux 6.1", architecture="x86_64", processor="A CPU", cpus=2, memory_bytes=2**33
         ),
         config=config.model_dump(mode="json", exclude={"environment"}),
-        dataset=DatasetFacts(seed=42, contacts=100, digest="d" * 64, generator="1"),
+        operations=[OperationFacts(**operation.model_dump()) for operation in plan.operations],
+        scenario=ScenarioFacts(name="lookup", keys=100, facts=facts_of(PROOF)),
         targets=summary.totals,
         slices=summary.slices,
         gates=summary.gates,

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
+
+from dragstrip.load import locust_compat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,43 +28,36 @@ _POLL_S = 0.02
 _MARGIN_S = 10.0
 
 
-def collect(environment: Environment, harvest: Callable[[], None]) -> None:
+def collect(environment: Environment, update: Callable[[], None]) -> None:
     """Take this process's part: a master asks and waits, a worker finishes and reports.
 
-    `harvest` brings Locust's statistics up to date in a process that makes lookups.
+    `update` brings Locust's statistics up to date in a process that makes lookups.
     """
     runner = environment.runner
     if isinstance(runner, WorkerRunner):
         worker = runner
-        worker.register_message(_ASK, lambda **_: _finish(worker, harvest), concurrent=True)
+        locust_compat.on_message(worker, _ASK, lambda *_: _finish(worker, update), concurrent=True)
     elif isinstance(runner, MasterRunner):
         finished: set[str] = set()
-        runner.register_message(_ANSWER, lambda msg, **_: finished.add(msg.node_id))
+        locust_compat.on_message(runner, _ANSWER, lambda worker, _: finished.add(worker))
         environment.events.test_stopping.add_listener(lambda **_: _wait(runner, finished))
 
 
 def _wait(runner: MasterRunner, finished: set[str]) -> None:
     finished.clear()
-    asked = {client.id for client in runner.clients.running + runner.clients.spawning}
+    asked = locust_compat.loaded_workers(runner)
     for worker in asked:
         runner.send_message(_ASK, client_id=worker)
-    deadline = time.monotonic() + runner.environment.stop_timeout + _MARGIN_S
-    while not finished >= asked & {client.id for client in runner.clients.all}:
+    deadline = time.monotonic() + locust_compat.stop_timeout_s(runner) + _MARGIN_S
+    while not finished >= asked & locust_compat.connected_workers(runner):
         if time.monotonic() > deadline:
             log.warning("not every worker sent its last counts; the totals are too small")
             return
         gevent.sleep(_POLL_S)
 
 
-def send_counts(runner: WorkerRunner) -> None:
-    """Send the master what Locust has counted here and not yet sent."""
-    counts: dict[str, Any] = {}
-    runner.environment.events.report_to_master.fire(client_id=runner.client_id, data=counts)
-    runner.send_message("stats", counts)
-
-
-def _finish(runner: WorkerRunner, harvest: Callable[[], None]) -> None:
+def _finish(runner: WorkerRunner, update: Callable[[], None]) -> None:
     runner.stop()
-    harvest()
-    send_counts(runner)
+    update()
+    locust_compat.send_counts(runner)
     runner.send_message(_ANSWER)

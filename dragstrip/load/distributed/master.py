@@ -1,4 +1,4 @@
-"""A race as the master conducts it: roll call, slices dealt out to workers, their last counts."""
+"""A race as the master conducts it: roll call, slices shared among workers, their last counts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ import time
 from typing import TYPE_CHECKING, Any, cast
 
 import gevent
-from locust.runners import (
-    HEARTBEAT_LIVENESS,
-    STATE_CLEANUP,
-    STATE_STOPPED,
-    STATE_STOPPING,
-    MasterRunner,
-)
+from locust.runners import MasterRunner
 
+from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
-from dragstrip.load.race_driver import POLL_S, Course, StoppedByLocust
-from dragstrip.load.slice_loop import Conductor, NobodyLeft, Outcome, write_finish
-from dragstrip.load.user_dispatch import EvenDispatcher, deal
+from dragstrip.load.race_driver import POLL_S, RaceDriver, StoppedByLocust
+from dragstrip.load.slice_loop import AllWorkersLost, SliceCoordinator, SliceOutcome, write_finish
+from dragstrip.load.user_dispatch import EvenUserDispatcher, share_users
 from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.scenario.find import find, version_of
 
@@ -37,10 +32,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ENDING = {STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING}
 
-
-class RaceMaster(Course):
+class RaceMaster(RaceDriver):
     """Conducts a race of as many workers as Locust was told to expect, or more."""
 
     def __init__(
@@ -70,7 +63,7 @@ class RaceMaster(Course):
         scenario = version_of(find(self._plan.scenario.name))
         plan = self._plan.model_dump_json()
         self._offer = {**self._terms, "plan": plan, "scenario": scenario}
-        self._conductor = Conductor(
+        self._coordinator = SliceCoordinator(
             self._plan, self._end, present=self._present, send=self._send, pause=self._pause
         )
 
@@ -79,8 +72,8 @@ class RaceMaster(Course):
         # Locust handles it only after a race; until then workers would be left behind.
         gevent.signal_handler(signal.SIGTERM, self._quit)
         master = self._master
-        master.register_message(HELLO, self._on_hello)
-        master.register_message(SNAPSHOT, self._on_snapshot)
+        locust_compat.on_message(master, HELLO, self._on_hello)
+        locust_compat.on_message(master, SNAPSHOT, self._on_snapshot)
         super().attach()
 
     def _quit(self) -> None:
@@ -93,30 +86,30 @@ class RaceMaster(Course):
         assert isinstance(runner, MasterRunner)  # noqa: S101
         return runner
 
-    def _dispatcher(self, **arguments: Any) -> EvenDispatcher:
-        return EvenDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
+    def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
+        return EvenUserDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
 
-    def _on_hello(self, msg: Any, **_: Any) -> None:
+    def _on_hello(self, worker: str, hello: dict[str, Any]) -> None:
         if self._offer is None:
             # There is no plan yet; it will say hello again.
             return
-        problem = msg.data["problem"]
+        problem = hello["problem"]
         if problem:
-            log.error("worker %s cannot take part: %s", msg.node_id, problem)
-            self._unfit[msg.node_id] = str(problem)
-            self._master.send_message("quit", client_id=msg.node_id)
-        elif msg.node_id not in self._unfit:
-            self._pids[msg.node_id] = msg.data.get("pid")
-            self._master.send_message(PLAN, self._offer, client_id=msg.node_id)
+            log.error("worker %s cannot take part: %s", worker, problem)
+            self._unfit[worker] = str(problem)
+            locust_compat.send_away(self._master, worker)
+        elif worker not in self._unfit:
+            self._pids[worker] = hello.get("pid")
+            self._master.send_message(PLAN, self._offer, client_id=worker)
 
-    def _on_snapshot(self, msg: Any, **_: Any) -> None:
-        if msg.data["run_id"] != self._plan.run_id:
+    def _on_snapshot(self, sender: str, snapshot: dict[str, Any]) -> None:
+        if snapshot["run_id"] != self._plan.run_id:
             # It is left over from another master on this port.
-            self._master.send_message("quit", client_id=msg.node_id)
+            locust_compat.send_away(self._master, sender)
             return
-        worker = self._master.get_worker_index(msg.node_id)
-        self._ids[worker] = msg.node_id
-        self._end.hear(cast("Snapshot", {**msg.data, "worker": worker}))
+        worker = locust_compat.worker_number(self._master, sender)
+        self._ids[worker] = sender
+        self._end.hear(cast("Snapshot", {**snapshot, "worker": worker}))
         self._send(worker)
 
     def _send(self, worker: int) -> None:
@@ -136,18 +129,18 @@ class RaceMaster(Course):
         reasons = "; ".join(f"one cannot take part: {why}" for why in self._unfit.values())
         return f"{came}: {reasons}" if reasons else f"{came} within {self._wait_s:g} s"
 
-    def _run_slice(self, turn: PlannedSlice) -> Outcome:
+    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
         try:
-            return self._conductor.run_slice(turn)
-        except NobodyLeft:
-            write_finish(self._folder, self._conductor.outcome())
+            return self._coordinator.run_slice(turn)
+        except AllWorkersLost:
+            write_finish(self._folder, self._coordinator.outcome())
             raise
 
     def _live(self) -> Live:
         return self._end.live()
 
     def _finish(self) -> Finish:
-        return self._conductor.finish()
+        return self._coordinator.finish()
 
     def _pause(self) -> None:
         gevent.sleep(POLL_S)
@@ -160,32 +153,34 @@ class RaceMaster(Course):
         self._dismiss_the_lost()
 
     def _look_around(self) -> None:
+        connected = locust_compat.connected_workers(self._master)
         for worker in self._end.members:
-            node = self._master.clients.get(self._ids[worker])
-            if node is None:
+            key = self._ids[worker]
+            if key not in connected:
                 self._end.lose(worker, "left")
-            elif self._has_own_workers and _is_dead(self._pids.get(node.id)):
+            elif self._has_own_workers and _is_dead(self._pids.get(key)):
                 self._end.lose(worker, "was lost")
             else:
                 # Whether a worker is lost is for the race to say. Locust has less patience, and
                 # ends the test when it misses the last one's heartbeat for four seconds.
-                node.heartbeat = HEARTBEAT_LIVENESS
+                locust_compat.keep_alive(self._master, key)
 
     def _heed_locust(self) -> None:
         # Locust ends a test when its last worker leaves.
-        if self._master.state in _ENDING:
-            if self._master.worker_count > 0:
+        if locust_compat.is_ending(self._master):
+            if locust_compat.has_responsive_workers(self._master):
                 raise StoppedByLocust
             for worker in self._end.members:
                 self._end.lose(worker, "was lost")
 
     def _dismiss_the_lost(self) -> None:
         # Locust would count on a lost worker again as soon as it came back to life.
+        connected = locust_compat.connected_workers(self._master)
         for worker in self._end.lost:
-            if self._ids[worker] in self._master.clients:
+            if self._ids[worker] in connected:
                 log.error("worker %d %s", worker, self._end.lost[worker])
                 self._send(worker)
-                del self._master.clients[self._ids[worker]]
+                locust_compat.forget_worker(self._master, self._ids[worker])
 
     def _choose(self) -> None:
         self._chosen = self._member_ids()
@@ -194,7 +189,7 @@ class RaceMaster(Course):
         return {self._ids[worker] for worker in self._end.members}
 
     def _present(self) -> list[int]:
-        """Deal the slots out anew if the workers are others than before, and wait for them."""
+        """Share the users anew if the workers are others than before, and wait for them."""
         last_s = self._end.seconds + self.places_s
         while members := self._end.members:
             if self._member_ids() != self._chosen:
@@ -212,14 +207,14 @@ class RaceMaster(Course):
 
     def _not_in_place(self) -> list[int]:
         names = [one.__name__ for one in self._environment.user_classes]
-        wanted = deal(self.slots, sorted(self._chosen), names)
+        wanted = share_users(self.slots, sorted(self._chosen), names)
         members = self._end.members
         return [one for one in members if self._users_on(one) != wanted.get(self._ids[one])]
 
     def _users_on(self, worker: int) -> dict[str, int]:
         names = [one.__name__ for one in self._environment.user_classes]
-        node = self._master.clients.get(self._ids[worker])
-        return {name: node.user_classes_count.get(name, 0) if node else 0 for name in names}
+        users = locust_compat.users_on(self._master, self._ids[worker])
+        return {name: users.get(name, 0) for name in names}
 
 
 def _is_dead(child: int | None) -> bool:

@@ -12,12 +12,13 @@ milliseconds, in which lookups would be late.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from dragstrip.ledger.live_counts import Brief, total
-from dragstrip.ledger.tally import Tally
+from dragstrip.ledger.tallies import Tallies
 
 if TYPE_CHECKING:
+    from dragstrip.ledger.tallies import Form
     from dragstrip.run.live_stats import Live
     from dragstrip.run.slice_report import FinalCounts, WorkerReport
 
@@ -35,10 +36,10 @@ class Turn(NamedTuple):
 
 
 class SoFar(TypedDict):
-    """What a process has counted of a slice up to now, by the target's number."""
+    """What a process has counted of a slice up to now, by target, then by operation."""
 
     slice: int | None
-    targets: dict[str, Brief]
+    targets: dict[str, dict[str, Brief]]
 
 
 class Snapshot(TypedDict):
@@ -195,7 +196,7 @@ class MasterEnd:
             self.lose(number, f"could not go on: {snapshot['problem']}")
 
     def announce(self, index: int, workers: list[int]) -> None:
-        """Deal a slice out to workers; the others take no part in it."""
+        """Share a slice among workers; the others take no part in it."""
         self._announced = index
         for member in self._members.values():
             member.turn = member.report = None
@@ -220,13 +221,14 @@ class MasterEnd:
             for member in self._members.values()
             if member.so_far and member.so_far["slice"] == index
         ]
-        targets = {number for briefs in heard for number in briefs}
+        places = sorted({(one, each) for so_far in heard for one in so_far for each in so_far[one]})
+        targets: dict[str, dict[str, Brief]] = {}
+        for target, operation in places:
+            found = (so_far.get(target, {}).get(operation) for so_far in heard)
+            targets.setdefault(target, {})[operation] = total(filter(None, found))
         return {
             "slice": index,
-            "targets": {
-                number: total(briefs[number] for briefs in heard if number in briefs)
-                for number in sorted(targets)
-            },
+            "targets": targets,
             "processes": len(self.members),
             "lost": len(self.lost),
         }
@@ -264,14 +266,12 @@ class Totals:
     """The sum of a process's slices."""
 
     def __init__(self) -> None:
-        self._tallies: dict[str, Tally] = {}
+        self._tallies = Tallies()
 
-    def add(self, tallies: dict[str, dict[str, Any]]) -> None:
-        """Add the tallies of a report, by target."""
-        for target, form in tallies.items():
-            self._tallies.setdefault(target, Tally()).merge(Tally.decode(form))
+    def add(self, tallies: Form) -> None:
+        """Add the tallies of a report."""
+        self._tallies.merge_encoded(tallies)
 
     def counts(self, rows: int) -> FinalCounts:
         """Return the sum; `rows` is how many lookups the process began."""
-        tallies = {target: tally.encode() for target, tally in sorted(self._tallies.items())}
-        return {"rows": rows, "tallies": tallies}
+        return {"rows": rows, "tallies": self._tallies.encode()}

@@ -14,9 +14,10 @@ from locust.runners import WorkerRunner
 from pydantic import ValidationError
 
 from dragstrip.errors import DragstripError
-from dragstrip.load.distributed import final_stats
+from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
 from dragstrip.load.race_driver import OwnShare
+from dragstrip.redact import redact
 from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE
 from dragstrip.run.plan import Plan
 from dragstrip.scenario.find import find, version_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
-    from dragstrip.load.distributed.protocol import Turn
+    from dragstrip.load.distributed.protocol import Orders, Turn
     from dragstrip.load.locust_user import Work
 
 log = logging.getLogger(__name__)
@@ -78,8 +79,8 @@ class RaceWorker:
 
     def attach(self) -> None:
         """Take up the role."""
-        self._runner.register_message(PLAN, self._on_plan, concurrent=True)
-        self._runner.register_message(ORDERS, self._on_orders)
+        locust_compat.on_message(self._runner, PLAN, self._on_plan, concurrent=True)
+        locust_compat.on_message(self._runner, ORDERS, self._on_orders)
         self._environment.events.quitting.add_listener(self._set_exit_code)
         gevent.spawn(self._talk)
 
@@ -105,12 +106,12 @@ class RaceWorker:
         snapshot = end.snapshot(self._share.rows, self._share.so_far())
         self._runner.send_message(SNAPSHOT, {**snapshot})
 
-    def _on_plan(self, msg: Any, **_: Any) -> None:
+    def _on_plan(self, _: str, offer: dict[str, Any]) -> None:
         if self._offered.is_set():
             return
         self._offered.set()
         try:
-            self._accept(msg.data)
+            self._accept(offer)
         except Unfit as problem:
             self._refuse(str(problem))
         except DragstripError as error:
@@ -133,7 +134,7 @@ class RaceWorker:
                 f"scenario {plan.scenario.name} is version {ours} here and {offer['scenario']} at "
                 "the master"
             )
-        worker = self._runner.worker_index
+        worker = locust_compat.own_number(self._runner)
         work = self._make_work(plan, offer["lab"], worker, offer["handoff"])
         self._share = OwnShare(plan, work)
         self._plan = plan
@@ -148,12 +149,12 @@ class RaceWorker:
         gevent.sleep(_FAREWELL_S)
         self._runner.quit()
 
-    def _on_orders(self, msg: Any, **_: Any) -> None:
+    def _on_orders(self, _: str, orders: Orders) -> None:
         if self._end is None:
             return
         self._unanswered_s = 0.0
         was_finishing = self._end.finishing
-        turn = self._end.hear(msg.data)
+        turn = self._end.hear(orders)
         if turn:
             gevent.spawn(self._run, self._end, turn)
         if self._end.finishing and not was_finishing:
@@ -170,14 +171,14 @@ class RaceWorker:
             end.complete(self._share.run(planned, turn.position, turn.of))
         except Exception as error:
             log.exception("slice %d cannot be run", turn.slice)
-            end.fail(error.message if isinstance(error, DragstripError) else repr(error))
+            end.fail(error.message if isinstance(error, DragstripError) else redact(repr(error)))
         self._news.set()
 
     def _finish(self, end: WorkerEnd) -> None:
         assert self._share is not None  # noqa: S101
         self._runner.stop()
         totals = self._share.close()
-        final_stats.send_counts(self._runner)
+        locust_compat.send_counts(self._runner)
         end.finish(totals)
         self._news.set()
 

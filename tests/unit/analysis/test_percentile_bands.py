@@ -32,7 +32,7 @@ def distribution(slices_ms: list[Any], failed: int = 0) -> list[Quantile]:
         rows = rows_of(TURN, np.asarray(times, float), 4 * SECOND)
         fail(rows, slice(0, failed))
         report = report_of(TURN, rows, 4 * SECOND)
-        total.merge_encoded(report["workers"][0]["tallies"]["0"])
+        total.merge_encoded(report["workers"][0]["tallies"]["0"]["0"])
         reports.append(report)
     scatter = Scatter(total)
     for report in reports:

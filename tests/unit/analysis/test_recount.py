@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip.analysis.recount import recount
-from dragstrip.ledger.rows import HEADER, ROW, ROW_BYTES, SEGMENT_ROWS, Outcome
+from dragstrip.ledger.layout import HEADER, ROW, ROW_BYTES
+from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome
 from dragstrip.run.folder import FINISH_FILE
 from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
 from tests.support.recorded import record_run
@@ -100,7 +101,7 @@ def test_a_changed_report_shows(folder: RunFolder) -> None:
 def test_a_changed_total_shows(folder: RunFolder) -> None:
     file = folder.path / FINISH_FILE
     finish = json.loads(file.read_text())
-    finish["workers"]["1"]["tallies"]["0"]["failed"]["http_503"] += 1
+    finish["workers"]["1"]["tallies"]["0"]["0"]["failed"]["http_503"] += 1
     file.write_text(json.dumps(finish))
     (difference,) = recount(folder).differences
     assert difference.startswith("worker 1, old: failed: ")
@@ -147,5 +148,5 @@ def change_reports(folder: RunFolder, change: Callable[[dict[str, Any]], None]) 
     file = folder.path / SLICES_FILE
     lines = file.read_text().splitlines()
     report = json.loads(lines[0])
-    change(report["workers"][0]["tallies"]["0"])
+    change(report["workers"][0]["tallies"]["0"]["0"])
     file.write_text("\n".join([json.dumps(report), *lines[1:]]) + "\n")

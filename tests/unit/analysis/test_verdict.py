@@ -252,7 +252,7 @@ def test_final_counts_that_differ_from_the_slices_make_the_run_invalid(change: s
     if change == "row":
         finish["workers"]["0"]["rows"] += 1
     elif change == "count":
-        finish["workers"]["0"]["tallies"]["1"]["due"] -= 1
+        finish["workers"]["0"]["tallies"]["1"]["0"]["due"] -= 1
     else:
         finish["workers"] = {}
     _, verdict = conclude(plan, reports, finish=finish)

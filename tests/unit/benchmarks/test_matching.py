@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from benchmarks.known_delays import Log
 from benchmarks.matching import Unmatched, match
-from dragstrip.ledger.rows import ROW, Rows
+from dragstrip.ledger.layout import ROW
+
+if TYPE_CHECKING:
+    from dragstrip.ledger.rows import Rows
 
 
 def made(lookups: int, seed: int) -> tuple[Rows, Log]:

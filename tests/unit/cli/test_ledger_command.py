@@ -54,7 +54,7 @@ def ledger(
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return record_run(tmp_path / "run", lookups=200, hung=2)
+    return record_run(tmp_path / "run", lookups=200, hung=2, operations=2)
 
 
 def test_the_summary_counts_again(folder: RunFolder, ledger: Ledger) -> None:
@@ -63,7 +63,7 @@ def test_the_summary_counts_again(folder: RunFolder, ledger: Ledger) -> None:
     assert "1600 rows in 2 segments, 0.1 MiB" in told.stdout
     assert "worker 1: 800 rows" in told.stdout
     assert "in_flight" in told.stdout
-    assert "recounted: 16 tallies, equal to slices.jsonl and finish.json" in told.stdout
+    assert "recounted: 32 tallies, equal to slices.jsonl and finish.json" in told.stdout
 
 
 def test_a_difference_is_named_and_exits_with_1(
@@ -99,6 +99,7 @@ def test_csv_has_every_row_as_recorded(folder: RunFolder, ledger: Ledger) -> Non
         has_ended = outcome is not Outcome.IN_FLIGHT
         assert (line["worker"], line["row"]) == (str(segment.worker), str(number))
         assert line["target"] == ("old", "new")[row["target"]]
+        assert line["operation"] == ("lookup", "message")[row["operation"]]
         assert line["outcome"] == outcome.name.lower()
         assert line["counted"] == str(int(bool(row["flags"] & Flag.COUNTED)))
         for name in ("slice", "key", "slot", "due_ns", "sent_ns"):

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from dragstrip.ledger.histogram import MOST_NS, Histogram, bins_of
-from dragstrip.ledger.rows import (
+from dragstrip.ledger.layout import (
     BEGUN,
+    COLUMNS,
     ENDED,
     ENDED_OFFSET,
     HEADER,
@@ -22,10 +23,11 @@ from dragstrip.ledger.rows import (
     OUTCOME_OFFSET,
     ROW,
     ROW_BYTES,
-    SEGMENT_ROWS,
     VERSION,
-    Outcome,
+    documented,
+    offset_of,
 )
+from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome
 from dragstrip.ledger.tally import COUNTS, HISTOGRAMS, Tally
 from dragstrip.run.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
 from tests.support.recorded import record_run
@@ -34,17 +36,24 @@ DOCS = Path(__file__).parents[3] / "docs"
 LEDGER = (DOCS / "ledger.md").read_text()
 RUN_FORMAT = (DOCS / "run-format.md").read_text()
 
-TYPES = {"i8": "i64", "i4": "i32", "u4": "u32", "u2": "u16", "u1": "u8", "V3": "3 bytes"}
-
 
 def test_rows() -> None:
-    assert ROW.fields is not None
-    for name, (kind, offset, *_) in ROW.fields.items():
-        assert f"| {offset} | `{name}` | {TYPES[kind.str[1:]]} |" in LEDGER
+    (table,) = re.findall(
+        r"^\| offset \| field .*\n\|[-:|]+\|\n((?:\|.*\n)+)", LEDGER, re.MULTILINE
+    )
+    assert table.splitlines() == documented()
+    assert documented()[-1] == "| 63 | `outcome` | u8 | see below |"
     assert f"rows of {ROW_BYTES} bytes" in LEDGER
     assert f"of {SEGMENT_ROWS:,} rows" in LEDGER
     assert BEGUN.size == ROW_BYTES == OUTCOME_OFFSET + 1
     assert f"from {ENDED_OFFSET} to {ENDED_OFFSET + ENDED.size - 1} are written" in LEDGER
+
+
+def test_what_is_written_after_the_answer_spares_what_was_written_before() -> None:
+    ends = range(ENDED_OFFSET, ENDED_OFFSET + ENDED.size)
+    for column in COLUMNS:
+        at = range(offset_of(column.name), offset_of(column.name) + column.size)
+        assert (column.written in {"both", "end"}) == bool(set(at) & set(ends)), column.name
 
 
 def test_header() -> None:

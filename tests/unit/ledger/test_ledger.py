@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from dragstrip.errors import StorageError
 from dragstrip.ledger import reader
-from dragstrip.ledger.rows import ROW, SEGMENT_ROWS, Flag, Outcome
+from dragstrip.ledger.layout import ROW
+from dragstrip.ledger.rows import SEGMENT_ROWS, Flag, Outcome
 from dragstrip.ledger.segment import compress
 from dragstrip.ledger.writer import Ledger, Policy
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def write(folder: Path, count: int, worker: int = 3) -> Ledger:
     ledger = Ledger(folder, worker)
     for n in range(count):
-        row = ledger.begin(n, 2**40 + n, n, 1, Flag.COUNTED | Flag.NO_SLOT, 7, n + 1)
+        row = ledger.begin(n, 2**40 + n, n, 1, Flag.COUNTED | Flag.NO_SLOT, 7, n + 1, 200)
         ledger.end(row, n + 1, n + 2, Outcome.HTTP_STATUS, 503, 665, 9, 12, 34, 2, 1)
     return ledger
 
@@ -51,16 +52,33 @@ def test_rows_come_back_as_written(tmp_path: Path) -> None:
         "status": 503,
         "opened": 2,
         "reconnected": 1,
-        "padding": b"\0\0\0",
+        "operation": 200,
+        "padding": b"\0\0",
         "outcome": Outcome.HTTP_STATUS,
     }
 
 
+def test_rows_of_the_previous_version_are_of_operation_0(tmp_path: Path) -> None:
+    write(tmp_path, 3).close()
+    path = tmp_path / "3-00000.rows"
+    data = bytearray(path.read_bytes())
+    data[8] = 2
+    for n in range(3):
+        data[64 * (n + 1) + 59 : 64 * (n + 1) + 61] = b"\0\0"  # its padding
+    path.write_bytes(data)
+    (segment,) = reader.segments(tmp_path)
+    assert segment.rows["operation"].tolist() == [0, 0, 0]
+    assert segment.rows["reconnected"].tolist() == [0, 0, 0]
+    assert segment.rows["status"].tolist() == [503, 503, 503]
+    assert segment.rows["due_ns"].tolist() == [0, 1, 2]
+
+
 def test_a_row_is_there_before_it_is_sent(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, 0)
-    ledger.begin(5, 6, 7, 0, 0, 0, 8)
+    ledger.begin(5, 6, 7, 0, 0, 0, 8, 1)
     (segment,) = reader.segments(tmp_path)
     assert segment.rows["outcome"].tolist() == [Outcome.IN_FLIGHT]
+    assert segment.rows["operation"].tolist() == [1]
     ledger.close()
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragstrip.ledger.rows import ABSENT, ROW, Flag, Outcome, Rows
+from dragstrip.ledger.layout import ROW
+from dragstrip.ledger.rows import ABSENT, Flag, Outcome, Rows
 from dragstrip.ledger.tally import HISTOGRAMS, Tally
 
 END_NS = 1_000_000

@@ -20,6 +20,7 @@ from dragstrip.load.distributed.protocol import MasterEnd, WorkerEnd
 from dragstrip.race import otel
 from dragstrip.run import live_stats
 from dragstrip.run.plan import SLICES_FILE
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, plan_of, record, report_of, rows_of
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def append(folder: Path, report: SliceReport) -> None:
 
 def under_way(index: int, target: int, verified: int, lost: int = 0) -> live_stats.Live:
     counted: Brief = {**total([]), "verified": verified}
-    return {"slice": index, "targets": {str(target): counted}, "processes": 2, "lost": lost}
+    return {"slice": index, "targets": {str(target): {"0": counted}}, "processes": 2, "lost": lost}
 
 
 def test_every_slice_counts_once_and_a_line_cut_off_not_yet(tmp_path: Path) -> None:
@@ -120,13 +121,56 @@ def test_the_master_adds_up_what_workers_count_of_the_slice_under_way() -> None:
         master.hear(worker.snapshot(0))
     master.announce(3, [0, 1])
     one = brief(tally_of([10**7] * 5))
-    master.hear(workers[0].snapshot(9, {"slice": 3, "targets": {"1": one, "0": total([])}}))
-    master.hear(workers[1].snapshot(9, {"slice": 2, "targets": {"1": one}}))
-    assert master.live()["targets"]["1"]["verified"] == 5
-    master.hear(workers[1].snapshot(9, {"slice": 3, "targets": {"1": one}}))
+    master.hear(
+        workers[0].snapshot(9, {"slice": 3, "targets": {"1": {"0": one}, "0": {"0": total([])}}})
+    )
+    master.hear(workers[1].snapshot(9, {"slice": 2, "targets": {"1": {"0": one}}}))
+    assert master.live()["targets"]["1"]["0"]["verified"] == 5
+    master.hear(workers[1].snapshot(9, {"slice": 3, "targets": {"1": {"0": one}}}))
     found = master.live()
     assert (found["slice"], found["processes"], found["lost"]) == (3, 2, 0)
-    assert found["targets"] == {"0": total([]), "1": total([one, one])}
+    assert found["targets"] == {"0": {"0": total([])}, "1": {"0": total([one, one])}}
+
+
+def test_the_master_adds_up_each_operation_of_the_slice_under_way() -> None:
+    master, workers = MasterEnd("run"), [WorkerEnd("run", number) for number in (0, 1)]
+    for worker in workers:
+        master.hear(worker.snapshot(0))
+    master.announce(3, [0, 1])
+    one, other = brief(tally_of([10**7] * 5)), brief(tally_of([10**6] * 3))
+    master.hear(workers[0].snapshot(9, {"slice": 3, "targets": {"1": {"0": one, "1": other}}}))
+    master.hear(workers[1].snapshot(9, {"slice": 3, "targets": {"1": {"1": other}, "0": {}}}))
+    assert master.live()["targets"] == {"1": {"0": one, "1": total([other, other])}}
+
+
+def test_operations_are_followed_one_by_one(tmp_path: Path) -> None:
+    plan = plan_of(pairs=3, operations=OPERATIONS)
+    follower = Follower(tmp_path, plan, "p95", "message")
+    reports = record(plan, ((20.0, 10.0), (5.0, 10.0)))
+    for report in reports[:5]:
+        append(tmp_path, report)
+    last = plan.slices[5]
+    counted: Brief = {**total([]), "verified": 7}
+    live_stats.write(
+        tmp_path,
+        {"slice": 5, "targets": {str(last.target): {"1": counted}}, "processes": 1, "lost": 0},
+    )
+    state = follower.look()
+    run, verdict = conclude(plan, reports[:4], rules={"operation": "message"})
+    found = state.ratio("p95", "message")
+    assert state.decisive == verdict.operation == "message"
+    assert found is not None
+    assert found.ratio == pytest.approx(2, rel=0.2)
+    assert state.totals["new"].operations == {
+        name: each.model_copy(update={"distribution": []})
+        for name, each in run.targets["new"].operations.items()
+    }
+    verified = [[each["verified"] for each in side] for side in state.by_operation]
+    done = [turn.target for turn in plan.slices[:5]]
+    expected = [[100 * done.count(target), 100 * done.count(target)] for target in (0, 1)]
+    expected[last.target][1] += 7
+    assert verified == expected
+    assert [each["verified"] for each in state.counted] == [sum(side) for side in expected]
 
 
 @pytest.fixture

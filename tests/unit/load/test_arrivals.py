@@ -5,35 +5,83 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragstrip.config.config import DatasetConfig, RaceConfig
+from dragstrip.config.config import DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.load import arrivals
-from dragstrip.run.plan import Plan, PlannedTarget, alternate
+from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
 from tests.support import planned
 
 CONTACTS = 500
 
 
-def plan(seed: int = 1, **race: object) -> Plan:
+MIXED = (
+    PlannedOperation(name="lookup", weight=6),
+    PlannedOperation(name="message", weight=3),
+    PlannedOperation(name="report", weight=1),
+)
+ONE = MIXED[:1]
+
+
+def plan(seed: int = 1, operations: tuple[PlannedOperation, ...] = ONE, **race: object) -> Plan:
     settings = RaceConfig.model_validate({"rate": 200, "slice": 5, "settle": 1, "pairs": 4} | race)
     a, b = (PlannedTarget(name=name, kind="convex-http", url="http://127.0.0.1:1") for name in "ab")
     return Plan(
         run_id="r",
         seed=seed,
+        scenario=ScenarioConfig(),
+        keys=CONTACTS,
         dataset=DatasetConfig(contacts=CONTACTS),
         race=settings,
         targets=(a, b),
+        operations=operations,
         slices=alternate(settings.pairs, seed),
     )
 
 
 @pytest.mark.parametrize("model", ["poisson", "constant"])
 def test_both_sides_of_a_pair_get_the_same_arrivals(model: str) -> None:
-    made = plan(arrivals=model)
+    made = plan(arrivals=model, operations=MIXED)
     first, second, other = (planned.of_slice(made, made.slices[i]) for i in (0, 1, 2))
 
     assert np.array_equal(first.offsets_ns, second.offsets_ns)
     assert np.array_equal(first.keys, second.keys)
+    assert np.array_equal(first.operations, second.operations)
     assert not np.array_equal(first.keys[:50], other.keys[:50])
+    assert not np.array_equal(first.operations[:50], other.operations[:50])
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+def test_operations_change_neither_times_nor_keys(model: str) -> None:
+    one, mixed = (plan(arrivals=model, operations=each) for each in (ONE, MIXED))
+    for turn in one.slices[:3]:
+        for drawn in (planned.of_slice, planned.trickle):
+            alone, among = drawn(one, turn), drawn(mixed, turn)
+            assert np.array_equal(alone.offsets_ns, among.offsets_ns)
+            assert np.array_equal(alone.keys, among.keys)
+            assert not alone.operations.any()
+            assert set(among.operations.tolist()) <= {0, 1, 2}
+
+
+def test_times_and_keys_are_those_that_earlier_versions_drew() -> None:
+    made = plan(seed=3, arrivals="constant", rate=100)
+    random = np.random.default_rng([3, 1])
+    times_s = (np.arange(500) + random.random()) / 100
+    keys = arrivals.draw_keys(random, 500, made.race, CONTACTS)
+    drawn = planned.of_slice(made, made.slices[2])
+    assert drawn.offsets_ns.tolist() == (times_s * 1e9).astype(np.int64).tolist()
+    assert drawn.keys.tolist() == keys.tolist()
+
+
+def test_operations_are_drawn_by_weight() -> None:
+    made = plan(rate=2000, slice=20, operations=MIXED)
+    drawn = planned.of_slice(made, made.slices[0]).operations
+    shares = np.bincount(drawn, minlength=3) / len(drawn)
+    # 40,000 draws put a share within 0.0025 of its weight; 0.0125 is five deviations.
+    assert shares == pytest.approx([0.6, 0.3, 0.1], abs=0.0125)
+    # Keys and operations are independent: each operation gets the share of misses.
+    keys = planned.of_slice(made, made.slices[0]).keys
+    for operation in range(3):
+        misses = (keys[drawn == operation] >= CONTACTS).mean()
+        assert misses == pytest.approx(0.05, abs=0.02)
 
 
 @pytest.mark.parametrize("model", ["poisson", "constant"])
@@ -61,10 +109,12 @@ def test_poisson_gaps_are_exponential_and_constant_gaps_are_even() -> None:
 
 @given(workers=st.integers(1, 7))
 def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
-    made = plan()
+    made = plan(operations=MIXED)
     whole = planned.of_slice(made, made.slices[0])
     shares = [whole.share(position, workers) for position in range(workers)]
 
+    counts = sum(np.bincount(share.operations, minlength=3) for share in shares)
+    assert np.array_equal(counts, np.bincount(whole.operations, minlength=3))
     together = np.sort(np.concatenate([share.offsets_ns for share in shares]))
     assert np.array_equal(together, whole.offsets_ns)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
@@ -73,7 +123,7 @@ def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
 @pytest.mark.parametrize("model", ["poisson", "constant"])
 @given(workers=st.integers(1, 40), rate=st.sampled_from([3, 500, 2000]))
 def test_shares_of_blocks_are_blocks_of_shares(model: str, workers: int, rate: float) -> None:
-    made = plan(rate=rate, arrivals=model)
+    made = plan(rate=rate, arrivals=model, operations=MIXED)
     turn = made.slices[0]
     whole = planned.of_slice(made, turn)
     for position in {0, workers // 2, workers - 1}:
@@ -83,6 +133,8 @@ def test_shares_of_blocks_are_blocks_of_shares(model: str, workers: int, rate: f
             mine.offsets_ns.tolist()
         )
         assert np.concatenate([block.keys for block in blocks]).tolist() == mine.keys.tolist()
+        operations = np.concatenate([block.operations for block in blocks])
+        assert operations.tolist() == mine.operations.tolist()
 
 
 def test_a_days_arrivals_at_a_high_rate_are_drawn_as_they_are_needed() -> None:
@@ -114,6 +166,19 @@ def test_the_closed_models_keys_are_those_of_the_pair_and_the_worker() -> None:
     assert first(0, 0) != first(0, 1)
     assert np.mean(np.array(first(0, 0)) >= CONTACTS) == pytest.approx(0.05, abs=0.03)
     assert len(planned.trickle(made, made.slices[0])) == 10
+
+
+def test_the_closed_models_operations_are_those_of_the_pair_and_the_worker() -> None:
+    made = plan(rate=0, operations=MIXED)
+
+    def first(turn: int, worker: int) -> list[int]:
+        return list(islice(arrivals.closed_operations(made, made.slices[turn], worker), 2000))
+
+    assert first(0, 0) == first(1, 0)
+    assert first(0, 0) != first(2, 0)
+    assert first(0, 0) != first(0, 1)
+    shares = np.bincount(first(0, 0), minlength=3) / 2000
+    assert shares == pytest.approx([0.6, 0.3, 0.1], abs=0.06)
 
 
 def test_misses_are_indices_that_nobody_has_in_the_share_asked_for() -> None:

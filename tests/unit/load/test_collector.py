@@ -1,4 +1,4 @@
-"""The harvester: every ended row reaches every feed once, in small chunks, whoever harvests."""
+"""The collector: every ended row reaches every feed once, in small chunks, whoever collects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from gevent.event import AsyncResult, Event
 
 from dragstrip.ledger.rows import Outcome, Rows
 from dragstrip.ledger.writer import Ledger
-from dragstrip.load.collector import CHUNK_ROWS, Harvester
+from dragstrip.load.collector import CHUNK_ROWS, Collector
 
 
 def perform(ledger: Ledger, keys: range) -> None:
@@ -30,10 +30,10 @@ class Feed:
 def test_rows_reach_every_feed_in_chunks() -> None:
     ledger = Ledger(None, 0)
     feeds = Feed(), Feed()
-    harvester = Harvester(ledger, feeds)
+    collector = Collector(ledger, feeds)
     perform(ledger, range(3000))
-    harvester.harvest()
-    harvester.harvest()
+    collector.collect()
+    collector.collect()
     for feed in feeds:
         assert feed.keys == list(range(3000))
         assert max(map(len, feed.chunks)) == CHUNK_ROWS
@@ -42,31 +42,31 @@ def test_rows_reach_every_feed_in_chunks() -> None:
 def test_other_greenlets_run_between_chunks() -> None:
     ledger = Ledger(None, 0)
     seen: list[str] = []
-    harvester = Harvester(ledger, [lambda _: seen.append("chunk")])
+    collector = Collector(ledger, [lambda _: seen.append("chunk")])
     perform(ledger, range(2 * CHUNK_ROWS))
     gevent.spawn_later(0, seen.append, "timer")
-    harvester.harvest()
+    collector.collect()
     assert seen == ["chunk", "timer", "chunk"]
 
 
-def test_it_harvests_at_intervals_until_it_is_stopped() -> None:
+def test_it_collects_at_intervals_until_it_is_stopped() -> None:
     ledger = Ledger(None, 0)
     came = Event()
     feed = Feed()
-    harvester = Harvester(ledger, [feed, lambda _: came.set()], period_s=0.001)
-    harvester.start()
+    collector = Collector(ledger, [feed, lambda _: came.set()], period_s=0.001)
+    collector.start()
     perform(ledger, range(5))
     assert came.wait(10)
-    harvester.stop()
+    collector.stop()
     assert feed.keys == list(range(5))
     perform(ledger, range(5, 8))
     gevent.sleep(0.01)
     assert feed.keys == list(range(5))
-    harvester.stop()
+    collector.stop()
     assert feed.keys == list(range(8))
 
 
-def test_whoever_harvests_waits_for_a_chunk_that_is_being_fed() -> None:
+def test_a_collection_waits_for_a_chunk_that_is_being_fed() -> None:
     ledger = Ledger(None, 0)
     entered, may_go_on, feed = Event(), Event(), Feed()
 
@@ -75,14 +75,14 @@ def test_whoever_harvests_waits_for_a_chunk_that_is_being_fed() -> None:
         may_go_on.wait()
         feed(rows)
 
-    harvester = Harvester(ledger, [slow], period_s=0.001)
+    collector = Collector(ledger, [slow], period_s=0.001)
     perform(ledger, range(CHUNK_ROWS + 7))
-    harvester.start()
+    collector.start()
     assert entered.wait(10)
     gevent.spawn_later(0.001, may_go_on.set)
-    harvester.harvest()
+    collector.collect()
     assert feed.keys == list(range(CHUNK_ROWS + 7))
-    harvester.stop()
+    collector.stop()
 
 
 def test_a_feed_that_fails_is_told_and_not_lost() -> None:
@@ -93,7 +93,7 @@ def test_a_feed_that_fails_is_told_and_not_lost() -> None:
     def fail(_: Rows) -> None:
         raise problem
 
-    harvester = Harvester(ledger, [fail], period_s=0.001, on_error=told.set)
+    collector = Collector(ledger, [fail], period_s=0.001, on_error=told.set)
     perform(ledger, range(1))
-    harvester.start()
+    collector.start()
     assert told.get(timeout=10) is problem

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.rows import Flag
 from dragstrip.load.arrivals import Arrivals
-from dragstrip.load.closed_pacing import OwnPace
-from dragstrip.load.dispatcher import Pacer
+from dragstrip.load.closed_pacing import ClosedPacing
+from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.schedule import Closed, Open, Span
-from dragstrip.load.timer import Alarm
+from dragstrip.load.timer import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,39 +32,39 @@ LONG_S = 30
 
 
 class Slots:
-    """Greenlets that take lookups of a pacer and are busy with each for a while."""
+    """Greenlets that take lookups of a dispatcher and are busy with each for a while."""
 
-    def __init__(self, pacer: Pacer, count: int, busy_s: float = 0.0) -> None:
+    def __init__(self, dispatcher: Dispatcher, count: int, busy_s: float = 0.0) -> None:
         self.taken: list[tuple[int, Arrival, int]] = []
         self.iterations: list[int] = []
-        self._pacer = pacer
+        self._dispatcher = dispatcher
         self._busy_s = busy_s
         self.greenlets = [gevent.spawn(self._run, number) for number in range(count)]
         gevent.sleep(0)
 
     def wait_for(self, count: int) -> None:
         with gevent.Timeout(LONG_S):
-            while len(self.taken) < count or not self._pacer.at_rest:
+            while len(self.taken) < count or not self._dispatcher.at_rest:
                 gevent.sleep(0.001)
 
     def _run(self, number: int) -> None:
-        self._pacer.enter()
+        self._dispatcher.enter()
         try:
             while True:
-                arrival = self._pacer.take()
+                arrival = self._dispatcher.take()
                 self.taken.append((number, arrival, monotonic_ns()))
                 self.iterations.append(get_hub().loop.iteration)
                 gevent.sleep(self._busy_s)
         finally:
-            self._pacer.leave()
+            self._dispatcher.leave()
 
     def end(self) -> None:
         gevent.killall(self.greenlets)
 
 
 @pytest.fixture
-def pacer() -> Iterator[Pacer]:
-    one = Pacer()
+def dispatcher() -> Iterator[Dispatcher]:
+    one = Dispatcher()
     yield one
     one.close()
 
@@ -74,9 +74,10 @@ def due_at(
 ) -> Open:
     start = monotonic_ns() if start_ns is None else start_ns
     offsets = np.array(offsets_ns, np.int64)
-    keys = np.arange(len(offsets))
+    whole = Arrivals(offsets, np.arange(len(offsets)), np.arange(len(offsets), dtype=np.uint8) % 3)
     blocks = [
-        Arrivals(offsets[i : i + block], keys[i : i + block]) for i in range(0, len(keys), block)
+        Arrivals(whole.offsets_ns[part], whole.keys[part], whole.operations[part])
+        for part in (slice(i, i + block) for i in range(0, len(whole), block))
     ]
     return Open(blocks, Span(4, start, start + settle_ns, start + 1_000_000 * MS))
 
@@ -90,35 +91,38 @@ def due_at(
 def test_every_lookup_is_handed_out_once_in_order_and_never_early(
     offsets: list[int], slots: int, busy_ms: int
 ) -> None:
-    pacer = Pacer()
-    workers = Slots(pacer, slots, busy_ms / 1000)
+    dispatcher = Dispatcher()
+    workers = Slots(dispatcher, slots, busy_ms / 1000)
     start_ns = monotonic_ns() + MS
-    pacer.load(due_at(offsets, start_ns=start_ns, settle_ns=10 * MS))
+    dispatcher.load(due_at(offsets, start_ns=start_ns, settle_ns=10 * MS))
     workers.wait_for(len(offsets))
     workers.end()
-    pacer.close()
+    dispatcher.close()
 
     assert [arrival[1] for _, arrival, _ in workers.taken] == list(range(len(offsets)))
     assert [arrival[0] - start_ns for _, arrival, _ in workers.taken] == offsets
     assert all(at_ns >= arrival[0] for _, arrival, at_ns in workers.taken)
-    for _, (due_ns, _, slice_index, flags), _ in workers.taken:
+    for _, (due_ns, key, slice_index, flags, operation), _ in workers.taken:
         assert slice_index == 4
+        assert operation == key % 3
         assert bool(flags & Flag.COUNTED) == (due_ns - start_ns >= 10 * MS)
 
 
-def test_idle_slots_take_turns(pacer: Pacer) -> None:
-    slots = Slots(pacer, 3)
+def test_idle_slots_take_turns(dispatcher: Dispatcher) -> None:
+    slots = Slots(dispatcher, 3)
     for _ in range(3):
-        pacer.load(due_at([0, 5 * MS, 10 * MS]))
+        dispatcher.load(due_at([0, 5 * MS, 10 * MS]))
         slots.wait_for(0)
     slots.end()
     assert [number for number, _, _ in slots.taken] == [0, 1, 2] * 3
 
 
-def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(pacer: Pacer) -> None:
-    slots = Slots(pacer, 5)
+def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(
+    dispatcher: Dispatcher,
+) -> None:
+    slots = Slots(dispatcher, 5)
     start_ns = monotonic_ns()
-    pacer.load(due_at([MS, 2 * MS, 3 * MS], start_ns=start_ns))
+    dispatcher.load(due_at([MS, 2 * MS, 3 * MS], start_ns=start_ns))
     while monotonic_ns() < start_ns + 5 * MS:
         pass
     slots.wait_for(3)
@@ -129,10 +133,12 @@ def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(pacer: Pace
     assert all(arrival[3] & Flag.NO_SLOT == 0 for _, arrival, _ in slots.taken)
 
 
-def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(pacer: Pacer) -> None:
-    slots = Slots(pacer, 1, busy_s=0.02)
+def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(
+    dispatcher: Dispatcher,
+) -> None:
+    slots = Slots(dispatcher, 1, busy_s=0.02)
     start_ns = monotonic_ns()
-    pacer.load(due_at([0, MS, 200 * MS], start_ns=start_ns))
+    dispatcher.load(due_at([0, MS, 200 * MS], start_ns=start_ns))
     slots.wait_for(3)
     slots.end()
 
@@ -143,11 +149,11 @@ def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(pacer:
 
 
 def test_a_slot_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it(
-    pacer: Pacer,
+    dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(pacer, 3)
+    slots = Slots(dispatcher, 3)
     gevent.kill(slots.greenlets[0])
-    pacer.load(due_at([0, MS, 2 * MS, 3 * MS]))
+    dispatcher.load(due_at([0, MS, 2 * MS, 3 * MS]))
     slots.wait_for(4)
     slots.end()
     takers = [number for number, _, _ in slots.taken]
@@ -157,27 +163,27 @@ def test_a_slot_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it
     assert [arrival[1] for _, arrival, _ in slots.taken] == [0, 1, 2, 3]
 
 
-def test_the_pacer_is_not_at_rest_while_a_slot_is_busy_even_if_that_is_killed(
-    pacer: Pacer,
+def test_the_dispatcher_is_not_at_rest_while_a_slot_is_busy_even_if_that_is_killed(
+    dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(pacer, 1, busy_s=LONG_S)
-    assert pacer.at_rest
-    pacer.load(due_at([0]))
-    assert not pacer.at_rest
+    slots = Slots(dispatcher, 1, busy_s=LONG_S)
+    assert dispatcher.at_rest
+    dispatcher.load(due_at([0]))
+    assert not dispatcher.at_rest
     with gevent.Timeout(LONG_S):
         while not slots.taken:
             gevent.sleep(0.001)
-    assert not pacer.at_rest
+    assert not dispatcher.at_rest
     slots.end()
-    assert pacer.at_rest
+    assert dispatcher.at_rest
 
 
-def test_a_slot_that_was_withdrawn_is_never_woken(pacer: Pacer) -> None:
-    slots = Slots(pacer, 2)
+def test_a_slot_that_was_withdrawn_is_never_woken(dispatcher: Dispatcher) -> None:
+    slots = Slots(dispatcher, 2)
     first = slots.greenlets[0]
-    assert pacer.withdraw(first)
-    assert not pacer.withdraw(first)
-    pacer.load(due_at([0, MS]))
+    assert dispatcher.withdraw(first)
+    assert not dispatcher.withdraw(first)
+    dispatcher.load(due_at([0, MS]))
     with gevent.Timeout(LONG_S):
         while len(slots.taken) < 2:
             gevent.sleep(0.001)
@@ -185,29 +191,32 @@ def test_a_slot_that_was_withdrawn_is_never_woken(pacer: Pacer) -> None:
     assert [number for number, _, _ in slots.taken] == [1, 1]
 
 
-def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(pacer: Pacer) -> None:
-    pacer.load(due_at([0, 0, 5 * MS]))
-    left = pacer.abandon()
-    slots = Slots(pacer, 1)
+def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(dispatcher: Dispatcher) -> None:
+    dispatcher.load(due_at([0, 0, 5 * MS]))
+    left = dispatcher.abandon()
+    slots = Slots(dispatcher, 1)
     rest = list(left)
     gevent.sleep(0.01)
     slots.end()
 
     assert slots.taken == []
-    assert [key for _, key, _, _ in rest] == [0, 1, 2]
-    assert all(flags == Flag.NO_SLOT | Flag.COUNTED for *_, flags in rest)
-    assert list(pacer.abandon()) == []
+    assert [key for _, key, *_ in rest] == [0, 1, 2]
+    assert [operation for *_, operation in rest] == [0, 1, 2]
+    assert all(flags == Flag.NO_SLOT | Flag.COUNTED for *_, flags, _ in rest)
+    assert list(dispatcher.abandon()) == []
 
 
-def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(pacer: Pacer) -> None:
-    slots = Slots(pacer, 3, busy_s=0.001)
+def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(
+    dispatcher: Dispatcher,
+) -> None:
+    slots = Slots(dispatcher, 3, busy_s=0.001)
     start_ns = monotonic_ns() + 5 * MS
     span = Span(2, start_ns, start_ns + 10 * MS, start_ns + 20 * MS)
-    pacer.load(Closed(itertools.count(), span))
+    dispatcher.load(Closed(itertools.count(), span, itertools.cycle([0, 1])))
     with gevent.Timeout(LONG_S):
         while monotonic_ns() < start_ns + 25 * MS:
             gevent.sleep(0.001)
-    pacer.stop()
+    dispatcher.stop()
     slots.wait_for(0)
     sent = len(slots.taken)
     gevent.sleep(0.01)
@@ -217,17 +226,18 @@ def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(pacer:
     assert [arrival[1] for _, arrival, _ in slots.taken] == list(range(sent))
     assert slots.taken[0][2] >= start_ns
     assert set(Counter(number for number, _, _ in slots.taken)) == {0, 1, 2}
-    for _, (due_ns, _, _, flags), at_ns in slots.taken:
+    for _, (due_ns, key, _, flags, operation), at_ns in slots.taken:
         assert due_ns <= at_ns
+        assert operation == key % 2
         assert flags in {0, Flag.COUNTED}
         assert bool(flags) == (span.counted_from_ns <= due_ns < span.end_ns)
 
 
 def test_a_pace_of_ones_own_spaces_lookups_and_does_not_make_up_for_missed_ones() -> None:
-    pace = OwnPace(itertools.count(), per_s=100)
+    pace = ClosedPacing(itertools.count(), per_s=100, operations=itertools.cycle([0, 1]))
     due = [pace.take() for _ in range(4)]
     gaps = np.diff([arrival[0] for arrival in due])
-    assert [arrival[1:] for arrival in due] == [(key, -1, 0) for key in range(4)]
+    assert [arrival[1:] for arrival in due] == [(key, -1, 0, key % 2) for key in range(4)]
     # A late start is not followed by an early one by more than it was late.
     assert sum(gaps) >= 30 * MS
 
@@ -238,15 +248,15 @@ def test_a_pace_of_ones_own_spaces_lookups_and_does_not_make_up_for_missed_ones(
     assert monotonic_ns() - before_ns >= 10 * MS
 
 
-def test_without_a_rate_ones_own_pace_never_waits() -> None:
-    pace = OwnPace(itertools.count(), per_s=0)
+def test_without_a_rate_closed_pacing_never_waits() -> None:
+    pace = ClosedPacing(itertools.count(), per_s=0)
     before = get_hub().loop.iteration
     assert [pace.take()[1] for _ in range(100)] == list(range(100))
     assert get_hub().loop.iteration == before
 
 
 @pytest.mark.parametrize("precise", [True, False])
-def test_an_alarm_never_rings_early_and_only_when_set(precise: bool) -> None:
+def test_a_timer_never_rings_early_and_only_when_set(precise: bool) -> None:
     rung: list[tuple[int, int]] = []
     over = Event()
     pauses = iter([0, 300_000, 1, 2 * MS, 20_000, 5 * MS])
@@ -263,21 +273,21 @@ def test_an_alarm_never_rings_early_and_only_when_set(precise: bool) -> None:
             over.set()
         else:
             due_ns = monotonic_ns() + pause_ns
-            alarm.set(due_ns)
+            timer.set(due_ns)
 
-    alarm = Alarm(ring, precise=precise)
+    timer = Timer(ring, precise=precise)
     set_next()
     assert over.wait(LONG_S)
     gevent.sleep(0.01)
     assert len(rung) == 6
     assert all(at_ns >= due for due, at_ns in rung)
 
-    alarm.set(monotonic_ns() + 2 * MS)
-    alarm.set(monotonic_ns() - MS)
+    timer.set(monotonic_ns() + 2 * MS)
+    timer.set(monotonic_ns() - MS)
     gevent.sleep(0.01)
     assert len(rung) == 7
-    alarm.set(monotonic_ns() + MS)
-    alarm.clear()
+    timer.set(monotonic_ns() + MS)
+    timer.clear()
     gevent.sleep(0.01)
-    alarm.close()
+    timer.close()
     assert len(rung) == 7

@@ -1,4 +1,4 @@
-"""What a slice's vitals say of the event loop and the wall clock."""
+"""What the health monitor says of the event loop and the wall clock."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from dragstrip.load.health import (
     APPOINTMENT_NS,
     ClockWatch,
+    HealthMonitor,
     LoopWatch,
     Reading,
-    Vitals,
     read_clocks,
 )
 
@@ -82,13 +82,13 @@ def test_each_appointment_is_counted_once(pauses_ns: list[int]) -> None:
 
 
 def test_a_loop_that_is_held_up_shows() -> None:
-    vitals = Vitals()
+    health = HealthMonitor()
     gevent.sleep(0.05)
     end_s = time.process_time() + 0.1
     while time.process_time() < end_s:
         pass
     gevent.sleep(0)
-    seen = vitals.stop()
+    seen = health.stop()
 
     assert seen["loop_lag_max_ms"] >= 100 - APPOINTMENT_NS / 1e6
     assert seen["loop_lag_p99_ms"] <= seen["loop_lag_max_ms"] * 1.001
@@ -100,12 +100,12 @@ def test_a_step_of_the_wall_clock_shows(monkeypatch: pytest.MonkeyPatch) -> None
     ahead_ns = 0
     real = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: real() + ahead_ns)
-    vitals = Vitals(read_clocks)
+    health = HealthMonitor(read_clocks)
     gevent.sleep(0.03)
     ahead_ns = -1_500 * MS
     gevent.sleep(0.03)
     ahead_ns = 0
-    seen = vitals.stop()
+    seen = health.stop()
     assert seen["clock_step_ms"] == pytest.approx(1500, rel=0.01)
 
 
@@ -113,8 +113,8 @@ def test_a_step_between_two_slices_shows_in_the_second(monkeypatch: pytest.Monke
     ahead_ns = 0
     real = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: real() + ahead_ns)
-    first = Vitals(read_clocks)
+    first = HealthMonitor(read_clocks)
     assert first.stop()["clock_step_ms"] == 0
     ahead_ns = 700 * MS
-    second = Vitals(read_clocks, before=first.last)
+    second = HealthMonitor(read_clocks, before=first.last)
     assert second.stop()["clock_step_ms"] == pytest.approx(700, rel=0.01)

@@ -1,4 +1,4 @@
-"""What becomes of a lookup, from the pacer to its row: over real connections."""
+"""What becomes of a lookup, from the dispatcher to its row: over real connections."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ import gevent
 import numpy as np
 import pytest
 
-from dragstrip.config.config import DatasetConfig, RaceConfig
+from dragstrip.config.config import DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
+from dragstrip.ledger.tallies import Tallies, each
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load import arrivals
-from dragstrip.load.closed_pacing import OwnPace
+from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.context import Work
-from dragstrip.load.dispatcher import Pacer
+from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.run_slice import run_slice
 from dragstrip.load.schedule import Open, Span
 from dragstrip.load.sender import Sender
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
-from dragstrip.scenario import Request, Target
+from dragstrip.scenario import Check, Operation, Request, Scenario, Target
 from dragstrip.scenario.check import JsonCheck, expected_json
+from dragstrip.scenario.planned import planned as planned_of
 from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
-    from dragstrip.load.http.request import Prepared
     from dragstrip.load.sender import Pace
 
 TARGET = 1
@@ -73,29 +74,36 @@ class Bench:
     def __init__(self, folder: Path, url: str, request: Callable[[int], Request] | None = None):
         self.folder = folder
         self.ledger = Ledger(folder, 0)
-        self.pacer = Pacer()
+        self.dispatcher = Dispatcher()
         self.connection = Connection(url, LONG_S)
         self._request = request or (lambda key: Request("GET", f"/{key}", {}))
 
     def sender(self, pace: Pace | None = None) -> Sender:
         return Sender(
-            pace or self.pacer,
+            pace or self.dispatcher,
             self.ledger,
             self.connection,
-            self._request,
-            JsonCheck(EXPECTED, table_bits=4),
+            [self._request, lambda key: Request("POST", f"/{key}", {}, b"{}")],
+            [
+                JsonCheck(EXPECTED, table_bits=4),
+                JsonCheck(expected_json(lambda key: {"stored": key})),
+            ],
             target=TARGET,
             number=NUMBER,
         )
 
-    def lookups(self, *keys: int) -> None:
+    def lookups(self, *keys: int, operations: Sequence[int] = ()) -> None:
         now_ns = monotonic_ns()
-        due = arrivals.Arrivals(np.zeros(len(keys), np.int64), np.array(keys, np.int64))
-        self.pacer.load(Open([due], Span(3, now_ns, now_ns, now_ns + 1)))
+        due = arrivals.Arrivals(
+            np.zeros(len(keys), np.int64),
+            np.array(keys, np.int64),
+            np.array(operations or [0] * len(keys), np.uint8),
+        )
+        self.dispatcher.load(Open([due], Span(3, now_ns, now_ns, now_ns + 1)))
 
     def wait_until_at_rest(self) -> None:
         with gevent.Timeout(LONG_S):
-            while not self.pacer.at_rest:
+            while not self.dispatcher.at_rest:
                 gevent.sleep(0.001)
 
     def rows(self) -> Rows:
@@ -153,6 +161,32 @@ def test_each_lookup_has_its_row_with_all_that_is_known_of_it(tmp_path: Path) ->
     assert (right["first_byte_us"] <= (right["done_ns"] - right["sent_ns"]) // 1000).all()
 
 
+def test_each_operation_has_its_own_request_and_its_own_check(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            request = peer.request()
+            asked.append(request.partition(b" HTTP")[0])
+            body = {b"GET /0": {"key": 0}, b"POST /1": {"stored": 1}}.get(asked[-1], {"stored": 2})
+            peer.send(answer(0, body=json.dumps(body).encode()))
+
+    with ByteServer(script).serving() as server:
+        bench = Bench(tmp_path, server.url)
+        greenlet = gevent.spawn(bench.sender().run)
+        gevent.sleep(0)
+        bench.lookups(0, 1, 2, 2, operations=[0, 1, 0, 1])
+        bench.wait_until_at_rest()
+        greenlet.kill()
+        bench.connection.close()
+    rows = bench.rows()
+
+    assert asked == [b"GET /0", b"POST /1", b"GET /2", b"POST /2"]
+    assert rows["operation"].tolist() == [0, 1, 0, 1]
+    wrong = [Outcome(one) is Outcome.WRONG_ANSWER for one in rows["outcome"].tolist()]
+    assert wrong == [False, False, True, False]
+
+
 def test_the_row_is_on_file_before_the_request_is_out(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
 
@@ -185,7 +219,7 @@ def test_a_request_that_cannot_be_built_is_a_row_that_was_not_sent(tmp_path: Pat
         greenlet.join()
 
     assert isinstance(greenlet.exception, ZeroDivisionError)
-    assert bench.pacer.at_rest
+    assert bench.dispatcher.at_rest
     rows = bench.rows()
     assert rows["outcome"].tolist() == [Outcome.UNSENT] * 2
     assert (rows["done_ns"] >= rows["sent_ns"]).all()
@@ -217,8 +251,8 @@ def test_a_slot_killed_in_the_middle_leaves_its_row_in_flight(
         greenlet.kill()
         held.set()
     assert bench.rows()["outcome"].tolist() == [Outcome.IN_FLIGHT]
-    assert [key for _, key, _, _ in bench.pacer.abandon()] == [2]
-    assert bench.pacer.at_rest
+    assert [key for _, key, *_ in bench.dispatcher.abandon()] == [2]
+    assert bench.dispatcher.at_rest
 
 
 def test_a_slot_that_is_stopped_ends_with_the_lookup_under_way(
@@ -246,7 +280,7 @@ def test_a_slot_that_is_stopped_ends_with_the_lookup_under_way(
 
 def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "http://127.0.0.1:9")
-    greenlet = gevent.spawn(bench.sender(OwnPace(iter(range(10**9)), per_s=0)).run)
+    greenlet = gevent.spawn(bench.sender(ClosedPacing(iter(range(10**9)), per_s=0)).run)
     gevent.sleep(0.02)
     greenlet.kill()
     rows = bench.rows()
@@ -257,27 +291,53 @@ def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> Non
 RACE = {"rate": 0, "users": 4, "slice": 0.3, "settle": 0.1, "timeout": 5, "pairs": 1, "miss": 0.3}
 
 
-def prepare_for(connection: Connection) -> Callable[[int], Prepared]:
-    return lambda key: connection.prepare(Request("GET", f"/{key}", {}))
+class Keys(Scenario):
+    keys = 50
+    has_misses = True
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
+        return Request("GET", f"/{key}", {})
+
+    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+        return JsonCheck(EXPECTED)
 
 
-def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list[gevent.Greenlet]]:
+class KeysAndStores(Keys):
+    operations = (Operation("key", weight=3), Operation("store", weight=1, method="POST"))
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:
+        if operation.name == "key":
+            return super().request(target, operation, key)
+        return Request("POST", f"/{key}", {}, b"{}")
+
+    def check(self, target: Target, operation: Operation) -> Check:
+        if operation.name == "key":
+            return super().check(target, operation)
+        return JsonCheck(expected_json(lambda key: {"stored": key}))
+
+
+def in_race(
+    tmp_path: Path, url: str, scenario: Scenario | None = None, **settings: Any
+) -> tuple[Plan, Work, list[gevent.Greenlet]]:
+    scenario = scenario or Keys()
     race = RaceConfig.model_validate(RACE | settings)
     a, b = (PlannedTarget(name=name, kind="convex-http", url=url) for name in "ab")
     plan = Plan(
         run_id="r",
         seed=5,
-        dataset=DatasetConfig(contacts=50),
+        scenario=ScenarioConfig(),
+        keys=Keys.keys,
+        dataset=DatasetConfig(),
         race=race,
         targets=(a, b),
+        operations=planned_of(scenario),
         slices=alternate(race.pairs, 5),
     )
     work = Work(
         race=race,
-        contacts=50,
+        scenario=scenario,
         seed=5,
         targets={one.name: Target(one.name, one.kind, one.url) for one in plan.targets},
-        expected=EXPECTED,
         worker=3,
         ledger=Ledger(tmp_path, 3),
         racing=True,
@@ -285,7 +345,7 @@ def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list
     slots = []
     for name in list(work.targets) * race.users:
         connection = Connection(url, race.timeout)
-        sender = work.sender(name, connection, prepare_for(connection), shared_by=None)
+        sender = work.sender(name, connection)
         slots.append(gevent.spawn(sender.run))
     gevent.sleep(0)
     return plan, work, slots
@@ -315,13 +375,51 @@ def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_
         assert (own["due_ns"] >= report["start_ns"]).all()
         assert not (rows[rows["target"] != turn.target]["flags"] & Flag.NO_SLOT).any()
         assert report["worker"] == 3
-        for target, form in report["tallies"].items():
-            again = recount(rows, turn.index, int(target), report["end_ns"])
+        for target, operation, form in each(report["tallies"]):
+            assert operation == 0
+            again = recount(rows, turn.index, target, report["end_ns"])
             assert Tally.decode(form) == again
     shorter = min(map(len, sequences))
     assert shorter > plan.race.users
     assert sequences[0][:shorter] == sequences[1][:shorter]
     assert (rows["outcome"] == Outcome.OK).all()
+
+
+@pytest.mark.parametrize("rate", [0, 200])
+def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, rate: float) -> None:
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            asked = re.match(rb"(GET|POST) /(\d+) ", peer.request())
+            assert asked
+            name = "key" if asked[1] == b"GET" else "stored"
+            peer.send(answer(0, body=json.dumps({name: int(asked[2])}).encode()))
+
+    with ByteServer(script).serving() as server:
+        plan, work, slots = in_race(tmp_path, server.url, KeysAndStores(), rate=rate, slice=0.5)
+        reports = [run_slice(plan, turn, work, 0, 1) for turn in plan.slices]
+        gevent.killall(slots)
+        work.close()
+    rows = np.concatenate([segment.rows for segment in reader.segments(tmp_path)])
+    sequences = []
+    for turn, report in zip(plan.slices, reports, strict=True):
+        own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
+        order = np.argsort(own["due_ns"], kind="stable")
+        sequences.append(own[["key", "operation"]][order].tolist())
+        assert set(own["operation"].tolist()) == {0, 1}
+        counted = Tallies.decode(report["tallies"])
+        assert (
+            sum(tally.rows for tally in counted.by_place.values())
+            == (rows["slice"] == turn.index).sum()
+        )
+        for (target, operation), tally in counted.by_place.items():
+            of_operation = rows[rows["operation"] == operation]
+            assert tally == recount(of_operation, turn.index, target, report["end_ns"])
+    assert (rows["outcome"] == Outcome.OK).all()
+    shorter = min(map(len, sequences))
+    assert shorter > plan.race.users
+    assert sequences[0][:shorter] == sequences[1][:shorter]
+    if rate:
+        assert len(sequences[0]) == len(sequences[1])
 
 
 def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
@@ -331,7 +429,7 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
         held.wait(LONG_S)
         return answer(key)
 
-    settings = {"rate": 100, "timeout": 0.3, "users": 2}
+    settings: dict[str, Any] = {"rate": 100, "timeout": 0.3, "users": 2}
     with serving(hold).serving() as server:
         plan, work, slots = in_race(tmp_path, server.url, **settings)
         turn = plan.slices[0]

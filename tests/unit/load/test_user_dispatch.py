@@ -1,4 +1,4 @@
-"""How a race's slots are dealt out to its workers."""
+"""How a race's connections are shared among its workers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenDispatcher, deal
+from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher, share_users
 
 
 @dataclass
@@ -31,16 +31,16 @@ NAMES = ["Baseline", "Challenger"]
 
 
 def dispatch(nodes: list[Any], users: int, taking_part: set[str]) -> list[dict[str, Any]]:
-    dispatcher = EvenDispatcher(nodes, CLASSES, takes_part=lambda node: node in taking_part)
+    dispatcher = EvenUserDispatcher(nodes, CLASSES, takes_part=lambda node: node in taking_part)
     dispatcher.new_dispatch(users, 100.0)
     return list(dispatcher)
 
 
 @given(users=st.integers(1, 500), workers=st.integers(1, 40))
 def test_each_worker_gets_its_share_of_both_kinds(users: int, workers: int) -> None:
-    dealt = deal(2 * users, [f"w{number}" for number in range(workers)], NAMES)
+    shared = share_users(2 * users, [f"w{number}" for number in range(workers)], NAMES)
     for name in NAMES:
-        shares = [classes[name] for classes in dealt.values()]
+        shares = [classes[name] for classes in shared.values()]
         assert sum(shares) == users
         assert max(shares) - min(shares) <= 1
 
@@ -70,6 +70,6 @@ def test_a_newcomer_gets_its_share_from_the_others() -> None:
     assert [sum(classes.values()) for classes in step.values()] == [12, 10, 10]
 
 
-def test_locust_does_not_deal_again_by_itself() -> None:
+def test_locust_does_not_share_again_by_itself() -> None:
     # It asks this before it does so when a worker comes or goes.
-    assert EvenDispatcher([], CLASSES).dispatch_in_progress
+    assert EvenUserDispatcher([], CLASSES).dispatch_in_progress

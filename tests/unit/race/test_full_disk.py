@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(_REASON is not None, reason=f"no disk to fill: {
 # Segments of 1,024 rows, so that the ledger needs another one soon.
 _SMALL_SEGMENTS = """
 import sys
-if "locust" in sys.orig_argv:
+if "dragstrip.load" in sys.orig_argv:
     import dragstrip.ledger.rows as rows
     rows.SEGMENT_BITS = 10
     rows.SEGMENT_ROWS = 1 << 10

@@ -160,7 +160,7 @@ def test_the_key_is_in_nothing_that_is_stored_shown_or_listed(
     races: dict[str, Watched], processes: str
 ) -> None:
     watched = races[processes]
-    assert any("locust" in line for line in watched.command_lines)
+    assert any("dragstrip.load" in line for line in watched.command_lines)
     assert API_KEY not in "".join(watched.command_lines)
     assert API_KEY not in watched.raced.output + watched.raced.errors
     files = [file for file in watched.raced.place.rglob("*") if file.is_file()]

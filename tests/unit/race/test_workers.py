@@ -224,8 +224,10 @@ def test_slices_final_counts_ledgers_and_servers_agree_exactly(
             total = Tally()
             for tallies in mine:
                 # A share may hold no lookup of the trickle.
-                total.merge(Tally.decode(tallies.get(target) or Tally().encode()))
-            assert total == Tally.decode(final["tallies"][target])
+                total.merge(
+                    Tally.decode(tallies[target]["0"] if target in tallies else Tally().encode())
+                )
+            assert total == Tally.decode(final["tallies"][target]["0"])
 
 
 def test_workers_elsewhere_end_well_with_the_race(races: Races) -> None:
@@ -273,7 +275,7 @@ def test_whoever_is_there_shares_all_arrivals(races: Races, name: str) -> None:
     voided = set()
     for line in one.slices:
         turn = plan.slices[line["index"]]
-        tallies = [Tally.decode(each["tallies"][str(turn.target)]) for each in line["workers"]]
+        tallies = [Tally.decode(each["tallies"][str(turn.target)]["0"]) for each in line["workers"]]
         counts.setdefault(turn.pair, []).append(sum(tally.rows for tally in tallies))
         voided |= {turn.pair} if line["void"] else set()
     for pair, (first, second) in counts.items():

@@ -52,7 +52,9 @@ def exits_with_0(run: Run, verdict: Verdict, requirement: Requirement | None) ->
     return True
 
 
-@pytest.mark.parametrize("name", ["lab", "inconclusive", "failing", "invalid", "hostile"])
+@pytest.mark.parametrize(
+    "name", ["lab", "inconclusive", "failing", "invalid", "hostile", "operations"]
+)
 def test_it_looks_as_it_did(name: str) -> None:
     run, verdict = examples()[name]
     text = junit.render(run, verdict, rules_of(run), "better")

@@ -50,7 +50,7 @@ def test_a_comparison_fits_its_schema() -> None:
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("schema_version", 2),
+        ("schema_version", 3),
         ("verdict", "winner"),
         ("metric", "mean"),
         ("pairs", -1),

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import Tally
 from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, Totals, Turn, WorkerEnd
-from dragstrip.load.slice_loop import Conductor, NobodyLeft, conduct
+from dragstrip.load.slice_loop import AllWorkersLost, SliceCoordinator, run_slices
 from tests.support.runs import plan_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def report_of(worker: int, rows: int, target: int = 0) -> WorkerReport:
         "end_ns": 1,
         "cpu_s": 0.0,
         "wall_s": 1.0,
-        "tallies": {str(target): tally.encode()},
+        "tallies": {str(target): {"0": tally.encode()}},
     }
 
 
@@ -127,7 +128,7 @@ class Network:
 
 def race(network: Network, folder: Path) -> tuple[list[SliceReport], dict[str, Any]]:
     plan = plan_of(3, timeout=1)
-    conductor = Conductor(
+    coordinator = SliceCoordinator(
         plan,
         network.master,
         present=lambda: network.master.members,
@@ -136,14 +137,14 @@ def race(network: Network, folder: Path) -> tuple[list[SliceReport], dict[str, A
     )
     while len(network.master.members) < sum(not worker.dead for worker in network.workers):
         network.pause()
-    conduct(plan, conductor.run_slice, folder)
-    finish = conductor.finish()
+    run_slices(plan, coordinator.run_slice, folder)
+    finish = coordinator.finish()
     lines = [json.loads(line) for line in (folder / "slices.jsonl").read_text().splitlines()]
     return lines, cast("dict[str, Any]", finish)
 
 
 def rows_in(tallies: dict[str, Any]) -> int:
-    return sum(Tally.decode(form).rows for form in tallies.values())
+    return sum(tally.rows for tally in Tallies.decode(tallies).by_place.values())
 
 
 @settings(max_examples=60, deadline=None)
@@ -205,7 +206,7 @@ def test_a_worker_that_dies_voids_the_slices_it_touched_and_no_other(
 
 def test_when_nobody_is_left_the_race_ends(tmp_path: Path) -> None:
     network = Network(Random(1), [5, 5], {0: 30, 1: 40}, 0.0)
-    with pytest.raises(NobodyLeft):
+    with pytest.raises(AllWorkersLost):
         race(network, tmp_path)
     assert network.master.lost == {0: "was lost", 1: "was lost"}
 
