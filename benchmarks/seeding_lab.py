@@ -55,7 +55,7 @@ class SeedingLab:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of dragstrip in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "dragstrip.cli.main", *arguments],
+            [sys.executable, "-m", "dragstrip", *arguments],
             env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -15,6 +15,9 @@ DragstripError
 
 from __future__ import annotations
 
+import sys
+from typing import NoReturn
+
 from dragstrip.redact import redact
 
 
@@ -30,6 +33,12 @@ class DragstripError(Exception):
         self.message = redact(message)
         self.fix = None if fix is None else redact(fix)
         super().__init__(self.message)
+
+    def leave(self) -> NoReturn:
+        """Say it on standard error and end this process with its exit code."""
+        fix = f"  fix: {self.fix}\n" if self.fix else ""
+        sys.stderr.write(f"error: {self.message}\n{fix}")
+        sys.exit(self.exit_code)
 
 
 class UsageError(DragstripError):

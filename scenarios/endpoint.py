@@ -108,6 +108,8 @@ class Endpoint(Scenario):
 
     def _take(self, description: Description, rows: Rows) -> None:
         self._description, self._rows = description, rows
+        for operation in description.operations:
+            secrets.register(operation.headers)
         self.keys = len(rows)
         self.operations = [
             Operation(one.name, one.weight, one.method) for one in description.operations

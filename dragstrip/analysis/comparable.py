@@ -7,7 +7,7 @@ a difference in what was asked, or of what, looks like a difference in how fast 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dragstrip.config.config import RaceConfig
 
@@ -33,6 +33,13 @@ _LOAD = (
 )
 _SAME_MACHINE = "race on the same machine"
 _SAME_VERSION = "race with the same version both times"
+
+
+class Platform(NamedTuple):
+    """Where something was measured, and with which versions."""
+
+    machine: Machine
+    versions: Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,7 @@ def _conditions(older: Run, newer: Run, target: str) -> Iterator[tuple[str, Any,
     for field, fix in _LOAD:
         yield f"race.{field}", race_setting(older, field), race_setting(newer, field), fix
     yield "processes", older.processes, newer.processes, "race with the same --processes"
-    yield from _machine(older.machine, newer.machine)
-    yield from _versions(older.versions, newer.versions)
+    yield from platform(*(Platform(run.machine, run.versions) for run in (older, newer)))
 
 
 def _target(older: Run, newer: Run, name: str) -> Iterator[tuple[str, Any, Any, str]]:
@@ -102,21 +108,20 @@ def _model(run: Run) -> str:
     return "open" if race_setting(run, "rate") else "closed"
 
 
-def _machine(old: Machine, new: Machine) -> Iterator[tuple[str, Any, Any, str]]:
+def platform(older: Platform, newer: Platform) -> Iterator[tuple[str, Any, Any, str]]:
+    """Yield what measures alike only where it is the same: parts of the machine, and versions."""
+    old, new = older.machine, newer.machine
     for field in ("system", "architecture", "processor", "cpus"):
         yield f"machine.{field}", getattr(old, field), getattr(new, field), _SAME_MACHINE
     # A kernel keeps a few MiB more or less to itself from one start to the next.
-    sizes = [f"{one.memory_bytes / 2**30:.0f} GiB" for one in (old, new)]
+    sizes = [f"{machine.memory_bytes / 2**30:.0f} GiB" for machine in (old, new)]
     yield "machine.memory", sizes[0], sizes[1], _SAME_MACHINE
-
-
-def _versions(old: Versions, new: Versions) -> Iterator[tuple[str, Any, Any, str]]:
     for field, parts in (("dragstrip", None), ("locust", 2), ("python", 2)):
-        values = [series(getattr(one, field), parts) for one in (old, new)]
-        yield f"versions.{field}", values[0], values[1], _SAME_VERSION
+        series = [_series(getattr(one.versions, field), parts) for one in (older, newer)]
+        yield f"versions.{field}", series[0], series[1], _SAME_VERSION
 
 
-def series(version: str, parts: int | None = None) -> str:
+def _series(version: str, parts: int | None = None) -> str:
     """Return the leading parts of a version within which it measures alike.
 
     By default the first that is not 0: 1 of 1.4.2, and 0.4 of 0.4.2.

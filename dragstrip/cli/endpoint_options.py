@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dragstrip.cli.options import option_group
 from dragstrip.config import config as configuration
 from dragstrip.config.target_pair import target_pair
 from dragstrip.errors import UsageError
@@ -28,7 +29,7 @@ NAME = "endpoint"
 _DESCRIBES = ("operations", "path", "curl", "vegeta", "openapi")
 """Fields of [scenario] that say what is asked, so that an address is only where paths begin."""
 
-_OPTIONS = (
+_options = option_group(
     click.option("--data", metavar="FILE", help="CSV, TSV or JSON lines; fills {column}s."),
     click.option(
         "--header",
@@ -146,9 +147,7 @@ def endpoint_options(command: Callable[..., int]) -> Callable[..., int]:
         options = EndpointOptions(**{name: kwargs.pop(name) for name in names})
         return command(*args, endpoint=options, **kwargs)
 
-    for option in reversed(_OPTIONS):
-        gathered = option(gathered)
-    return gathered
+    return _options(gathered)
 
 
 def default_preset(
@@ -172,14 +171,17 @@ def settled(
 
     Load goes to other machines only with consent. Raises UsageError.
     """
-    from dragstrip.race import prechecks
+    from dragstrip.race import prechecks, setup
+    from dragstrip.scenario.planned import planned
 
     if config.scenario.name != NAME:
         return config
     race = config.race
     shape = f"race: {race.pairs} pairs of {race.slice:g} s slices"
     if rate is None and "rate" not in _section(path, "race"):
-        race = race.model_copy(update={"rate": prechecks.lowest_rate(config)})
+        _, scenario = setup.bind(config)
+        lowest = prechecks.lowest_rate(config, planned(scenario))
+        race = race.model_copy(update={"rate": lowest})
         config = config.model_copy(update={"race": race})
         shape += (
             f", {race.rate:g} requests/s: the lowest rate for a verdict on the "

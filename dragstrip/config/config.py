@@ -21,10 +21,10 @@ from dragstrip.config.sections import Metric as Metric
 from dragstrip.config.sections import RaceConfig as RaceConfig
 from dragstrip.config.sections import RulesConfig as RulesConfig
 from dragstrip.config.sections import ScenarioConfig as ScenarioConfig
-from dragstrip.config.sections import Section
 from dragstrip.config.sections import TargetConfig as TargetConfig
 from dragstrip.errors import ConfigError
 from dragstrip.redact import redact, register_address, register_secret
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +40,7 @@ _IN_HEADERS = frozenset({"crm_api_key", "convex_admin_key", "supabase_service_ro
 _SECRETS_OF_OTHERS = ("PGPASSWORD", "PGSSLPASSWORD", "CONVEX_DEPLOY_KEY")
 
 
-class Environment(Section):
+class Environment(StrictModel):
     """Addresses and secrets, in the ecosystems' own names. Secrets never show in a repr."""
 
     convex_url: Url | None = None
@@ -85,7 +85,7 @@ def _default_targets() -> dict[str, TargetConfig]:
     }
 
 
-class Config(Section):
+class Config(StrictModel):
     """Everything that was configured. `environment` holds what came from environment variables."""
 
     scenario: ScenarioConfig = ScenarioConfig()

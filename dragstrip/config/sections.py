@@ -6,10 +6,11 @@ from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID  # noqa: TC003
 
-from pydantic import BaseModel, ConfigDict, Field, model_serializer, model_validator
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
 from dragstrip.config.headers import Headers  # noqa: TC001
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from pydantic import SerializerFunctionWrapHandler
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
 Metric = Literal["p50", "p95", "p99"]
 
 
-class Section(BaseModel):
-    """What all sections share: unknown fields are refused, and nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class TargetConfig(Section):
+class TargetConfig(StrictModel):
     """One path to the answer.
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
@@ -38,7 +33,7 @@ class TargetConfig(Section):
     path: str | None = None
 
 
-class ScenarioConfig(Section):
+class ScenarioConfig(StrictModel):
     """Which scenario is raced; its other fields are the scenario's own `settings`."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
@@ -51,7 +46,7 @@ class ScenarioConfig(Section):
         return dict(self.model_extra or {})
 
 
-class DatasetConfig(Section):
+class DatasetConfig(StrictModel):
     """Which contacts both backends hold.
 
     `keys_file` names phone numbers to ask for instead, in targets that must not be seeded;
@@ -84,7 +79,7 @@ class DatasetConfig(Section):
         return {name: value for name, value in document.items() if name not in idle}
 
 
-class RaceConfig(Section):
+class RaceConfig(StrictModel):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
 
     A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
@@ -139,7 +134,7 @@ class RaceConfig(Section):
         return self.slice - self.settle
 
 
-class RulesConfig(Section):
+class RulesConfig(StrictModel):
     """The decision, written down before the run.
 
     `operation` is the one whose requests decide, where a scenario has several; by default the one

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dragstrip import atomic_file
 from dragstrip.errors import LabError
 from dragstrip.lab.paths import home_error
 from dragstrip.redact import register_secret
@@ -71,12 +71,7 @@ def load_or_create(home: Home) -> dict[str, str]:
 
 def write_private(home: Home, values: dict[str, str]) -> None:
     """Write the secrets file with mode 0600, complete or not at all."""
-    fresh = home.secrets_file.with_suffix(".new")
     try:
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(values, file, indent=2)
-        fresh.replace(home.secrets_file)
+        atomic_file.write(home.secrets_file, json.dumps(values, indent=2), private=True)
     except OSError as error:
         raise home_error(home.secrets_file, error) from None

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
@@ -275,11 +274,4 @@ def _or_exit(make: Callable[[], T]) -> T:
     try:
         return make()
     except DragstripError as error:
-        _leave(error)
-
-
-def _leave(error: DragstripError) -> NoReturn:
-    sys.stderr.write(f"error: {error.message}\n")
-    if error.fix:
-        sys.stderr.write(f"  fix: {error.fix}\n")
-    sys.exit(error.exit_code)
+        error.leave()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -22,7 +21,7 @@ from dragstrip.errors import UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
 from dragstrip.redact import redact
-from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
+from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, free_port, read_stop
 from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
 if TYPE_CHECKING:
@@ -232,7 +231,7 @@ def _roles(processes: int, workers: Workers | None) -> list[str]:
         ]
         return ["--master", "--expect-workers", str(workers.count), *bind]
     if processes > 1:
-        port = str(_free_port())
+        port = str(free_port())
         return [
             *("--processes", str(processes)),
             *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
@@ -251,13 +250,6 @@ def _stop(locust: subprocess.Popen[bytes]) -> None:
     # Workers that outlived their master are in the same group.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(locust.pid, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _log(folder: RunFolder) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
+from dragstrip.cleaning import decode
 from dragstrip.errors import ConfigError
 from scenarios.http.described import Body
 from scenarios.http.settings import Method
@@ -23,9 +24,9 @@ METHODS = get_args(Method)
 def text_of_file(path: Path, field: str) -> str:
     """Read a text file. Raises ConfigError."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return decode(path.read_bytes())
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
             f"scenario.{field}: cannot read {path}: {reason}", fix=f"correct --{field}"
         ) from None

@@ -6,17 +6,16 @@ Each process looks them up by itself, so that they are in no file of a run and o
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dragstrip.config.headers import reference_in
+from dragstrip.cleaning import clean, decode
+from dragstrip.config.headers import is_secret, reference_in
 from dragstrip.errors import ConfigError
+from dragstrip.redact import register_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-_FORBIDDEN = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
 
 def value_of(text: str, field: str) -> str | None:
@@ -26,11 +25,6 @@ def value_of(text: str, field: str) -> str | None:
         return None
     scheme, kind, name = reference
     value = _from_environment(name, field) if kind == "env" else _from_file(name, field)
-    if _FORBIDDEN.search(value):
-        raise ConfigError(
-            f"{field}: {kind}:{name} holds a line break or a character that fits no header",
-            fix="correct it",
-        )
     return f"{scheme} {value}".lstrip()
 
 
@@ -49,21 +43,37 @@ def variables(headers: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return found
 
 
+def register(headers: Mapping[str, str]) -> None:
+    """Let no output show what a copied command holds in headers that carry secrets."""
+    for name, value in headers.items():
+        if is_secret(name) and not reference_in(value):
+            register_secret(value)
+            register_secret(value.rpartition(" ")[2])
+
+
 def _from_environment(name: str, field: str) -> str:
-    value = os.environ.get(name, "").strip()
-    if not value:
+    value = os.environ.get(name, "")
+    if not value.strip():
         raise ConfigError(f"{field}: the environment variable {name} is not set", fix=f"set {name}")
-    return value
+    return _cleaned(value, f"{field}: env:{name}")
 
 
 def _from_file(name: str, field: str) -> str:
     try:
-        value = Path(name).read_text(encoding="utf-8").strip()
+        value = decode(Path(name).read_bytes())
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
             f"{field}: cannot read {name}: {reason}", fix="correct file:PATH"
         ) from None
-    if not value:
+    if not value.strip():
         raise ConfigError(f"{field}: {name} is empty", fix="write the value into it")
-    return value
+    return _cleaned(value, f"{field}: file:{name}")
+
+
+def _cleaned(value: str, place: str) -> str:
+    register_secret(value)
+    try:
+        return clean(value, for_header=True)
+    except ValueError as error:
+        raise ConfigError(f"{place} {error}", fix="correct the value") from None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dragstrip.run.ipc import free_port
 from tests.contract.endpoint import INTERNAL_ERROR, NOT_CONFIGURED, Endpoint, Webhook
 from tests.contract.instances import (
     babbling_server,
     convex_deployment,
-    free_port,
     next_app,
     sabotaged_functions,
 )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scipy import stats
 
-from dragstrip.cli import race as commands
 from dragstrip.cli.main import main
+from dragstrip.cli.requirement import judge
 from dragstrip.config import presets
 from dragstrip.config.config import Config, RulesConfig
 from dragstrip.errors import DragstripError, UsageError
@@ -43,7 +43,7 @@ VERDICTS = {
 def exit_code(word: str, requirement: Requirement | None) -> tuple[int, str]:
     assert VERDICTS[word].verdict == {"missed": "better", "open": "better"}.get(word, word)
     try:
-        commands._judge(VERDICTS[word], requirement, RulesConfig())
+        judge(VERDICTS[word], requirement, RulesConfig())
     except DragstripError as error:
         return error.exit_code, f"{error.message} {error.fix}"
     return 0, ""

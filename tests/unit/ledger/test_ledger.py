@@ -185,7 +185,7 @@ def test_a_segment_whose_packing_was_cut_short_is_read_once(tmp_path: Path) -> N
     write(tmp_path, 5).close()
     plain = tmp_path / "3-00000.rows"
     rows = plain.read_bytes()
-    (tmp_path / "3-00000.gz.new").write_bytes(gzip.compress(rows)[:50])
+    (tmp_path / "3-00000.rows.gz.new").write_bytes(gzip.compress(rows)[:50])
     (tmp_path / "3-1.spare").write_bytes(bytes(len(rows)))
     assert [len(one.rows) for one in reader.segments(tmp_path)] == [5]
     assert compress(plain)

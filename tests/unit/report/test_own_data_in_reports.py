@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip import schemas
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.report import markdown, terminal
@@ -17,6 +16,7 @@ from dragstrip.report.html import render
 from dragstrip.run.model import Run
 from tests.support.own_facts import own_facts
 from tests.support.runs import conclude, plan_of, record
+from tests.support.schema_validator import validator
 
 if TYPE_CHECKING:
     from dragstrip.run.model import Verdict
@@ -72,7 +72,7 @@ def test_wrong_answers_may_come_of_live_data() -> None:
 
 def test_own_data_fits_the_schema_and_no_other_form_does() -> None:
     document = json.loads(own()[0].model_dump_json())
-    schemas.validator("run").validate(document)
+    validator("run").validate(document)
     facts = OWN["facts"]
     for wrong in (
         {"keys": 0},
@@ -81,4 +81,4 @@ def test_own_data_fits_the_schema_and_no_other_form_does() -> None:
         {"facts": facts | {"kind": "seeded"}},
         {"facts": {name: facts[name] for name in facts if name != "data"}},
     ):
-        assert not schemas.validator("run").is_valid(document | {"scenario": OWN | wrong})
+        assert not validator("run").is_valid(document | {"scenario": OWN | wrong})

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip import schemas
 from dragstrip.analysis.compare import compare
 from dragstrip.analysis.regression import Tolerance
 from dragstrip.analysis.verdict import judge
@@ -17,6 +16,7 @@ from dragstrip.report import terminal
 from dragstrip.run.folder import RunFolder
 from tests.support.own_facts import over_own_numbers
 from tests.support.runs import conclude, plan_of, record
+from tests.support.schema_validator import validator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def test_it_is_shown_stored_and_compared_like_any_other(
 ) -> None:
     folder = stored(tmp_path, version, dataset)
     run = folder.read_run()
-    schemas.validator("run").validate(json.loads(run.model_dump_json()))
+    validator("run").validate(json.loads(run.model_dump_json()))
     assert run.scenario.facts.data in " ".join(
         terminal.text(run, judge(run, RulesConfig())).split()
     )
