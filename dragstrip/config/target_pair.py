@@ -48,20 +48,21 @@ def _named(text: str, default: str) -> tuple[str, str]:
 def _parts(text: str, name: str, whole: bool) -> dict[str, str]:
     if not whole:
         return {"url": text}
+    field = f"targets.{name}.url"
     try:
         parts = urlsplit(text)
     except ValueError as error:
-        raise UsageError(f"{name}: {text!r} is not an address: {error}", fix=_FIX) from None
+        raise UsageError(f"{field}: it is not an address: {error}", fix=_FIX) from None
     if "@" in parts.netloc:
         raise UsageError(
-            f"{name}: the address holds a user name or a password",
+            f"{field}: must hold no user name or password",
             fix="remove it, and give --header 'Authorization: env:NAME'",
         )
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise UsageError(f"{name}: {text!r} is not an address with http:// or https://", fix=_FIX)
-    if parts.fragment or text.endswith("#"):
+        raise UsageError(f"{field}: must be an http:// or https:// address with a host", fix=_FIX)
+    if "#" in text:
         raise UsageError(
-            f"{name}: the fragment of an address (#{parts.fragment}) is never sent",
+            f"{field}: the fragment of an address (#) is never sent",
             fix="remove it, or write %23 for the character",
         )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

@@ -202,9 +202,9 @@ def test_bad_input_is_one_error_with_a_fix_and_nothing_is_sent(
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("http://127.0.0.1:{port}/x#top", "the fragment of an address (#top) is never sent"),
-        ("http://u:a-secret-0123456789@127.0.0.1:{port}/", "a user name or a password"),
-        ("ftp://127.0.0.1:{port}/", "is not an address with http:// or https://"),
+        ("http://127.0.0.1:{port}/x#top", "targets.other.url: the fragment of an address (#) is never sent"),
+        ("http://u:a-secret-0123456789@127.0.0.1:{port}/", "targets.other.url: must hold no user name or password"),
+        ("ftp://127.0.0.1:{port}/", "targets.other.url: must be an http:// or https:// address"),
         ("http://127.0.0.1:{port}/{{id}}", "there is none"),
         ("http://no-such-host.invalid/", "no-such-host.invalid does not resolve"),
         ("http://192.0.2.1/x", "requests to each target, at 192.0.2.1"),

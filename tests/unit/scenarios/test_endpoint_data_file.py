@@ -43,7 +43,13 @@ def test_what_csv_writer_writes_reads_back(
     tmp_path: Path, table: list[list[str]], tabs: bool, bom: bool, end: str
 ) -> None:
     text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t" if tabs else ",", lineterminator=end)
+    writer = csv.writer(
+        text,
+        delimiter="\t" if tabs else ",",
+        lineterminator=end,
+        # Python's writer leaves a carriage return unquoted where it ends no line.
+        quoting=csv.QUOTE_MINIMAL if end == "\r\n" else csv.QUOTE_ALL,
+    )
     writer.writerow(columns_of(table))
     writer.writerows(table)
     path = tmp_path / ("rows.tsv" if tabs else "rows.csv")
