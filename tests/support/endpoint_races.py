@@ -71,7 +71,7 @@ class EndpointRace:
 
     def require_sound(self) -> None:
         """Fail unless it came to a verdict, but for what depends on how busy this machine is."""
-        self.wait()
+        assert self.code in {0, 3}, self.said
         failed = {gate.name for gate in self.verdict.gates if not gate.passed}
         assert failed <= OF_THE_MACHINE, (failed, self.said)
         assert self.code == (3 if failed else 0), self.said
@@ -96,7 +96,7 @@ def racing(
         (place / "dragstrip.toml").write_text(toml)
     homes = {"DRAGSTRIP_HOME": str(place / "home"), "DRAGSTRIP_LAB_HOME": str(place / "lab")}
     process = subprocess.Popen(
-        [sys.executable, "-m", "dragstrip.cli.main", "race", *arguments],
+        [sys.executable, "-m", "dragstrip", "race", *arguments],
         cwd=place,
         env=locust_runs.environment(
             {"PYTHONPATH": str(locust_runs.ROOT), **homes, **(environ or {})}
