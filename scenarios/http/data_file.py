@@ -97,7 +97,11 @@ class DataFile:
         record = self._record(key + self._first)
         if self._delimiter is None:
             return self._object(record, None)
-        fields = next(csv.reader([record.decode()], delimiter=self._delimiter, strict=True))
+        text = record.decode()
+        if '"' in text:
+            fields = next(csv.reader([text], delimiter=self._delimiter, strict=True))
+        else:
+            fields = text.split(self._delimiter)
         return dict(zip(self.columns, fields, strict=True))
 
     def _record(self, number: int) -> bytes:

@@ -88,7 +88,11 @@ class EndpointRace:
 
 @contextmanager
 def racing(
-    place: Path, *arguments: str, toml: str = "", environ: Mapping[str, str] | None = None
+    place: Path,
+    *arguments: str,
+    toml: str = "",
+    environ: Mapping[str, str] | None = None,
+    stdin: int = subprocess.DEVNULL,
 ) -> Iterator[EndpointRace]:
     """Run a race beside the block; nothing is left of it afterwards."""
     place.mkdir(parents=True, exist_ok=True)
@@ -101,7 +105,7 @@ def racing(
         env=locust_runs.environment(
             {"PYTHONPATH": str(locust_runs.ROOT), **homes, **(environ or {})}
         ),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

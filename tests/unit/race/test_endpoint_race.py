@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import time
 from collections import Counter
 from contextlib import ExitStack
@@ -163,6 +164,67 @@ def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None
     assert run.targets["baseline"].failed == {}
     assert set(run.targets["challenger"].failed) == {"http_500"}
     assert 0.02 < run.targets["challenger"].error_rate < 0.3
+
+
+SHOP = """
+[scenario]
+name = "endpoint"
+data = "items.tsv"
+headers = { accept = "application/json" }
+[[scenario.operations]]
+name = "search"
+weight = 3
+path = "/search?q={item}"
+[[scenario.operations]]
+name = "order"
+method = "POST"
+path = "/orders"
+form = { item = "{item}" }
+expect = { status = [201] }
+[rules]
+operation = "order"
+"""
+
+
+def shop(asked: Asked) -> Answer:
+    return Answer({"item": asked.path}, 201 if asked.method == "POST" else 200)
+
+
+def test_a_race_of_two_operations_asks_by_their_weights(tmp_path: Path) -> None:
+    (tmp_path / "items.tsv").write_text("item\n" + "".join(f"thing {n}\n" for n in range(30)))
+    with (
+        WebServer(shop).serving() as old,
+        WebServer(shop).serving() as new,
+        racing(tmp_path, old.url, new.url, toml=SHORT + SHOP) as race,
+    ):
+        race.require_sound()
+    run = race.run
+    for target in run.targets.values():
+        search, order = target.operations["search"], target.operations["order"]
+        assert (search.failed, order.failed) == ({}, {})
+        assert 0.15 < order.due / (order.due + search.due) < 0.35
+    assert race.verdict.operation == "order"
+    # The rate is the lowest for the operation that decides, which is a quarter of all.
+    assert min(one.operations["order"].due for one in run.slices) >= 59
+    orders = [asked for asked in new.asked if asked.method == "POST"]
+    assert {asked.headers["content-type"] for asked in orders} == {
+        "application/x-www-form-urlencoded"
+    }
+    assert {asked.body for asked in orders} <= {f"item=thing+{n}".encode() for n in range(30)}
+
+
+def test_a_terminal_is_asked_once_and_may_say_no(tmp_path: Path) -> None:
+    main, terminal = os.openpty()
+    try:
+        os.write(main, b"n\n")
+        with racing(tmp_path, "http://192.0.2.1/a", "http://192.0.2.2/a", stdin=terminal) as race:
+            assert race.code == 130, race.said
+    finally:
+        os.close(main)
+        os.close(terminal)
+    question = race.errors.replace("\n", " ")
+    assert "requests to each target, at 192.0.2.1 and 192.0.2.2. Go on? [y/N]" in question
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
