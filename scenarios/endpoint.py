@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from dragstrip.errors import ConfigError
 from dragstrip.run.model import Facts
 from dragstrip.scenario import Operation, Scenario, targets_of
-from scenarios.http import checks, samples, secrets, settings
+from scenarios.http import checks, failures, samples, secrets, settings
 from scenarios.http.builder import RequestBuilder
 from scenarios.http.data_file import DataFile
 from scenarios.http.describe import describe
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config
     from dragstrip.scenario import Check, Progress, Request, Target
     from scenarios.http.described import DescribedOperation
+    from scenarios.http.failures import KeptFailures
     from scenarios.http.rows import Rows
 
 
@@ -40,6 +41,7 @@ class Endpoint(Scenario):
         self._rows: Rows = NoRows()
         self._builders: dict[tuple[str, str], RequestBuilder] = {}
         self._remarks: list[str] = []
+        self._failures: KeptFailures | None = None
 
     def validate(self) -> None:
         """Read what is described, and the whole data file. Raises ConfigError."""
@@ -76,12 +78,12 @@ class Endpoint(Scenario):
         """Return the request for the row of a key."""
         return self._builders[target.name, operation.name](key)
 
-    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+    def check(self, target: Target, operation: Operation) -> Check:
         """Return what `expect` of the operation asks for."""
         described = self._operation(operation.name)
-        return checks.build(
-            described.expect, self._rows, list(targets_of(self.config).values()), operation
-        )
+        targets = list(targets_of(self.config).values())
+        check = checks.build(described.expect, self._rows, targets, operation)
+        return self._failures.watch(check, target, operation) if self._failures else check
 
     def secret_headers(self) -> Collection[str]:
         """Return the headers whose values stand in the environment or in a file."""
@@ -105,6 +107,8 @@ class Endpoint(Scenario):
                 fix="leave it alone while a race runs, and give every worker the same one",
             )
         self._take(description, data or NoRows())
+        if description.keep_failures:
+            self._failures = failures.in_run_folder()
 
     def _take(self, description: Description, rows: Rows) -> None:
         self._description, self._rows = description, rows

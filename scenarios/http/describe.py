@@ -42,6 +42,7 @@ def describe(
         },
         data=data.path.absolute() if data else None,
         sha256=data.sha256 if data else None,
+        keep_failures=settings.keep_failures,
     )
 
 

@@ -58,6 +58,7 @@ class Description:
     targets: dict[str, DescribedTarget]
     data: Path | None = None
     sha256: str | None = None
+    keep_failures: bool = False
 
     def pack(self) -> bytes:
         """Return what `unpack` reads in another process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.errors import ConfigError
 from dragstrip.ledger.rows import Outcome
 from dragstrip.scenario import succeeds
 
@@ -22,6 +23,11 @@ def build(
     operation: Operation,  # noqa: ARG001
 ) -> Check:
     """Return what decides whether an answer is right. `data` holds the row of each key."""
+    for name in expectation.model_dump(exclude_defaults=True, exclude={"status"}, by_alias=True):
+        raise ConfigError(
+            f"expect.{name}: this version does not check it",
+            fix="leave it out, or check the status",
+        )
     if not expectation.status:
         return succeeds
     statuses = frozenset(expectation.status)

@@ -145,7 +145,8 @@ def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(tmp_path: Pa
 
 
 def lies(asked: Asked) -> Answer:
-    return Answer({}, 500) if asked.path.endswith("7") else echo(asked)
+    wrong = {"told": asked.headers.get("authorization"), "filler": "x" * 5000}
+    return Answer(wrong, 500) if asked.path.endswith("7") else echo(asked)
 
 
 def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None:
@@ -156,7 +157,9 @@ def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None
         racing(
             tmp_path,
             *(f"{old.url}/{{id}}", f"{new.url}/{{id}}", "--data", "ids.csv"),
+            *("--header", "Authorization: env:EP_TOKEN", "--keep-failures"),
             toml=SHORT,
+            environ={"EP_TOKEN": SECRET},
         ) as race,
     ):
         race.wait()
@@ -164,6 +167,14 @@ def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None
     assert run.targets["baseline"].failed == {}
     assert set(run.targets["challenger"].failed) == {"http_500"}
     assert 0.02 < run.targets["challenger"].error_rate < 0.3
+    kept = [json.loads(line) for line in (race.folder.path / "failures.jsonl").open()]
+    assert [(one["target"], one["reason"], one["status"]) for one in kept] == [
+        ("challenger", "http_status", 500)
+    ] * 3
+    assert {one["key"] for one in kept} <= {7, 17}
+    assert all(one["body"].startswith('{"told": "***"') for one in kept)
+    assert all(len(one["body"]) == 2000 < one["bytes"] for one in kept)
+    assert race.files_with(SECRET) == []
 
 
 SHOP = """
