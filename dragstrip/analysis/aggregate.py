@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.analysis import metrics
-from dragstrip.analysis.gates import Evidence, Pairs, Witness, gates
+from dragstrip.analysis.evidence import Evidence, Pairs, Witness
+from dragstrip.analysis.gates import gates
 from dragstrip.analysis.generator_health import Watch
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.percentile_bands import distributions
@@ -103,6 +104,11 @@ class Accounts:
             None, self._books.send_lag_p99_ms(), whole=False, interrupted=False
         )
         return self._judged(self._complete, witness, "unchecked", interrupted=False)
+
+    @property
+    def voided_pairs(self) -> int:
+        """How many pairs must not be used."""
+        return len(self._books.voided)
 
     @property
     def _complete(self) -> int:

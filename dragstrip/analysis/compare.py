@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dragstrip.analysis import regression
 from dragstrip.analysis.calibration import between_runs
 from dragstrip.analysis.comparable import unlike
-from dragstrip.analysis.gates import SAMPLES_NEEDED
+from dragstrip.analysis.gates import SAMPLES_NEEDED, failed_gates
 from dragstrip.errors import InvalidRun, UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _names(older: Run, newer: Run) -> str:
 
 
 def _require_valid(run: Run) -> None:
-    failed = [gate.name for gate in run.gates if not gate.passed]
+    failed = [gate.name for gate in failed_gates(run)]
     if failed or run.interrupted or not run.gates:
         why = ", ".join(failed) or "its end"
         raise InvalidRun(

@@ -1,27 +1,27 @@
-"""The conditions under which a run proves anything. Failing one makes it invalid."""
+"""The gates: the conditions under which a run proves anything. Failing one makes it invalid.
+
+One entry of GATES is all there is to a gate: what it judges, how its figure is computed, its bound
+and its fix. No other module singles out a gate by its name.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from dragstrip.analysis.conditions import CONDITIONS
+from dragstrip.analysis.numbers import short
 from dragstrip.run.model import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
+    from dragstrip.analysis.evidence import Evidence
     from dragstrip.config.config import Metric
-    from dragstrip.run.model import DataAfter, Figures, TargetTotals
+    from dragstrip.run.model import Generator, Run, TargetTotals
 
 SAMPLES_NEEDED: dict[Metric, int] = {"p50": 6, "p95": 59, "p99": 299}
 """Answers without which a quantile has no two-sided 95 % interval free of assumptions."""
 
-LEAST_ACHIEVED = 0.95
-MOST_NO_SLOT = 0.01
-"""Above, the p99 may describe the wait for one of our connections and not the target."""
-MOST_RECONNECTS = 0.05
-"""Above, the p95 may describe handshakes and not lookups."""
 MOST_LAG_MS = 25.0
 """Two quiet cores that also carry the lab stay well below this; an overrun machine does not.
 
@@ -29,97 +29,113 @@ Lateness adds to the response times of both sides and so draws the ratio towards
 """
 MOST_LAG_SHARE = 0.1
 """Of the slower target's quantile: then lateness cannot move the ratio by more than that."""
-MOST_CPU = 0.9
-MOST_CLOCK_STEP_MS = 100.0
-"""Slewing, at most 0.5 ms a second, stays below this in any slice of three minutes.
-
-Durations come from the monotonic clock, which a step leaves alone. What it gives away is a machine
-that was suspended, or records of which the times do not fit together.
-"""
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """What was recorded beside the counts, each the worst of all processes."""
+class GateRule:
+    """One gate. Its figure must be at least, or at most, its bound; None: it does not apply.
 
-    wrong_answers: int = 0
-    send_lag_p99_ms: float = 0.0
-    loop_lag_ms: float = 0.0
-    cpu: float = 0.0
-    clock_step_ms: float = 0.0
-    lost_workers: int = 0
-    lost_rows: int | None = None
-    """None where it cannot be told, because the run was cut short."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """How many pairs were planned, ran to their end, and had to be left out even so."""
-
-    planned: int
-    complete: int
-    voided: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """All that validity depends on."""
-
-    metric: Metric
-    pairs: Pairs
-    interrupted: bool
-    closed_model: bool
-    totals: dict[str, TargetTotals]
-    decisive_slices: Sequence[Figures]
-    decisive_totals: Sequence[Figures]
-    """Of the operation that the rule looks at: every slice, and both targets."""
-    witness: Witness = field(default_factory=Witness)
-    data_after: DataAfter = "unchecked"
-
-
-def gates(found: Evidence) -> list[Gate]:
-    """Judge a run by every condition that applies; none is left out because another failed.
-
-    In a closed model nothing is due at a time of its own, so that nothing can be late for it or
-    find no slot. Data that was not compared again, and rows that cannot be compared, are no gate:
-    either only happens to runs that fail complete_pairs, or that a caller made without backends.
+    `about_speed` marks what a lower rate or a faster machine can change. `of_slice` is the same
+    figure in one slice, where there is one. `details` says more of a failure, in place of the
+    figure, where the run knows more.
     """
-    totals, witness, pairs = found.totals.values(), found.witness, found.pairs
-    unfinished = 1 if found.interrupted and pairs.complete == pairs.planned else 0
-    most_lag_ms = _most_lag_ms(found)
-    made = [
-        _gate("complete_pairs", pairs.complete - unfinished, pairs.planned),
-        _gate("voided_pairs", pairs.voided, 0),
-        _gate("lost_workers", witness.lost_workers, 0),
-    ]
-    if witness.lost_rows is not None:
-        made.append(_gate("lost_rows", witness.lost_rows, 0))
-    if found.data_after != "unchecked":
-        made.append(_gate("changed_data", int(found.data_after == "changed"), 0))
-    made += [
-        _gate("verified", min(_fewest_verified(total) for total in totals), 1),
-        _gate("wrong_answers", witness.wrong_answers, 0),
-        _gate(
-            "samples_per_slice",
-            min((part.due for part in found.decisive_slices), default=0),
-            SAMPLES_NEEDED[found.metric],
-        ),
-    ]
-    if not found.closed_model:
-        made += [
-            _gate("achieved_rate", min(_achieved(total) for total in totals), LEAST_ACHIEVED),
-            _gate("no_slot", max(_share(total.no_slot, total) for total in totals), MOST_NO_SLOT),
-        ]
-    reconnected = max(_share(total.reconnected, total) for total in totals)
-    made.append(_gate("reconnects", reconnected, MOST_RECONNECTS))
-    if not found.closed_model:
-        made.append(_gate("send_lag_p99_ms", witness.send_lag_p99_ms, most_lag_ms))
-    return [
-        *made,
-        _gate("loop_lag_ms", witness.loop_lag_ms, most_lag_ms),
-        _gate("generator_cpu", witness.cpu, MOST_CPU),
-        _gate("clock_step_ms", witness.clock_step_ms, MOST_CLOCK_STEP_MS),
-    ]
+
+    name: str
+    words: str
+    figure: Callable[[Evidence], float | None]
+    bound: float | Callable[[Evidence], float]
+    fix: str
+    side: Literal["least", "most"] = "most"
+    unit: Literal["", "%", "ms"] = ""
+    about_speed: bool = False
+    of_slice: Callable[[Generator], float | None] | None = None
+    details: Callable[[Gate, Run], str | None] | None = None
+
+    def judge(self, evidence: Evidence) -> Gate | None:
+        """Return what the evidence says; None where the gate does not apply."""
+        figure = self.figure(evidence)
+        if figure is None:
+            return None
+        bound = self.bound(evidence) if callable(self.bound) else self.bound
+        passed = figure >= bound if self.side == "least" else figure <= bound
+        return Gate(name=self.name, passed=passed, figure=figure, bound=bound)
+
+    def say(self, value: float) -> str:
+        """Return a figure or bound with the gate's unit."""
+        return short(value, self.unit)
+
+
+def gates(evidence: Evidence) -> list[Gate]:
+    """Judge a run by every gate that applies; none is left out because another failed."""
+    judged = (rule.judge(evidence) for rule in GATES)
+    return [gate for gate in judged if gate is not None]
+
+
+def failed_gates(run: Run) -> list[Gate]:
+    """Return the gates that a run fails."""
+    return [gate for gate in run.gates if not gate.passed]
+
+
+def words_of(gate: Gate) -> str:
+    """Return what a gate judges; of a stored gate that is no longer known, its name."""
+    rule = _KNOWN.get(gate.name)
+    return rule.words if rule else gate.name
+
+
+def fix_of(gate: Gate) -> str | None:
+    """Return what to do when a gate fails."""
+    rule = _KNOWN.get(gate.name)
+    return rule.fix if rule else None
+
+
+def figure_of(gate: Gate) -> str:
+    """Return the figure with its unit."""
+    rule = _KNOWN.get(gate.name)
+    return rule.say(gate.figure) if rule else short(gate.figure)
+
+
+def bound_of(gate: Gate) -> str:
+    """Return the bound in words, with its unit."""
+    rule = _KNOWN.get(gate.name)
+    if rule:
+        return f"at {rule.side} {rule.say(gate.bound)}"
+    is_least = gate.figure > gate.bound if gate.passed else gate.figure < gate.bound
+    return f"at {'least' if is_least else 'most'} {short(gate.bound)}"
+
+
+def details_of(gate: Gate, run: Run) -> str | None:
+    """Return what the run knows of a gate's failure beyond its figure."""
+    rule = _KNOWN.get(gate.name)
+    return rule.details(gate, run) if rule and rule.details and not gate.passed else None
+
+
+def says(gate: Gate) -> str:
+    """Return what a gate judges, its figure and its bound."""
+    return f"{words_of(gate)}: {figure_of(gate)}, must be {bound_of(gate)}"
+
+
+def is_about_speed(gate: Gate) -> bool:
+    """Whether a lower rate or a faster machine can change the gate's figure."""
+    rule = _KNOWN.get(gate.name)
+    return rule is not None and rule.about_speed
+
+
+def _open_model(figure: Callable[[Evidence], float]) -> Callable[[Evidence], float | None]:
+    # A closed model schedules no request, so that none can be late or find no connection.
+    return lambda evidence: None if evidence.closed_model else figure(evidence)
+
+
+def _complete_pairs(evidence: Evidence) -> float:
+    pairs = evidence.pairs
+    return pairs.complete - (evidence.interrupted and pairs.complete == pairs.planned)
+
+
+def _changed_data(evidence: Evidence) -> float | None:
+    # Unchecked data is no gate: that only happens to runs that fail complete_pairs, or that a
+    # caller made without backends.
+    if evidence.data_after == "unchecked":
+        return None
+    return int(evidence.data_after == "changed")
 
 
 def _fewest_verified(total: TargetTotals) -> int:
@@ -135,11 +151,158 @@ def _share(count: int, total: TargetTotals) -> float:
     return count / total.due if total.due else 0.0
 
 
-def _most_lag_ms(found: Evidence) -> float:
-    slower = max(total.quantile_ms(found.metric) or 0.0 for total in found.decisive_totals)
+def _most_lag_ms(evidence: Evidence) -> float:
+    totals = evidence.decisive_totals
+    slower = max((total.quantile_ms(evidence.metric) or 0.0 for total in totals), default=0.0)
     return max(MOST_LAG_MS, MOST_LAG_SHARE * slower)
 
 
-def _gate(name: str, figure: float, bound: float) -> Gate:
-    passed = figure >= bound if CONDITIONS[name].side == "least" else figure <= bound
-    return Gate(name=name, passed=passed, figure=figure, bound=bound)
+def _unlike_before(gate: Gate, run: Run) -> str | None:
+    if run.scenario.facts.answers != "alike":
+        return None
+    return (
+        f"{figure_of(gate)} answers differ from what both targets gave before the race, must be "
+        f"{bound_of(gate)}; live data may change, and then a race proves nothing"
+    )
+
+
+_STOP_OTHER_WORK = "stop other work on this machine, lower --rate, or use --processes"
+
+GATES: tuple[GateRule, ...] = (
+    GateRule(
+        name="complete_pairs",
+        words="pairs of slices that ran to the end",
+        figure=_complete_pairs,
+        bound=lambda evidence: evidence.pairs.planned,
+        side="least",
+        fix="let the race run to its end",
+    ),
+    GateRule(
+        name="voided_pairs",
+        words="pairs voided, for example by a lost worker",
+        figure=lambda evidence: evidence.pairs.voided,
+        bound=0,
+        fix="see void in slices.jsonl and locust.log, then race again",
+    ),
+    GateRule(
+        name="lost_workers",
+        words="generator processes lost during the race",
+        figure=lambda evidence: evidence.witness.lost_workers,
+        bound=0,
+        fix="see locust.log, then race again",
+    ),
+    GateRule(
+        name="lost_rows",
+        words="requests missing from the final counts",
+        figure=lambda evidence: evidence.witness.lost_rows,
+        bound=0,
+        fix="race again; if it happens again, report it with the run's folder",
+    ),
+    GateRule(
+        name="changed_data",
+        words="changes to the data during the race",
+        figure=_changed_data,
+        bound=0,
+        fix="let nothing else write to the backends during a race; `dragstrip seed` restores "
+        "seeded data",
+        details=lambda _, run: run.data_difference,
+    ),
+    GateRule(
+        name="verified",
+        words="verified requests of each target",
+        figure=lambda evidence: evidence.least(_fewest_verified),
+        bound=1,
+        side="least",
+        fix="look at the failures by reason",
+    ),
+    GateRule(
+        name="wrong_answers",
+        words="answers that differ from the data",
+        figure=lambda evidence: evidence.witness.wrong_answers,
+        bound=0,
+        fix="run `dragstrip verify`; it names the first difference",
+        details=_unlike_before,
+    ),
+    GateRule(
+        name="samples_per_slice",
+        words="requests in the smallest slice",
+        figure=lambda evidence: min((part.due for part in evidence.decisive_slices), default=0),
+        bound=lambda evidence: SAMPLES_NEEDED[evidence.metric],
+        side="least",
+        fix="raise --rate or --slice, or choose a lower quantile in rules.metric",
+    ),
+    GateRule(
+        name="achieved_rate",
+        words="requests sent before the end of their slice",
+        figure=_open_model(lambda evidence: evidence.least(_achieved)),
+        bound=0.95,
+        side="least",
+        unit="%",
+        fix="lower --rate, or raise race.users when the targets can answer more",
+        about_speed=True,
+    ),
+    # Above, the p99 may describe the wait for one of our connections and not the target.
+    GateRule(
+        name="no_slot",
+        words="requests due while every connection was busy",
+        figure=_open_model(
+            lambda evidence: evidence.worst(lambda one: _share(one.no_slot, one)),
+        ),
+        bound=0.01,
+        unit="%",
+        fix="raise race.users, or lower --rate",
+        about_speed=True,
+    ),
+    # Above, the p95 may describe handshakes and not requests.
+    GateRule(
+        name="reconnects",
+        words="requests that had to replace their connection",
+        figure=lambda evidence: evidence.worst(lambda one: _share(one.reconnected, one)),
+        bound=0.05,
+        unit="%",
+        fix="let the targets keep connections open longer than a slice, or lower race.users",
+    ),
+    GateRule(
+        name="send_lag_p99_ms",
+        words="lateness of sends, p99",
+        figure=_open_model(lambda evidence: evidence.witness.send_lag_p99_ms),
+        bound=_most_lag_ms,
+        unit="ms",
+        fix=_STOP_OTHER_WORK,
+        about_speed=True,
+        of_slice=lambda generator: generator.send_lag_p99_ms,
+    ),
+    GateRule(
+        name="loop_lag_ms",
+        words="lateness of the event loop, p99",
+        figure=lambda evidence: evidence.witness.loop_lag_ms,
+        bound=_most_lag_ms,
+        unit="ms",
+        fix=_STOP_OTHER_WORK,
+        about_speed=True,
+        of_slice=lambda generator: generator.loop_lag_p99_ms,
+    ),
+    GateRule(
+        name="generator_cpu",
+        words="CPU of the busiest generator process",
+        figure=lambda evidence: evidence.witness.cpu,
+        bound=0.9,
+        unit="%",
+        fix="lower --rate, or use --processes",
+        about_speed=True,
+        of_slice=lambda generator: generator.cpu,
+    ),
+    # Slewing, at most 0.5 ms a second, stays below this in any slice of three minutes. Durations
+    # come from the monotonic clock, which a step leaves alone. A step gives away a machine that
+    # was suspended, or records of which the times do not fit together.
+    GateRule(
+        name="clock_step_ms",
+        words="step of the wall clock during a slice",
+        figure=lambda evidence: evidence.witness.clock_step_ms,
+        bound=100.0,
+        unit="ms",
+        fix="set the clock before the race, and keep the machine from being suspended",
+    ),
+)
+
+_KNOWN = {rule.name: rule for rule in GATES}

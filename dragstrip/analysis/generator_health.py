@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.gates import Witness
+from dragstrip.analysis.evidence import Witness
 from dragstrip.ledger.tallies import each
 
 if TYPE_CHECKING:

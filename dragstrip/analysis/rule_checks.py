@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from dragstrip.analysis.numbers import count, ratio, ratios
 from dragstrip.analysis.operations import declared
 from dragstrip.analysis.verdict import meets
+from dragstrip.config.config import RulesConfig
 from dragstrip.stats.proportion import against
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.analysis.verdict import Requirement
-    from dragstrip.config.config import RulesConfig
     from dragstrip.run.model import OperationTotals, Run, Verdict, VerdictTarget
 
 State = Literal["holds", "fails", "open"]
@@ -47,6 +48,11 @@ def clauses(run: Run, verdict: Verdict, rules: RulesConfig) -> list[Clause]:
     ]
 
 
+def rules_of(run: Run) -> RulesConfig:
+    """Return the rule that a run was judged by."""
+    return RulesConfig.model_validate(run.config["rules"])
+
+
 def required(verdict: Verdict, requirement: Requirement, rules: RulesConfig) -> State:
     """Tell whether a requirement is met; that of an invalid run never is."""
     if verdict.verdict == "invalid":
@@ -71,7 +77,7 @@ def _error_rate(name: str, total: OperationTotals, limit: float) -> Clause:
     return Clause(
         f"max_error_rate of {name}",
         state,
-        f"{failed:,} of {total.due:,} lookups failed ({total.error_rate:.3%})",
+        f"{count(failed)} of {count(total.due)} lookups failed ({total.error_rate:.3%})",
         f"at most {limit:.3%}",
     )
 
@@ -104,8 +110,8 @@ def _ratio(verdict: Verdict, rules: RulesConfig) -> Iterator[Clause]:
             yield Clause(name, "open", _NO_INTERVAL, bound)
         return
     figure = (
-        f"{declared(verdict)} {verdict.challenger}/{verdict.baseline} = {verdict.ratio:.3f} "
-        f"(95 % interval {verdict.low:.3f} to {verdict.high:.3f})"
+        f"{declared(verdict)} {verdict.challenger}/{verdict.baseline} = {ratio(verdict.ratio)} "
+        f"(95 % interval {ratios(verdict.low, verdict.high)})"
     )
     adopt = _within(verdict.low, verdict.high, 0, rules.adopt_ratio)
     yield Clause("adopt_ratio", adopt, figure, bounds["adopt_ratio"])

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from dragstrip.analysis.conditions import bound_of, figure_of, words_of
+from dragstrip.analysis.gates import details_of, failed_gates, says
 from dragstrip.analysis.operations import decisive, most_failing, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.ratio import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
@@ -48,7 +48,7 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
     """
     operation = decisive(run.operations, rules.operation)
     whole, run = run, only(run, operation)
-    failed = [gate for gate in run.gates if not gate.passed]
+    failed = failed_gates(run)
     compared = None if failed else _compare(run, rules)
     targets = _targets(run, rules, is_valid=not failed)
     if failed:
@@ -208,18 +208,8 @@ def _standing(total: OperationTotals, limit: float) -> Standing:
 
 
 def _invalid(run: Run, failed: list[Gate]) -> tuple[Word, str]:
-    """Name every condition that failed, with its figure and bound in words."""
-    said = []
-    for gate in failed:
-        what = f"{words_of(gate.name)}: {figure_of(gate)}, must be {bound_of(gate)}"
-        if gate.name == "changed_data" and run.data_difference:
-            what = run.data_difference
-        elif gate.name == "wrong_answers" and run.scenario.facts.answers == "alike":
-            what = (
-                f"{figure_of(gate)} answers other than both targets gave before the race, must be "
-                f"{bound_of(gate)}; live data may change, and then a race proves nothing"
-            )
-        said.append(f"{gate.name} ({what})")
+    """Name every gate that failed, with its figure and bound in words."""
+    said = (f"{gate.name} ({details_of(gate, run) or says(gate)})" for gate in failed)
     return "invalid", "the run fails " + "; ".join(said)
 
 

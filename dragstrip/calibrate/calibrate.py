@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, get_args
 from dragstrip.analysis import calibration
 from dragstrip.analysis.aa_test import LEAST_RUNS, PAIRS, same
 from dragstrip.analysis.calibration import Calibration, SameRun, SameTarget
-from dragstrip.analysis.gates import SAMPLES_NEEDED
+from dragstrip.analysis.gates import SAMPLES_NEEDED, failed_gates
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.calibrate import max_rate
 from dragstrip.calibrate.finished_run import finished_run
@@ -152,7 +152,7 @@ def _race_equals(config: Config, settings: Settings, out: Path, progress: Progre
         for number in range(settings.runs):
             progress.say(f"equal targets: run {number + 1} of {settings.runs}")
             run = finished_run(setup, progress)
-            failed = [gate.name for gate in run.gates if not gate.passed]
+            failed = [gate.name for gate in failed_gates(run)]
             if failed:
                 progress.say("equal targets: the run is invalid: " + ", ".join(failed))
                 invalid.append(failed)

@@ -1,8 +1,8 @@
-"""How many lookups a second one process of this machine can send, and still on time.
+"""How many requests a second one process of this machine can send, and still on time.
 
 The whole instrument races the instant server against itself: first in the closed model, for what it
 gets through when nothing waits, then in the open model at shares of that. The highest share at
-which every gate of validity holds is trusted, once a second race has confirmed it.
+which every gate passes is trusted, once a second race has confirmed it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.calibration import Attempt, Ceiling
-from dragstrip.analysis.gates import MOST_LAG_MS
+from dragstrip.analysis.gates import MOST_LAG_MS, failed_gates, is_about_speed
 from dragstrip.calibrate import null_server
 from dragstrip.calibrate.finished_run import finished_run
 from dragstrip.calibrate.null_scenario import KEYS, NAME
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
     from dragstrip.calibrate.null_server import Server
     from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
-    from dragstrip.run.model import Gate, Run
+    from dragstrip.run.model import Run
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of the closed model's rate. At all of it nothing is left for chance."""
 SLICE_S, SETTLE_S = 2.5, 1.0
 
 _NAMES = ("instant", "instant-again")
-_ABOUT_SPEED = {"achieved_rate", "no_slot", "send_lag_p99_ms", "loop_lag_ms", "generator_cpu"}
 
 
 def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
@@ -48,14 +47,14 @@ def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
     first_check_s = find(config.scenario.name)(config).first_check_s()
     with null_server.serving(KEYS) as server:
         races = _Races(config, server, out)
-        say("ceiling: as many lookups as one process can make")
+        say("ceiling: as many requests as one process can make")
         closed_per_s, server_cpu = races.closed()
         say(f"ceiling: {closed_per_s:,.0f}/s in the closed model; looking for the rate that holds")
         held, attempts = _search(closed_per_s, races.holds, say)
     if held is None:
         raise InvalidRun(
-            f"not even {attempts[-1].rate_per_s:,.0f} lookups a second were sent on time",
-            fix="leave this machine to the calibration; it is too busy",
+            f"could not sustain {attempts[-1].rate_per_s:,.0f} requests/s",
+            fix="stop other work on this machine",
         )
     return Ceiling(
         rate_per_s=held,
@@ -112,12 +111,12 @@ class _Races:
         self._options = race.Options(out=out)
 
     def closed(self) -> tuple[float, float]:
-        """Return the lookups a second in the closed model, and the server's share of a core."""
+        """Return the requests a second in the closed model, and the server's share of a core."""
         cpu_s, started = self._server.cpu_s(), time.monotonic()
         run = self._run(rate=0)
         elapsed_s = time.monotonic() - started
         cpu_s = self._server.cpu_s() - cpu_s
-        failed = [gate for gate in _failed(run) if gate.name not in _ABOUT_SPEED]
+        failed = [gate for gate in failed_gates(run) if not is_about_speed(gate)]
         if failed:
             raise InvalidRun(
                 "the race against the instant server fails "
@@ -130,7 +129,7 @@ class _Races:
 
     def holds(self, rate: float) -> Attempt:
         """Race at a rate and return which gates failed."""
-        failed = _failed(self._run(rate=rate))
+        failed = failed_gates(self._run(rate=rate))
         return Attempt(rate_per_s=rate, held=not failed, failed=failed)
 
     def _run(self, *, rate: float) -> Run:
@@ -174,7 +173,3 @@ class _Unheard:
 
     def watch(self, state: State, metric: Metric) -> None:
         pass
-
-
-def _failed(run: Run) -> list[Gate]:
-    return [gate for gate in run.gates if not gate.passed]

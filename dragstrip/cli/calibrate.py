@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from dragstrip.cli.options import config_file
+from dragstrip.cli.options import config_file, examples, verbose
 from dragstrip.config import config as configuration
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dragstrip.live.follow import State
 
 
-@click.command()
+@click.command(epilog=examples("dragstrip calibrate", "dragstrip calibrate --runs 0"))
 @config_file
 @click.option(
     "--runs",
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 @click.option("--rate", type=float, metavar="PER_S", help="Arrivals per second for these runs.")
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of their slices.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
+@verbose
 def calibrate(
     path: Path | None,
     runs: int,
@@ -48,6 +49,7 @@ def calibrate(
     rate: float | None,
     slice_s: float | None,
     as_json: bool,
+    verbose: bool,
 ) -> None:
     """Find out how far this machine can be trusted, and store it for `race` and `compare`.
 
@@ -63,7 +65,7 @@ def calibrate(
     if as_json:
         click.echo(made.model_dump_json(indent=2))
     else:
-        Console(highlight=False).print(trust.render(made))
+        Console(highlight=False).print(trust.render(made, verbose=verbose))
 
 
 class _Lines:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from dragstrip.cli.options import examples, output_format, runs_folder, verbose
 from dragstrip.cli.options import metric as compared_metric
-from dragstrip.cli.options import output_format, runs_folder
 from dragstrip.errors import RequirementNotMet, Undecided
 
 if TYPE_CHECKING:
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Metric
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip compare 20260102T030405Z-abcd latest",
+        "dragstrip compare runs/main runs/branch --tolerance 1.05 --format markdown",
+    )
+)
 @click.argument("older")
 @click.argument("newer")
 @runs_folder
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
     default=1.1,
     show_default=True,
     metavar="RATIO",
-    help="Slower by this much is put up with.",
+    help="Allowed slowdown as a ratio (1.1 = 10 % slower).",
 )
 @click.option(
     "--error-tolerance",
@@ -38,11 +43,12 @@ if TYPE_CHECKING:
     default=0.001,
     show_default=True,
     metavar="SHARE",
-    help="So much more of all lookups may fail.",
+    help="Allowed increase of the share of failed requests (0.001 = 0.1 %).",
 )
 @click.option("--force", is_flag=True, help="Compare unlike runs too, and say what differs.")
 @output_format("terminal", "markdown")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@verbose
 def compare(
     older: str,
     newer: str,
@@ -54,6 +60,7 @@ def compare(
     force: bool,
     form: str,
     as_json: bool,
+    verbose: bool,
 ) -> None:
     """Tell whether one target became slower from the OLDER run to the NEWER.
 
@@ -63,7 +70,7 @@ def compare(
     from dragstrip.analysis import calibration
     from dragstrip.analysis import compare as comparing
     from dragstrip.analysis.regression import Tolerance
-    from dragstrip.report import comparison, comparison_markdown
+    from dragstrip.report import comparison
     from dragstrip.run import folder
 
     then, now = (folder.find(run, out).read_run() for run in (older, newer))
@@ -79,9 +86,9 @@ def compare(
     if as_json:
         click.echo(found.model_dump_json(indent=2))
     elif form == "markdown":
-        click.echo(comparison_markdown.render(found), nl=False)
+        click.echo(comparison.markdown(found), nl=False)
     else:
-        Console(highlight=False).print(comparison.render(found))
+        Console(highlight=False).print(comparison.render(found, verbose=verbose))
     _judge(found)
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from dragstrip.cli.options import examples, runs_folder, verbose
 from dragstrip.cli.options import metric as drawn_metric
-from dragstrip.cli.options import runs_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,17 +16,27 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Metric
 
 _PLAIN_WIDTH = 120
-"""Columns where there is no terminal: nobody's window is to decide how a file looks."""
+"""Columns where there is no terminal, so that a file does not depend on a window."""
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip history --last 10", "dragstrip history --target supabase --metric p99 --json"
+    )
+)
 @runs_folder
 @click.option("--target", metavar="NAME", help="Target to draw; by default the newest baseline.")
 @drawn_metric("Quantile to draw; by default the newest run's rules.metric.")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Look at the newest N runs only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the history as JSON.")
+@verbose
 def history(
-    out: Path, target: str | None, metric: Metric | None, last: int | None, as_json: bool
+    out: Path,
+    target: str | None,
+    metric: Metric | None,
+    last: int | None,
+    as_json: bool,
+    verbose: bool,
 ) -> None:
     """List the stored runs, and draw how one target's quantile moved over them.
 
@@ -42,4 +52,4 @@ def history(
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_PLAIN_WIDTH)
-    console.print(report.render(found))
+    console.print(report.render(found, verbose=verbose))

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from dragstrip.cli.options import examples
 from dragstrip.errors import LabError, UsageError
 from dragstrip.lab import credentials, lifecycle, logs
 from dragstrip.lab.install import install as install_packages
@@ -28,7 +29,9 @@ NOT_UP_CODE = 2
 _LOG_NAMES = (*NAMES, "supervisor")
 
 
-@click.group()
+@click.group(
+    epilog=examples("dragstrip lab up", 'eval "$(dragstrip lab env)"', "dragstrip lab down")
+)
 @click.option(
     "--home",
     # Whether it can be used is found out, and said, by the commands.
@@ -44,7 +47,7 @@ def lab(ctx: click.Context, home: Path | None) -> None:
     ctx.obj = home
 
 
-@lab.command()
+@lab.command(epilog=examples("dragstrip lab up", "dragstrip lab up --port next=3005"))
 @click.option(
     "--port",
     "ports",
@@ -71,7 +74,7 @@ def up(home: Path | None, ports: tuple[str, ...], *, with_parent: bool) -> None:
     click.echo('its addresses and keys: eval "$(dragstrip lab env)"', err=True)
 
 
-@lab.command()
+@lab.command(epilog=examples("dragstrip lab down", "dragstrip lab down --purge"))
 @click.option("--purge", is_flag=True, help="Remove its data, logs and secrets as well.")
 @click.pass_obj
 def down(home: Path | None, *, purge: bool) -> None:
@@ -80,7 +83,7 @@ def down(home: Path | None, *, purge: bool) -> None:
     click.echo("lab down" if ended else "the lab was not up", err=True)
 
 
-@lab.command()
+@lab.command(epilog=examples("dragstrip lab status --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.pass_obj
 def status(home: Path | None, *, as_json: bool) -> int:
@@ -99,7 +102,9 @@ def status(home: Path | None, *, as_json: bool) -> int:
     return 0 if sound and not any(health.values()) else NOT_UP_CODE
 
 
-@lab.command(name="logs")
+@lab.command(
+    name="logs", epilog=examples("dragstrip lab logs", "dragstrip lab logs convex --follow")
+)
 @click.argument("service", required=False, type=click.Choice(_LOG_NAMES))
 @click.option("-n", "--lines", default=20, show_default=True, type=click.IntRange(min=0))
 @click.option("-f", "--follow", is_flag=True, help="Go on as lines are added; needs a service.")
@@ -123,7 +128,7 @@ def show_logs(home: Path | None, service: str | None, lines: int, *, follow: boo
             click.echo(line)
 
 
-@lab.command()
+@lab.command(epilog=examples('eval "$(dragstrip lab env)"', "dragstrip lab env --dotenv > .env"))
 @click.option("--json", "form", flag_value="json", help="Print one JSON object.")
 @click.option("--dotenv", "form", flag_value="dotenv", help="Print NAME=value lines.")
 @click.pass_obj
@@ -138,7 +143,7 @@ def env(home: Path | None, form: str | None) -> None:
         click.echo(f"{prefix}{name}={shlex.quote(value)}")
 
 
-@lab.command()
+@lab.command(epilog=examples("dragstrip lab install", "dragstrip lab install --force"))
 @click.option("--force", is_flag=True, help="Install and build even what is up to date.")
 def install(*, force: bool) -> None:
     """Install the backends' npm packages and build the Next.js app, where anything changed."""

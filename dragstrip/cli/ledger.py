@@ -13,7 +13,7 @@ import numpy as np
 
 from dragstrip import atomic_file
 from dragstrip.analysis.recount import recount
-from dragstrip.cli.options import runs_folder
+from dragstrip.cli.options import examples, runs_folder
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.ledger import export, reader
 from dragstrip.run import folder as run_folder
@@ -32,7 +32,11 @@ _SHOWN = 20
 """Differences that are listed; the others are counted."""
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip ledger latest", "dragstrip ledger latest --format csv --output rows.csv"
+    )
+)
 @click.argument("run")
 @runs_folder
 @click.option("--format", "form", type=click.Choice(["csv", "parquet"]), help="Export the rows.")

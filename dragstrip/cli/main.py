@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from dragstrip.cli.options import examples
 from dragstrip.errors import DragstripError
 from dragstrip.version import VERSION
 
@@ -41,7 +42,11 @@ class _LazyGroup(click.Group):
         return command
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples("dragstrip race --quick", "dragstrip report latest"),
+)
 @click.version_option(VERSION)
 def cli() -> None:
     """Compare two backends under load, on identical data, with a verdict that holds."""

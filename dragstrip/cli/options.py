@@ -102,3 +102,14 @@ def output_format(*names: str) -> Callable[[F], F]:
 def metric(words: str) -> Callable[[F], F]:
     """Return `--metric`, with these words in the help."""
     return click.option("--metric", type=click.Choice(get_args(Metric)), help=words)
+
+
+verbose = click.option(
+    "-v", "--verbose", is_flag=True, help="Print everything, not only what fits on a screen."
+)
+
+
+def examples(*commands: str) -> str:
+    """Return the end of a command's help: commands to start from."""
+    head = "Examples:" if len(commands) > 1 else "Example:"
+    return "\n".join(("\b", head, *(f"  {command}" for command in commands)))

@@ -16,11 +16,19 @@ from dragstrip.cli.endpoint_options import (
     rehearse,
     settled,
 )
-from dragstrip.cli.options import config_file, option_group, own_data, runs_folder
+from dragstrip.cli.options import (
+    config_file,
+    examples,
+    option_group,
+    own_data,
+    runs_folder,
+    verbose,
+)
 from dragstrip.cli.requirement import judge, requirement
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.errors import UsageError
+from dragstrip.report.exporters import EXPORTERS
 from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
 
 if TYPE_CHECKING:
@@ -80,13 +88,21 @@ _web = option_group(
 )
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip race --quick",
+        "dragstrip race https://old.test/search https://new.test/search",
+        "dragstrip race 'https://old.test/users/{id}' 'https://new.test/users/{id}' --data ids.csv",
+        "dragstrip race http://old.test http://new.test --scenario shop.py:Checkout",
+        "dragstrip race --pairs 24 --rate 200 --require not-worse",
+    )
+)
 @click.argument("targets", nargs=-1, metavar="[BASELINE CHALLENGER]")
 @config_file
 @click.option(
     "--scenario",
     metavar="NAME",
-    help="What to race: lookup, or path/to/file.py:Class; see docs/scenarios.md.",
+    help="What to race: lookup, endpoint, or path/to/file.py:Class; see docs/scenarios.md.",
 )
 @runs_folder
 @click.option(
@@ -135,6 +151,7 @@ _web = option_group(
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 @endpoint_options
+@verbose
 def race(
     targets: tuple[str, ...],
     path: Path | None,
@@ -163,19 +180,15 @@ def race(
     summary: bool,
     keep_lab: bool,
     endpoint: EndpointOptions,
+    verbose: bool,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth.
 
     BASELINE and CHALLENGER are addresses, as URL or NAME=URL: what is asked, or with --scenario
     where a scenario asks. Without them the configured targets race, or the embedded lab's.
-
-    \b
-      dragstrip race https://old.example/search https://new.example/search
-      dragstrip race 'https://old.example/users/{id}' 'https://new.example/users/{id}' \\
-        --data ids.csv --header 'Authorization: env:TOKEN' --same-answers
     """
     from dragstrip.race import race as racing
-    from dragstrip.report import write
+    from dragstrip.report import exporters
 
     given = {
         "pairs": pairs,
@@ -208,8 +221,8 @@ def race(
     )
 
     def tell(result: Result) -> None:
-        _show(result.folder.path, result)
-        page = write.store(result.folder, result.run, result.verdict, require)
+        _show(result, verbose=verbose)
+        page = exporters.store(result.folder, result.run, result.verdict, require)
         click.echo(f"report: {page}")
         if summary:
             _summarise(result, require)
@@ -281,21 +294,21 @@ def _race(config: Config, options: Options, tell: Callable[[Result], None]) -> R
     return result
 
 
-def _show(folder: Path, result: Result) -> None:
+def _show(result: Result, *, verbose: bool) -> None:
     from dragstrip.report import terminal
 
     console = Console(highlight=False)
-    console.print(terminal.render(result.run, result.verdict))
-    console.print(f"stored in {folder}", markup=False, soft_wrap=True)
+    console.print(terminal.render(result.run, result.verdict, verbose=verbose))
+    if verbose:
+        console.print(f"stored in {result.folder.path}", markup=False, soft_wrap=True)
     if result.unfinished not in {"", "interrupted"}:
         click.echo(f"Locust ended early:\n{result.unfinished}", err=True)
 
 
 def _summarise(result: Result, require: Requirement | None) -> None:
     from dragstrip.cli import github_summary
-    from dragstrip.report import write as outputs
 
-    text = outputs.as_markdown(result.run, result.verdict, require)
+    text = EXPORTERS["markdown"].render(result.run, result.verdict, require)
     problem = github_summary.append(os.environ, text)
     if problem:
         # The run is stored and stands, whoever reads a summary of it.

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from dragstrip.cli.options import output_format, runs_folder
+from dragstrip.analysis.rule_checks import rules_of
+from dragstrip.cli.options import examples, output_format, runs_folder, verbose
 from dragstrip.cli.requirement import judge, requirement
+from dragstrip.report.exporters import EXPORTERS, page_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,32 +18,31 @@ if TYPE_CHECKING:
     from dragstrip.analysis.verdict import Requirement
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "dragstrip report latest", "dragstrip report latest --format markdown --require slo"
+    )
+)
 @click.argument("run")
 @runs_folder
-@output_format("terminal", "html", "markdown", "svg", "junit")
+@output_format("terminal", *EXPORTERS)
 @requirement("Exit as the race would have with it; Markdown and JUnit XML say so, too.")
-def report(run: str, out: Path, form: str, require: Requirement | None) -> None:
+@verbose
+def report(run: str, out: Path, form: str, require: Requirement | None, verbose: bool) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
     from dragstrip.race.race import conclude
-    from dragstrip.report import svg, terminal
-    from dragstrip.report import write as outputs
-    from dragstrip.report.html import render
+    from dragstrip.report import terminal
     from dragstrip.run import folder as run_folder
 
     folder = run_folder.find(run, out)
     stored = folder.read_run()
     # A killed race left no totals; what it recorded is there all the same.
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
-    if form == "markdown":
-        click.echo(outputs.as_markdown(shown, verdict, require), nl=False)
-    elif form == "html":
-        click.echo(render.render(shown, verdict), nl=False)
-    elif form == "svg":
-        click.echo(svg.render(shown, verdict))
-    elif form == "junit":
-        click.echo(outputs.as_junit(shown, verdict, require), nl=False)
+    if form in EXPORTERS:
+        click.echo(EXPORTERS[form].render(shown, verdict, require), nl=False)
     else:
-        Console(highlight=False).print(terminal.render(shown, verdict))
+        Console(highlight=False).print(terminal.render(shown, verdict, verbose=verbose))
+        page = page_of(folder)
+        click.echo(f"report: {page}" if page.exists() else f"stored in {folder.path}")
     if require:
-        judge(verdict, require, outputs.rules_of(shown))
+        judge(verdict, require, rules_of(shown))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from dragstrip.analysis.conditions import fix_of
+from dragstrip.analysis.gates import fix_of
 from dragstrip.analysis.verdict import Requirement, meets
 from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided
 
@@ -26,7 +26,7 @@ def requirement(words: str) -> Callable[[F], F]:
 def judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) -> None:
     """Return when the run is valid and meets what is required. Raises DragstripError."""
     if verdict.verdict == "invalid":
-        first = next(gate.name for gate in verdict.gates if not gate.passed)
+        first = next(gate for gate in verdict.gates if not gate.passed)
         raise InvalidRun(f"invalid: {verdict.reason}", fix=fix_of(first))
     met = meets(verdict, require, rules) if require else True
     if met is None and require == "slo":

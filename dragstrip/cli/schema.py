@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from dragstrip import schemas
+from dragstrip.cli.options import examples
 
 
-@click.command()
+@click.command(epilog=examples("dragstrip schema run > run.schema.json"))
 @click.argument("name", type=click.Choice(list(schemas.MODELS)))
 def schema(name: str) -> None:
     """Print a JSON Schema.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dragstrip.cli.options import as_json, config_file, dataset, generators
+from dragstrip.cli.options import as_json, config_file, dataset, examples, generators
 from dragstrip.cli.seed_progress import load, print_result, telling
 from dragstrip.errors import UsageError
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from seeding.seed import Removed, Seeded
 
 
-@click.command()
+@click.command(
+    epilog=examples("dragstrip seed --contacts 10000 --seed 42", "dragstrip seed --reset")
+)
 @config_file
 @dataset
 @click.option(

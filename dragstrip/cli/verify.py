@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
-from dragstrip.cli.options import as_json, config_file, dataset, generators, own_data
+from dragstrip.cli.options import as_json, config_file, dataset, examples, generators, own_data
 from dragstrip.cli.seed_progress import load, print_result, telling
 from dragstrip.errors import UsageError
 from scenarios.crm.answers import SAMPLE
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from scenarios.crm.verify import Verified
 
 
-@click.command()
+@click.command(epilog=examples("dragstrip verify", "dragstrip verify --keys-file numbers.txt"))
 @config_file
 @dataset
 @click.option(

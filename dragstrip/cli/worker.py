@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dragstrip.cli.options import folder_option
+from dragstrip.cli.options import examples, folder_option
 from dragstrip.config import config
 from dragstrip.errors import BackendError, InvalidRun, UsageError
 from dragstrip.race import locust_process
@@ -25,7 +25,7 @@ _NEVER_CONNECTED = 255
 """How Locust ends a worker that gave up."""
 
 
-@click.command()
+@click.command(epilog=examples("CRM_API_KEY=… dragstrip worker 10.0.0.1:5557"))
 @click.argument("master", metavar="HOST[:PORT]")
 @folder_option("Folder for this worker's part of the ledger.")
 @click.option("--otel", is_flag=True, help="Export this worker's lookups by OpenTelemetry.")

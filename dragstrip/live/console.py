@@ -11,8 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dragstrip.analysis.aggregate import part_of
-from dragstrip.analysis.conditions import bound_of, figure_of, words_of
+from dragstrip.live import words
 from dragstrip.live.progress import Clock
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _REDRAWN_PER_S = 4
 
 
 def picture(state: State, clock: Clock, metric: Metric) -> RenderableType:
-    """Return the live picture: where the race is, both sides so far, the ratio, the conditions."""
+    """Return the live picture: where the race is, both sides so far, the ratio, the gates."""
     planned = len(state.plan.slices)
     head = Table.grid(padding=(0, 2))
     head.add_row(
@@ -41,16 +40,14 @@ def picture(state: State, clock: Clock, metric: Metric) -> RenderableType:
 
 def line(state: State, clock: Clock, metric: Metric) -> str:
     """Return the same in one line, for when a pair is over."""
-    what = f"{state.decisive} {metric}" if state.decisive else metric
-    sides = ", ".join(
-        f"{name} {_quantile(state, name, metric, state.decisive)}" for name in _names(state)
-    )
+    what = words.metric_of(state, metric)
+    names = words.names(state)
+    sides = ", ".join(f"{name} {words.quantile(state, name, metric)}" for name in names)
     failed = sum(sum(counted["failed"].values()) for counted in state.counted)
-    broken = [words_of(gate.name) for gate in state.broken]
     return (
         f"race: {state.slices_done // 2} of {state.plan.pairs} pairs; {what} so far: {sides}; "
         f"{failed} failed; {clock.left(state)} left"
-        + (f"; broken so far: {', '.join(broken)}" if broken else "")
+        + (f"; {words.validity(state)}" if state.broken else "")
     )
 
 
@@ -105,69 +102,42 @@ def screen_on(console: Console) -> Iterator[Screen]:
 
 def _sides(state: State, clock: Clock, metric: Metric) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
+    rows = [*words.counts(state, clock), words.quantiles(state, metric, state.decisive)]
+    heads, *sides = zip(*rows, strict=True)
     table.add_column("")
-    for column in ("verified", "failed", "per s now", f"{metric} so far"):
-        table.add_column(column, justify="right")
-    for number, name in enumerate(_names(state)):
-        counted, rate = state.counted[number], clock.per_s(number)
-        failed = sum(counted["failed"].values())
+    for head in heads:
+        table.add_column(head, justify="right")
+    for number, (name, cells) in enumerate(zip(words.names(state), sides, strict=True)):
         is_on = state.turn is not None and state.turn.target == number
+        has_failed = bool(state.counted[number]["failed"])
+        styles = {"failed requests": "red"} if has_failed else {}
         table.add_row(
             Text(f"{'▶' if is_on else ' '} {name}", style="bold" if is_on else ""),
-            f"{counted['verified']:,}",
-            Text(f"{failed:,}", style="red" if failed else ""),
-            "–" if rate is None else f"{rate:,.1f}",
-            _quantile(state, name, metric),
+            *(Text(cell, style=styles.get(h, "")) for h, cell in zip(heads, cells, strict=True)),
         )
-        for row in _operations(state, number, metric):
+        for row in words.operation_rows(state, number, metric):
             table.add_row(*row, style="dim")
     return table
 
 
-def _operations(state: State, target: int, metric: Metric) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each operation of a target, where there are several."""
-    operations = state.plan.operations if len(state.plan.operations) > 1 else ()
-    name = _names(state)[target]
-    for number, operation in enumerate(operations):
-        counted = state.by_operation[target][number]
-        failed = sum(counted["failed"].values())
-        quantile = _quantile(state, name, metric, operation.name)
-        yield f"    {operation.name}", f"{counted['verified']:,}", f"{failed:,}", "", quantile
-
-
 def _ratio(state: State, metric: Metric) -> Text:
-    old, new = _names(state)
-    what = f"{state.decisive} {metric}" if state.decisive else metric
+    old, new = words.names(state)
+    what = words.metric_of(state, metric)
     if state.broken:
-        return Text(f"{what} {new}/{old}: not while a condition is broken", style="dim")
-    found = state.ratio(metric, state.decisive)
-    if found is None:
+        return Text(f"{what} {new}/{old}: not while a validity check fails", style="dim")
+    ratio = words.ratio(state, metric, state.decisive)
+    if ratio is None:
         return Text(f"{what} {new}/{old}: after two pairs", style="dim")
     return Text(
-        f"{what} {new}/{old} so far {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}, "
-        f"{state.pairs_complete} pairs); the verdict is for the last pair to give"
+        f"{what} {new}/{old} so far {ratio}, {state.pairs_complete} pairs; the verdict comes "
+        "after the last pair"
     )
 
 
 def _lights(state: State) -> Text:
     if not state.gates:
-        return Text("○ conditions of a valid run: after the first pair", style="dim")
+        return Text(f"○ {words.validity(state)}", style="dim")
     if not state.broken:
-        return Text(
-            f"● all {len(state.gates)} conditions of a valid run hold so far", style="green"
-        )
-    lines = [
-        f"✗ {words_of(gate.name)}: {figure_of(gate)}, {bound_of(gate)}" for gate in state.broken
-    ]
-    return Text("\n".join(lines), style="red")
-
-
-def _names(state: State) -> tuple[str, str]:
-    old, new = state.plan.targets
-    return old.name, new.name
-
-
-def _quantile(state: State, name: str, metric: Metric, operation: str | None = None) -> str:
-    totals = state.totals.get(name)
-    value = part_of(totals, operation).quantile_ms(metric) if totals else None
-    return "–" if value is None else f"{value:.1f} ms"
+        return Text(f"● {words.validity(state)}", style="green")
+    rows = map(words.gate_row, state.broken)
+    return Text("\n".join(f"✗ {what}: {figure}, {bound}" for what, figure, bound in rows), "red")

@@ -140,7 +140,7 @@ class Follower:
             decisive=self._accounts.decisive,
             slices_done=len(self._done),
             pairs_complete=len(summary.slices) // 2,
-            pairs_voided=_figure(summary.gates, "voided_pairs"),
+            pairs_voided=self._accounts.voided_pairs,
             latest={one.target: one for one in summary.slices},
             slices=summary.slices,
             totals=summary.totals,
@@ -186,7 +186,3 @@ def _each(one: Counts, other: Counts, join: Callable[[Brief, Brief], Brief]) -> 
     """Join the counts of each target and operation."""
     old, new = (tuple(map(join, *sides)) for sides in zip(one, other, strict=True))
     return old, new
-
-
-def _figure(gates: list[Gate], name: str) -> int:
-    return next((round(gate.figure) for gate in gates if gate.name == name), 0)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from dragstrip.analysis import numbers
 from dragstrip.analysis.aa_test import TOLERATED, races_needed
 from dragstrip.report import text
 
@@ -25,40 +25,45 @@ BUSY_SERVER = 0.8
 """Of a core: above, the server may be what was measured."""
 
 
-def render(made: Calibration) -> RenderableType:
-    """Return all that was found; it fits 80 columns."""
+def render(made: Calibration, *, verbose: bool = False) -> RenderableType:
+    """Return what was found; it fits 80 columns, and unless `verbose` 24 lines."""
     parts: list[RenderableType] = []
     if made.same and made.same.lab:
-        parts.append(Panel(Text(text.LAB_BANNER), style="yellow"))
+        parts.append(Text(text.LAB_BANNER, style="yellow"))
     parts += map(Text, _ceiling(made.ceiling))
     if made.same:
-        parts += [Text(), _table(made.same), Text()]
-        parts += map(Text, _conclusions(made.same))
-    parts.append(Text(_conditions(made), style="dim"))
+        parts += [Text(), _table(made.same, verbose=verbose), Text()]
+        parts += map(Text, _conclusions(made.same, verbose=verbose))
+    if verbose:
+        parts.append(Text(_conditions(made), style="dim"))
     return Group(*parts)
 
 
 def _ceiling(found: Ceiling) -> Iterator[str]:
     yield (
-        f"One process sends {found.rate_per_s:,.0f} lookups a second on time (open model, every "
+        f"One process sends {found.rate_per_s:,.0f} requests a second on time (open model, every "
         f"gate held, twice); {found.closed_per_s:,.0f}/s when nothing is due (closed model, "
         f"{found.users} connections). Where every answer is new, about {found.new_per_s:,.0f}/s."
     )
     if found.server_cpu > BUSY_SERVER:
         yield (
-            f"The instant server used {text.percent(found.server_cpu)} of a core: it may be what "
-            "was measured, and the generator be faster."
+            f"The instant server used {numbers.percent(found.server_cpu)} of a core: the generator "
+            "may be faster than this."
         )
 
 
-def _table(found: SameTarget) -> Table:
+def _table(found: SameTarget, *, verbose: bool) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(Text(f"{found.target} against itself"))
     for metric in found.found:
         table.add_column(Text(metric), justify="right")
     for row in zip(*(_column(one) for one in found.found.values()), strict=True):
-        table.add_row(Text(row[0][0]), *(Text(cell) for _, cell in row))
+        if verbose or row[0][0].startswith(_IN_SHORT):
+            table.add_row(Text(row[0][0]), *(Text(cell) for _, cell in row))
     return table
+
+
+_IN_SHORT = ("told apart", "smallest", "ratio", "noise")
 
 
 def _column(one: Same) -> list[tuple[str, str]]:
@@ -66,18 +71,19 @@ def _column(one: Same) -> list[tuple[str, str]]:
     return [
         (f"told apart (races of {one.pairs} pairs)", alarms),
         ("  95 % limits of that share", f"{one.alarm_low:.0%} to {one.alarm_high:.0%}"),
-        ("typical half-width of the interval", text.percent(one.half_width)),
-        ("smallest detectable change", text.percent(one.minimum_detectable_effect)),
-        (f"ratio over all {one.runs} runs", f"{one.ratio:.3f}"),
-        ("  95 % interval", f"{one.low:.3f} to {one.high:.3f}"),
-        ("noise floor", text.percent(one.noise_floor)),
-        ("between runs (standard deviation)", text.percent(one.between_runs)),
+        ("typical half-width of the interval", numbers.percent(one.half_width)),
+        ("smallest detectable change", numbers.percent(one.minimum_detectable_effect)),
+        (f"ratio over all {one.runs} runs", numbers.ratio(one.ratio)),
+        ("  95 % interval", numbers.ratios(one.low, one.high)),
+        ("noise floor", numbers.percent(one.noise_floor)),
+        ("between runs (standard deviation)", numbers.percent(one.between_runs)),
     ]
 
 
-def _conclusions(found: SameTarget) -> Iterator[str]:
+def _conclusions(found: SameTarget, *, verbose: bool) -> Iterator[str]:
     for metric, one in found.found.items():
-        yield _conclusion(metric, one)
+        if verbose or one.standing == "too often":
+            yield _conclusion(metric, one)
     if found.invalid:
         failed = ", ".join(sorted({name for gates in found.invalid for name in gates}))
         yield f"{len(found.invalid)} runs were invalid and left out; they failed {failed}."
@@ -86,8 +92,8 @@ def _conclusions(found: SameTarget) -> Iterator[str]:
 def _conclusion(metric: Metric, one: Same) -> str:
     if one.standing == "too often":
         return (
-            f"{metric}: equal targets were told apart oftener than 5 %. Intervals on this machine "
-            "are too short: a difference that one race finds may be none."
+            f"{metric}: equal targets were told apart in more than 5 % of races. Intervals on this "
+            "machine are too short: a difference that one race finds may be none."
         )
     if one.standing == "no oftener than promised":
         return f"{metric}: equal targets are told apart in at most {TOLERATED:.0%} of races."

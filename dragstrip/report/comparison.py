@@ -1,18 +1,20 @@
-"""One target in two runs, as text for a terminal."""
+"""One target in two runs, as text for a terminal and as Markdown: the verdict first."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from dragstrip.analysis import numbers
+from dragstrip.analysis.numbers import milliseconds, percent
 from dragstrip.report import text
+from dragstrip.report.markdown import escape, table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rich.console import RenderableType
 
@@ -26,15 +28,33 @@ _COLOURS = {
 }
 
 
-def render(found: Regression) -> RenderableType:
-    """Return the whole comparison; it fits 80 columns."""
+def render(found: Regression, *, verbose: bool = False) -> RenderableType:
+    """Return the comparison; it fits 80 columns, and unless `verbose` 24 lines."""
     parts: list[RenderableType] = []
     if found.lab:
-        parts.append(Panel(Text(text.LAB_BANNER), style="yellow"))
-    parts += [_figures(found), Text()]
-    parts += map(Text, remarks(found))
-    parts += [Text(), Text(headline(found), style=_COLOURS[found.verdict])]
+        parts.append(Text(text.LAB_BANNER, style="yellow"))
+    parts.append(Text(headline(found), style=_COLOURS[found.verdict]))
+    shown = rows(found) if verbose else [row for row in rows(found) if row[0][0] != " "]
+    parts += [Text(), _figures(found, shown), Text()]
+    parts += map(Text, remarks(found) if verbose else [*_intervals(found), _unpaired(found)])
     return Group(*parts)
+
+
+def markdown(found: Regression) -> str:
+    """Return the whole comparison as Markdown, for a pull request."""
+    return "\n".join(_lines(found)) + "\n"
+
+
+def _lines(found: Regression) -> Iterator[str]:
+    if found.lab:
+        yield f"> **{text.LAB_BANNER}**"
+        yield ""
+    yield f"### {escape(headline(found))}"
+    yield ""
+    yield from table((found.target, "older", "newer"), rows(found), "|---|---:|---:|")
+    for remark in remarks(found):
+        yield ""
+        yield escape(remark)
 
 
 def headline(found: Regression) -> str:
@@ -46,20 +66,7 @@ def headline(found: Regression) -> str:
 
 def remarks(found: Regression) -> list[str]:
     """Return what the interval is, and what it does not cover; one sentence or two each."""
-    sentences = [
-        f"Not alike, and compared by force: {one.what} was {one.older}, then {one.newer}."
-        for one in found.unlike
-    ]
-    if found.ratio is not None and found.low is not None and found.high is not None:
-        sentences.append(
-            f"{found.metric} newer/older = {found.ratio:.3f} (95 % interval {found.low:.3f} to "
-            f"{found.high:.3f}, {found.older.slices} and {found.newer.slices} slices; smallest "
-            f"detectable change {text.percent(found.minimum_detectable_effect)})"
-        )
-    sentences.append(
-        f"share of failures, newer - older = {found.error_difference:+.3%} (95 % interval "
-        f"{found.error_low:+.3%} to {found.error_high:+.3%})"
-    )
+    sentences = _intervals(found)
     for name, side in (("older", found.older), ("newer", found.newer)):
         if side.dependent:
             sentences.append(
@@ -67,6 +74,25 @@ def remarks(found: Regression) -> list[str]:
                 f"{side.values}."
             )
     return [*sentences, _unpaired(found)]
+
+
+def _intervals(found: Regression) -> list[str]:
+    sentences = [
+        f"Not alike, and compared by force: {one.what} was {one.older}, then {one.newer}."
+        for one in found.unlike
+    ]
+    if found.ratio is not None and found.low is not None and found.high is not None:
+        sentences.append(
+            f"{found.metric} newer/older = {numbers.ratio(found.ratio)} (95 % interval "
+            f"{numbers.ratios(found.low, found.high)}, {found.older.slices} and "
+            f"{found.newer.slices} slices; smallest detectable change "
+            f"{percent(found.minimum_detectable_effect)})"
+        )
+    sentences.append(
+        f"share of failures, newer - older = {found.error_difference:+.3%} (95 % interval "
+        f"{found.error_low:+.3%} to {found.error_high:+.3%})"
+    )
+    return sentences
 
 
 def _unpaired(found: Regression) -> str:
@@ -80,7 +106,7 @@ def _unpaired(found: Regression) -> str:
             "These runs are not paired. When this machine was calibrated, repeated runs differed "
             "no more than their slices did; what changes from one day to another may be more."
         )
-    apart = text.percent(found.between_runs)
+    apart = percent(found.between_runs)
     return (
         f"These runs are not paired. The interval allows for the {apart} (standard deviation) by "
         "which repeated runs differed when this machine was calibrated, not for what changes from "
@@ -88,14 +114,14 @@ def _unpaired(found: Regression) -> str:
     )
 
 
-def _figures(found: Regression) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(Text(found.target, style="dim"), no_wrap=True)
-    table.add_column(Text("older"), justify="right", overflow="fold")
-    table.add_column(Text("newer"), justify="right", overflow="fold")
-    for row in rows(found):
-        table.add_row(*map(Text, row))
-    return table
+def _figures(found: Regression, shown: list[tuple[str, str, str]]) -> Table:
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column(Text(found.target, style="dim"), no_wrap=True)
+    grid.add_column(Text("older"), justify="right", overflow="fold")
+    grid.add_column(Text("newer"), justify="right", overflow="fold")
+    for row in shown:
+        grid.add_row(*map(Text, row))
+    return grid
 
 
 def rows(found: Regression) -> list[tuple[str, str, str]]:
@@ -107,16 +133,16 @@ def rows(found: Regression) -> list[tuple[str, str, str]]:
     reasons = sorted({*found.older.failed, *found.newer.failed})
     return [
         row("run", lambda side: side.run),
-        row("lookups", lambda side: f"{side.due:,}"),
-        row("failed", lambda side: text.percent(side.error_rate)),
+        row("requests", lambda side: numbers.count(side.due)),
+        row("failed", lambda side: percent(side.error_rate)),
         *(_failures(found, reason) for reason in reasons),
-        row("response p50", lambda side: text.milliseconds(side.p50_ms)),
-        row("response p95", lambda side: text.milliseconds(side.p95_ms)),
-        row("response p99", lambda side: text.milliseconds(side.p99_ms)),
-        row(f"{found.metric} of a slice", lambda side: text.milliseconds(side.typical_ms)),
+        row("response p50", lambda side: milliseconds(side.p50_ms)),
+        row("response p95", lambda side: milliseconds(side.p95_ms)),
+        row("response p99", lambda side: milliseconds(side.p99_ms)),
+        row(f"{found.metric} of a slice", lambda side: milliseconds(side.typical_ms)),
     ]
 
 
 def _failures(found: Regression, reason: str) -> tuple[str, str, str]:
     older, newer = (side.failed.get(reason, 0) for side in (found.older, found.newer))
-    return f"  {reason}", f"{older:,}", f"{newer:,}"
+    return f"  {reason}", numbers.count(older), numbers.count(newer)

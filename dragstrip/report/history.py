@@ -10,8 +10,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from dragstrip.analysis import numbers
 from dragstrip.report import text
-from dragstrip.report.colours import COLOURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +63,13 @@ def bar(moment: Moment, axis: Axis, width: int) -> str:
     return "".join(drawn).rstrip()
 
 
-def render(history: History) -> RenderableType:
-    """Return the list of runs and, below, how the target's quantile moved."""
+def render(history: History, *, verbose: bool = False) -> RenderableType:
+    """Return how the target's quantile moved; with `verbose`, after the list of the runs.
+
+    Unless `verbose`, it is of the newest runs and fits 24 lines.
+    """
+    if not verbose:
+        return _in_short(history)
     parts: list[RenderableType] = []
     if any(one.lab for one in history.runs):
         parts += [Text(_lab(history), style="yellow"), Text()]
@@ -73,6 +78,28 @@ def render(history: History) -> RenderableType:
     if notes:
         parts += [Text(), *(Text(note, style="dim") for note in notes)]
     return Group(*parts)
+
+
+def _in_short(history: History) -> RenderableType:
+    shown = history.model_copy(update={"runs": history.runs[-_MOST_RUNS:]})
+    parts: list[RenderableType] = [Text(_title(shown)), Text(), _Drawing(shown), Text()]
+    if any(one.lab for one in shown.runs):
+        parts.insert(0, Text(_lab(shown), style="yellow"))
+    for one in shown.runs[-1:]:
+        sides = f"{one.metric} {one.challenger}/{one.baseline}"
+        parts.append(Text(f"newest: {one.verdict.upper()}, {sides} {_ratio(one)}"))
+    left = len(history.runs) - len(shown.runs)
+    unlike = sum(bool(one.unlike) for one in shown.runs)
+    notes = [f"{left} older runs"] * bool(left)
+    notes += [f"* {unlike} not comparable with the newest"] * bool(unlike)
+    notes += [f"{len(history.skipped)} folders skipped"] * bool(history.skipped)
+    if notes:
+        parts.append(Text(f"{'; '.join(notes)}; --verbose says more", style="dim"))
+    return Group(*parts)
+
+
+_MOST_RUNS = 12
+"""Runs that fit on a screen with everything else."""
 
 
 def _lab(history: History) -> str:
@@ -100,7 +127,7 @@ def _list(history: History) -> Table:
             Text(f"{one.started:%Y-%m-%d %H:%M}"),
             Text(f"{one.metric} {one.challenger}/{one.baseline}"),
             Text("lab" if one.lab else ""),
-            Text(one.verdict.upper(), style=COLOURS[one.verdict]),
+            Text(one.verdict.upper(), style=text.COLOURS[one.verdict]),
             Text(_ratio(one)),
         )
     return table
@@ -108,8 +135,8 @@ def _list(history: History) -> Table:
 
 def _ratio(one: Moment) -> str:
     if one.ratio is None or one.low is None or one.high is None:
-        return text.NOTHING
-    return f"{one.ratio:.3f} ({one.low:.3f} to {one.high:.3f})"
+        return numbers.NOTHING
+    return f"{numbers.ratio(one.ratio)} ({numbers.ratios(one.low, one.high)})"
 
 
 class _Drawing:
@@ -141,13 +168,13 @@ def _name(one: Moment) -> str:
 
 def _value(one: Moment) -> str:
     if one.value_ms is None or one.low_ms is None or one.high_ms is None:
-        return text.NOTHING
-    low, high = (text.milliseconds(end) for end in (one.low_ms, one.high_ms))
-    return f"{text.milliseconds(one.value_ms)} ({low.removesuffix(' ms')} to {high})"
+        return numbers.NOTHING
+    low, high = (numbers.milliseconds(end) for end in (one.low_ms, one.high_ms))
+    return f"{numbers.milliseconds(one.value_ms)} ({low.removesuffix(' ms')} to {high})"
 
 
 def _ends(axis: Axis, width: int) -> Text:
-    low, high = text.milliseconds(axis.low), text.milliseconds(axis.high)
+    low, high = numbers.milliseconds(axis.low), numbers.milliseconds(axis.high)
     return Text(f"{low}{high:>{max(width - len(low), len(high) + 1)}}", style="dim")
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree
 
-from dragstrip.analysis.conditions import bound_of, figure_of, fix_of, words_of
-from dragstrip.analysis.rule_checks import clauses, required
+from dragstrip.analysis.gates import details_of, fix_of, says
+from dragstrip.analysis.rule_checks import clauses, required, rules_of
 from dragstrip.report import operations, text
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ class _Case:
     fix: str | None = None
 
 
-def render(
-    run: Run, verdict: Verdict, rules: RulesConfig, requirement: Requirement | None = None
-) -> str:
+def render(run: Run, verdict: Verdict, requirement: Requirement | None = None) -> str:
     """Return the document; `requirement` is what `--require` asked for."""
+    rules = rules_of(run)
     suites = {
         "verdict": list(_verdict(run, verdict, rules, requirement)),
         "rule": list(_rule(run, verdict, rules)),
@@ -77,11 +76,10 @@ def _title(run: Run) -> str:
 
 
 def _gate(gate: Gate, run: Run) -> _Case:
-    said = f"{words_of(gate.name)}: {figure_of(gate)}, must be {bound_of(gate)}"
-    if gate.name == "changed_data" and run.data_difference:
-        said = f"{said}; {run.data_difference}"
+    details = details_of(gate, run)
+    said = f"{says(gate)}; {details}" if details else says(gate)
     problem = None if gate.passed else said
-    return _Case("validity", gate.name, said, problem, type="gate", fix=fix_of(gate.name))
+    return _Case("validity", gate.name, said, problem, type="gate", fix=fix_of(gate))
 
 
 def _rule(run: Run, verdict: Verdict, rules: RulesConfig) -> Iterator[_Case]:

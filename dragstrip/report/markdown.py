@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.rule_checks import required, rules_of
 from dragstrip.report import operations
 from dragstrip.report import text as words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dragstrip.analysis.rule_checks import State
     from dragstrip.analysis.verdict import Requirement
     from dragstrip.run.model import Run, Verdict
 
@@ -22,23 +22,22 @@ Row = tuple[str, str, str]
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
 _SPACES = re.compile(r"\s+")
-_IN_SIGHT = re.compile("verified|failed|  |throughput|achieved|response")
-"""The beginnings of the rows that are not folded."""
 
 
-def render(run: Run, verdict: Verdict, asked: tuple[Requirement, State] | None = None) -> str:
-    """Return the whole report; `asked` is what `--require` said, and what came of it."""
-    return "\n".join(_lines(run, verdict, asked)) + "\n"
+def render(run: Run, verdict: Verdict, requirement: Requirement | None = None) -> str:
+    """Return the whole report; `requirement` is what `--require` asked for."""
+    return "\n".join(_lines(run, verdict, requirement)) + "\n"
 
 
-def _lines(run: Run, verdict: Verdict, asked: tuple[Requirement, State] | None) -> Iterator[str]:
+def _lines(run: Run, verdict: Verdict, requirement: Requirement | None) -> Iterator[str]:
     for banner in words.banners(run):
         yield f"> **{banner}**"
         yield ""
     yield f"### {escape(words.headline(run, verdict))}"
     yield ""
-    if asked:
-        yield f"`--require {asked[0]}`: {words.REQUIRED[asked[1]]}."
+    if requirement:
+        state = required(verdict, requirement, rules_of(run))
+        yield f"`--require {requirement}`: {words.REQUIRED[state]}."
         yield ""
     comparison = words.comparison(run, verdict)
     if comparison:
@@ -59,19 +58,18 @@ def _lines(run: Run, verdict: Verdict, asked: tuple[Requirement, State] | None) 
 
 
 def _split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    shown = [row for row in rows if _IN_SIGHT.match(row[0])]
+    shown = [row for row in rows if row[0].startswith((*words.IN_SHORT, "  "))]
     return shown, [row for row in rows if row not in shown]
 
 
 def _gates(verdict: Verdict) -> Iterator[str]:
     failed = [gate for gate in verdict.gates if not gate.passed]
-    kept = f"{len(verdict.gates) - len(failed)} of {len(verdict.gates)} conditions of validity hold"
     gates = table(
         ("gate", "condition", "figure", "bound"),
         words.gate_rows(verdict.gates),
         "|---|---|---:|---:|",
     )
-    yield from _folded(kept, gates, is_open=bool(failed))
+    yield from _folded(words.checks(verdict.gates), gates, is_open=bool(failed))
 
 
 def _more(verdict: Verdict, heads: Sequence[str], rows: Sequence[Row]) -> Iterator[str]:

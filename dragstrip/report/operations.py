@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.numbers import NOTHING, count, milliseconds, ratio
 from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.ratio import interval
-from dragstrip.report.text import NOTHING, milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,15 +39,15 @@ def _of(run: Run, verdict: Verdict, operation: str) -> Iterator[Row]:
     if verdict.verdict == "invalid":
         return
     found = [_interval(run, operation, metric) for metric in _METRICS]
-    p50, p95, p99 = (f"{one.ratio:.3f}" if one else NOTHING for one in found)
+    p50, p95, p99 = (ratio(one.ratio) if one else NOTHING for one in found)
     yield "", f"{run.challenger}/{run.baseline}", "", "", p50, p95, p99
-    p50, p95, p99 = (f"{one.low:.3f}–{one.high:.3f}" if one else NOTHING for one in found)
+    p50, p95, p99 = (f"{ratio(one.low)}–{ratio(one.high)}" if one else NOTHING for one in found)
     yield "", "95 % interval", "", "", p50, p95, p99
 
 
 def _figures(label: str, target: str, total: OperationTotals) -> Row:
     p50, p95, p99 = (milliseconds(total.quantile_ms(metric)) for metric in _METRICS)
-    return label, target, f"{total.due:,}", f"{total.due - total.verified:,}", p50, p95, p99
+    return label, target, count(total.due), count(total.due - total.verified), p50, p95, p99
 
 
 def _interval(run: Run, operation: str, metric: Metric) -> Interval | None:

@@ -20,10 +20,10 @@ _FOREIGN_FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 
 
 def render(run: Run, verdict: Verdict) -> str:
-    """Return the whole report as one SVG document."""
+    """Return the short report as one SVG document."""
     console = Console(
         width=WIDTH, record=True, file=io.StringIO(), force_terminal=True, highlight=False
     )
     console.print(terminal.render(run, verdict))
     picture = console.export_svg(title=f"dragstrip report {run.id}", unique_id="dragstrip")
-    return _FOREIGN_FONTS.sub("", picture)
+    return _FOREIGN_FONTS.sub("", picture).rstrip("\n") + "\n"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.conditions import bound_of, figure_of, words_of
+from dragstrip.analysis import numbers
+from dragstrip.analysis.gates import bound_of, figure_of, words_of
+from dragstrip.analysis.numbers import count, milliseconds, per_second, percent
 from dragstrip.analysis.operations import declared
 from dragstrip.stats.proportion import clopper_pearson
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
         TargetTotals,
         Verdict,
         VerdictTarget,
+        Word,
     )
 
 LAB_BANNER = (
@@ -31,13 +34,32 @@ CLOSED_BANNER = (
     "a slow target, so these times hide the waiting that users would see, and response time is "
     "service time. Throughput is what a closed model compares well."
 )
-NOTHING = "–"
+_SHORT_BANNERS = {
+    LAB_BANNER: LAB_BANNER,
+    CLOSED_BANNER: "Closed model: the times hide the waiting that users see; compare throughput.",
+}
 REQUIRED: dict[State, str] = {"holds": "met", "fails": "not met", "open": "open"}
+
+
+COLOURS: dict[Word, str] = {
+    "adopt": "bold green",
+    "better": "bold green",
+    "equivalent": "bold cyan",
+    "worse": "bold yellow",
+    "inconclusive": "bold yellow",
+    "invalid": "bold red",
+}
+"""The style of each verdict in a terminal."""
 
 
 def banners(run: Run) -> list[str]:
     """Return what must be read before any figure."""
     return [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model
+
+
+def short_banners(run: Run) -> list[str]:
+    """Return the same, of two lines at most each."""
+    return [_SHORT_BANNERS[banner] for banner in banners(run)]
 
 
 def headline(run: Run, verdict: Verdict) -> str:
@@ -50,29 +72,42 @@ def headline(run: Run, verdict: Verdict) -> str:
     return f"{word}: {sides}: {verdict.reason}{tail}."
 
 
+def short_headline(run: Run, verdict: Verdict) -> str:
+    """Return the same; of an invalid run without the reasons, which follow one by one."""
+    if verdict.verdict != "invalid":
+        return headline(run, verdict)
+    return f"INVALID: this run proves nothing about {run.challenger} against {run.baseline}."
+
+
 def comparison(run: Run, verdict: Verdict) -> str | None:
     """Return the ratio with its interval in words; None when there is none to show."""
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
         return None
     effect = verdict.minimum_detectable_effect
     return (
-        f"{declared(verdict)} {run.challenger}/{run.baseline} = {verdict.ratio:.3f} "
-        f"(95 % interval {verdict.low:.3f} to {verdict.high:.3f}, {verdict.pairs} pairs; "
+        f"{declared(verdict)} {run.challenger}/{run.baseline} = {numbers.ratio(verdict.ratio)} "
+        f"(95 % interval {numbers.ratios(verdict.low, verdict.high)}, {verdict.pairs} pairs; "
         f"smallest detectable change {percent(effect)})"
     )
 
 
-def remarks(run: Run, verdict: Verdict) -> list[str]:
-    """Return what else there is to know about the interval and the objective, one sentence each."""
+def doubts(verdict: Verdict) -> list[str]:
+    """Return what speaks against the interval, one sentence each."""
     found = []
     if verdict.dependence and verdict.dependence.reason:
         found.append(_dependence(verdict.dependence, verdict.pairs))
     check = verdict.cross_check
     if check and not check.agrees:
         found.append(
-            f"A bootstrap over the pairs disagrees: {check.low:.3f} to {check.high:.3f}. Look for "
-            "pairs that are far out."
+            f"A bootstrap over the pairs disagrees: {numbers.ratios(check.low, check.high)}. Look "
+            "for pairs that are far out."
         )
+    return found
+
+
+def remarks(run: Run, verdict: Verdict) -> list[str]:
+    """Return what else there is to know about the interval and the objective, one sentence each."""
+    found = doubts(verdict)
     if verdict.ratio is not None:
         sides = ((name, verdict.targets[name]) for name in (run.baseline, run.challenger))
         words = ", ".join(f"{name} {_objective(side)}" for name, side in sides if side.slo)
@@ -114,9 +149,9 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
 
     made = [
         row("path", *(side.kind for side in sides)),
-        row("verified lookups", *(f"{side.verified:,}" for side in sides)),
+        row("verified lookups", *(count(side.verified) for side in sides)),
         row("failed (95 % limits)", *(_failed(side) for side in sides)),
-        *(row(f"  {r}", *(f"{side.failed.get(r, 0):,}" for side in sides)) for r in reasons),
+        *(row(f"  {r}", *(count(side.failed.get(r, 0)) for side in sides)) for r in reasons),
     ]
     if run.closed_model:
         made.append(row("throughput", *(per_second(side.achieved_per_s) for side in sides)))
@@ -137,12 +172,27 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
         row("first byte p50", *(milliseconds(side.first_byte_p50_ms) for side in sides)),
         row("server: handler p50", *(milliseconds(side.total_p50_ms) for side in sides)),
         row("server: query p50", *(milliseconds(side.query_p50_ms) for side in sides)),
-        row("connections opened", *(f"{side.opened:,}" for side in sides)),
+        row("connections opened", *(count(side.opened) for side in sides)),
         row("reconnected", *(_reconnected(side) for side in sides)),
     ]
     if not run.closed_model:
-        made.append(row("found no free slot", *(f"{side.no_slot:,}" for side in sides)))
+        made.append(row("found no free slot", *(count(side.no_slot) for side in sides)))
     return made
+
+
+def short_rows(run: Run) -> list[tuple[str, str, str]]:
+    """Return the rows of the table that everybody reads."""
+    return [row for row in rows(run) if row[0].startswith(IN_SHORT)]
+
+
+IN_SHORT = ("verified", "failed", "throughput", "achieved", "response")
+"""The beginnings of the labels of rows that say what came of the race."""
+
+
+def checks(gates: list[Gate]) -> str:
+    """Return how many gates passed."""
+    passed = sum(gate.passed for gate in gates)
+    return f"{passed} of {len(gates)} validity checks passed"
 
 
 def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
@@ -150,7 +200,7 @@ def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
     return [
         (
             "ok" if gate.passed else "FAILED",
-            words_of(gate.name),
+            words_of(gate),
             figure_of(gate),
             bound_of(gate),
         )
@@ -189,24 +239,6 @@ def data(run: Run) -> str:
     return f"Data: {facts.data}{equal}; {digest}{state}."
 
 
-def milliseconds(value: float | None) -> str:
-    """Return 3 significant digits with the unit."""
-    if value is None:
-        return NOTHING
-    digits = 2 if value < 10 else 1 if value < 100 else 0
-    return f"{value:,.{digits}f} ms"
-
-
-def per_second(value: float) -> str:
-    """Return a rate with the unit."""
-    return f"{value:,.1f}/s"
-
-
-def percent(value: float | None) -> str:
-    """Return a share in per cent."""
-    return NOTHING if value is None else f"{value * 100:.3g} %"
-
-
 def _failed(side: TargetTotals) -> str:
     failed = side.due - side.verified
     if not side.due:
@@ -238,8 +270,9 @@ def _objective(side: VerdictTarget) -> str:
 
 def _effect(one: Comparison) -> tuple[str, str]:
     if one.kind == "ratio":
-        return f"{one.effect:.3f}", f"{one.low:.3f} to {one.high:.3f}"
-    return f"{one.effect * 100:+.3g} pp", f"{one.low * 100:+.3g} to {one.high * 100:+.3g} pp"
+        return numbers.ratio(one.effect), numbers.ratios(one.low, one.high)
+    effect, low, high = map(numbers.points, (one.effect, one.low, one.high))
+    return f"{effect} pp", f"{low} to {high} pp"
 
 
 def _p_value(p: float) -> str:

@@ -47,7 +47,7 @@ def _draw(race: WebRace) -> None:
         wait_until(lambda: race.raced.slices_done() > 2 * PAIRS_DONE, 600)
         # The page asks every two seconds.
         page.wait_for_timeout(3000)
-        if "broken so far" in race.words():
+        if "failed so far" in race.words():
             sys.exit(f"{race.words()}\ndraw it again on a quiet machine")
         page.screenshot(path=PICTURE)
 

@@ -24,7 +24,8 @@ class Speaking(MemoryStore):
 
     def write(self, batch: list[Context]) -> None:
         super().write(batch)
-        print("written", flush=True)  # noqa: T201
+        sys.stdout.write("written\n")
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import psutil
 
+from dragstrip.analysis.gates import GATES
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import Config, RulesConfig
 from dragstrip.race import race
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 DATASET = Dataset(42, 60)
 SHORT = {"pairs": 2, "slice": 0.6, "settle": 0.1, "rate": 150, "users": 16, "timeout": 5}
 
-OF_THE_MACHINE = {"send_lag_p99_ms", "loop_lag_ms", "generator_cpu", "no_slot", "achieved_rate"}
+OF_THE_MACHINE = {rule.name for rule in GATES if rule.about_speed}
 """The gates that fail where a machine has too much else to do."""
 
 _PATIENCE_S = 120

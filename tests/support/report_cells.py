@@ -40,7 +40,7 @@ def of_terminal(report: str, run_id: str) -> Cells:
         elif table:
             found._add(table, cells)
         else:
-            text.append(line.strip("╭╮╰╯─│ "))
+            text.append("" if line.startswith("report: ") else line.strip("╭╮╰╯─│ "))
     found.text = " ".join(" ".join(text).split())
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.report.html import numbers as figures
+from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
 from dragstrip.report.html.chart import Cell, Chart, Stop, Table
 from dragstrip.report.html.vega import value

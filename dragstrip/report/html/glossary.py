@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis import numbers
 from dragstrip.analysis.operations import decisive, most_failing, rules_operation
-from dragstrip.report import text
 
 if TYPE_CHECKING:
     from dragstrip.run.model import Run, Verdict
@@ -100,7 +100,7 @@ def rule(run: Run) -> str:
         f"{metric} ratio is at or below {rules['adopt_ratio']:g} and the challenger's "
         f"{metric} is within {rules['slo_ms']:g} ms; no practical difference where it is "
         f"within {low:g} to {high:g}; else better or worse where it is all on one side of 1. No "
-        f"more than {text.percent(rules['max_error_rate'])} of its {lookups} may fail."
+        f"more than {numbers.percent(rules['max_error_rate'])} of its {lookups} may fail."
     )
 
 
@@ -108,7 +108,7 @@ def _meaning(run: Run, verdict: Verdict) -> str:
     _, challenger, operation = most_failing(run)
     asked = f"{operation} requests" if operation else "lookups"
     if challenger.error_rate > run.config["rules"]["max_error_rate"]:
-        share = text.percent(challenger.error_rate)
+        share = numbers.percent(challenger.error_rate)
         if verdict.verdict == "worse":
             return f"But {share} of its {asked} fail, and no speed makes up for that."
         return f"But {share} of its {asked} fail, and that leaves it open."

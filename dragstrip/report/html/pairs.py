@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis import numbers
 from dragstrip.analysis.operations import declared, only
 from dragstrip.analysis.paired_values import by_pair
-from dragstrip.report.html import numbers as figures
+from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
 from dragstrip.report.html.chart import Cell, Chart, Key, Stop, Table
 from dragstrip.report.html.vega import value
@@ -97,7 +98,7 @@ def _rows(run: Run, verdict: Verdict) -> Iterator[Spec]:
 def _stop(run: Run, verdict: Verdict, row: Spec) -> Stop:
     return Stop(
         row["pair"],
-        f"pair {row['pair']}: ratio {row['ratio']:.3f}",
+        f"pair {row['pair']}: ratio {numbers.ratio(row['ratio'])}",
         (
             (f"{run.baseline} {declared(verdict)}", figures.ms(row["baseline"]).text),
             (f"{run.challenger} {declared(verdict)}", figures.ms(row["challenger"]).text),
@@ -127,6 +128,6 @@ def _summary(verdict: Verdict, ratios: list[float]) -> str:
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
         return f"{said}; there is no interval."
     return (
-        f"{said}. Over all pairs the ratio is {verdict.ratio:.3f}, 95 % interval "
-        f"{verdict.low:.3f} to {verdict.high:.3f}."
+        f"{said}. Over all pairs the ratio is {numbers.ratio(verdict.ratio)}, 95 % interval "
+        f"{numbers.ratios(verdict.low, verdict.high)}."
     )

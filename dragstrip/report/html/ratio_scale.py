@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis import numbers
 from dragstrip.analysis.operations import declared
 from dragstrip.report import text
-from dragstrip.report.html import numbers as figures
+from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
 from dragstrip.report.html.chart import Chart, Key, Stop, Table
 from dragstrip.report.html.vega import value
@@ -55,8 +56,8 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
                 verdict.ratio,
                 f"{declared(verdict)}, challenger/baseline",
                 (
-                    ("ratio", f"{verdict.ratio:.3f}"),
-                    ("95 % interval", f"{verdict.low:.3f} to {verdict.high:.3f}"),
+                    ("ratio", numbers.ratio(verdict.ratio)),
+                    ("95 % interval", numbers.ratios(verdict.low, verdict.high)),
                 ),
             ),
         ),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup
 
-from dragstrip.analysis.conditions import fix_of
+from dragstrip.analysis.gates import fix_of
 from dragstrip.report import operations, text
 from dragstrip.report.html import (
     failures,
@@ -20,10 +20,9 @@ from dragstrip.report.html import (
     pairs,
     percentiles,
     ratio_scale,
-    response_time,
     setup,
-    throughput,
     time_breakdown,
+    timeline,
 )
 from dragstrip.report.html.assets import FOLDER, charts_library, policy, text_of
 from dragstrip.report.html.chart import for_browser
@@ -69,8 +68,7 @@ def pictures(run: Run, verdict: Verdict) -> list[Chart]:
     return [
         *percentiles.charts(run),
         *pairs.charts(run, verdict),
-        *response_time.charts(run),
-        *throughput.charts(run),
+        *timeline.charts(run),
         *time_breakdown.charts(run),
         *failures.charts(run),
         *generator.charts(run),

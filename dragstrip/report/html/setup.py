@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from dragstrip.report import text
+from dragstrip.analysis import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -114,7 +114,7 @@ def _shown(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.15g}"
-    return text.NOTHING if value is None else str(value)
+    return numbers.NOTHING if value is None else str(value)
 
 
 def _url(run: Run, name: str) -> object:

@@ -1,17 +1,18 @@
-"""What the pictures over time share: the slices as rows, as shades, as a table and as stops."""
+"""The pictures over time, response time and throughput, and what every picture of slices shares."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.report.html import numbers as figures
+from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Stop, Table
+from dragstrip.report.html.chart import Cell, Chart, Key, Stop, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dragstrip.config.config import Metric
     from dragstrip.report.html.chart import Spec
     from dragstrip.run.model import Run, Slice
 
@@ -126,3 +127,120 @@ def between(
         if known:
             said.append(f"{name} {say(min(known)).text} to {say(max(known)).text}")
     return f"{what} of the slices: {', '.join(said) or 'none'}."
+
+
+def charts(run: Run) -> list[Chart]:
+    """Return response time and throughput over time; none where no slice counts."""
+    return [_response(run), _throughput(run)] if run.slices else []
+
+
+_RESPONSE: Columns = {
+    "p50": lambda part: figures.ms(part.p50_ms),
+    "p95": lambda part: figures.ms(part.p95_ms),
+    "p99": lambda part: figures.ms(part.p99_ms),
+}
+
+
+def _response(run: Run) -> Chart:
+    """Return a point and a bar for each slice."""
+    metric: Metric = run.config["rules"]["metric"]
+    data = rows(
+        run, lambda one: {"p50": one.p50_ms, "p99": one.p99_ms, "metric": one.quantile_ms(metric)}
+    )
+    whole = zoom(run)
+    table, stops = told(run, _RESPONSE)
+    return Chart(
+        id="response",
+        title="Response time over time",
+        how_to_read=f"Each mark is one slice: the point is its {metric}, the bar reaches from p50 "
+        "to p99. The background shows whose turn it was. Where both rise or fall at a time, it was "
+        "the machine and not a target.",
+        summary=between(run, metric, lambda one: one.quantile_ms(metric), figures.ms),
+        spec=marks.picture(_response_layers(run, data), data, height=260, zoom=whole),
+        table=table,
+        stops=stops,
+        zoom=whole,
+        legend=figures.legend(run),
+    )
+
+
+def _response_layers(run: Run, rows: list[Spec]) -> list[Spec]:
+    rules = run.config["rules"]
+    low, high = marks.domain(row[name] for row in rows for name in ("p50", "metric", "p99"))
+    scale: Spec = {"type": "log", "domain": [low, high], "nice": False}
+    title = f"{rules['metric']} (ms, logarithmic)"
+    return [
+        *shades(),
+        *(_bar(side, value("p50", scale=scale, title=title), high) for side in marks.SIDES),
+        *lines(value("metric", scale=scale, title=title)),
+        *marks.limit("y", rules["slo_ms"], "objective", scale=scale),
+        marks.cursor("x", x()),
+    ]
+
+
+def _bar(side: str, y: Spec, high: float) -> Spec:
+    """Return the bars from p50 to p99, or to the edge where so many failed that there is none."""
+    return {
+        "transform": [
+            {"filter": f"datum.side === '{side}' && isValid(datum.p50)"},
+            {"calculate": f"isValid(datum.p99) ? datum.p99 : {high}", "as": "top"},
+        ],
+        "mark": {
+            "type": "rule",
+            "stroke": marks.COLOURS[side],
+            "strokeWidth": 2,
+            "opacity": 0.55,
+            "clip": True,
+        },
+        "encoding": {"x": x(), "y": y, "y2": {"field": "top"}},
+    }
+
+
+_THROUGHPUT: Columns = {
+    "due per second": lambda part: figures.rate(part.offered_per_s),
+    "achieved per second": lambda part: figures.rate(part.achieved_per_s),
+    "lookups": lambda part: figures.count(part.due),
+    "verified": lambda part: figures.count(part.verified),
+}
+
+
+def _throughput(run: Run) -> Chart:
+    """Return what was due and what was achieved; in a closed model, nothing is due."""
+    data = rows(run, lambda one: {"achieved": one.achieved_per_s, "offered": one.offered_per_s})
+    whole = zoom(run)
+    table, stops = told(run, _THROUGHPUT)
+    due = () if run.closed_model else (Key("offered", "due per second"),)
+    return Chart(
+        id="throughput",
+        title="Throughput over time",
+        how_to_read="Each point is what one slice achieved."
+        if run.closed_model
+        else "Points are the lookups sent in time; the thick line is what was due. A point below "
+        "the line fell behind.",
+        summary=between(run, "throughput", lambda one: one.achieved_per_s, figures.rate),
+        spec=marks.picture(_throughput_layers(run, data), data, height=260, zoom=whole),
+        table=table,
+        stops=stops,
+        zoom=whole,
+        legend=(*figures.legend(run), *due),
+    )
+
+
+def _throughput_layers(run: Run, rows: list[Spec]) -> list[Spec]:
+    top = max(max(row["achieved"], row["offered"]) for row in rows) * 1.1 or 1.0
+    scale: Spec = {"domain": [0, top], "nice": False}
+    title = "lookups per second"
+    offered: Spec = {
+        "mark": {"type": "rect", "height": 3, "fill": marks.INK, "opacity": 0.75, "clip": True},
+        "encoding": {
+            "x": x("from"),
+            "x2": {"field": "to"},
+            "y": value("offered", scale=scale, title=title),
+        },
+    }
+    return [
+        *shades(),
+        *([] if run.closed_model else [offered]),
+        *lines(value("achieved", scale=scale, title=title)),
+        marks.cursor("x", x()),
+    ]

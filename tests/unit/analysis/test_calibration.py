@@ -183,8 +183,8 @@ def test_nothing_within_the_noise_floor_tells_targets_apart(
 def test_the_report_says_whether_the_machine_was_calibrated() -> None:
     plan = plan_of()
     run, verdict = conclude(plan, record(plan))
-    assert terminal.text(run, verdict).count("dragstrip calibrate") == 1
-    known = terminal.text(with_floor(run, 0.05), verdict)
+    assert terminal.text(run, verdict, verbose=True).count("dragstrip calibrate") == 1
+    known = terminal.text(with_floor(run, 0.05), verdict, verbose=True)
     assert "dragstrip calibrate" not in known
     assert "by up to 5 %" in known
     assert "Note." in known
@@ -220,12 +220,17 @@ def test_what_another_target_differs_by_is_of_no_use(changed: dict[str, Any]) ->
         (calibration_of(runs=40), ["at most 10%"]),
         (calibration_of(invalid=[["generator_cpu"]]), ["1 runs were invalid", "generator_cpu"]),
         (calibration_of(lab=True), ["stand-ins"]),
-        (calibration_of().model_copy(update={"same": None}), ["5,000 lookups a second"]),
+        (calibration_of().model_copy(update={"same": None}), ["5,000 requests a second"]),
     ],
 )
 def test_the_report_says_what_was_found(made: Calibration, says: list[str]) -> None:
     console = Console(width=80, color_system=None)
     with console.capture() as captured:
-        console.print(trust.render(made))
+        console.print(trust.render(made, verbose=True))
     text = " ".join(captured.get().split())
     assert [word for word in says if word not in text] == []
+    with console.capture() as captured:
+        console.print(trust.render(made))
+    short = captured.get()
+    assert len(short.splitlines()) <= 24 - 2
+    assert set(short.split()) <= set(text.split())

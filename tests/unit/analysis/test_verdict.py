@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dragstrip.analysis.aggregate import summarise
-from dragstrip.analysis.conditions import CONDITIONS
+from dragstrip.analysis.gates import GATES
 from dragstrip.analysis.verdict import meets
 from dragstrip.config.config import RulesConfig
 from dragstrip.ledger.rows import Flag, Outcome, Rows
@@ -281,13 +281,13 @@ def test_a_closed_model_is_labelled_and_not_judged_by_what_is_due() -> None:
     assert verdict.closed_model
     assert failed_gates(verdict) == set()
     left_out = {"achieved_rate", "no_slot", "send_lag_p99_ms"}
-    assert {gate.name for gate in verdict.gates} == set(CONDITIONS) - left_out
+    assert {gate.name for gate in verdict.gates} == {rule.name for rule in GATES} - left_out
 
 
 def test_every_condition_is_judged_and_an_invalid_run_lets_nobody_pass() -> None:
     verdict = verdict_of((20.0, 2.0), samples=58)
-    assert {gate.name for gate in verdict.gates} == set(CONDITIONS)
-    assert "lookups in the smallest slice: 58, must be at least 59" in verdict.reason
+    assert {gate.name for gate in verdict.gates} == {rule.name for rule in GATES}
+    assert "requests in the smallest slice: 58, must be at least 59" in verdict.reason
     assert (verdict.ratio, verdict.secondary, verdict.cross_check) == (None, {}, None)
     for side in verdict.targets.values():
         assert (side.slo, side.low_ms, side.high_ms) == (None, None, None)

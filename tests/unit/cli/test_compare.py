@@ -10,7 +10,7 @@ import pytest
 from dragstrip.analysis.compare import compare
 from dragstrip.analysis.regression import Tolerance
 from dragstrip.errors import InvalidRun, UsageError
-from dragstrip.report import comparison, comparison_markdown
+from dragstrip.report import comparison
 from dragstrip.report import text as words
 from dragstrip.run.folder import RunFolder
 from tests.support.over_time import NEWER, OLDER, run_of, two
@@ -190,6 +190,9 @@ def test_the_exit_code_is_the_verdicts(
     if code != 3:
         assert "not paired" in done.out
         assert all(len(line) <= 80 for line in done.out.splitlines())
+        assert len(done.out.splitlines()) <= 24 - 1
+        everything = call("compare", OLDER, newer, "--out", str(stored), "--verbose").out
+        assert set(done.out.split()) <= set(everything.split())
 
 
 def test_json_holds_what_the_terminal_shows(stored: Path, call: Call) -> None:
@@ -213,7 +216,7 @@ def test_markdown_says_what_the_terminal_says_and_takes_no_markup_from_names() -
 
     older, newer = (changed(renamed(run), "lab", True) for run in (THEN, NOW))
     found = compare(older, newer, Tolerance())
-    text = comparison_markdown.render(found)
+    text = comparison.markdown(found)
     plain = text.replace("\\", "")
     assert text.startswith(
         f"> **{words.LAB_BANNER}**\n\n### NO REGRESSION: \\<script\\>\\| \\# x, "

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
 import pytest
+from click.testing import CliRunner
 
+from dragstrip.cli.main import cli
 from tests.support.command_line import dragstrip
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -17,6 +21,28 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
     assert result.returncode == 0
     for command in ("lab", "seed", "verify", "race", "report"):
         assert f"\n  {command} " in result.stdout
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    yield path
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("path", list(commands(cli)), ids=" ".join)
+def test_every_help_ends_with_examples_that_name_the_command(path: tuple[str, ...]) -> None:
+    text = CliRunner().invoke(cli, [*path, "--help"], prog_name="dragstrip").output
+    head, _, examples = text.rpartition("Example")
+    assert head
+    assert 1 <= len(examples.splitlines()) - 1 <= 3
+    for line in examples.splitlines()[1:]:
+        assert " ".join(("dragstrip", *path)) in line
+        assert len(line) <= 80
 
 
 @pytest.mark.parametrize(

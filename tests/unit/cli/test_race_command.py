@@ -82,7 +82,7 @@ def test_an_open_requirement_says_how_many_pairs_would_settle_it() -> None:
 def test_an_invalid_run_says_what_to_do() -> None:
     said = exit_code("invalid", None)[1]
     assert "raise --rate" in said
-    assert "lookups in the smallest slice: 10, must be at least 59" in said
+    assert "requests in the smallest slice: 10, must be at least 59" in said
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 from rich.console import Console
 
+from dragstrip.analysis.numbers import milliseconds
 from dragstrip.ledger.live_counts import total
 from dragstrip.live.console import line, picture, screen_on
 from dragstrip.live.follow import Follower
@@ -69,7 +70,7 @@ def test_before_anything_is_over_nothing_is_claimed(tmp_path: Path) -> None:
     assert "slice 1 of 8" in text
     assert "0:24 left" in text
     assert "after two pairs" in text
-    assert "hold so far" not in text
+    assert "pass so far" not in text
     assert " ms" not in text
 
 
@@ -82,12 +83,14 @@ def test_figures_so_far_are_those_that_the_run_would_have(tmp_path: Path) -> Non
     for name, figures in run.targets.items():
         row = next(one for one in text.splitlines() if re.match(rf"\W+{name}\b", one))
         assert f"{figures.verified:,}" in row
-        assert f"{figures.p95_ms:.1f} ms" in row
+        assert milliseconds(figures.p95_ms) in row
     assert "3 pairs" in text
     assert "slice 7 of 8" in text
     spoken = line(state, clock, "p95")
     assert "3 of 4 pairs" in spoken
-    assert all(f"{name} {figures.p95_ms:.1f} ms" in spoken for name, figures in run.targets.items())
+    assert all(
+        f"{name} {milliseconds(figures.p95_ms)}" in spoken for name, figures in run.targets.items()
+    )
 
 
 def test_a_condition_that_is_broken_is_named_at_once(tmp_path: Path) -> None:
@@ -102,7 +105,7 @@ def test_a_condition_that_is_broken_is_named_at_once(tmp_path: Path) -> None:
     broken = [gate.name for gate in state.gates if not gate.passed]
     assert "generator_cpu" in broken
     assert shown(state, clock).count("✗") == len(broken)
-    assert "broken so far: " in line(state, clock, "p95")
+    assert "failed so far, so no ratio: " in line(state, clock, "p95")
 
 
 def test_rate_and_time_left_follow_the_slice_under_way(tmp_path: Path) -> None:

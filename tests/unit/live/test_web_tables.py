@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
+from dragstrip.analysis.numbers import milliseconds
 from dragstrip.live import web_exchange
 from dragstrip.live.follow import Follower
 from dragstrip.live.progress import Clock
@@ -54,7 +55,7 @@ def test_before_anything_is_over_nothing_is_claimed(tmp_path: Path) -> None:
     run, _ = conclude(plan, [])
     found = shown(tmp_path, plan, [], run)
     assert row(found, "slice 1 of 12, 0:36 left")
-    assert row(found, "conditions of a valid run: after the first pair")
+    assert row(found, "validity checks: after the first pair")
     for metric in METRICS:
         so_far = row(found, f"{metric} so far")
         assert {so_far[side] for side in ("baseline", "challenger", "ratio")} == {"–"}
@@ -69,12 +70,12 @@ def test_figures_are_the_run_s(tmp_path: Path, slices: int) -> None:
     found = shown(tmp_path, plan, reports, run)
     sides = {"baseline": run.targets[run.baseline], "challenger": run.targets[run.challenger]}
     for side, totals in sides.items():
-        assert row(found, "verified lookups")[side] == f"{totals.verified:,}"
+        assert row(found, "verified requests")[side] == f"{totals.verified:,}"
         for metric in METRICS:
-            assert row(found, f"{metric} so far")[side] == f"{totals.quantile_ms(metric):,.1f} ms"
+            assert row(found, f"{metric} so far")[side] == milliseconds(totals.quantile_ms(metric))
     assert [one["verified"] for one in found["race-slices"]] == [s.verified for s in run.slices]
     assert [one["p95"] for one in found["race-slices"]] == [
-        f"{s.p95_ms:,.1f} ms" for s in run.slices
+        milliseconds(s.p95_ms) for s in run.slices
     ]
     assert [one["target"] for one in found["race-slices"]] == [s.target for s in run.slices]
 
@@ -101,7 +102,7 @@ def test_no_ratio_while_a_condition_is_broken_or_where_the_run_is_invalid(
     assert verdict.verdict == "invalid"
     found = shown(tmp_path, plan, reports, run, verdict if is_over else None)
     words = [str(one["figure"]) for one in found["race"]]
-    assert any(text.startswith("INVALID" if is_over else "broken so far") for text in words)
+    assert any(text.startswith("INVALID" if is_over else "failed so far") for text in words)
     assert {one["ratio"] for one in found["race"]} <= {"", "–"}
     assert "NO" in [one["holds"] for one in found["race-conditions"]]
 
@@ -144,7 +145,7 @@ def test_operations_have_rows_of_their_own(tmp_path: Path) -> None:
     reports = record(plan, ((20.0, 10.0), (5.0, 10.0)))
     run, verdict = conclude(plan, reports)
     found = shown(tmp_path, plan, reports, run, verdict)
-    assert row(found, "verified, message")["baseline"] == f"{100 * PAIRS:,}"
-    assert row(found, "failed, lookup")["challenger"] == "0"
+    assert row(found, "verified requests, message")["baseline"] == f"{100 * PAIRS:,}"
+    assert row(found, "failed requests, lookup")["challenger"] == "0"
     assert float(str(row(found, "lookup p95")["ratio"]).split()[0]) < 1
     assert float(str(row(found, "message p95")["ratio"]).split()[0]) > 1

@@ -88,7 +88,7 @@ def test_every_printed_figure_is_what_the_ledger_says(
         ("markdown", report_cells.of_markdown),
     ):
         with pytest.raises(SystemExit, match="0"):
-            main.main(["report", str(raced.folder.path), "--format", form])
+            main.main(["report", str(raced.folder.path), "--format", form, "-v"])
         cells = take_apart(capsys.readouterr().out, race.run["id"])
         assert cells.figures == figures(race)
         assert cells.others == others(race, raced)
@@ -216,20 +216,20 @@ def p_value(p: float) -> str:
 
 
 GATES = {
-    "complete_pairs": "pairs of slices run to their end",
-    "voided_pairs": "pairs voided, by a worker's death or the like",
-    "lost_workers": "generator processes lost on the way",
-    "lost_rows": "lookups that final counts do not bear out",
-    "changed_data": "backends changed while the race ran",
-    "verified": "verified lookups of each target",
-    "wrong_answers": "answers that were not what the data says",
-    "samples_per_slice": "lookups in the smallest slice",
-    "achieved_rate": "lookups sent before their slice was over",
-    "no_slot": "lookups due while every connection was busy",
-    "reconnects": "lookups that had to open a connection anew",
-    "send_lag_p99_ms": "lateness of the generator itself, p99",
-    "loop_lag_ms": "lateness of its event loop, p99",
-    "generator_cpu": "of a core used by its busiest process",
+    "complete_pairs": "pairs of slices that ran to the end",
+    "voided_pairs": "pairs voided, for example by a lost worker",
+    "lost_workers": "generator processes lost during the race",
+    "lost_rows": "requests missing from the final counts",
+    "changed_data": "changes to the data during the race",
+    "verified": "verified requests of each target",
+    "wrong_answers": "answers that differ from the data",
+    "samples_per_slice": "requests in the smallest slice",
+    "achieved_rate": "requests sent before the end of their slice",
+    "no_slot": "requests due while every connection was busy",
+    "reconnects": "requests that had to open a new connection",
+    "send_lag_p99_ms": "lateness of sends, p99",
+    "loop_lag_ms": "lateness of the event loop, p99",
+    "generator_cpu": "CPU of the busiest generator process",
     "clock_step_ms": "step of the wall clock during a slice",
 }
 
@@ -323,10 +323,10 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
 
 
 def folded(race: Recomputed, form: str) -> Iterator[str]:
-    """Yield what stands over the conditions where they are folded."""
+    """Yield what stands over the gates where they are folded."""
     if form == "markdown":
         states = [state for state, _, _ in judged(race).values()]
-        yield f"{states.count('ok')} of {len(states)} conditions of validity hold"
+        yield f"{states.count('ok')} of {len(states)} validity checks passed"
 
 
 def headline(race: Recomputed, raced: Raced) -> str:

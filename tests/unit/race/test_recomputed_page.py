@@ -142,9 +142,9 @@ def test_slices_and_pairs_are_those_of_the_ledger(page: Page, race: Recomputed) 
     assert values(page, "generator") == [
         [
             None,
-            max(one["cpu_s"] / one["wall_s"] for one in of_slice),
-            max(one["loop_lag_p99_ms"] for one in of_slice),
             quantile_ms(part.send_lag_ns, 0.99),
+            max(one["loop_lag_p99_ms"] for one in of_slice),
+            max(one["cpu_s"] / one["wall_s"] for one in of_slice),
             part.no_slot,
         ]
         for part, of_slice in zip(parts, workers, strict=True)

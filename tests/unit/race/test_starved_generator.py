@@ -67,7 +67,7 @@ def assert_proves_nothing(raced: Raced, *gates: str) -> None:
     assert raced.failed_gates & set(gates), raced.output
     assert raced.verdict.ratio is None
     assert raced.verdict.secondary == {}
-    assert raced.output.startswith("INVALID: the run fails ")
+    assert raced.output.startswith("INVALID: this run proves nothing")
     assert "interval" not in raced.output
     assert "Traceback" not in raced.errors
     assert "fix:" in raced.errors

@@ -88,7 +88,7 @@ def test_start_makes_the_race_that_the_form_says_once(race: WebRace) -> None:
     run = race.raced.run
     assert not run.interrupted
     assert (run.config["race"]["pairs"], run.config["race"]["rate"]) == (2, 100)
-    verified = next(row for row in race.table() if row["figure"] == "verified lookups")
+    verified = next(row for row in race.table() if row["figure"] == "verified requests")
     assert verified["baseline"] == f"{run.targets['old'].verified:,}"
     assert verified["challenger"] == f"{run.targets['new'].verified:,}"
     by_slice = [row["verified"] for row in race.table("race-slices")]

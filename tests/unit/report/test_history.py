@@ -50,11 +50,30 @@ def stored() -> list[tuple[Run, Verdict]]:
     return [*runs, made(6, 20.0, samples=20)]
 
 
-def shown(found: History, *, width: int = 100) -> str:
+def shown(found: History, *, width: int = 100, verbose: bool = True) -> str:
     console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as captured:
-        console.print(render(found))
+        console.print(render(found, verbose=verbose))
     return captured.get()
+
+
+def test_the_short_form_fits_a_screen_and_counts_what_it_leaves_out() -> None:
+    runs = [made(day, 20.0) for day in range(1, 10)]
+    many = [
+        (run.model_copy(update={"id": f"{run.id}-{again}"}), verdict)
+        for again in range(3)
+        for run, verdict in runs
+    ]
+    skipped = [Skipped(name="notes", reason="it is no folder")]
+    found = history(many, "old", "p95", skipped)
+    text = shown(found, width=80, verbose=False)
+    assert len(text.splitlines()) <= 24 - 1
+    assert text.count(VALUE) == 12
+    assert all(
+        (one.run in text) == (place >= len(many) - 12) for place, one in enumerate(found.runs)
+    )
+    assert f"{len(many) - 12} older runs" in text
+    assert "1 folders skipped" in text
 
 
 @pytest.mark.parametrize(("name", "width"), [("history", 100), ("history-80", 80)])
@@ -183,6 +202,9 @@ def test_the_command_names_and_skips_what_is_no_run(
     assert "config.race" in skipped["bare"]
     assert "schema_version" in skipped["future"]
     code, out, _ = call(capsys, "--out", str(runs))
+    assert code == 0
+    assert f"{len(skipped)} folders skipped; --verbose says more" in out
+    code, out, _ = call(capsys, "--out", str(runs), "--verbose")
     assert code == 0
     assert all(f"skipped {name}: " in out for name in skipped)
 

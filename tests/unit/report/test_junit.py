@@ -12,9 +12,9 @@ import xmlschema
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragstrip.analysis.rule_checks import rules_of
 from dragstrip.analysis.verdict import Requirement
 from dragstrip.cli.requirement import judge
-from dragstrip.config.config import RulesConfig
 from dragstrip.errors import DragstripError
 from dragstrip.report import junit
 from dragstrip.report import text as words
@@ -27,13 +27,9 @@ SCHEMA = xmlschema.XMLSchema(Path(__file__).with_name("junit.xsd"))
 REQUIREMENTS: tuple[Requirement | None, ...] = (None, *get_args(Requirement))
 
 
-def rules_of(run: Run) -> RulesConfig:
-    return RulesConfig.model_validate(run.config["rules"])
-
-
 def made(name: str, requirement: Requirement | None = None) -> ElementTree.Element:
     run, verdict = examples()[name]
-    text = junit.render(run, verdict, rules_of(run), requirement)
+    text = junit.render(run, verdict, requirement)
     SCHEMA.validate(text)
     return ElementTree.fromstring(text)
 
@@ -57,7 +53,7 @@ def exits_with_0(run: Run, verdict: Verdict, requirement: Requirement | None) ->
 )
 def test_it_looks_as_it_did(name: str) -> None:
     run, verdict = examples()[name]
-    text = junit.render(run, verdict, rules_of(run), "better")
+    text = junit.render(run, verdict, "better")
     stored = SNAPSHOTS / f"{name}.xml"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         stored.write_text(text, encoding="utf-8")
@@ -129,7 +125,7 @@ def test_any_name_makes_a_document_of_the_form(name: str, difference: str) -> No
         update={"baseline": target, "targets": totals, "data_difference": difference}
     )
     verdict = verdict.model_copy(update={"baseline": target, "reason": difference})
-    text = junit.render(run, verdict, rules_of(run))
+    text = junit.render(run, verdict)
     SCHEMA.validate(text)
     values = {
         one.attrib["name"]: one.attrib["value"]
@@ -154,7 +150,7 @@ def test_what_xml_forbids_is_replaced_and_markup_is_not(bad: str) -> None:
             "targets": {"old": verdict.targets["old"], name: verdict.targets["new"]},
         }
     )
-    root = ElementTree.fromstring(junit.render(run, verdict, rules_of(run)))
+    root = ElementTree.fromstring(junit.render(run, verdict))
     challenger = next(p for p in root.iter("property") if p.attrib["name"] == "challenger")
     assert challenger.attrib["value"] == f"a{junit._FORBIDDEN.sub(chr(0xFFFD), bad)}b"
     assert root.find(".//script") is None

@@ -47,11 +47,11 @@ def test_every_report_says_what_was_compared_with_what(data_after: str, words_of
         f"each other, not proven right; SHA-256 of the keys file ab12ab12ab12…, {words_of_it}."
     )
     assert words.data(run) == sentence
-    assert sentence in " ".join(terminal.text(run, verdict).split())
+    assert sentence in " ".join(terminal.text(run, verdict, verbose=True).split())
     assert sentence in re.sub(r"\\(.)", r"\1", markdown.render(run, verdict))
     page = render.render(run, verdict).replace("&#39;", "'")
     assert sentence in " ".join(page.split())
-    for text in (terminal.text(run, verdict), markdown.render(run, verdict)):
+    for text in (terminal.text(run, verdict, verbose=True), markdown.render(run, verdict)):
         assert "of seed" not in text
         assert "misses" not in text
     assert verdict.answers == "alike"
@@ -67,7 +67,7 @@ def test_wrong_answers_may_come_of_live_data() -> None:
     ]
     verdict = judge(run.model_copy(update={"gates": gates}), RulesConfig())
     assert verdict.verdict == "invalid"
-    assert "3 answers other than both targets gave before the race" in verdict.reason
+    assert "3 answers differ from what both targets gave before the race" in verdict.reason
 
 
 def test_own_data_fits_the_schema_and_no_other_form_does() -> None:

@@ -15,6 +15,9 @@ from xml.etree import ElementTree
 
 import pytest
 
+from dragstrip.analysis.gates import details_of, fix_of, words_of
+from dragstrip.analysis.verdict import judge
+from dragstrip.config.config import RulesConfig
 from dragstrip.report import markdown, svg, terminal
 from dragstrip.report import text as words
 from dragstrip.run.model import Run, Verdict
@@ -24,7 +27,6 @@ from tests.support.runs import conclude, fail, plan_of, record
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from dragstrip.analysis.rule_checks import State
     from dragstrip.ledger.rows import Rows
     from dragstrip.run.plan import PlannedSlice
 
@@ -86,10 +88,14 @@ def examples() -> dict[str, tuple[Run, Verdict]]:
 
 
 @pytest.mark.parametrize("name", list(examples()))
-@pytest.mark.parametrize("form", ["txt", "md"])
+@pytest.mark.parametrize("form", ["txt", "short.txt", "md"])
 def test_reports_look_as_they_did(name: str, form: str) -> None:
     run, verdict = examples()[name]
-    made = terminal.text(run, verdict) if form == "txt" else markdown.render(run, verdict)
+    made = {
+        "txt": lambda: terminal.text(run, verdict, verbose=True),
+        "short.txt": lambda: terminal.text(run, verdict),
+        "md": lambda: markdown.render(run, verdict),
+    }[form]()
     stored = SNAPSHOTS / f"{name}.{form}"
     if os.environ.get("UPDATE_SNAPSHOTS"):
         stored.parent.mkdir(exist_ok=True)
@@ -98,9 +104,53 @@ def test_reports_look_as_they_did(name: str, form: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(examples()))
-def test_the_terminal_report_fits_80_columns(name: str) -> None:
-    lines = terminal.text(*examples()[name]).splitlines()
+@pytest.mark.parametrize("verbose", [False, True])
+def test_the_terminal_report_fits_80_columns(name: str, verbose: bool) -> None:
+    lines = terminal.text(*examples()[name], verbose=verbose).splitlines()
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("name", list(examples()))
+def test_the_short_report_fits_a_screen_and_says_what_decides(name: str) -> None:
+    run, verdict = examples()[name]
+    report = terminal.text(run, verdict)
+    # One line is for the path of the report, one for the next prompt.
+    assert len(report.splitlines()) <= 24 - 2
+    plain = " ".join(report.split())
+    failed = [gate for gate in verdict.gates if not gate.passed]
+    assert f"{len(verdict.gates) - len(failed)} of {len(verdict.gates)} validity checks" in plain
+    for sentence in (words.short_headline(run, verdict), words.comparison(run, verdict) or ""):
+        assert " ".join(sentence.split()) in plain
+    for gate in failed:
+        assert f"fix: {fix_of(gate)}" in plain
+
+
+def test_the_short_report_keeps_doubts_about_the_interval() -> None:
+    run, verdict = examples()["lab"]
+    assert verdict.cross_check
+    assert verdict.dependence
+    doubtful = verdict.model_copy(
+        update={
+            "cross_check": verdict.cross_check.model_copy(update={"agrees": False}),
+            "dependence": verdict.dependence.model_copy(update={"reason": "they drift"}),
+        }
+    )
+    report = terminal.text(run, doubtful)
+    assert len(report.splitlines()) <= 24 - 2
+    plain = " ".join(report.split())
+    assert len(words.doubts(doubtful)) == 2
+    assert all(" ".join(doubt.split()) in plain for doubt in words.doubts(doubtful))
+
+
+def test_a_run_that_fails_every_gate_still_fits_a_screen() -> None:
+    run, verdict = examples()["lab"]
+    failed = [gate.model_copy(update={"passed": False}) for gate in run.gates]
+    run = run.model_copy(update={"gates": failed, "closed_model": True})
+    report = terminal.text(run, judge(run, RulesConfig()))
+    assert len(report.splitlines()) <= 24 - 2
+    assert f"and {len(failed) - 4} more" in report
+    assert "0 of 15 validity checks passed" in report
+    assert verdict.verdict not in report
 
 
 @pytest.mark.parametrize("name", ["lab", "invalid"])
@@ -114,10 +164,12 @@ def test_a_lab_run_says_so_first(name: str) -> None:
 def test_an_invalid_run_gives_its_reason_first_and_names_no_winner(name: str) -> None:
     run, verdict = examples()[name]
     drawn = "".join(ElementTree.fromstring(svg.render(run, verdict)).itertext())
-    for report in (terminal.text(run, verdict), markdown.render(run, verdict), drawn):
+    every = terminal.text(run, verdict, verbose=True)
+    for report in (terminal.text(run, verdict), every, markdown.render(run, verdict), drawn):
         plain = " ".join(re.sub(r"[\\│╭╮╰╯─]", "", report).split())
-        gate = next(gate.name for gate in verdict.gates if not gate.passed)
-        assert plain.index("INVALID") < plain.index(gate) < plain.index("verified lookups")
+        gate = next(gate for gate in verdict.gates if not gate.passed)
+        why = " ".join((details_of(gate, run) or words_of(gate)).split()[:3])
+        assert plain.index("INVALID") < plain.index(why) < plain.index("verified lookups")
         assert "interval" not in plain
         assert "slo_ms" not in plain
         assert not any(word in plain for word in ("ADOPT", "BETTER", "WORSE", "EQUIVALENT"))
@@ -126,10 +178,11 @@ def test_an_invalid_run_gives_its_reason_first_and_names_no_winner(name: str) ->
 def test_a_closed_model_is_labelled_before_any_figure() -> None:
     run, verdict = examples()["closed"]
     drawn = "".join(ElementTree.fromstring(svg.render(run, verdict)).itertext())
-    for report in (terminal.text(run, verdict), markdown.render(run, verdict), drawn):
-        assert report.index("Closed") < report.index("path")
+    every = terminal.text(run, verdict, verbose=True)
+    for report in (terminal.text(run, verdict), every, markdown.render(run, verdict), drawn):
+        assert report.index("Closed") < report.index("verified")
     assert "closed model" in words.conditions(run)
-    assert "offered rate" not in terminal.text(run, verdict)
+    assert "offered rate" not in every
 
 
 def test_a_single_pair_is_one_pair() -> None:
@@ -158,10 +211,10 @@ def test_markdown_folds_what_holds_and_leaves_nothing_out(name: str) -> None:
         assert markdown._row((label, *cells)) in report.splitlines()
 
 
-@pytest.mark.parametrize(("state", "words_"), [("holds", "met"), ("fails", "not met")])
-def test_markdown_says_what_came_of_the_requirement(state: State, words_: str) -> None:
-    report = markdown.render(*examples()["adopt"], ("slo", state))
-    assert f"`--require slo`: {words_}." in report.splitlines()
+@pytest.mark.parametrize(("name", "state"), [("adopt", "met"), ("misses", "not met")])
+def test_markdown_says_what_came_of_the_requirement(name: str, state: str) -> None:
+    report = markdown.render(*examples()[name], "slo")
+    assert f"`--require slo`: {state}." in report.splitlines()
 
 
 def test_markdown_stays_a_table_whatever_a_line_holds() -> None:

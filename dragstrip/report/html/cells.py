@@ -1,10 +1,10 @@
-"""How the HTML report's pictures say a number: as the tables do."""
+"""The cells of the HTML report's pictures: a number as it is written, and its value."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.report import text
+from dragstrip.analysis import numbers
 from dragstrip.report.html.chart import Cell, Key
 
 if TYPE_CHECKING:
@@ -38,32 +38,32 @@ def names(run: Run) -> tuple[str, str]:
 
 def ms(value: float | None) -> Cell:
     """Return a time, or a dash."""
-    return Cell(text.milliseconds(value), value)
+    return Cell(numbers.milliseconds(value), value)
 
 
 def end_ms(value: float | None) -> Cell:
     """Return an interval's end, which may be open."""
-    return Cell(OPEN if value is None else text.milliseconds(value), value)
+    return Cell(OPEN if value is None else numbers.milliseconds(value), value)
 
 
 def rate(value: float) -> Cell:
     """Return a rate per second."""
-    return Cell(text.per_second(value), value)
+    return Cell(numbers.per_second(value), value)
 
 
 def share(value: float | None) -> Cell:
     """Return a share in per cent."""
-    return Cell(text.percent(value), value)
+    return Cell(numbers.percent(value), value)
 
 
 def count(value: int) -> Cell:
     """Return a count."""
-    return Cell(f"{value:,}", value)
+    return Cell(numbers.count(value), value)
 
 
 def ratio(value: float | None) -> Cell:
     """Return a ratio with three decimals, or a dash."""
-    return Cell(text.NOTHING if value is None else f"{value:.3f}", value)
+    return Cell(numbers.ratio(value), value)
 
 
 def percentile(part: float) -> str:

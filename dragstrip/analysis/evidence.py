@@ -1,0 +1,59 @@
+"""What the gates judge a run by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from dragstrip.config.config import Metric
+    from dragstrip.run.model import DataAfter, Figures, TargetTotals
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """What was recorded beside the counts, each the worst of all processes."""
+
+    wrong_answers: int = 0
+    send_lag_p99_ms: float = 0.0
+    loop_lag_ms: float = 0.0
+    cpu: float = 0.0
+    clock_step_ms: float = 0.0
+    lost_workers: int = 0
+    lost_rows: int | None = None
+    """None where it cannot be told, because the run was cut short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """How many pairs were planned, ran to their end, and had to be left out even so."""
+
+    planned: int
+    complete: int
+    voided: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that validity depends on."""
+
+    metric: Metric
+    pairs: Pairs
+    interrupted: bool
+    closed_model: bool
+    totals: dict[str, TargetTotals]
+    decisive_slices: Sequence[Figures]
+    decisive_totals: Sequence[Figures]
+    """Of the operation that the rule looks at: every slice, and both targets."""
+    witness: Witness = field(default_factory=Witness)
+    data_after: DataAfter = "unchecked"
+
+    def worst(self, of: Callable[[TargetTotals], float]) -> float:
+        """Return the higher of both targets' values."""
+        return max(map(of, self.totals.values()))
+
+    def least(self, of: Callable[[TargetTotals], float]) -> float:
+        """Return the lower of both targets' values."""
+        return min(map(of, self.totals.values()))
