@@ -70,6 +70,11 @@ class Endpoint(Scenario):
         """Send a handful of untimed requests, and show what came back."""
         for remark in self._remarks:
             progress.say(f"warning: {remark}")
+        if isinstance(self._rows, NoRows):
+            progress.say(
+                "warning: every request is the same, so that a cache may be what is measured; "
+                "--data FILE gives each a row"
+            )
         asked = samples.ask(self, targets, samples.first_rows(self))
         samples.require_fit(asked, progress)
         return self._facts(len(asked) // len(targets))

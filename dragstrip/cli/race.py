@@ -91,10 +91,8 @@ _web = option_group(
 @click.command(
     epilog=examples(
         "dragstrip race --quick",
-        "dragstrip race https://old.test/search https://new.test/search",
-        "dragstrip race 'https://old.test/users/{id}' 'https://new.test/users/{id}' --data ids.csv",
+        "dragstrip race 'https://old.test/u/{id}' 'https://new.test/{id}' --data ids.csv",
         "dragstrip race http://old.test http://new.test --scenario shop.py:Checkout",
-        "dragstrip race --pairs 24 --rate 200 --require not-worse",
     )
 )
 @click.argument("targets", nargs=-1, metavar="[BASELINE CHALLENGER]")

@@ -322,7 +322,8 @@ def test_a_handful_of_untimed_requests_are_sent_and_shown(
 
 def test_one_request_again_and_again_is_warned_of(servers: tuple[WebServer, WebServer]) -> None:
     facts, said = prepared(servers, {})
-    assert len(said) == 2
+    assert len(said) == 3
+    assert said[0].startswith("warning: every request is the same")
     assert facts.data == "one request, repeated: a cache may be what was measured"
 
 
