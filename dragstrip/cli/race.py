@@ -91,7 +91,7 @@ _web = option_group(
 @click.command(
     epilog=examples(
         "dragstrip race --quick",
-        "dragstrip race 'https://old.test/u/{id}' 'https://new.test/{id}' --data ids.csv",
+        "dragstrip race 'http://old.test/{id}' 'http://new.test/{id}' --data ids.csv",
         "dragstrip race http://old.test http://new.test --scenario shop.py:Checkout",
     )
 )
