@@ -222,7 +222,7 @@ def _require_consent(config: Config) -> None:
     what = f"{outlook.requests(bound)} to each target, at {' and '.join(hosts)}"
     if not sys.stdin.isatty():
         raise UsageError(
-            f"the race sends {what}, and no one was asked",
+            f"the race sends {what}; load for other machines needs consent",
             fix="give --yes if you may put load on " + ("them" if len(hosts) > 1 else "it"),
         )
     if not click.confirm(f"The race sends {what}. Go on?", err=True):
