@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dragstrip.analysis.paired_values import by_pair
+from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.target_pair import target_pair
 from dragstrip.errors import InvalidRun, UsageError
@@ -121,16 +122,20 @@ def race(
 ) -> StoredRun:
     """Race two targets and return the stored run; `settings` are fields of [race].
 
-    Without addresses the configured targets race, or the embedded lab's. A valid run is returned
-    whatever its verdict is. Raises InvalidRun for one that proves nothing (it is stored all the
-    same), UsageError and the other errors of `dragstrip.errors` where no race was run.
+    Two addresses without a scenario are two endpoints, asked as they stand. Without addresses the
+    configured targets race, or the embedded lab's. Load is made without asking. A valid run is
+    returned whatever its verdict is. Raises InvalidRun for one that proves nothing (it is stored
+    all the same), UsageError and the other errors of `dragstrip.errors` where no race was run.
     """
     given = [one for one in (baseline, challenger) if one is not None]
-    sections: dict[str, dict[str, Any]] = {
-        "scenario": {"name": _name(scenario)},
-        **target_pair(given),
-    }
     path = Path(config) if config else None
+    section = configuration.read_document(path).get("scenario") or {}
+    # As on the command line: two addresses by themselves say what is asked.
+    is_endpoint = bool(given) and scenario is None and not section.get("name")
+    sections: dict[str, dict[str, Any]] = {
+        "scenario": {"name": "endpoint" if is_endpoint else _name(scenario)},
+        **target_pair(given, whole=is_endpoint and not section),
+    }
     loaded = presets.load(os.environ, path, preset, settings, sections)
     result = run_race(loaded, Options(out=Path(runs), seed=seed), _Lines())
     if result.unfinished == "interrupted":

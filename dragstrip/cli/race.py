@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 
+from dragstrip.cli.endpoint_options import (
+    EndpointOptions,
+    default_preset,
+    endpoint_options,
+    rehearse,
+    settled,
+)
 from dragstrip.cli.options import (
     config_file,
     examples,
@@ -20,7 +27,6 @@ from dragstrip.cli.options import (
 from dragstrip.cli.requirement import judge, requirement
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
-from dragstrip.config.target_pair import target_pair
 from dragstrip.errors import UsageError
 from dragstrip.report.exporters import EXPORTERS
 from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
@@ -85,8 +91,8 @@ _web = option_group(
 @click.command(
     epilog=examples(
         "dragstrip race --quick",
+        "dragstrip race 'http://old.test/{id}' 'http://new.test/{id}' --data ids.csv",
         "dragstrip race http://old.test http://new.test --scenario shop.py:Checkout",
-        "dragstrip race --pairs 24 --rate 200 --require not-worse",
     )
 )
 @click.argument("targets", nargs=-1, metavar="[BASELINE CHALLENGER]")
@@ -94,7 +100,7 @@ _web = option_group(
 @click.option(
     "--scenario",
     metavar="NAME",
-    help="What to race: lookup, or path/to/file.py:Class; see docs/scenarios.md.",
+    help="What to race: lookup, endpoint, or path/to/file.py:Class; see docs/scenarios.md.",
 )
 @runs_folder
 @click.option(
@@ -108,7 +114,7 @@ _web = option_group(
 @click.option(
     "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
 )
-@click.option("--keys", metavar="HOW", help="uniform, zipf:S or hot:N.")
+@click.option("--keys", metavar="HOW", help="uniform, sequential, zipf:S or hot:N.")
 @click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
 @own_data
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a run's arrivals.")
@@ -142,6 +148,7 @@ _web = option_group(
     help="Append to GitHub's job summary where GITHUB_STEP_SUMMARY names one.",
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
+@endpoint_options
 @verbose
 def race(
     targets: tuple[str, ...],
@@ -170,12 +177,13 @@ def race(
     require: Requirement | None,
     summary: bool,
     keep_lab: bool,
+    endpoint: EndpointOptions,
     verbose: bool,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth.
 
-    BASELINE and CHALLENGER are addresses, as URL or NAME=URL, for a scenario that asks plain HTTP
-    servers; without them the configured targets race, or the embedded lab's.
+    BASELINE and CHALLENGER are addresses, as URL or NAME=URL: what is asked, or with --scenario
+    where a scenario asks. Without them the configured targets race, or the embedded lab's.
     """
     from dragstrip.race import race as racing
     from dragstrip.report import exporters
@@ -192,10 +200,14 @@ def race(
     own = {"keys_file": keys_file, "workspace_id": workspace_id}
     sections: dict[str, dict[str, Any]] = {
         "dataset": own,
-        "scenario": {"name": scenario},
-        **target_pair(targets),
+        **endpoint.sections(targets, path, scenario),
     }
-    config = presets.load(os.environ, path, _preset(preset, quick), given, sections)
+    chosen = default_preset(_preset(preset, quick), given, sections, path)
+    config = presets.load(os.environ, path, chosen, given, sections)
+    rehearsed = rehearse(config, endpoint)
+    if rehearsed is not None:
+        return rehearsed
+    config = settled(config, rate, path, endpoint)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
     options = racing.Options(
         out=out,

@@ -127,7 +127,7 @@ def load(
     `path` must exist when given; otherwise ./dragstrip.toml is read if it is there. `overrides`
     maps a section to the fields that the command line sets. Raises ConfigError.
     """
-    document = _read_toml(path)
+    document = read_document(path)
     for section, fields in (overrides or {}).items():
         merged = dict(document.get(section, {}))
         merged.update({key: value for key, value in fields.items() if value is not None})
@@ -230,7 +230,8 @@ def _from_file(path: str | None, variable: str) -> str:
         ) from None
 
 
-def _read_toml(path: Path | None) -> dict[str, Any]:
+def read_document(path: Path | None) -> dict[str, Any]:
+    """Return what stands in the configuration file, unchecked. Raises ConfigError."""
     source = path or DEFAULT_FILE
     try:
         return tomllib.loads(decode(source.read_bytes()))

@@ -9,6 +9,7 @@ from uuid import UUID  # noqa: TC003
 from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+from dragstrip.config.headers import Headers  # noqa: TC001
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ class TargetConfig(StrictModel):
     """One path to the answer.
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
-    to trust for https instead of the well-known ones.
+    to trust for https instead of the well-known ones. `headers` and `path` are where its requests
+    differ from the other target's, in the scenario `endpoint`.
     """
 
-    kind: str
+    kind: str = "http"
     url: Url | None = None
     ca_file: Authorities | None = None
+    headers: Headers = Field(default_factory=dict)
+    path: str | None = None
 
 
 class ScenarioConfig(StrictModel):

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FIX = "write it as http://host:port/path or https://host/path"
 _NAMES = ("baseline", "challenger")
 
 
-def target_pair(given: Sequence[str]) -> dict[str, dict[str, Any]]:
+def target_pair(given: Sequence[str], *, whole: bool = False) -> dict[str, dict[str, Any]]:
     """Return the sections for BASELINE and CHALLENGER, each URL or NAME=URL; {} for none.
 
-    Raises UsageError for any other number, or for one name twice.
+    `whole` addresses say with their path and query what is asked; others are where paths begin.
+    Raises UsageError for any other number, for one name twice, or for what is no address.
     """
     if not given:
         return {}
@@ -31,7 +34,7 @@ def target_pair(given: Sequence[str]) -> dict[str, dict[str, Any]]:
             f"both addresses are named {baseline}", fix="give them two names: NAME=URL NAME=URL"
         )
     return {
-        "targets": {name: {"kind": "http", "url": url} for name, url in named},
+        "targets": {name: {"kind": "http", **_parts(url, name, whole)} for name, url in named},
         "race": {"baseline": baseline, "challenger": challenger},
     }
 
@@ -40,3 +43,27 @@ def _named(text: str, default: str) -> tuple[str, str]:
     name, equals, url = text.partition("=")
     # An address may hold an equals sign itself.
     return (name, url) if equals and "/" not in name and ":" not in name else (default, text)
+
+
+def _parts(text: str, name: str, whole: bool) -> dict[str, str]:
+    if not whole:
+        return {"url": text}
+    field = f"targets.{name}.url"
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise UsageError(f"{field}: it is not an address: {error}", fix=_FIX) from None
+    if "@" in parts.netloc:
+        raise UsageError(
+            f"{field}: must hold no user name or password",
+            fix="remove it, and give --header 'Authorization: env:NAME'",
+        )
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise UsageError(f"{field}: must be an http:// or https:// address with a host", fix=_FIX)
+    if "#" in text:
+        raise UsageError(
+            f"{field}: the fragment of an address (#) is never sent",
+            fix="remove it, or write %23 for the character",
+        )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return {"url": f"{parts.scheme}://{parts.netloc}", "path": path}

@@ -54,7 +54,8 @@ def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
     seed, race = (plan.seed, turn.pair), plan.race
     random = np.random.default_rng(list(seed))
     offsets_s = _OFFSETS[race.arrivals](random, race.rate, race.slice)
-    return _with_keys(random, offsets_s, plan, _operation_stream(seed))
+    first = turn.pair * round(race.rate * race.slice)
+    return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
 
 
 def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
@@ -63,7 +64,8 @@ def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
     random = np.random.default_rng(list(seed))
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
     offsets_s = _constant(random, rate, plan.race.slice)
-    return _with_keys(random, offsets_s, plan, _operation_stream(seed))
+    first = turn.index * round(rate * plan.race.slice)
+    return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
 
 
 def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:
@@ -96,8 +98,11 @@ def operation_stream(operations: Sequence[PlannedOperation], seed: Sequence[int]
 def key_stream(race: RaceConfig, contacts: int, seed: Sequence[int]) -> Iterator[int]:
     """Yield keys for ever, by the same distribution as a race's."""
     random = np.random.default_rng(list(seed))
+    # Those that draw side by side begin apart.
+    first = int(random.integers(0, contacts)) if race.keys == "sequential" else 0
     while True:
-        yield from draw_keys(random, _BLOCK, race, contacts).tolist()
+        yield from draw_keys(random, _BLOCK, race, contacts, first).tolist()
+        first += _BLOCK
 
 
 def _with_keys(
@@ -105,9 +110,11 @@ def _with_keys(
     offsets_s: Iterable[NDArray[np.float64]],
     plan: Plan,
     for_operations: np.random.Generator,
+    first: int,
 ) -> Iterator[Arrivals]:
     for block in offsets_s:
-        keys = draw_keys(random, len(block), plan.race, plan.keys)
+        keys = draw_keys(random, len(block), plan.race, plan.keys, first)
+        first += len(block)
         operations = draw_operations(for_operations, len(block), plan.operations)
         yield Arrivals((block * 1e9).astype(np.int64), keys, operations)
 
@@ -130,14 +137,19 @@ def draw_operations(
 
 
 def draw_keys(
-    random: np.random.Generator, count: int, race: RaceConfig, contacts: int
+    random: np.random.Generator, count: int, race: RaceConfig, contacts: int, first: int = 0
 ) -> NDArray[np.int64]:
-    """Draw `count` keys: indices of contacts, and for a share of `miss` an index nobody has."""
+    """Draw `count` keys: indices of contacts, and for a share of `miss` an index nobody has.
+
+    Sequential ones begin with `first`.
+    """
     name, _, parameter = race.keys.partition(":")
     if name == "zipf":
         keys = _zipf(random, count, float(parameter), contacts)
     elif name == "hot":
         keys = random.integers(0, min(int(parameter), contacts), count)
+    elif name == "sequential":
+        keys = (first + np.arange(count)) % contacts
     else:
         keys = random.integers(0, contacts, count)
     nobody = contacts + random.integers(0, _MISS_SPREAD, count)

@@ -89,6 +89,13 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
     )
 
 
+def lowest_rate(config: Config, operations: Sequence[PlannedOperation] = _ONE) -> int:
+    """Return the lowest rate at which every slice holds the answers that a verdict needs."""
+    share = _share(operations, decisive(operations, config.rules.operation))
+    expected = _enough(config.race, SAMPLES_NEEDED[config.rules.metric], share)
+    return math.ceil(expected / config.race.counted_s / share)
+
+
 def _share(operations: Sequence[PlannedOperation], name: str | None) -> float:
     """Return an operation's share of the arrivals; 1 for None."""
     if name is None:

@@ -192,3 +192,9 @@ def _require_kinds(config: Config, scenario: Scenario) -> None:
                 f'"{kind}"',
                 fix="use a kind of " + ", ".join(scenario.kinds),
             )
+        for field in ("headers", "path"):
+            if getattr(target, field) and field not in scenario.target_fields:
+                raise ConfigError(
+                    f"targets.{name}.{field}: scenario {config.scenario.name} does not use it",
+                    fix="leave it out, or race the scenario endpoint",
+                )

@@ -57,7 +57,8 @@ class Scenario(ABC):
     One instance is made in each process that takes part. Keys 0 .. `keys` - 1 decide what is
     requested; where `has_misses`, keys from there on stand for what does not exist, and race.miss
     of the requests use them. `kinds` are the kinds of targets that it can race, and `in_lab` says
-    whether the embedded lab has targets for it. `version` must be the same in every process.
+    whether the embedded lab has targets for it. It heeds `target_fields` of [targets.NAME] beside
+    the address. `version` must be the same in every process.
     """
 
     name: ClassVar[str] = ""
@@ -67,6 +68,7 @@ class Scenario(ABC):
     kinds: Collection[str] = ("http",)
     has_misses: bool = False
     in_lab: ClassVar[bool] = False
+    target_fields: ClassVar[Collection[str]] = ()
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
@@ -101,6 +103,10 @@ class Scenario(ABC):
     def review(self, facts: Facts, run: RunFolder) -> list[Finding] | None:  # noqa: ARG002
         """Return what changed or was lost while the race ran; None where nothing was checked."""
         return None
+
+    def secret_headers(self) -> Collection[str]:
+        """Return headers, in lower case, that no output may show beside those known as secret."""
+        return ()
 
     def handoff(self) -> bytes | None:
         """Return what the processes that make the load need and no file may hold."""

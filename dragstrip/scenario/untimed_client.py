@@ -27,9 +27,9 @@ def client_of(target: Target, timeout_s: float) -> httpx.Client:
 def send(client: httpx.Client, target: Target, request: Request) -> httpx.Response:
     """Send one untimed request. Raises BackendError when no answer comes back."""
     try:
-        return client.request(
-            request.method, request.path, headers=request.headers, content=request.body
-        )
+        # As timed requests are written.
+        headers = httpx.Headers(request.headers, encoding="latin-1")
+        return client.request(request.method, request.path, headers=headers, content=request.body)
     except httpx.HTTPError as error:
         raise BackendError(
             f"target {target.name} at {target.url} is unreachable: {error or type(error).__name__}",

@@ -59,3 +59,28 @@ def test_an_address_that_is_none_is_refused_by_its_field(call: Call) -> None:
     done = call("race", "--quick", "ftp://old", NEW, CRM_API_KEY="k")
     assert done.code == 2
     assert "targets.baseline.url: must be an http" in done.err
+
+
+def test_whole_addresses_say_what_is_asked() -> None:
+    sections = target_pair(("http://h:1/a b?x={y}=1", f"new={NEW}"), whole=True)
+    assert sections["targets"] == {
+        "baseline": {"kind": "http", "url": "http://h:1", "path": "/a b?x={y}=1"},
+        "new": {"kind": "http", "url": NEW, "path": "/"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://user:pass-word@h/", "must hold no user name or password"),
+        ("https://h/#top", "the fragment"),
+        ("h/search", "must be an http"),
+        ("http://[::1/", "it is not an address"),
+    ],
+)
+def test_a_whole_address_that_cannot_be_asked_is_refused(url: str, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        target_pair((OLD, url), whole=True)
+    assert f"targets.challenger.url: {words}" in caught.value.message
+    assert "pass-word" not in caught.value.message
+    assert caught.value.fix

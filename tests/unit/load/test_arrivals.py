@@ -227,6 +227,25 @@ def test_zipf_over_a_hundred_million_contacts_needs_no_table() -> None:
     assert keys.max() < 100_000_000
 
 
+@pytest.mark.parametrize("model", ["poisson", "constant"])
+def test_sequential_keys_follow_each_other_through_all_pairs(model: str) -> None:
+    made = plan(arrivals=model, keys="sequential", miss=0)
+    first, second = (planned.of_slice(made, made.slices[i]).keys for i in (0, 1))
+    assert first.tolist() == second.tolist() == [n % CONTACTS for n in range(len(first))]
+    # A slice has about 1000 arrivals, so that the next pair begins with the key of number 1000.
+    other = planned.of_slice(made, made.slices[2]).keys
+    assert other.tolist() == [(1000 + n) % CONTACTS for n in range(len(other))]
+
+
+def test_sequential_users_begin_apart_and_go_on_by_one() -> None:
+    race = RaceConfig(keys="sequential", miss=0)
+    streams = [arrivals.key_stream(race, CONTACTS, (1, user)) for user in (1, 2)]
+    one, other = (list(islice(stream, 3000)) for stream in streams)
+    assert one[0] != other[0]
+    for drawn in (one, other):
+        assert drawn == [(drawn[0] + n) % CONTACTS for n in range(3000)]
+
+
 def test_key_streams_of_different_users_differ_and_repeat() -> None:
     race = RaceConfig()
 

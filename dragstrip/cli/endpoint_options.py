@@ -1,0 +1,242 @@
+"""The options of `dragstrip race` that describe an endpoint, and what becomes of them.
+
+They become fields of [scenario] for the scenario `endpoint`, as dragstrip.toml may have them.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dragstrip.cli.options import option_group
+from dragstrip.config import config as configuration
+from dragstrip.config.target_pair import target_pair
+from dragstrip.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from dragstrip.config.config import Config
+    from dragstrip.config.presets import Preset
+
+NAME = "endpoint"
+
+_DESCRIBES = ("operations", "path", "curl", "vegeta", "openapi")
+"""Fields of [scenario] that say what is asked, so that an address is only where paths begin."""
+
+_options = option_group(
+    click.option("--data", metavar="FILE", help="CSV, TSV or JSON lines; fills {column}s."),
+    click.option(
+        "--header",
+        multiple=True,
+        metavar="'NAME: VALUE'",
+        help="May be repeated; a VALUE may be env:NAME or file:PATH, or hold {column}s.",
+    ),
+    click.option("--method", metavar="NAME", help="GET unless given."),
+    click.option(
+        "--body", metavar="TEXT", help="The request's body, or @FILE; {column}s are filled."
+    ),
+    click.option("--content-type", metavar="TYPE", help="The body's; of JSON it is known."),
+    click.option(
+        "--expect-status",
+        multiple=True,
+        type=click.IntRange(100, 599),
+        metavar="N",
+        help="May be repeated; any 2xx unless given.",
+    ),
+    click.option("--same-answers", is_flag=True, help="Both targets must answer alike."),
+    click.option(
+        "--ignore", multiple=True, metavar="JSONPATH", help="May differ with --same-answers."
+    ),
+    click.option("--curl", metavar="FILE", help="A copied curl command: what to ask of both."),
+    click.option("--vegeta", metavar="FILE", help="A file of vegeta's targets, each an operation."),
+    click.option("--openapi", metavar="FILE", help="An OpenAPI document, with --operation."),
+    click.option("--operation", metavar="ID", help="The operationId in the document."),
+    click.option("--dry-run", is_flag=True, help="Show the requests and send nothing."),
+    click.option(
+        "--once", is_flag=True, help="Send one request to each target, and compare the answers."
+    ),
+    click.option("--yes", is_flag=True, help="Do not ask before load goes to other machines."),
+    click.option(
+        "--keep-failures", is_flag=True, help="Keep three examples of each reason of failure."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class EndpointOptions:
+    """What the command line says of an endpoint."""
+
+    data: str | None
+    header: tuple[str, ...]
+    method: str | None
+    body: str | None
+    content_type: str | None
+    expect_status: tuple[int, ...]
+    same_answers: bool
+    ignore: tuple[str, ...]
+    curl: str | None
+    vegeta: str | None
+    openapi: str | None
+    operation: str | None
+    dry_run: bool
+    once: bool
+    yes: bool
+    keep_failures: bool
+
+    def sections(
+        self, targets: Sequence[str], path: Path | None, scenario: str | None
+    ) -> dict[str, dict[str, Any]]:
+        """Return the sections scenario, targets and race that the command line stands for.
+
+        Two addresses without a scenario are endpoints. Raises UsageError.
+        """
+        section = _section(path, "scenario")
+        chosen = scenario or section.get("name") or (NAME if targets else None)
+        if chosen != NAME:
+            self._require_none(chosen)
+            return {"scenario": {"name": scenario}, **target_pair(targets)}
+        own = self._fields(section)
+        described = any(section.get(name) or own.get(name) for name in _DESCRIBES)
+        return {"scenario": {"name": NAME, **own}, **target_pair(targets, whole=not described)}
+
+    def _fields(self, section: dict[str, Any]) -> dict[str, Any]:
+        expect = {
+            **section.get("expect", {}),
+            **({"status": list(self.expect_status)} if self.expect_status else {}),
+            **({"same": True} if self.same_answers else {}),
+            **({"ignore": list(self.ignore)} if self.ignore else {}),
+        }
+        headers = {**section.get("headers", {}), **dict(map(_header, self.header))}
+        return {
+            "data": self.data,
+            "method": self.method and self.method.upper(),
+            "body": self.body,
+            "content_type": self.content_type,
+            "headers": headers or None,
+            "expect": expect or None,
+            "curl": self.curl,
+            "vegeta": self.vegeta,
+            "openapi": self.openapi,
+            "operation": self.operation,
+            "keep_failures": self.keep_failures or None,
+        }
+
+    def _require_none(self, scenario: str | None) -> None:
+        given = [one.name for one in fields(self) if getattr(self, one.name)]
+        given = [name for name in given if name not in {"dry_run", "once", "yes"}]
+        if given:
+            flag = "--" + given[0].replace("_", "-")
+            raise UsageError(
+                f"{flag} is for the scenario {NAME}, and {scenario or 'lookup'} is raced",
+                fix="name two addresses, or give --scenario endpoint",
+            )
+
+
+def endpoint_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options, and hand them to a command as `endpoint`."""
+    names = [one.name for one in fields(EndpointOptions)]
+
+    @functools.wraps(command)
+    def gathered(*args: Any, **kwargs: Any) -> int:
+        options = EndpointOptions(**{name: kwargs.pop(name) for name in names})
+        return command(*args, endpoint=options, **kwargs)
+
+    return _options(gathered)
+
+
+def default_preset(
+    preset: Preset | None,
+    given: dict[str, Any],
+    sections: dict[str, dict[str, Any]],
+    path: Path | None,
+) -> Preset | None:
+    """Return the preset: the quick one for two addresses of which nothing else is said."""
+    race = _section(path, "race")
+    is_pair = "targets" in sections and sections["scenario"]["name"] == NAME
+    if preset or not is_pair or any(given[name] or name in race for name in ("pairs", "slice")):
+        return preset
+    return "quick"
+
+
+def settled(
+    config: Config, rate: float | None, path: Path | None, options: EndpointOptions
+) -> Config:
+    """Return the configuration with the lowest rate that a verdict needs, unless one was chosen.
+
+    Load goes to other machines only with consent. Raises UsageError.
+    """
+    from dragstrip.race import prechecks, setup
+    from dragstrip.scenario.planned import planned
+
+    if config.scenario.name != NAME:
+        return config
+    race = config.race
+    shape = f"race: {race.pairs} pairs of {race.slice:g} s slices"
+    if rate is None and "rate" not in _section(path, "race"):
+        _, scenario = setup.bind(config)
+        lowest = prechecks.lowest_rate(config, planned(scenario))
+        race = race.model_copy(update={"rate": lowest})
+        config = config.model_copy(update={"race": race})
+        shape += (
+            f", {race.rate:g} requests/s: the lowest rate for a verdict on the "
+            f"{config.rules.metric} (--rate, --preset)"
+        )
+    click.echo(shape, err=True)
+    if not options.yes:
+        _require_consent(config)
+    return config
+
+
+def rehearse(config: Config, options: EndpointOptions) -> int | None:
+    """Do what --dry-run or --once asks for; return the exit code, None to go on with the race.
+
+    Raises DragstripError.
+    """
+    from dragstrip.race import rehearsal
+
+    if options.dry_run and options.once:
+        raise UsageError("--dry-run and --once exclude each other", fix="give one of them")
+    if options.dry_run:
+        click.echo(rehearsal.shown_requests(config))
+        return 0
+    if options.once:
+        answers = rehearsal.send_once(config)
+        click.echo(answers.text)
+        return 0 if answers.alike else 1
+    return None
+
+
+def _require_consent(config: Config) -> None:
+    from dragstrip.race import outlook, setup
+
+    bound, _ = setup.bind(config)
+    hosts = outlook.remote_hosts(bound)
+    if not hosts:
+        return
+    what = f"{outlook.requests(bound)} to each target, at {' and '.join(hosts)}"
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"the race sends {what}; load for other machines needs consent",
+            fix="give --yes if you may put load on " + ("them" if len(hosts) > 1 else "it"),
+        )
+    if not click.confirm(f"The race sends {what}. Go on?", err=True):
+        raise click.Abort
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon or not name.strip():
+        # Not quoted: a secret may stand in it.
+        raise UsageError("--header: it must be written as 'Name: value'", fix="add the colon")
+    return name.strip(), value.strip()
+
+
+def _section(path: Path | None, name: str) -> dict[str, Any]:
+    section = configuration.read_document(path).get(name, {})
+    return section if isinstance(section, dict) else {}

@@ -1,0 +1,38 @@
+"""What a race will send, and where to: said before it is sent to machines other than this one."""
+
+from __future__ import annotations
+
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from dragstrip.load.arrivals import TRICKLE_PER_S
+from dragstrip.scenario import targets_of
+
+if TYPE_CHECKING:
+    from dragstrip.config.config import Config
+
+
+def remote_hosts(config: Config) -> list[str]:
+    """Return the hosts of a race's targets that are not this machine."""
+    hosts = [urlsplit(target.url).hostname or "" for target in targets_of(config).values()]
+    return [host for host in dict.fromkeys(hosts) if not _is_loopback(host)]
+
+
+def requests(config: Config) -> str:
+    """Say how many requests a race sends to each target."""
+    race = config.race
+    seconds = race.slice * race.pairs
+    if race.closed_model:
+        return f"as many requests as {race.users} connections carry in {seconds:,.0f} s"
+    idle = min(TRICKLE_PER_S, race.rate) * seconds
+    return f"about {race.rate * seconds + idle:,.0f} requests"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return all(ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in found)

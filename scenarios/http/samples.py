@@ -1,0 +1,162 @@
+"""The first, untimed requests: they show what a target answers before load is made."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from dragstrip.errors import PreflightError
+from dragstrip.ledger.rows import Outcome
+from dragstrip.scenario import Reply
+from dragstrip.scenario.untimed_client import client_of, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import httpx
+
+    from dragstrip.scenario import Operation, Progress, Scenario, Target
+
+_ROWS = 3
+_SHOWN = 100
+_REDIRECTS = {301, 302, 303, 307, 308}
+_DENIED = {401, 403, 407}
+_PASSWORD = re.compile(rb"""type=["']?password""", re.IGNORECASE)
+_CREDENTIALS = "give its credentials: --header 'Authorization: env:NAME', or a header of its own"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One answer, and what the check makes of it."""
+
+    target: Target
+    operation: Operation
+    key: int
+    answer: httpx.Response
+    outcome: Outcome
+
+    @property
+    def kind(self) -> str:
+        """Its content type without parameters."""
+        value: str = self.answer.headers.get("content-type", "")
+        return value.partition(";")[0].strip().lower()
+
+    def __str__(self) -> str:
+        request = self.answer.request
+        # As it was sent, but for the host, which the target's name stands for.
+        path = request.url.raw_path.decode()
+        path = path if len(path) <= _SHOWN else path[: _SHOWN - 1] + "…"
+        outcome = "" if self.outcome is Outcome.OK else f" ({self.outcome.name.lower()})"
+        return (
+            f"{self.target.name}: {request.method} {path}: {self.answer.status_code}{outcome}, "
+            f"{self.kind or 'no content type'}, {len(self.answer.content):,} bytes, "
+            f"{self.answer.elapsed.total_seconds() * 1000:.1f} ms"
+        )
+
+
+def ask(
+    scenario: Scenario, targets: Sequence[Target], keys_of: Callable[[Operation], Sequence[int]]
+) -> list[Sample]:
+    """Send an untimed request to each target for each operation and key. Raises BackendError."""
+    samples: list[Sample] = []
+    timeout_s = scenario.config.race.timeout
+    for target in targets:
+        with client_of(target, timeout_s) as client:
+            for operation in scenario.operations:
+                check = scenario.check(target, operation)
+                for key in keys_of(operation):
+                    answer = send(client, target, scenario.request(target, operation, key))
+                    outcome = Outcome(check(key, reply_of(answer)))
+                    samples.append(Sample(target, operation, key, answer, outcome))
+    return samples
+
+
+def reply_of(answer: httpx.Response) -> Reply:
+    """Return an untimed answer as a check sees those that are timed."""
+    headers = answer.headers
+    return Reply(
+        answer.status_code,
+        headers.get("content-type", ""),
+        headers.get("server-timing", ""),
+        answer.content,
+    )
+
+
+def first_rows(scenario: Scenario) -> Callable[[Operation], Sequence[int]]:
+    """Return which keys to ask for: few, spread over all, and at least one of each operation."""
+    each = max(1, _ROWS // len(scenario.operations))
+    last = scenario.keys - 1
+    keys = sorted({number * last // max(1, each - 1) for number in range(each)})
+    return lambda _: keys
+
+
+def require_fit(samples: Sequence[Sample], progress: Progress) -> None:
+    """Show each answer. Raises PreflightError for a target that answers nothing right."""
+    for sample in samples:
+        progress.say(f"preflight: {sample}")
+    for sample in samples:
+        _require_no_redirect(sample)
+    _require_no_login_page(samples)
+    for name in dict.fromkeys(sample.target.name for sample in samples):
+        _require_right([one for one in samples if one.target.name == name])
+    for sample in samples:
+        if _PASSWORD.search(sample.answer.content):
+            progress.say(
+                f"preflight: what {sample.target.name} answered holds a password field, as a login "
+                "page does"
+            )
+            return
+
+
+def _require_no_redirect(sample: Sample) -> None:
+    status = sample.answer.status_code
+    if status not in _REDIRECTS or sample.outcome is Outcome.OK:
+        return
+    url = str(sample.answer.request.url)
+    place = urljoin(url, sample.answer.headers.get("location", ""))
+    # What a query holds may be a token.
+    shown = urlsplit(place)._replace(query="", fragment="").geturl()
+    raise PreflightError(
+        f"target {sample.target.name} at {sample.target.url} answered {status}, a redirect to "
+        f"{shown}, and redirects are not followed",
+        fix=f"give that address instead, or --expect-status {status} to race the redirect itself",
+    )
+
+
+def _require_no_login_page(samples: Sequence[Sample]) -> None:
+    json = next((one for one in samples if "json" in one.kind), None)
+    page = next(
+        (one for one in samples if one.kind in {"text/html", "application/xhtml+xml"}), None
+    )
+    if json and page and json.target.name != page.target.name and json.operation == page.operation:
+        raise PreflightError(
+            f"target {page.target.name} at {page.target.url} answered with an HTML page where "
+            f"{json.target.name} answered with JSON: it may be a login or error page",
+            fix=f"correct its address, or {_CREDENTIALS}",
+        )
+
+
+def _require_right(samples: Sequence[Sample]) -> None:
+    first = samples[0]
+    if any(sample.outcome is Outcome.OK for sample in samples):
+        return
+    status = first.answer.status_code
+    what = f"target {first.target.name} at {first.target.url}"
+    if status in _DENIED:
+        raise PreflightError(
+            f"{what} answered {status}: it does not accept the request's credentials",
+            fix=_CREDENTIALS,
+        )
+    reason = (
+        f"answered {status}, which is not expected"
+        if first.outcome is Outcome.HTTP_STATUS
+        else f"answered {status}, and the check says {first.outcome.name.lower()}"
+    )
+    raise PreflightError(
+        f"{what} gave no right answer to {len(samples)} request{'s' * (len(samples) > 1)}: it "
+        f"{reason}",
+        fix="correct the address or the request; --once shows both answers, and --expect-status "
+        f"{status} expects this one",
+    )

@@ -1,0 +1,103 @@
+"""A plain web server on loopback: it answers as a test's function says, and notes the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterator
+
+
+class Asked(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Answer(NamedTuple):
+    """Values of `headers` by name; a `body` that is no bytes goes out as JSON."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] | None = None
+
+    def encode(self) -> bytes:
+        payload = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+        headers = {"content-type": "application/json", "content-length": str(len(payload))}
+        headers |= self.headers or {}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + payload
+
+
+def page(text: str, status: int = 200) -> Answer:
+    return Answer(text.encode(), status, {"content-type": "text/html; charset=utf-8"})
+
+
+def echo(asked: Asked) -> Answer:
+    return Answer({"path": asked.path, "body": asked.body.decode()})
+
+
+@dataclass
+class WebServer:
+    answer: Callable[[Asked], Answer] = echo
+    delay_s: float = 0.0
+    tls: ssl.SSLContext | None = None
+    asked: list[Asked] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self.tls else ''}://127.0.0.1:{self.port}"
+
+    @contextmanager
+    def serving(self) -> Iterator[WebServer]:
+        loop = asyncio.new_event_loop()
+        server = loop.run_until_complete(
+            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        thread.start()
+        try:
+            yield self
+        finally:
+            asyncio.run_coroutine_threadsafe(_close(server), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                first, *lines = head.decode("latin-1").split("\r\n")
+                method, path, _ = first.split(" ")
+                pairs = (line.partition(":") for line in lines if line)
+                headers = {name.lower(): value.strip() for name, _, value in pairs}
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                asked = Asked(method, path, headers, body)
+                self.asked.append(asked)
+                if self.delay_s:
+                    await asyncio.sleep(self.delay_s)
+                writer.write(self.answer(asked).encode())
+        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+            # The client has hung up, or serving is over.
+            pass
+        finally:
+            writer.close()
+
+
+async def _close(server: asyncio.Server) -> None:
+    server.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

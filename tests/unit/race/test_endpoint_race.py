@@ -1,0 +1,345 @@
+"""`dragstrip race URL URL` between servers of a test: the command, Locust and the run are real."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import time
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+import psutil
+import pytest
+
+from tests.support.certificates import Authority
+from tests.support.endpoint_races import SHORT, racing
+from tests.support.web_server import Answer, Asked, WebServer, echo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "a-secret-0123456789"
+
+
+def test_two_addresses_in_a_fresh_folder_are_enough(tmp_path: Path) -> None:
+    with (
+        WebServer(delay_s=0.02).serving() as old,
+        WebServer(delay_s=0.04).serving() as new,
+        racing(tmp_path, f"{old.url}/search?q=a", f"today={new.url}/v2/search?q=a") as race,
+    ):
+        race.require_sound()
+    assert {asked.path for asked in old.asked} == {"/search?q=a"}
+    assert {asked.path for asked in new.asked} == {"/v2/search?q=a"}
+    assert "race: 6 pairs of 5 s slices, " in race.errors
+    assert "the lowest rate for a verdict on the p95" in race.errors
+    run = race.run
+    assert (run.scenario.name, run.scenario.keys, run.challenger) == ("endpoint", 1, "today")
+    assert all(target.verified == target.due > 0 for target in run.targets.values())
+    assert (run.targets["today"].p50_ms or 0) > (run.targets["baseline"].p50_ms or 0) > 0
+    assert "a cache may be what is measured" in race.errors.replace("\n", " ")
+    report = (race.folder.path / "report.html").read_text()
+    assert "one request, repeated: a cache may be what was measured" in report
+
+
+ORDERS = """
+[scenario]
+name = "endpoint"
+data = "orders.jsonl"
+method = "POST"
+path = "/orders?source={source}"
+json = { sku = "{sku}", note = "for {source}", quantity = 1 }
+headers = { Authorization = "Bearer env:EP_TOKEN", X-Api-Key = "file:key" }
+expect = { status = [201] }
+[targets.old]
+url = "%s"
+ca_file = "%s"
+[targets.new]
+url = "%s"
+path = "/v2/orders?from={source}"
+headers = { X-Tenant = "t-{source}" }
+"""
+
+
+def created(asked: Asked) -> Answer:
+    """Answer 201 to whom shows both secrets."""
+    allowed = asked.headers.get("authorization") == f"Bearer {SECRET}"
+    allowed = allowed and asked.headers.get("x-api-key") == SECRET[::-1]
+    return Answer(json.loads(asked.body), 201 if allowed else 401)
+
+
+def test_a_post_race_with_secrets_over_tls_by_two_processes(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    rows = [{"sku": number, "source": f"ü {number}"} for number in range(50)]
+    (tmp_path / "orders.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "key").write_text(SECRET[::-1] + "\n")
+    with (
+        WebServer(created, tls=authority.server("127.0.0.1")).serving() as old,
+        WebServer(created).serving() as new,
+        racing(
+            tmp_path,
+            "--processes",
+            "2",
+            toml=SHORT.replace("[race]", '[race]\nbaseline = "old"\nchallenger = "new"')
+            + ORDERS % (old.url, authority.ca_file, new.url),
+            environ={"EP_TOKEN": SECRET},
+        ) as race,
+    ):
+        commands = set()
+        while race.process.poll() is None:
+            for child in psutil.Process().children(recursive=True):
+                try:
+                    commands.add(" ".join(child.cmdline()))
+                except psutil.Error:
+                    continue
+            time.sleep(0.2)
+        race.require_sound()
+    assert any("locust" in command for command in commands)
+    assert not [command for command in commands if SECRET in command or SECRET[::-1] in command]
+    assert race.files_with(SECRET) == race.files_with(SECRET[::-1]) == []
+    assert SECRET not in race.output + race.errors
+    assert "one target is asked by https and the other by http" in race.errors.replace("\n", " ")
+    for server, name in ((old, "source"), (new, "from")):
+        sent = [json.loads(asked.body) for asked in server.asked]
+        assert {body["sku"] for body in sent} <= set(range(50))
+        assert all(body["note"] == f"for ü {body['sku']}" for body in sent)
+        assert all(
+            parse_qs(urlsplit(asked.path).query)[name] == [f"ü {body['sku']}"]
+            for asked, body in zip(server.asked, sent, strict=True)
+        )
+    run = race.run
+    assert all(target.verified == target.due > 0 for target in run.targets.values())
+    assert race.run.config["targets"]["new"]["path"] == "/v2/orders?from={source}"
+
+
+def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(tmp_path: Path) -> None:
+    (tmp_path / "request.txt").write_text(
+        f"curl 'https://old.example/api?id={{id}}' \\\n -H 'authorization: Bearer {SECRET}'"
+    )
+    (tmp_path / "ids.csv").write_text("id\r\n" + "".join(f"{n}\r\n" for n in range(40)))
+    with (
+        WebServer().serving() as old,
+        WebServer().serving() as new,
+        racing(
+            tmp_path,
+            *(old.url, f"{new.url}/prefix"),
+            *("--curl", "request.txt", "--data", "ids.csv", "--keys", "sequential"),
+            toml=SHORT,
+        ) as race,
+    ):
+        race.require_sound()
+    for server, prefix in ((old, ""), (new, "/prefix")):
+        assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {SECRET}"}
+        asked_for = Counter(asked.path for asked in server.asked)
+        assert set(asked_for) == {f"{prefix}/api?id={number}" for number in range(40)}
+    assert race.files_with(SECRET) == []
+    # Of sequential keys, each follows on the one before it, in both slices of a pair.
+    rows = [row for part in race.folder.read_ledger() for row in part.rows]
+    for turn in range(12):
+        due = sorted((row["due_ns"], row["key"]) for row in rows if row["slice"] == turn)
+        counted = [key for _, key in due]
+        assert len(counted) > 40
+        steps = Counter((b - a) % 40 for a, b in itertools.pairwise(counted))
+        assert steps.most_common(1)[0][0] == 1
+
+
+def lies(asked: Asked) -> Answer:
+    wrong = {"told": asked.headers.get("authorization"), "filler": "x" * 5000}
+    return Answer(wrong, 500) if asked.path.endswith("7") else echo(asked)
+
+
+def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None:
+    (tmp_path / "ids.csv").write_text("id\n" + "".join(f"{n}\n" for n in range(20)))
+    with (
+        WebServer().serving() as old,
+        WebServer(lies).serving() as new,
+        racing(
+            tmp_path,
+            *(f"{old.url}/{{id}}", f"{new.url}/{{id}}", "--data", "ids.csv"),
+            *("--header", "Authorization: env:EP_TOKEN", "--keep-failures"),
+            toml=SHORT,
+            environ={"EP_TOKEN": SECRET},
+        ) as race,
+    ):
+        race.wait()
+    run = race.run
+    assert run.targets["baseline"].failed == {}
+    assert set(run.targets["challenger"].failed) == {"http_500"}
+    assert 0.02 < run.targets["challenger"].error_rate < 0.3
+    kept = [json.loads(line) for line in (race.folder.path / "failures.jsonl").open()]
+    assert [(one["target"], one["reason"], one["status"]) for one in kept] == [
+        ("challenger", "http_status", 500)
+    ] * 3
+    assert {one["key"] for one in kept} <= {7, 17}
+    assert all(one["body"].startswith('{"told": "***"') for one in kept)
+    assert all(len(one["body"]) == 2000 < one["bytes"] for one in kept)
+    assert race.files_with(SECRET) == []
+
+
+SHOP = """
+[scenario]
+name = "endpoint"
+data = "items.tsv"
+headers = { accept = "application/json" }
+[[scenario.operations]]
+name = "search"
+weight = 3
+path = "/search?q={item}"
+[[scenario.operations]]
+name = "order"
+method = "POST"
+path = "/orders"
+form = { item = "{item}" }
+expect = { status = [201] }
+[rules]
+operation = "order"
+"""
+
+
+def shop(asked: Asked) -> Answer:
+    return Answer({"item": asked.path}, 201 if asked.method == "POST" else 200)
+
+
+def test_a_race_of_two_operations_asks_by_their_weights(tmp_path: Path) -> None:
+    (tmp_path / "items.tsv").write_text("item\n" + "".join(f"thing {n}\n" for n in range(30)))
+    with (
+        WebServer(shop).serving() as old,
+        WebServer(shop).serving() as new,
+        racing(tmp_path, old.url, new.url, toml=SHORT + SHOP) as race,
+    ):
+        race.require_sound()
+    run = race.run
+    for target in run.targets.values():
+        search, order = target.operations["search"], target.operations["order"]
+        assert (search.failed, order.failed) == ({}, {})
+        assert 0.15 < order.due / (order.due + search.due) < 0.35
+    assert race.verdict.operation == "order"
+    # The rate is the lowest for the operation that decides, which is a quarter of all.
+    assert min(one.operations["order"].due for one in run.slices) >= 59
+    orders = [asked for asked in new.asked if asked.method == "POST"]
+    assert {asked.headers["content-type"] for asked in orders} == {
+        "application/x-www-form-urlencoded"
+    }
+    assert {asked.body for asked in orders} <= {f"item=thing+{n}".encode() for n in range(30)}
+
+
+def test_a_terminal_is_asked_once_and_may_say_no(tmp_path: Path) -> None:
+    main, terminal = os.openpty()
+    try:
+        os.write(main, b"n\n")
+        with racing(tmp_path, "http://192.0.2.1/a", "http://192.0.2.2/a", stdin=terminal) as race:
+            assert race.code == 130, race.said
+    finally:
+        os.close(main)
+        os.close(terminal)
+    question = race.errors.replace("\n", " ")
+    assert "requests to each target, at 192.0.2.1 and 192.0.2.2. Go on? [y/N]" in question
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--header", "Authorization: a-secret-0123456789"], "Authorization holds a secret"),
+        (["--header", "a-secret-0123456789"], "--header: it must be written as 'Name: value'"),
+        (["--body", "x"], "a GET has no body"),
+        (["--data", "gone.csv"], "scenario.data: cannot read gone.csv"),
+        (["--data", "empty.csv"], "empty.csv: it is empty"),
+        (["--data", "short.csv"], "short.csv, line 3: 1 field"),
+        (["--ignore", "$.a"], "ignore needs same = true (--same-answers)"),
+        (["--operation", "x"], "openapi and operation"),
+        (["--dry-run", "--once"], "--dry-run and --once exclude each other"),
+        (["--rate", "1"], "rules.metric = p95 needs 59"),
+        (["--scenario", "lookup", "--data", "x"], "--data is for the scenario endpoint"),
+        (["--header", "Authorization: env:EP_MISSING"], "EP_MISSING is not set"),
+        (["--miss", "0.1"], "race.miss = 0.1"),
+    ],
+)
+def test_bad_input_is_one_error_with_a_fix_and_nothing_is_sent(
+    tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "short.csv").write_text("id,name\n1,a\n2\n")
+    with (
+        WebServer().serving() as server,
+        racing(tmp_path, f"{server.url}/x", f"{server.url}/y", *arguments) as race,
+    ):
+        assert race.code == 2, race.said
+    assert words in race.errors
+    assert "\n  fix: " in race.errors
+    assert SECRET not in race.errors
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("http://127.0.0.1:{port}/x#top", "other.url: the fragment of an address (#) is never"),
+        (
+            "http://u:a-secret-0123456789@127.0.0.1:{port}/",
+            "other.url: must hold no user name or password",
+        ),
+        ("ftp://127.0.0.1:{port}/", "targets.other.url: must be an http:// or https:// address"),
+        ("http://127.0.0.1:{port}/{{id}}", "there is none"),
+        ("http://no-such-host.invalid/", "no-such-host.invalid does not resolve"),
+        ("http://192.0.2.1/x", "requests to each target, at 192.0.2.1"),
+    ],
+)
+def test_a_bad_address_is_refused(tmp_path: Path, address: str, words: str) -> None:
+    with WebServer().serving() as server, ExitStack() as stack:
+        race = stack.enter_context(
+            racing(tmp_path, server.url, "other=" + address.format(port=server.port))
+        )
+        assert race.code == 2, race.said
+    assert words in race.errors
+    assert SECRET not in race.errors
+    assert server.connections == 0
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_dry_run_shows_the_first_row_and_sends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "ids.csv").write_text("id,sku\na b,7\nc,8\n")
+    with (
+        WebServer().serving() as server,
+        racing(
+            tmp_path,
+            *(f"{server.url}/{{id}}", f"{server.url}/v2/{{id}}", "--data", "ids.csv"),
+            *("--header", "Authorization: env:EP_TOKEN", "--header", "X-Sku: {sku}"),
+            *("--method", "POST", "--body", '{"sku": "{sku}"}', "--dry-run"),
+            environ={"EP_TOKEN": SECRET},
+        ) as race,
+    ):
+        assert race.code == 0, race.said
+    assert server.connections == 0
+    assert SECRET not in race.output + race.errors
+    assert f"POST {server.url}/a%20b\n" in race.output
+    assert f"POST {server.url}/v2/a%20b\n" in race.output
+    assert race.output.count("  authorization: ***\n") == 2
+    assert race.output.count("  x-sku: 7\n") == 2
+    assert race.output.count('  {"sku":"7"}') == 2
+    assert not (tmp_path / "runs").exists()
+
+
+def test_once_asks_each_target_once_and_shows_what_differs(tmp_path: Path) -> None:
+    def older(asked: Asked) -> Answer:
+        return Answer({"id": 7, "name": "a", "tags": [1, 2], "at": "then"})
+
+    def newer(asked: Asked) -> Answer:
+        return Answer({"id": "7", "name": "a", "tags": [1, 3]})
+
+    with WebServer(older).serving() as old, WebServer(newer).serving() as new:
+        with racing(tmp_path / "alike", f"{old.url}/a", f"{old.url}/b", "--once") as alike:
+            assert alike.code == 0, alike.said
+        assert "differences:\n  none" in alike.output
+        with racing(tmp_path / "unlike", f"{old.url}/a", f"{new.url}/b", "--once") as unlike:
+            assert unlike.code == 1, unlike.said
+    for line in (
+        'id: 7 from baseline, "7" from challenger',
+        "tags[1]: 2 from baseline, 3 from challenger",
+        'at: "then" from baseline, nothing from challenger',
+    ):
+        assert f"  {line}\n" in unlike.output
+    assert len(new.asked) == 1
+    assert not (tmp_path / "unlike" / "runs").exists()
