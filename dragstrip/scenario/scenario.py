@@ -15,6 +15,7 @@ from dragstrip.scenario.check import succeeds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from dragstrip.run.folder import RunFolder
     from dragstrip.scenario.check import Check
@@ -101,6 +102,12 @@ class Scenario(ABC):
     def review(self, facts: Facts, run: RunFolder) -> list[Finding] | None:  # noqa: ARG002
         """Return what changed or was lost while the race ran; None where nothing was checked."""
         return None
+
+    def finish(self, folder: Path, process: int) -> None:  # noqa: B027
+        """Store in the run's folder what this process alone knows, once it has sent its last.
+
+        `process` is its number. It is called in each process that makes load. Raises StorageError.
+        """
 
     def handoff(self) -> bytes | None:
         """Return what the processes that make the load need and no file may hold."""

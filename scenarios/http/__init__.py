@@ -1,0 +1,1 @@
+"""What the scenario `endpoint` is made of: data files, templates, settings, imports, samples."""
