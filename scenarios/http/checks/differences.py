@@ -50,7 +50,8 @@ def _between(first: Any, other: Any, form: AnswerForm, steps: tuple[Step, ...]) 
 def _is_same(first: Any, other: Any, form: AnswerForm) -> bool:
     if form.tolerance is not None and _is_number(first) and _is_number(other):
         return form.is_near(first, other)
-    return type(first) is type(other) and first == other
+    # As written: 1, 1.0, true and -0.0 are four different values.
+    return repr(first) == repr(other)
 
 
 def _is_number(value: Any) -> bool:

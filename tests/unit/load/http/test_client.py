@@ -143,9 +143,7 @@ def test_chunked_answers_are_put_together() -> None:
     )
     with answering(lambda _: chunked) as url:
         reply = Connection(url, limits=2).send(lookup())
-    head = (
-        "http/1.1 200 ok\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n"
-    )
+    head = "http/1.1 200 ok\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n"
     assert reply == Reply(200, "application/json", "", b'{"a":1}', head)
 
 
