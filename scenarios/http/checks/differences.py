@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dragstrip.scenario import canonical
 from dragstrip.scenario.json_diff import ABSENT
 from dragstrip.scenario.json_path import EVERY, JsonPath
 
@@ -30,9 +31,16 @@ class Place(NamedTuple):
 def differences(first: Any, other: Any, form: AnswerForm) -> Iterator[Place]:
     """Yield the places in which two documents differ, as the form compares them.
 
-    Lists of different lengths differ as a whole: which element is missing cannot be told.
+    Lists of different lengths differ as a whole, for which element is missing cannot be told; and
+    so do those that have the same elements in another order.
     """
     yield from _between(form.of(first), form.of(other), form, ())
+
+
+def is_reordered(first: list[Any], other: list[Any]) -> bool:
+    """Return whether two lists have the same elements in another order."""
+    elements = [list(map(canonical, one)) for one in (first, other)]
+    return elements[0] != elements[1] and sorted(elements[0]) == sorted(elements[1])
 
 
 def _between(first: Any, other: Any, form: AnswerForm, steps: tuple[Step, ...]) -> Iterator[Place]:
@@ -41,6 +49,9 @@ def _between(first: Any, other: Any, form: AnswerForm, steps: tuple[Step, ...]) 
             inner = first.get(name, ABSENT), other.get(name, ABSENT)
             yield from _between(*inner, form, (*steps, name))
     elif isinstance(first, list) and isinstance(other, list) and len(first) == len(other):
+        if is_reordered(first, other):
+            yield Place(JsonPath(steps), first, other)
+            return
         for place, inner in enumerate(zip(first, other, strict=True)):
             yield from _between(*inner, form, (*steps, place))
     elif not _is_same(first, other, form):

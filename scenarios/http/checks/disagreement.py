@@ -9,7 +9,7 @@ import orjson
 from dragstrip.errors import PreflightError
 from dragstrip.scenario.json_diff import shown
 from scenarios.http.checks.answer_form import JSON, kind_of
-from scenarios.http.checks.differences import differences
+from scenarios.http.checks.differences import differences, is_reordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,10 +114,9 @@ def _in_words(pair: Sequence[Reply], sides: Sequence[str]) -> str:
 def _hint(place: Place) -> str:
     """Return what else would pass a difference that is one of form only."""
     first, other = place.first, place.other
-    if isinstance(first, list) and isinstance(other, list):
-        pairs = [sorted(map(orjson.dumps, one)) for one in (first, other)]
-        if pairs[0] == pairs[1]:
-            return f'give unordered = ["{place.everywhere}"] if the order means nothing; or '
+    if isinstance(first, list) and isinstance(other, list) and is_reordered(first, other):
+        path = orjson.dumps(str(place.everywhere)).decode()
+        return f"give unordered = [{path}] if the order means nothing; or "
     kinds = {type(first), type(other)}
     if kinds == {int, float} and first == other:
         return "give tolerance = 0 if the type of a number means nothing; or "
