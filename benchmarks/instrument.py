@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,11 +10,12 @@ from benchmarks.lookups import API_KEY, DATASET
 from benchmarks.scheduling import placed
 from dragstrip.config.config import Config
 from dragstrip.race import race
+from dragstrip.race.setup import Setup, bind
+from scenarios.crm.seeded import facts_of
 from seeding.dataset.dataset import GENERATOR
-from seeding.progress import Silent
+from seeding.verify import DataProof
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from dragstrip.config.config import Metric
@@ -23,15 +23,10 @@ if TYPE_CHECKING:
     from dragstrip.live.follow import State
     from dragstrip.run.ipc import Workers
     from seeding.dataset.model import Manifest
-    from seeding.progress import Reporter
 
 
 class Quiet:
     """Hears how a race goes on, and says nothing."""
-
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        """Return a reporter that says nothing either."""
-        return nullcontext(Silent())
 
     def say(self, line: str) -> None:
         """Say nothing."""
@@ -74,10 +69,12 @@ def race_at(
         "generator": GENERATOR,
         "state": "complete",
     }
-    options = race.Options(out=out, processes=processes, seed=seed)
-    prepared = race.prepare(config, options, manifest)
+    options = race.Options(out=out, processes=processes, seed=seed, workers=workers)
+    config, scenario = bind(config)
+    facts = facts_of(DataProof(manifest, ["Convex", "Supabase"], compared=1, ranges=1))
+    setup = Setup(config, scenario, facts, options)
     with placed(cores, first=first):
-        result = race.perform(config, *prepared, progress or Quiet(), workers=workers)
+        result = race.run_once(setup, progress or Quiet())
     if result.unfinished:
         raise RuntimeError(f"the race did not run to its end: {result.unfinished}")
     return result

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from benchmarks import instrument
-from dragstrip.run.ipc import Address, Workers
+from dragstrip.run.ipc import Address, Workers, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +70,7 @@ def measure(slice_s: float) -> dict[str, Any]:
     Raises RuntimeError when the race does not run to its end.
     """
     watch = Watch()
-    address = Address("127.0.0.1", _free_port())
+    address = Address("127.0.0.1", free_port())
     command = [sys.executable, "-m", "benchmarks.fleet", str(address.port), str(WORKERS)]
     with (
         tempfile.TemporaryDirectory(prefix="dragstrip-scale-") as folder,
@@ -114,9 +113,3 @@ def measure(slice_s: float) -> dict[str, Any]:
 def _share(samples: Sequence[_Sample]) -> float:
     first, last = samples[0], samples[-1]
     return (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
 def _measure(folder: Path, lookups: int, first: int) -> Iterator[tuple[int, int]]:
     counts = SliceCounts()
     ledger = Ledger(folder, 0, "drop")
-    stats = LocustStats(RequestStats(), ["old", "new"])
+    stats = LocustStats(RequestStats(), [["old"], ["new"]])
     collector = Collector(ledger, [counts, stats])
     judge = JsonCheck(_answer)
     random = np.random.default_rng(1)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dragstrip.run.ipc import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -65,7 +67,7 @@ def serving(answers: Mapping[str, bytes], nobody: bytes, paths: Sequence[str]) -
         files.mkdir()
         for phone, body in {**answers, "nobody": nobody}.items():
             (files / f"{phone}.json").write_bytes(body)
-        port = _free_port()
+        port = free_port()
         config = folder / "nginx.conf"
         locations = "\n    ".join(_LOCATION % path for path in paths)
         config.write_text(_CONFIG.format(folder=folder, port=port, locations=locations))
@@ -76,12 +78,6 @@ def serving(answers: Mapping[str, bytes], nobody: bytes, paths: Sequence[str]) -
                 yield f"http://127.0.0.1:{port}"
             finally:
                 process.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -26,12 +26,10 @@ from dragstrip.lab.services import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dragstrip.config.config import Kind
-
 TABLES = ("contacts", "conversations", "messages", "contact_notes")
 """Parents before children."""
 
-KINDS: dict[str, Kind] = {"Convex": "convex-http", "Supabase": "next-supabase"}
+KINDS: dict[str, str] = {"Convex": "convex-http", "Supabase": "next-supabase"}
 """A target of each backend, by the store's name."""
 
 SLOW_PATHS = {"CONVEX_ADMIN_KEY": "", "SUPABASE_DB_URL": ""}
@@ -57,7 +55,7 @@ class SeedingLab:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command of dragstrip in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "dragstrip.cli.main", *arguments],
+            [sys.executable, "-m", "dragstrip", *arguments],
             env={**os.environ, **self.environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

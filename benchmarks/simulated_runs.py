@@ -23,7 +23,16 @@ import numpy as np
 from scipy.signal import lfilter
 
 from dragstrip.config.config import Config, RaceConfig, RulesConfig
-from dragstrip.run.model import DatasetFacts, Gate, Machine, Run, Slice, TargetTotals, Versions
+from dragstrip.run.model import (
+    Facts,
+    Gate,
+    Machine,
+    Run,
+    ScenarioFacts,
+    Slice,
+    TargetTotals,
+    Versions,
+)
 from dragstrip.run.plan import alternate
 
 if TYPE_CHECKING:
@@ -187,7 +196,7 @@ def stored_run(
         versions=Versions(dragstrip="0", locust="0", python="0"),
         machine=Machine(system="", architecture="", processor="", cpus=1, memory_bytes=0),
         config=Config(race=race, rules=rules).model_dump(mode="json", exclude={"environment"}),
-        dataset=DatasetFacts(seed=0, contacts=1, digest="", generator=""),
+        scenario=ScenarioFacts(name="simulated", keys=1, facts=Facts(data="simulated")),
         targets={name: _totals(side, pairs, values) for side, name in enumerate(names)},
         slices=slices,
         gates=[Gate(name="complete_pairs", passed=True, figure=pairs, bound=pairs)],

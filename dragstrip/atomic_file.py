@@ -1,24 +1,53 @@
-"""Small JSON files by which processes tell each other where they are: read whole or not at all."""
+"""Files that a reader finds whole or not at all: a writer fills a sibling, then renames it."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
-def replace(file: Path, content: Any) -> None:
-    """Put this into the file's place. Raises OSError."""
+def write(
+    file: Path, content: bytes | str, *, durable: bool = False, private: bool = False
+) -> None:
+    """Put this into the file's place. Raises OSError, and leaves the file as it was.
+
+    A durable file is on the disk when this returns; a private one is readable by its owner alone.
+    """
+    with filling(file) as fresh:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(fresh, flags, 0o600 if private else 0o666), "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
+
+
+def write_json(file: Path, content: Any, *, durable: bool = False) -> None:
+    """Put this as JSON into the file's place. Raises OSError."""
+    write(file, orjson.dumps(content), durable=durable)
+
+
+@contextmanager
+def filling(file: Path) -> Iterator[Path]:
+    """Yield the path to write to. It takes the file's place when the block raises no error."""
     fresh = _fresh(file)
-    fresh.write_bytes(orjson.dumps(content))
-    fresh.replace(file)
+    fresh.unlink(missing_ok=True)
+    try:
+        yield fresh
+        fresh.replace(file)
+    finally:
+        with suppress(OSError):
+            fresh.unlink()
 
 
-def read(file: Path) -> Any:
+def read_json(file: Path) -> Any:
     """Return what was put there last; None when there is nothing to read."""
     with suppress(OSError, orjson.JSONDecodeError):
         return orjson.loads(file.read_bytes())
@@ -27,9 +56,9 @@ def read(file: Path) -> Any:
 
 def remove(file: Path) -> None:
     """Remove it, if it is there, and what a writer that was killed has left beside it."""
-    for one in (file, _fresh(file)):
+    for path in (file, _fresh(file)):
         with suppress(OSError):
-            one.unlink()
+            path.unlink()
 
 
 def _fresh(file: Path) -> Path:

@@ -15,16 +15,30 @@ DragstripError
 
 from __future__ import annotations
 
+import sys
+from typing import NoReturn
+
+from dragstrip.redact import redact
+
 
 class DragstripError(Exception):
-    """An expected failure: `message` says what is wrong, `fix` how to mend it."""
+    """An expected failure: `message` says what is wrong, `fix` how to mend it.
+
+    Both may quote a server or a library, so known secrets are taken out here, once for all.
+    """
 
     exit_code = 2
 
     def __init__(self, message: str, *, fix: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
+        self.message = redact(message)
+        self.fix = None if fix is None else redact(fix)
+        super().__init__(self.message)
+
+    def leave(self) -> NoReturn:
+        """Say it on standard error and end this process with its exit code."""
+        fix = f"  fix: {self.fix}\n" if self.fix else ""
+        sys.stderr.write(f"error: {self.message}\n{fix}")
+        sys.exit(self.exit_code)
 
 
 class UsageError(DragstripError):

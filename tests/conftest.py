@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from dragstrip import lab as embedded
+from dragstrip import redact
 from dragstrip.analysis import calibration
 from dragstrip.lab import lifecycle
 from tests.support import spread
@@ -33,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> spread.Spread:
     return spread.Spread(config, log)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test's secrets be starred out of another's messages."""
+    monkeypatch.setattr(redact, "_secrets", set(redact._secrets))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,12 +20,13 @@ from statistics import median
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dragstrip.analysis.ratio import MIN_PAIRS, Interval, interval
 from dragstrip.stats.autocorrelation import merge
 from dragstrip.stats.proportion import clopper_pearson
 from dragstrip.stats.t_interval import CONFIDENCE, mean_of
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ Relative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Same(BaseModel):
+class Same(StrictModel):
     """What equal targets came to in one metric; ratios and effects are of the metric.
 
     Of `stretches` races of `pairs` pairs, `alarms` told the sides apart, where 5 % should; the
@@ -54,8 +55,6 @@ class Same(BaseModel):
     the instrument's. `between_runs` is the standard deviation of the log by which runs as a whole
     differ beyond the scatter of their slices.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     pairs: int = PAIRS
     stretches: int

@@ -11,14 +11,16 @@ from datetime import datetime  # noqa: TC003
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from dragstrip import atomic_file
 from dragstrip.analysis.aa_test import Pairs, Same  # noqa: TC001
-from dragstrip.analysis.comparable import series
+from dragstrip.analysis.comparable import Platform, platform
 from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.errors import StorageError
 from dragstrip.run.model import Calibrated, Gate, Machine, Versions
 from dragstrip.stats.welch import Between
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,11 +35,7 @@ Rate = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Attempt(_Form):
+class Attempt(StrictModel):
     """A race at one rate against the instant server, and the gates that it failed."""
 
     rate_per_s: Rate
@@ -45,7 +43,7 @@ class Attempt(_Form):
     failed: list[Gate]
 
 
-class Ceiling(_Form):
+class Ceiling(StrictModel):
     """What one process sends to a server that answers at once.
 
     `closed_per_s` verified lookups a second in the closed model, where nothing is due, with `users`
@@ -64,7 +62,7 @@ class Ceiling(_Form):
     attempts: list[Attempt]
 
 
-class SameRun(_Form):
+class SameRun(StrictModel):
     """A valid run of the target against itself: the slice quantiles in ms, pair by pair."""
 
     id: str
@@ -72,7 +70,7 @@ class SameRun(_Form):
     slices_ms: dict[Metric, Pairs]
 
 
-class SameTarget(_Form):
+class SameTarget(StrictModel):
     """All runs of a target against itself, under one load, and what came of them by metric.
 
     `invalid` names the gates that each of the other runs failed.
@@ -90,7 +88,7 @@ class SameTarget(_Form):
     found: dict[Metric, Same]
 
 
-class Calibration(_Form):
+class Calibration(StrictModel):
     """calibration.json. `same` is null when only the ceiling was sought."""
 
     schema_version: Literal[1] = 1
@@ -111,11 +109,9 @@ def place() -> Path:
 def write(calibration: Calibration) -> Path:
     """Store a calibration in place of the last one. Raises StorageError."""
     path = place()
-    fresh = path.with_suffix(".new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(calibration.model_dump_json(indent=2) + "\n")
-        fresh.replace(path)
+        atomic_file.write(path, calibration.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}", fix=f"make room, or set {HOME_VARIABLE}"
@@ -163,7 +159,7 @@ def consult(
     found = read()
     if found is None:
         return None
-    stale = _why_stale(found, machine, versions)
+    stale = _why_stale(found, Platform(machine, versions))
     if stale:
         remark = f"The calibration of {found.made:%Y-%m-%d} is ignored: it is of another {stale}."
         return Calibrated(made=found.made, ceiling_per_s=None, noise_floor={}, remarks=[remark])
@@ -180,7 +176,8 @@ def between_runs(
     run: Run, target: str, metric: Metric, *, found: Calibration | None
 ) -> Between | None:
     """Return what runs of this target differ by on this run's machine; None when not known."""
-    if found is None or found.same is None or _why_stale(found, run.machine, run.versions):
+    here = Platform(run.machine, run.versions)
+    if found is None or found.same is None or _why_stale(found, here):
         return None
     same, now = found.same, run.targets[target]
     if not _is(same, now.kind, None if run.lab else now.url) or metric not in same.found:
@@ -188,14 +185,11 @@ def between_runs(
     return Between(same.found[metric].between_runs, len(same.runs) - 1)
 
 
-def _why_stale(found: Calibration, machine: Machine, versions: Versions) -> str | None:
-    for field in ("system", "architecture", "processor", "cpus"):
-        if getattr(found.machine, field) != getattr(machine, field):
-            return f"machine ({getattr(found.machine, field)})"
-    for field, parts in (("dragstrip", None), ("locust", 2), ("python", 2)):
-        then, now = (series(getattr(one, field), parts) for one in (found.versions, versions))
-        if then != now:
-            return f"version ({field} {then})"
+def _why_stale(found: Calibration, now: Platform) -> str | None:
+    for what, old, new, _ in platform(Platform(found.machine, found.versions), now):
+        if old != new:
+            part, _, field = what.partition(".")
+            return f"machine ({old})" if part == "machine" else f"version ({field} {old})"
     return None
 
 

@@ -7,7 +7,7 @@ a difference in what was asked, or of what, looks like a difference in how fast 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dragstrip.config.config import RaceConfig
 
@@ -35,6 +35,13 @@ _SAME_MACHINE = "race on the same machine"
 _SAME_VERSION = "race with the same version both times"
 
 
+class Platform(NamedTuple):
+    """Where something was measured, and with which versions."""
+
+    machine: Machine
+    versions: Versions
+
+
 @dataclass(frozen=True, slots=True)
 class Unlike:
     """One thing that differs: its name, its value in either run, and how to make it alike."""
@@ -58,12 +65,13 @@ def _conditions(older: Run, newer: Run, target: str) -> Iterator[tuple[str, Any,
     yield "lab", older.lab, newer.lab, "compare lab with lab, and deployment with deployment"
     yield from _target(older, newer, target)
     yield from _scenario(older.scenario, newer.scenario)
+    mixes = (_operations(older), _operations(newer))
+    yield "operations", *mixes, "race the same scenario both times, with the same weights"
     yield "model", _model(older), _model(newer), "race in the open model both times, or the closed"
     for field, fix in _LOAD:
         yield f"race.{field}", race_setting(older, field), race_setting(newer, field), fix
     yield "processes", older.processes, newer.processes, "race with the same --processes"
-    yield from _machine(older.machine, newer.machine)
-    yield from _versions(older.versions, newer.versions)
+    yield from platform(*(Platform(run.machine, run.versions) for run in (older, newer)))
 
 
 def _target(older: Run, newer: Run, name: str) -> Iterator[tuple[str, Any, Any, str]]:
@@ -84,6 +92,13 @@ def _scenario(old: ScenarioFacts, new: ScenarioFacts) -> Iterator[tuple[str, Any
     yield new.facts.digest_of, old.facts.digest, new.facts.digest, new.facts.alike_fix
 
 
+def _operations(run: Run) -> str:
+    """Return the operations with their shares of the arrivals, which is what weights decide."""
+    sum_ = sum(operation.weight for operation in run.operations)
+    shares = (f"{each.method} {each.name} {each.weight / sum_:.4g}" for each in run.operations)
+    return ", ".join(shares)
+
+
 def race_setting(run: Run, field: str) -> Any:
     """Return a setting of [race]; a run from before it existed had what is now its default."""
     return run.config["race"].get(field, RaceConfig.model_fields[field].default)
@@ -93,21 +108,20 @@ def _model(run: Run) -> str:
     return "open" if race_setting(run, "rate") else "closed"
 
 
-def _machine(old: Machine, new: Machine) -> Iterator[tuple[str, Any, Any, str]]:
+def platform(older: Platform, newer: Platform) -> Iterator[tuple[str, Any, Any, str]]:
+    """Yield what measures alike only where it is the same: parts of the machine, and versions."""
+    old, new = older.machine, newer.machine
     for field in ("system", "architecture", "processor", "cpus"):
         yield f"machine.{field}", getattr(old, field), getattr(new, field), _SAME_MACHINE
     # A kernel keeps a few MiB more or less to itself from one start to the next.
-    sizes = [f"{one.memory_bytes / 2**30:.0f} GiB" for one in (old, new)]
+    sizes = [f"{machine.memory_bytes / 2**30:.0f} GiB" for machine in (old, new)]
     yield "machine.memory", sizes[0], sizes[1], _SAME_MACHINE
-
-
-def _versions(old: Versions, new: Versions) -> Iterator[tuple[str, Any, Any, str]]:
     for field, parts in (("dragstrip", None), ("locust", 2), ("python", 2)):
-        values = [series(getattr(one, field), parts) for one in (old, new)]
-        yield f"versions.{field}", values[0], values[1], _SAME_VERSION
+        series = [_series(getattr(one.versions, field), parts) for one in (older, newer)]
+        yield f"versions.{field}", series[0], series[1], _SAME_VERSION
 
 
-def series(version: str, parts: int | None = None) -> str:
+def _series(version: str, parts: int | None = None) -> str:
     """Return the leading parts of a version within which it measures alike.
 
     By default the first that is not 0: 1 of 1.4.2, and 0.4 of 0.4.2.

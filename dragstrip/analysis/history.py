@@ -11,13 +11,12 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from dragstrip.analysis.comparable import unlike
 from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.slo import typical
 from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.run.model import Milliseconds, Word  # noqa: TC001
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,11 +24,7 @@ if TYPE_CHECKING:
     from dragstrip.run.model import Run, Verdict
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Moment(_Form):
+class Moment(StrictModel):
     """One stored run. `ratio` is of the quantile that its rule looks at; null when invalid.
 
     `value_ms` is the target's own quantile in a typical slice, with its interval; null where there
@@ -55,14 +50,14 @@ class Moment(_Form):
     unlike: list[str]
 
 
-class Skipped(_Form):
+class Skipped(StrictModel):
     """What stands among the stored runs and is none, and why."""
 
     name: str
     reason: str
 
 
-class History(_Form):
+class History(StrictModel):
     """The runs in the order they were made. `reference` is the run that others are held against."""
 
     schema_version: Literal[1] = 1

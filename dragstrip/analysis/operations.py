@@ -9,7 +9,7 @@ from dragstrip.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dragstrip.run.model import Run
+    from dragstrip.run.model import OperationTotals, Run, Verdict
 
 
 class Weighted(Protocol):
@@ -67,3 +67,22 @@ def rules_operation(config: Mapping[str, Mapping[str, object]]) -> str | None:
     """Return `rules.operation` of a stored configuration; earlier versions had none."""
     wanted = config["rules"].get("operation")
     return wanted if isinstance(wanted, str) else None
+
+
+def declared(verdict: Verdict) -> str:
+    """Return the name of the metric that the rule looks at, with its operation's if of several."""
+    return f"{verdict.operation} {verdict.metric}" if verdict.operation else verdict.metric
+
+
+def most_failing(run: Run) -> tuple[OperationTotals, OperationTotals, str | None]:
+    """Return (baseline, challenger) and the name of the operation that fails most there.
+
+    Of a single operation, their totals and None. A failure of a rare operation would hardly show
+    among all requests: no challenger wins by an operation that works while another one does not.
+    """
+    baseline, challenger = run.targets[run.baseline], run.targets[run.challenger]
+    if not challenger.operations:
+        return baseline, challenger, None
+    operations = challenger.operations
+    worst = max(operations, key=lambda name: operations[name].error_rate)
+    return baseline.operations[worst], operations[worst], worst

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dragstrip.config.config import Metric  # noqa: TC001
+from dragstrip.strict_model import StrictModel
 
 RegressionWord = Literal["regression", "no regression", "improvement", "inconclusive"]
 
@@ -17,11 +18,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Change = Annotated[float, Field(ge=-1, le=1)]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Side(_Form):
+class Side(StrictModel):
     """One run's target. Quantiles are of all its counted lookups, null where too many failed.
 
     `typical_ms` is the geometric mean of the slices' metric, of which `ratio` is the quotient.
@@ -43,7 +40,7 @@ class Side(_Form):
     dependent: str | None
 
 
-class Difference(_Form):
+class Difference(StrictModel):
     """A condition in which the runs are unlike, stated because they were compared all the same."""
 
     what: str
@@ -51,7 +48,7 @@ class Difference(_Form):
     newer: str
 
 
-class Regression(_Form):
+class Regression(StrictModel):
     """newer/older of one target's metric with its 95 % interval; null where there is none.
 
     `error_difference` is newer - older, with its own 95 % interval. `between_runs` is the standard

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from dragstrip.analysis.verdict import declared, meets
+from dragstrip.analysis.operations import declared
+from dragstrip.analysis.verdict import meets
 from dragstrip.stats.proportion import against
 
 if TYPE_CHECKING:

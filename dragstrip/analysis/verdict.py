@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.conditions import bound_of, figure_of, words_of
-from dragstrip.analysis.operations import decisive, only
+from dragstrip.analysis.operations import decisive, most_failing, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.ratio import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
 from dragstrip.analysis.secondary import secondary
@@ -98,11 +98,6 @@ def meets(verdict: Verdict, requirement: Requirement, rules: RulesConfig) -> boo
 
 
 _KEEPS = {"met": True, "missed": False, "open": None, None: None}
-
-
-def declared(verdict: Verdict) -> str:
-    """Return the name of the metric that the rule looks at, with its operation's if of several."""
-    return f"{verdict.operation} {verdict.metric}" if verdict.operation else verdict.metric
 
 
 def complete_pairs(run: Run) -> int:
@@ -264,27 +259,13 @@ def _by_failures(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:
     limit = rules.max_error_rate
     if challenger.error_rate <= limit:
         return None
-    whose = f"its requests of {operation}" if operation else "its lookups"
+    whose = f"its {operation} requests" if operation else "its lookups"
     share = f"{challenger.error_rate:.2%} of {whose} fail"
     if _standing(challenger, limit) == "open":
         return "inconclusive", f"{share}: too few to tell whether more than {limit:g} do"
     if _standing(baseline, limit) == "over":
         return "inconclusive", f"both targets fail: of {run.challenger}, {share}"
     return "worse", f"{share}; max_error_rate is {limit:g}"
-
-
-def most_failing(run: Run) -> tuple[OperationTotals, OperationTotals, str | None]:
-    """Return (baseline, challenger) and the name of the operation that fails most there.
-
-    Of a single operation, their totals and None. A failure of a rare operation would hardly show
-    among all requests: no challenger wins by an operation that works while another one does not.
-    """
-    baseline, challenger = run.targets[run.baseline], run.targets[run.challenger]
-    if not challenger.operations:
-        return baseline, challenger, None
-    operations = challenger.operations
-    worst = max(operations, key=lambda name: operations[name].error_rate)
-    return baseline.operations[worst], operations[worst], worst
 
 
 def _by_interval(found: Interval, rules: RulesConfig) -> Word:

@@ -18,6 +18,7 @@ from dragstrip.analysis.calibration import Calibration, SameRun, SameTarget
 from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.calibrate import max_rate
+from dragstrip.calibrate.finished_run import finished_run
 from dragstrip.config.config import Metric
 from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.race import prechecks, race
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config, RaceConfig
     from dragstrip.race.race import Progress
-    from dragstrip.race.setup import Setup
     from dragstrip.run.model import Run
 
 SETTLE_S = 0.25
@@ -151,7 +151,7 @@ def _race_equals(config: Config, settings: Settings, out: Path, progress: Progre
         runs, invalid = [], []
         for number in range(settings.runs):
             progress.say(f"equal targets: run {number + 1} of {settings.runs}")
-            run = _race(setup, progress)
+            run = finished_run(setup, progress)
             failed = [gate.name for gate in run.gates if not gate.passed]
             if failed:
                 progress.say("equal targets: the run is invalid: " + ", ".join(failed))
@@ -159,15 +159,6 @@ def _race_equals(config: Config, settings: Settings, out: Path, progress: Progre
             else:
                 runs.append(run)
         return _conclude(setup.config, runs, invalid)
-
-
-def _race(setup: Setup, progress: Progress) -> Run:
-    result = race.run_once(setup, progress)
-    if result.unfinished == "interrupted":
-        raise KeyboardInterrupt
-    if result.unfinished:
-        raise InvalidRun(f"Locust ended early:\n{result.unfinished}", fix="run it again")
-    return result.run
 
 
 def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> SameTarget:

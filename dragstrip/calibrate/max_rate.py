@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dragstrip.analysis.calibration import Attempt, Ceiling
 from dragstrip.analysis.gates import MOST_LAG_MS
 from dragstrip.calibrate import null_server
+from dragstrip.calibrate.finished_run import finished_run
 from dragstrip.calibrate.null_scenario import KEYS, NAME
 from dragstrip.config.config import Config
 from dragstrip.errors import InvalidRun
@@ -134,12 +135,7 @@ class _Races:
 
     def _run(self, *, rate: float) -> Run:
         with race.ready(self._at(rate), self._options, _Unheard()) as setup:
-            result = race.run_once(setup, _Unheard())
-        if result.unfinished == "interrupted":
-            raise KeyboardInterrupt
-        if result.unfinished:
-            raise InvalidRun(f"Locust ended early:\n{result.unfinished}", fix="run it again")
-        return result.run
+            return finished_run(setup, _Unheard())
 
     def _at(self, rate: float) -> Config:
         target = {"kind": "http", "url": self._server.url}

@@ -1,24 +1,21 @@
-"""`dragstrip calibrate` and `dragstrip compare`."""
+"""`dragstrip calibrate`."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
-from dragstrip.cli.options import config_file, runs_folder
+from dragstrip.cli.options import config_file
 from dragstrip.config import config as configuration
-from dragstrip.config.config import Metric
-from dragstrip.errors import RequirementNotMet, Undecided
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dragstrip.analysis.regression_model import Regression
+    from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
-    from dragstrip.run.model import Run
 
 
 @click.command()
@@ -81,96 +78,3 @@ class _Lines:
 
     def watch(self, state: State, metric: Metric) -> None:
         """Say nothing."""
-
-
-@click.command()
-@click.argument("older")
-@click.argument("newer")
-@runs_folder
-@click.option("--target", metavar="NAME", help="Target to compare; by default the baseline.")
-@click.option(
-    "--metric",
-    type=click.Choice(get_args(Metric)),
-    help="Quantile to compare; by default the newer run's rules.metric.",
-)
-@click.option(
-    "--tolerance",
-    type=click.FloatRange(1, 1000),
-    default=1.1,
-    show_default=True,
-    metavar="RATIO",
-    help="Slower by this much is put up with.",
-)
-@click.option(
-    "--error-tolerance",
-    type=click.FloatRange(0, 1),
-    default=0.001,
-    show_default=True,
-    metavar="SHARE",
-    help="So much more of all lookups may fail.",
-)
-@click.option("--force", is_flag=True, help="Compare unlike runs too, and say what differs.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["terminal", "markdown"]),
-    default="terminal",
-    show_default=True,
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def compare(
-    older: str,
-    newer: str,
-    out: Path,
-    target: str | None,
-    metric: Metric | None,
-    tolerance: float,
-    error_tolerance: float,
-    force: bool,
-    form: str,
-    as_json: bool,
-) -> None:
-    """Tell whether one target became slower from the OLDER run to the NEWER.
-
-    Each is a folder, an id under --out, or "latest". Exit code 0: no regression; 1: a regression;
-    2: the runs cannot be compared; 3: one of them is invalid; 4: they leave it open.
-    """
-    from dragstrip.analysis import calibration
-    from dragstrip.analysis import compare as comparing
-    from dragstrip.analysis.regression import Tolerance
-    from dragstrip.report import comparison, comparison_markdown
-
-    then, now = (_stored(run, out) for run in (older, newer))
-    metric = metric or now.config["rules"]["metric"]
-    found = comparing.compare(
-        then,
-        now,
-        Tolerance(metric, tolerance, error_tolerance),
-        target=target,
-        force=force,
-        known=calibration.read(),
-    )
-    if as_json:
-        click.echo(found.model_dump_json(indent=2))
-    elif form == "markdown":
-        click.echo(comparison_markdown.render(found), nl=False)
-    else:
-        Console(highlight=False).print(comparison.render(found))
-    _judge(found)
-
-
-def _stored(run: str, out: Path) -> Run:
-    from dragstrip.run import folder
-
-    return folder.find(run, out).read_run()
-
-
-def _judge(found: Regression) -> None:
-    if found.verdict == "regression":
-        raise RequirementNotMet(f"{found.target} has regressed: {found.reason}")
-    if found.verdict == "inconclusive":
-        needed = found.slices_needed
-        raise Undecided(
-            f"{found.target}: {found.reason}",
-            fix=f"race twice with --pairs {needed}" if needed else "no number of pairs settles it",
-        )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
+from dragstrip.cli.options import metric as drawn_metric
 from dragstrip.cli.options import runs_folder
-from dragstrip.config.config import Metric
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from dragstrip.config.config import Metric
 
 _PLAIN_WIDTH = 120
 """Columns where there is no terminal: nobody's window is to decide how a file looks."""
@@ -20,11 +22,7 @@ _PLAIN_WIDTH = 120
 @click.command()
 @runs_folder
 @click.option("--target", metavar="NAME", help="Target to draw; by default the newest baseline.")
-@click.option(
-    "--metric",
-    type=click.Choice(get_args(Metric)),
-    help="Quantile to draw; by default the newest run's rules.metric.",
-)
+@drawn_metric("Quantile to draw; by default the newest run's rules.metric.")
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Look at the newest N runs only.")
 @click.option("--json", "as_json", is_flag=True, help="Print the history as JSON.")
 def history(

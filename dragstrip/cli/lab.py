@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dragstrip.errors import LabError, UsageError
-from dragstrip.lab import lifecycle, logs
+from dragstrip.lab import credentials, lifecycle, logs
 from dragstrip.lab.install import install as install_packages
 from dragstrip.lab.paths import HOME_VARIABLE, Home
 from dragstrip.lab.ports import DEFAULTS
@@ -85,6 +85,7 @@ def down(home: Path | None, *, purge: bool) -> None:
 @click.pass_obj
 def status(home: Path | None, *, as_json: bool) -> int:
     """Show every service; the exit code is 0 when all are up and healthy, otherwise 2."""
+    credentials.make_known(Home.find(home))
     known = lifecycle.status(home)
     if known is None:
         click.echo(json.dumps({"phase": "down", "services": {}}) if as_json else "the lab is down")
@@ -106,6 +107,7 @@ def status(home: Path | None, *, as_json: bool) -> int:
 def show_logs(home: Path | None, service: str | None, lines: int, *, follow: bool) -> None:
     """Print the last lines of one service's log, or of each."""
     place = Home.find(home)
+    credentials.make_known(place)
     if follow:
         if service is None:
             raise UsageError("--follow needs a service", fix=f"name one of {', '.join(_LOG_NAMES)}")

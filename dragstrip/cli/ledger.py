@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from dragstrip import atomic_file
 from dragstrip.analysis.recount import recount
 from dragstrip.cli.options import runs_folder
 from dragstrip.errors import StorageError, UsageError
@@ -134,16 +135,13 @@ def _export_parquet(folder: run_folder.RunFolder, which: _Chosen, output: Path |
 @contextmanager
 def _fresh(output: Path) -> Iterator[Path]:
     """Yield where to write; only a whole file takes the output's name."""
-    path = output.with_name(output.name + ".new")
     try:
-        yield path
-        path.replace(output)
+        with atomic_file.filling(output) as path:
+            yield path
     except OSError as error:
         raise StorageError(
             f"cannot write {output}: {error.strerror}", fix="correct --output, or make room"
         ) from None
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _show(found: Recount) -> int:

@@ -13,12 +13,12 @@ from dragstrip.version import VERSION
 _COMMANDS = {
     "lab": "dragstrip.cli.lab:lab",
     "seed": "dragstrip.cli.seed:seed",
-    "verify": "dragstrip.cli.seed:verify",
+    "verify": "dragstrip.cli.verify:verify",
     "race": "dragstrip.cli.race:race",
     "worker": "dragstrip.cli.worker:worker",
-    "report": "dragstrip.cli.race:report",
+    "report": "dragstrip.cli.report:report",
     "calibrate": "dragstrip.cli.calibrate:calibrate",
-    "compare": "dragstrip.cli.calibrate:compare",
+    "compare": "dragstrip.cli.compare:compare",
     "history": "dragstrip.cli.history:history",
     "schema": "dragstrip.cli.schema:schema",
     "ledger": "dragstrip.cli.ledger:ledger",
@@ -52,8 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         code = cli.main(args=argv, prog_name="dragstrip", standalone_mode=False)
     except DragstripError as error:
-        _say(error)
-        sys.exit(error.exit_code)
+        error.leave()
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -66,13 +65,3 @@ def main(argv: list[str] | None = None) -> None:
 def seed_main() -> None:
     """Run `dragstrip seed` under its short name."""
     main(["seed", *sys.argv[1:]])
-
-
-def _say(error: DragstripError) -> None:
-    click.echo(f"error: {error.message}", err=True)
-    if error.fix:
-        click.echo(f"  fix: {error.fix}", err=True)
-
-
-if __name__ == "__main__":
-    main()

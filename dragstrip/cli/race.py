@@ -1,88 +1,77 @@
-"""`dragstrip race` and `dragstrip report`."""
+"""`dragstrip race`."""
 
 from __future__ import annotations
 
 import os
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
-from dragstrip.analysis.conditions import fix_of
-from dragstrip.analysis.verdict import Requirement
-from dragstrip.cli.options import config_file, keys_file, runs_folder, workspace
+from dragstrip.cli.options import config_file, option_group, own_data, runs_folder
+from dragstrip.cli.requirement import judge, requirement
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.config.target_pair import target_pair
-from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UsageError
+from dragstrip.errors import UsageError
 from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from dragstrip.config.config import Config, RulesConfig
+    from dragstrip.analysis.verdict import Requirement
+    from dragstrip.config.config import Config
     from dragstrip.live.web_exchange import WebUi
     from dragstrip.race.race import Options, Result
-    from dragstrip.run.model import Verdict
-
-_REQUIREMENTS = get_args(Requirement)
 
 
-def _workers(command: Callable[..., int]) -> Callable[..., int]:
-    options = (
-        click.option(
-            "--workers",
-            type=click.IntRange(1, 1000),
-            metavar="N",
-            help="Instead of --processes: as many `dragstrip worker` processes, started elsewhere.",
-        ),
-        click.option(
-            "--bind",
-            default="127.0.0.1",
-            show_default=True,
-            metavar="HOST[:PORT]",
-            help=f"Where workers find this race; the port is {DEFAULT_PORT} unless given.",
-        ),
-        click.option(
-            "--worker-wait",
-            type=click.FloatRange(min=0, max=86_400),
-            default=60.0,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long to wait for the workers.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_workers = option_group(
+    click.option(
+        "--workers",
+        type=click.IntRange(1, 1000),
+        metavar="N",
+        help="Instead of --processes: as many `dragstrip worker` processes, started elsewhere.",
+    ),
+    click.option(
+        "--bind",
+        default="127.0.0.1",
+        show_default=True,
+        metavar="HOST[:PORT]",
+        help=f"Where workers find this race; the port is {DEFAULT_PORT} unless given.",
+    ),
+    click.option(
+        "--worker-wait",
+        type=click.FloatRange(min=0, max=86_400),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for the workers.",
+    ),
+)
 
 
-def _web(command: Callable[..., int]) -> Callable[..., int]:
-    options = (
-        click.option(
-            "--web", is_flag=True, help="Start the race from Locust's web UI, and watch it there."
-        ),
-        click.option(
-            "--web-host",
-            default="127.0.0.1",
-            show_default=True,
-            metavar="HOST",
-            help="Where the web UI listens; elsewhere, DRAGSTRIP_WEB_PASSWORD must be set.",
-        ),
-        click.option(
-            "--web-port",
-            type=click.IntRange(1, 65_535),
-            default=8089,
-            show_default=True,
-            metavar="N",
-            help="The web UI's port.",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_web = option_group(
+    click.option(
+        "--web", is_flag=True, help="Start the race from Locust's web UI, and watch it there."
+    ),
+    click.option(
+        "--web-host",
+        default="127.0.0.1",
+        show_default=True,
+        metavar="HOST",
+        help="Where the web UI listens; elsewhere, DRAGSTRIP_WEB_PASSWORD must be set.",
+    ),
+    click.option(
+        "--web-port",
+        type=click.IntRange(1, 65_535),
+        default=8089,
+        show_default=True,
+        metavar="N",
+        help="The web UI's port.",
+    ),
+)
 
 
 @click.command()
@@ -107,8 +96,7 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
 )
 @click.option("--keys", metavar="HOW", help="uniform, zipf:S or hot:N.")
 @click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
-@keys_file
-@workspace
+@own_data
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a run's arrivals.")
 @click.option(
     "--processes",
@@ -132,11 +120,7 @@ def _web(command: Callable[..., int]) -> Callable[..., int]:
     default=None,
     help="Let Locust export each lookup by OpenTelemetry; OTEL_* variables say where to.",
 )
-@click.option(
-    "--require",
-    type=click.Choice(_REQUIREMENTS),
-    help="Exit with 1 unless the verdict is this, with 4 when it is open.",
-)
+@requirement("Exit with 1 unless the verdict is this, with 4 when it is open.")
 @click.option(
     "--summary/--no-summary",
     default=True,
@@ -216,49 +200,8 @@ def race(
     result = _race(config, options, tell)
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
-    _judge(result.verdict, require, config.rules)
+    judge(result.verdict, require, config.rules)
     return 0
-
-
-@click.command()
-@click.argument("run")
-@runs_folder
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["terminal", "html", "markdown", "svg", "junit"]),
-    default="terminal",
-    show_default=True,
-)
-@click.option(
-    "--require",
-    type=click.Choice(_REQUIREMENTS),
-    help="Exit as the race would have with it; Markdown and JUnit XML say so, too.",
-)
-def report(run: str, out: Path, form: str, require: Requirement | None) -> None:
-    """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
-    from dragstrip.race.race import conclude
-    from dragstrip.report import svg, terminal
-    from dragstrip.report import write as outputs
-    from dragstrip.report.html import render
-    from dragstrip.run import folder as run_folder
-
-    folder = run_folder.find(run, out)
-    stored = folder.read_run()
-    # A killed race left no totals; what it recorded is there all the same.
-    shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
-    if form == "markdown":
-        click.echo(outputs.as_markdown(shown, verdict, require), nl=False)
-    elif form == "html":
-        click.echo(render.render(shown, verdict), nl=False)
-    elif form == "svg":
-        click.echo(svg.render(shown, verdict))
-    elif form == "junit":
-        click.echo(outputs.as_junit(shown, verdict, require), nl=False)
-    else:
-        Console(highlight=False).print(terminal.render(shown, verdict))
-    if require:
-        _judge(verdict, require, outputs.rules_of(shown))
 
 
 def _elsewhere(
@@ -340,28 +283,3 @@ def _summarise(result: Result, require: Requirement | None) -> None:
     if problem:
         # The run is stored and stands, whoever reads a summary of it.
         click.echo(f"warning: {problem}", err=True)
-
-
-def _judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) -> None:
-    from dragstrip.analysis.verdict import meets
-
-    if verdict.verdict == "invalid":
-        first = next(gate.name for gate in verdict.gates if not gate.passed)
-        raise InvalidRun(f"invalid: {verdict.reason}", fix=fix_of(first))
-    met = meets(verdict, require, rules) if require else True
-    if met is None and require == "slo":
-        raise Undecided(
-            f"--require slo: {verdict.challenger} may keep slo_ms = {rules.slo_ms:g} or miss it",
-            fix="more pairs or longer slices narrow its interval",
-        )
-    if met is None:
-        needed = verdict.pairs_needed
-        raise Undecided(
-            f"--require {require}: the run is inconclusive",
-            fix=f"run with --pairs {needed}" if needed else "no number of pairs settles it",
-        )
-    if not met:
-        found = f"the verdict is {verdict.verdict}"
-        if require == "slo":
-            found = f"{verdict.challenger} misses slo_ms = {rules.slo_ms:g}"
-        raise RequirementNotMet(f"--require {require} is not met: {found}")

@@ -12,15 +12,17 @@ import click
 import orjson
 from rich.console import Console
 
+from dragstrip.config import config as configuration
 from dragstrip.errors import DragstripError
 from dragstrip.signals import signals_as_interrupts
-from seeding.progress import progress_on
-from seeding.progress_views import event_line
+from seeding.progress import event_line, progress_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
-    from seeding.standing import Tally
+    from dragstrip.config.config import Config
+    from seeding.progress import Tally
 
 INTERRUPTED = 130
 
@@ -49,6 +51,30 @@ def telling(*, as_json: bool) -> Iterator[Tally]:
             raise
         _say_event({"event": "error", "message": error.message, "fix": error.fix})
         sys.exit(error.exit_code)
+
+
+def load(
+    path: Path | None,
+    contacts: int | None,
+    seed_number: int | None,
+    own: Mapping[str, object] | None = None,
+) -> Config:
+    """Read the configuration of what is seeded or verified. Raises DragstripError."""
+    overrides = {"dataset": {"contacts": contacts, "seed": seed_number, **(own or {})}}
+    config = configuration.load(os.environ, path, overrides)
+    if config.uses_lab:
+        from dragstrip.lab import resolve
+
+        config = resolve(config)
+    return config
+
+
+def print_result(result: object, lines: Iterable[str], as_json: bool) -> None:
+    """Print a result in words, or as JSON."""
+    if as_json:
+        lines = [orjson.dumps(result, option=orjson.OPT_INDENT_2).decode()]
+    for line in lines:
+        click.echo(line)
 
 
 def _say_stopped(tally: Tally | None, event: str, *, as_json: bool) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from dragstrip.cli.options import folder_option
 from dragstrip.config import config
 from dragstrip.errors import BackendError, InvalidRun, UsageError
 from dragstrip.race import locust_process
@@ -17,6 +17,8 @@ from dragstrip.run.folder import require_room
 from dragstrip.run.ipc import EXIT_USAGE, parse_address
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dragstrip.run.ipc import Address
 
 _NEVER_CONNECTED = 255
@@ -25,13 +27,7 @@ _NEVER_CONNECTED = 255
 
 @click.command()
 @click.argument("master", metavar="HOST[:PORT]")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder for this worker's part of the ledger.",
-)
+@folder_option("Folder for this worker's part of the ledger.")
 @click.option("--otel", is_flag=True, help="Export this worker's lookups by OpenTelemetry.")
 def worker(master: str, out: Path, otel: bool) -> None:
     """Take part in the race of the `dragstrip race --workers N` that listens at HOST.

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 
+from dragstrip.cleaning import clean, decode
 from dragstrip.config.fields import DatabaseUrl, Url  # noqa: TC001
 from dragstrip.config.sections import DatasetConfig as DatasetConfig
 from dragstrip.config.sections import Metric as Metric
 from dragstrip.config.sections import RaceConfig as RaceConfig
 from dragstrip.config.sections import RulesConfig as RulesConfig
 from dragstrip.config.sections import ScenarioConfig as ScenarioConfig
-from dragstrip.config.sections import Section
 from dragstrip.config.sections import TargetConfig as TargetConfig
 from dragstrip.errors import ConfigError
+from dragstrip.redact import redact, register_address, register_secret
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +34,13 @@ if TYPE_CHECKING:
 DEFAULT_FILE = Path("dragstrip.toml")
 
 
-class Environment(Section):
+# What goes into a header as it is. SEED_SECRET travels in a body.
+_IN_HEADERS = frozenset({"crm_api_key", "convex_admin_key", "supabase_service_role_key"})
+# Read by libraries, which may quote them.
+_SECRETS_OF_OTHERS = ("PGPASSWORD", "PGSSLPASSWORD", "CONVEX_DEPLOY_KEY")
+
+
+class Environment(StrictModel):
     """Addresses and secrets, in the ecosystems' own names. Secrets never show in a repr."""
 
     convex_url: Url | None = None
@@ -77,7 +85,7 @@ def _default_targets() -> dict[str, TargetConfig]:
     }
 
 
-class Config(Section):
+class Config(StrictModel):
     """Everything that was configured. `environment` holds what came from environment variables."""
 
     scenario: ScenarioConfig = ScenarioConfig()
@@ -95,9 +103,7 @@ class Config(Section):
 
     def stored(self) -> dict[str, Any]:
         """Return what a run stores of it: everything but the environment, as JSON has it."""
-        # Of a keys file's numbers, neither seed nor contacts mean anything.
-        idle = {"seed", "contacts"} if self.dataset.keys_file else set()
-        return self.model_dump(mode="json", exclude={"environment": True, "dataset": idle})
+        return self.model_dump(mode="json", exclude={"environment"})
 
     def with_environment(self, variables: Mapping[str, str]) -> Config:
         """Return a copy whose environment comes from `variables`."""
@@ -166,28 +172,59 @@ def require_race_targets(config: Config) -> tuple[str, str]:
 
 
 def read_environment(environ: Mapping[str, str]) -> Environment:
-    """Pick dragstrip's variables; an empty one counts as unset. Raises ConfigError."""
+    """Pick dragstrip's variables; an empty one counts as unset. Raises ConfigError.
+
+    Edges are trimmed and unsound values refused here, before anything is sent, and every secret is
+    known to `redact` from here on.
+    """
+    for name in _SECRETS_OF_OTHERS:
+        register_secret(environ.get(name))
     values: dict[str, str | SecretStr] = {}
+    problems: list[str] = []
     for field, kind in Environment.model_fields.items():
-        name = field.upper()
-        value = environ.get(name) or _from_file(environ.get(f"{name}_FILE"), f"{name}_FILE")
+        is_secret = "SecretStr" in repr(kind.annotation)
+        name, value = _raw(environ, field.upper())
+        if is_secret:
+            # Before it is looked at: a secret that is refused must not show in the refusal.
+            _register(field, value)
+        try:
+            value = clean(value, for_header=field in _IN_HEADERS)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+            continue
         if value:
-            # A secret that is refused must not show in the words of the refusal.
-            values[field] = SecretStr(value) if "SecretStr" in repr(kind.annotation) else value
+            values[field] = SecretStr(value) if is_secret else value
     try:
-        return Environment.model_validate(values)
+        found = Environment.model_validate(values)
     except ValidationError as error:
-        problems = [f"{str(e['loc'][0]).upper()}: {_words(e)}" for e in error.errors()]
+        problems += [f"{str(e['loc'][0]).upper()}: {_words(e)}" for e in error.errors()]
+    if problems:
         raise ConfigError("; ".join(problems), fix="correct the environment variable") from None
+    return found
 
 
-def _from_file(path: str | None, variable: str) -> str | None:
+def _raw(environ: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Return the variable that holds the value, or names the file with it, and the value."""
+    if value := environ.get(name):
+        return name, value
+    variable = f"{name}_FILE"
+    return variable, _from_file(environ.get(variable), variable)
+
+
+def _register(field: str, value: str) -> None:
+    if field.endswith("_url"):
+        register_address(value.strip())
+    else:
+        register_secret(value)
+
+
+def _from_file(path: str | None, variable: str) -> str:
     if not path:
-        return None
+        return ""
     try:
-        return Path(path).read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
+        return decode(Path(path.strip()).read_bytes())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(
             f"{variable}: cannot read {path}: {reason}", fix=f"correct {variable}"
         ) from None
@@ -196,14 +233,14 @@ def _from_file(path: str | None, variable: str) -> str | None:
 def _read_toml(path: Path | None) -> dict[str, Any]:
     source = path or DEFAULT_FILE
     try:
-        return tomllib.loads(source.read_text())
+        return tomllib.loads(decode(source.read_bytes()))
     except FileNotFoundError:
         if path is None:
             return {}
         raise ConfigError(f"{path} does not exist", fix="correct --config") from None
     except OSError as error:
         raise ConfigError(f"cannot read {source}: {error.strerror}", fix="check the file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{source} is not valid TOML: {error}", fix="correct the file") from None
 
 
@@ -224,8 +261,16 @@ def _words(error: ErrorDetails) -> str:
     if isinstance(value, (bool, int, float, str)) and not (
         isinstance(value, float) and math.isnan(value)
     ):
-        message += f" (got {value!r})"
+        message += _shown(value)
     return message
+
+
+def _shown(value: object) -> str:
+    """Return what was given, unless a part of it may be a secret: of an address, or of a token."""
+    text = repr(value)
+    if isinstance(value, str) and any(one in value for one in "@?#"):
+        return ""
+    return f" (got {redact(text)})"
 
 
 def _suggestion(error: ErrorDetails) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Annotated
@@ -9,9 +10,16 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from dragstrip.cleaning import clean
+
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
 
 def _http_url(value: str) -> str:
-    parts = urlsplit(value)
+    value = clean(value)
+    if any(one.isspace() for one in value):
+        raise ValueError("must hold no space")
+    parts = _split(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an http:// or https:// address with a host")
     if parts.username or parts.password or parts.query or parts.fragment:
@@ -21,7 +29,17 @@ def _http_url(value: str) -> str:
 
 
 def _database_url(value: SecretStr) -> SecretStr:
-    parts = urlsplit(value.get_secret_value())
+    url = clean(value.get_secret_value())
+    if any(one.isspace() for one in url):
+        raise ValueError("must have a space of the password as %20")
+    if any(one in url.rpartition("@")[0] for one in "[]"):
+        raise ValueError(
+            "must have no brackets around the password; write [ and ] that are part of it as "
+            "%5B and %5D"
+        )
+    if _BAD_PERCENT.search(url):
+        raise ValueError("must have % of the password as %25")
+    parts = _split(url)
     # Where a password holds one of these as it is, the rest of it would be taken for a host.
     after = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
     if "@" in after or parts.fragment or parts.netloc.count("@") > 1:
@@ -30,8 +48,16 @@ def _database_url(value: SecretStr) -> SecretStr:
     if parts.scheme not in {"postgres", "postgresql"} or not (hosts or "host=" in parts.query):
         raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     for host in hosts.split(","):
-        _require_port(urlsplit(f"//{host}"))
-    return value
+        _require_port(_split(f"//{host}"))
+    return SecretStr(url)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        # Not in the library's words, which may repeat a part of a password.
+        raise ValueError("must hold brackets around an IPv6 address alone") from None
 
 
 def _require_port(parts: SplitResult) -> None:

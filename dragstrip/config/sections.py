@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID  # noqa: TC003
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+from dragstrip.strict_model import StrictModel
+
+if TYPE_CHECKING:
+    from pydantic import SerializerFunctionWrapHandler
 
 Metric = Literal["p50", "p95", "p99"]
 
 
-class Section(BaseModel):
-    """What all sections share: unknown fields are refused, and nothing changes later."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class TargetConfig(Section):
+class TargetConfig(StrictModel):
     """One path to the answer.
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
@@ -31,7 +29,7 @@ class TargetConfig(Section):
     ca_file: Authorities | None = None
 
 
-class ScenarioConfig(Section):
+class ScenarioConfig(StrictModel):
     """Which scenario is raced; its other fields are the scenario's own `settings`."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
@@ -44,7 +42,7 @@ class ScenarioConfig(Section):
         return dict(self.model_extra or {})
 
 
-class DatasetConfig(Section):
+class DatasetConfig(StrictModel):
     """Which contacts both backends hold.
 
     `keys_file` names phone numbers to ask for instead, in targets that must not be seeded;
@@ -69,8 +67,15 @@ class DatasetConfig(Section):
             )
         return self
 
+    @model_serializer(mode="wrap")
+    def _without_what_means_nothing(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A plan or a run that is stored must be accepted when it is read back.
+        document: dict[str, Any] = handler(self)
+        idle = {"seed", "contacts"} if self.keys_file else set()
+        return {name: value for name, value in document.items() if name not in idle}
 
-class RaceConfig(Section):
+
+class RaceConfig(StrictModel):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
 
     A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
@@ -125,7 +130,7 @@ class RaceConfig(Section):
         return self.slice - self.settle
 
 
-class RulesConfig(Section):
+class RulesConfig(StrictModel):
     """The decision, written down before the run.
 
     `operation` is the one whose requests decide, where a scenario has several; by default the one

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dragstrip import atomic_file
 from dragstrip.errors import LabError
 from dragstrip.lab.paths import home_error
+from dragstrip.redact import register_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +46,15 @@ def load(home: Home) -> dict[str, str]:
             f"{home.secrets_file} does not hold the lab's secrets",
             fix="run `dragstrip lab down --purge`, which removes the lab's data as well",
         )
+    for value in found.values():
+        register_secret(value)
     return found
+
+
+def make_known(home: Home) -> None:
+    """Have `redact` know the home's secrets, if it has any that can be read."""
+    with suppress(LabError):
+        load(home)
 
 
 def load_or_create(home: Home) -> dict[str, str]:
@@ -53,18 +63,15 @@ def load_or_create(home: Home) -> dict[str, str]:
     missing = {name: make() for name, make in _MAKERS.items() if name not in found}
     if missing:
         found |= missing
+        for value in missing.values():
+            register_secret(value)
         write_private(home, found)
     return found
 
 
 def write_private(home: Home, values: dict[str, str]) -> None:
     """Write the secrets file with mode 0600, complete or not at all."""
-    fresh = home.secrets_file.with_suffix(".new")
     try:
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(values, file, indent=2)
-        fresh.replace(home.secrets_file)
+        atomic_file.write(home.secrets_file, json.dumps(values, indent=2), private=True)
     except OSError as error:
         raise home_error(home.secrets_file, error) from None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from dragstrip.lab.ports import HOST
+from dragstrip.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +29,7 @@ def postgres(port: int, user: str, password: str) -> str | None:
         ) as connection:
             connection.execute("select 1")
     except psycopg.Error as error:
-        return str(error).strip().splitlines()[-1]
+        return redact(str(error)).strip().splitlines()[-1]
     return None
 
 
@@ -42,7 +43,7 @@ def http_status(
         response = connection.getresponse()
         response.read()
     except (OSError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
+        return redact(str(error)) or type(error).__name__
     finally:
         connection.close()
     if response.status != expected:

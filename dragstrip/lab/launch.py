@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.errors import LabError
-from dragstrip.lab import logs, processes, state
+from dragstrip.lab import credentials, logs, processes, state
 from dragstrip.lab.paths import Home, checkout, home_error
 from dragstrip.lab.teardown import STOP_TIMEOUT_S, clear
 
@@ -123,6 +123,7 @@ def _close_pipes(supervisor: subprocess.Popen[bytes]) -> None:
 def _start_error(place: Home, event: dict[str, Any]) -> LabError:
     if "message" in event:
         return LabError(event["message"], fix=event["fix"])
+    credentials.make_known(place)
     shown = "".join(f"\n    {line}" for line in logs.tail(place.supervisor_log, _SHOWN_LINES))
     return LabError(
         f"the lab's supervisor ended; the last lines of {place.supervisor_log}:{shown}",

@@ -1,9 +1,11 @@
-"""The services' log files."""
+"""The services' log files. What is read of them is shown, so that it holds no known secret."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
+
+from dragstrip.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,16 +31,22 @@ def follow(log: Path, lines: int) -> Iterator[str]:
     """Yield the last lines, then what is added, for ever; a log begun anew is read from its top."""
     last, position = _end_of(log, lines)
     yield from (f"{line}\n" for line in last)
+    rest = ""
     while True:
         size = log.stat().st_size if log.exists() else 0
         if size < position:
-            position = 0
+            position, rest = 0, ""
         if size > position:
             with log.open("rb") as file:
                 file.seek(position)
                 chunk = file.read()
             position += len(chunk)
-            yield chunk.decode(errors="replace")
+            # Whole lines: what is written in two pieces may hold a secret that neither does.
+            whole, end, rest = (rest + chunk.decode(errors="replace")).rpartition("\n")
+            yield redact(whole + end)
+        elif rest:
+            yield redact(rest)
+            rest = ""
         else:
             time.sleep(_POLL_S)
 
@@ -53,4 +61,5 @@ def _end_of(log: Path, lines: int) -> tuple[list[str], int]:
             end = file.tell()
     except FileNotFoundError:
         return [], 0
-    return (text.decode(errors="replace").splitlines()[-lines:] if lines > 0 else []), end
+    shown = redact(text.decode(errors="replace")).splitlines()[-lines:] if lines > 0 else []
+    return shown, end

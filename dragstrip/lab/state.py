@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotation
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from dragstrip import atomic_file
 from dragstrip.errors import LabError
 from dragstrip.lab.paths import home_error
 from dragstrip.lab.processes import Identity  # noqa: TC001 - read by pydantic as well
@@ -77,11 +77,7 @@ def read(home: Home) -> LabState | None:
 
 def write(home: Home, state: LabState) -> None:
     """Store the state, complete or not at all, readable by its owner alone."""
-    fresh = home.state_file.with_suffix(".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(state.model_dump_json(indent=2))
-    fresh.replace(home.state_file)
+    atomic_file.write(home.state_file, state.model_dump_json(indent=2), private=True)
 
 
 def remove(home: Home) -> None:

@@ -11,11 +11,11 @@ import gzip
 import mmap
 import os
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dragstrip import atomic_file
 from dragstrip.errors import StorageError
 from dragstrip.ledger.layout import HEADER, MAGIC, ROW, ROW_BYTES, VERSION
 from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome, Rows, select
@@ -89,15 +89,11 @@ class Segment:
 
 def compress(path: Path) -> bool:
     """Put a gzipped file in a closed segment's place; return whether there was room for it."""
-    packed = path.with_suffix(".rows.gz")
-    fresh = path.with_suffix(".gz.new")
     try:
-        fresh.write_bytes(gzip.compress(path.read_bytes(), _FAST))
-        fresh.rename(packed)
+        packed = gzip.compress(path.read_bytes(), _FAST)
+        atomic_file.write(path.with_suffix(".rows.gz"), packed)
         path.unlink()
     except OSError:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
         return False
     return True
 

@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dragstrip.analysis.aggregate import part_of
 from dragstrip.analysis.conditions import bound_of, figure_of, words_of
 from dragstrip.live.progress import Clock
 
@@ -40,11 +41,14 @@ def picture(state: State, clock: Clock, metric: Metric) -> RenderableType:
 
 def line(state: State, clock: Clock, metric: Metric) -> str:
     """Return the same in one line, for when a pair is over."""
-    sides = ", ".join(f"{name} {_quantile(state, name, metric)}" for name in _names(state))
+    what = f"{state.decisive} {metric}" if state.decisive else metric
+    sides = ", ".join(
+        f"{name} {_quantile(state, name, metric, state.decisive)}" for name in _names(state)
+    )
     failed = sum(sum(counted["failed"].values()) for counted in state.counted)
     broken = [words_of(gate.name) for gate in state.broken]
     return (
-        f"race: {state.slices_done // 2} of {state.plan.pairs} pairs; {metric} so far: {sides}; "
+        f"race: {state.slices_done // 2} of {state.plan.pairs} pairs; {what} so far: {sides}; "
         f"{failed} failed; {clock.left(state)} left"
         + (f"; broken so far: {', '.join(broken)}" if broken else "")
     )
@@ -115,18 +119,32 @@ def _sides(state: State, clock: Clock, metric: Metric) -> Table:
             "–" if rate is None else f"{rate:,.1f}",
             _quantile(state, name, metric),
         )
+        for row in _operations(state, number, metric):
+            table.add_row(*row, style="dim")
     return table
+
+
+def _operations(state: State, target: int, metric: Metric) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each operation of a target, where there are several."""
+    operations = state.plan.operations if len(state.plan.operations) > 1 else ()
+    name = _names(state)[target]
+    for number, operation in enumerate(operations):
+        counted = state.by_operation[target][number]
+        failed = sum(counted["failed"].values())
+        quantile = _quantile(state, name, metric, operation.name)
+        yield f"    {operation.name}", f"{counted['verified']:,}", f"{failed:,}", "", quantile
 
 
 def _ratio(state: State, metric: Metric) -> Text:
     old, new = _names(state)
+    what = f"{state.decisive} {metric}" if state.decisive else metric
     if state.broken:
-        return Text(f"{metric} {new}/{old}: not while a condition is broken", style="dim")
-    found = state.ratio(metric)
+        return Text(f"{what} {new}/{old}: not while a condition is broken", style="dim")
+    found = state.ratio(metric, state.decisive)
     if found is None:
-        return Text(f"{metric} {new}/{old}: after two pairs", style="dim")
+        return Text(f"{what} {new}/{old}: after two pairs", style="dim")
     return Text(
-        f"{metric} {new}/{old} so far {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}, "
+        f"{what} {new}/{old} so far {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}, "
         f"{state.pairs_complete} pairs); the verdict is for the last pair to give"
     )
 
@@ -149,7 +167,7 @@ def _names(state: State) -> tuple[str, str]:
     return old.name, new.name
 
 
-def _quantile(state: State, name: str, metric: Metric) -> str:
+def _quantile(state: State, name: str, metric: Metric, operation: str | None = None) -> str:
     totals = state.totals.get(name)
-    value = totals.quantile_ms(metric) if totals else None
+    value = part_of(totals, operation).quantile_ms(metric) if totals else None
     return "–" if value is None else f"{value:.1f} ms"

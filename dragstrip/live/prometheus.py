@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from dragstrip.ledger.live_counts import Brief
     from dragstrip.live.follow import State
-    from dragstrip.run.model import Run
+    from dragstrip.run.model import Figures, Run
+    from dragstrip.run.plan import Plan
 
 _MS = 1000
 
@@ -61,28 +62,36 @@ def _about(facts: Run) -> Iterator[Metric]:
 
 
 def _lookups(state: State) -> Iterator[Metric]:
+    labels = _labels(state.plan)
     lookups = CounterMetricFamily(
         "dragstrip_lookups",
         "Lookups that count for the comparison, by outcome: verified, or why it failed.",
-        labels=["target", "outcome"],
+        labels=[*labels, "outcome"],
     )
     others = CounterMetricFamily(
         "dragstrip_uncounted_lookups",
         "Lookups while a slice settles, and those that keep the idle target warm.",
-        labels=["target"],
+        labels=labels,
     )
     times = HistogramMetricFamily(
         "dragstrip_response_time_seconds",
         "From when a lookup was due to its answer; of verified lookups that count.",
-        labels=["target"],
+        labels=labels,
     )
-    for target, counted in zip(state.plan.targets, state.counted, strict=True):
-        outcomes = {"verified": counted["verified"], **counted["failed"]}
-        for outcome, count in outcomes.items():
-            lookups.add_metric([target.name, outcome], count)
-        others.add_metric([target.name], counted["uncounted"])
-        times.add_metric([target.name], _buckets(counted), counted["sum_s"])
+    for target, operations in zip(state.plan.targets, state.by_operation, strict=True):
+        for operation, counted in zip(state.plan.operations, operations, strict=True):
+            place = [target.name, operation.name][: len(labels)]
+            outcomes = {"verified": counted["verified"], **counted["failed"]}
+            for outcome, count in outcomes.items():
+                lookups.add_metric([*place, outcome], count)
+            others.add_metric(place, counted["uncounted"])
+            times.add_metric(place, _buckets(counted), counted["sum_s"])
     yield from (lookups, others, times)
+
+
+def _labels(plan: Plan) -> list[str]:
+    """Return what tells samples apart: the target, and the operation where there are several."""
+    return ["target", "operation"] if len(plan.operations) > 1 else ["target"]
 
 
 def _buckets(counted: Brief) -> list[tuple[str, float]]:
@@ -116,28 +125,38 @@ def _progress(state: State) -> Iterator[Metric]:
 
 
 def _slices(state: State) -> Iterator[Metric]:
+    labels = _labels(state.plan)
     quantiles = GaugeMetricFamily(
         "dragstrip_slice_response_time_seconds",
         "Quantile of a target's last slice, failures ranked slowest; as in run.json.",
-        labels=["target", "quantile"],
+        labels=[*labels, "quantile"],
     )
     offered = GaugeMetricFamily(
-        "dragstrip_slice_offered_rate", "Lookups due a second in its last slice.", labels=["target"]
+        "dragstrip_slice_offered_rate", "Lookups due a second in its last slice.", labels=labels
     )
     achieved = GaugeMetricFamily(
-        "dragstrip_slice_achieved_rate", "Of those, the ones sent in time.", labels=["target"]
+        "dragstrip_slice_achieved_rate", "Of those, the ones sent in time.", labels=labels
     )
-    for name, part in state.latest.items():
+    for place, part in _last_slices(state):
         for quantile, value_ms in (
             ("0.5", part.p50_ms),
             ("0.95", part.p95_ms),
             ("0.99", part.p99_ms),
         ):
             if value_ms is not None:
-                quantiles.add_metric([name, quantile], value_ms / _MS)
-        offered.add_metric([name], part.offered_per_s)
-        achieved.add_metric([name], part.achieved_per_s)
+                quantiles.add_metric([*place, quantile], value_ms / _MS)
+        offered.add_metric(place, part.offered_per_s)
+        achieved.add_metric(place, part.achieved_per_s)
     yield from (quantiles, offered, achieved)
+
+
+def _last_slices(state: State) -> Iterator[tuple[list[str], Figures]]:
+    """Yield the figures of each target's last slice after their labels."""
+    for name, part in state.latest.items():
+        if not part.operations:
+            yield [name], part
+        for operation, figures in part.operations.items():
+            yield [name, operation], figures
 
 
 def _gates(state: State) -> Iterator[Metric]:

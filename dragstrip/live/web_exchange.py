@@ -52,14 +52,13 @@ def serves_web() -> bool:
 
 def wish(folder: Path, settings: dict[str, str]) -> None:
     """Ask for a race with these settings, as they stand in the form. Raises OSError."""
-    with suppress(FileNotFoundError):
-        (folder / _ANSWER).unlink()
-    atomic_file.replace(folder / _WISH, settings)
+    (folder / _ANSWER).unlink(missing_ok=True)
+    atomic_file.write_json(folder / _WISH, settings)
 
 
 def take_wish(folder: Path) -> dict[str, str] | None:
     """Return what was asked for since, once."""
-    found = atomic_file.read(folder / _WISH)
+    found = atomic_file.read_json(folder / _WISH)
     if found is not None:
         (folder / _WISH).unlink()
     return cast("dict[str, str] | None", found)
@@ -67,23 +66,23 @@ def take_wish(folder: Path) -> dict[str, str] | None:
 
 def answer(folder: Path, problem: str | None) -> None:
     """Say that the race is planned, or why it is not. Raises OSError."""
-    atomic_file.replace(folder / _ANSWER, {"problem": problem})
+    atomic_file.write_json(folder / _ANSWER, {"problem": problem})
 
 
 def read_answer(folder: Path) -> dict[str, str | None] | None:
     """Return the answer under "problem"; None while there is none."""
-    return cast("dict[str, str | None] | None", atomic_file.read(folder / _ANSWER))
+    return cast("dict[str, str | None] | None", atomic_file.read_json(folder / _ANSWER))
 
 
 def show(folder: Path, tables: Tables) -> None:
     """Replace what the page shows, if the folder can be written to."""
     with suppress(OSError):
-        atomic_file.replace(folder / _TABLES, tables)
+        atomic_file.write_json(folder / _TABLES, tables)
 
 
 def shown(folder: Path) -> Tables:
     """Return what the page is to show."""
-    return cast("Tables", atomic_file.read(folder / _TABLES) or {})
+    return cast("Tables", atomic_file.read_json(folder / _TABLES) or {})
 
 
 def end(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.aggregate import part_of
 from dragstrip.analysis.conditions import bound_of, figure_of, words_of
 from dragstrip.report.text import banners, headline
 
@@ -54,15 +55,19 @@ def _sides(
     rows += [
         ("verified lookups", *_counts(state, "verified"), ""),
         ("failed lookups", *_counts(state, "failed"), ""),
+        *_operation_counts(state),
     ]
     if verdict is None:
         rows.append(("lookups per second now", *_rates(clock), ""))
+    names = [operation.name for operation in state.plan.operations]
+    operations: list[str | None] = [*names] if len(names) > 1 else [None]
     rows += [
         (
-            metric if verdict else f"{metric} so far",
-            *_quantiles(state, metric),
-            _NOTHING if is_broken else _ratio(state, metric),
+            (f"{operation} {metric}" if operation else metric) + ("" if verdict else " so far"),
+            *_quantiles(state, metric, operation),
+            _NOTHING if is_broken else _ratio(state, metric, operation),
         )
+        for operation in operations
         for metric in _METRICS
     ]
     for figure, baseline, challenger, ratio in rows:
@@ -95,6 +100,18 @@ def _counts(state: State, what: str) -> tuple[str, str]:
     return f"{old:,}", f"{new:,}"
 
 
+def _operation_counts(state: State) -> Iterator[tuple[str, str, str, str]]:
+    """Yield what each operation's requests came to, where there are several operations."""
+    operations = state.plan.operations if len(state.plan.operations) > 1 else ()
+    for number, operation in enumerate(operations):
+        counted = [side[number] for side in state.by_operation]
+        for what, (old, new) in (
+            ("verified", [one["verified"] for one in counted]),
+            ("failed", [sum(one["failed"].values()) for one in counted]),
+        ):
+            yield f"{what}, {operation.name}", f"{old:,}", f"{new:,}", ""
+
+
 def _rates(clock: Clock) -> tuple[str, str]:
     old, new = (clock.per_s(number) for number in (0, 1))
     return _figure(old), _figure(new)
@@ -104,16 +121,16 @@ def _figure(value: float | None, unit: str = "") -> str:
     return _NOTHING if value is None else f"{value:,.1f}{unit}"
 
 
-def _quantiles(state: State, metric: Metric) -> tuple[str, str]:
+def _quantiles(state: State, metric: Metric, operation: str | None) -> tuple[str, str]:
     old, new = (state.totals.get(target.name) for target in state.plan.targets)
     return (
-        _figure(old.quantile_ms(metric) if old else None, " ms"),
-        _figure(new.quantile_ms(metric) if new else None, " ms"),
+        _figure(part_of(old, operation).quantile_ms(metric) if old else None, " ms"),
+        _figure(part_of(new, operation).quantile_ms(metric) if new else None, " ms"),
     )
 
 
-def _ratio(state: State, metric: Metric) -> str:
-    found = state.ratio(metric)
+def _ratio(state: State, metric: Metric, operation: str | None) -> str:
+    found = state.ratio(metric, operation)
     return f"{found.ratio:.3f} ({found.low:.3f} to {found.high:.3f})" if found else _NOTHING
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
@@ -27,6 +26,7 @@ from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
 from dragstrip.load.locust_user import ConnectionUser, Work, end_with_parent, raise_priority
 from dragstrip.load.race_driver import SingleProcessDriver
+from dragstrip.redact import redact_logs
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
 from dragstrip.run.plan import LEDGER_FOLDER
@@ -166,6 +166,7 @@ def _set_defaults(parser: Any, **_: Any) -> None:
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
+    redact_logs()
     end_with_parent()
     raise_priority()
     # Locust sets its timers, --run-time among them, by the loop's idea of the time, which is as old
@@ -230,6 +231,11 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
     scenario = find(plan.scenario.name)(plan.config(os.environ))
     scenario.receive(handoff)
     scenario.variables()
+    if scenario.keys != plan.keys:
+        raise StorageError(
+            f"scenario {plan.scenario.name} has {scenario.keys:,} keys in this process, and "
+            f"{plan.keys:,} in the race's plan"
+        )
     ConnectionUser.work = Work(
         race=plan.race,
         scenario=scenario,
@@ -269,11 +275,4 @@ def _or_exit(make: Callable[[], T]) -> T:
     try:
         return make()
     except DragstripError as error:
-        _leave(error)
-
-
-def _leave(error: DragstripError) -> NoReturn:
-    sys.stderr.write(f"error: {error.message}\n")
-    if error.fix:
-        sys.stderr.write(f"  fix: {error.fix}\n")
-    sys.exit(error.exit_code)
+        error.leave()

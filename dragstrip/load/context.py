@@ -84,16 +84,23 @@ class Work:
         if self._attached:
             return
         self._attached = True
-        mark = LAB_MARK if self.lab else ""
         self._feeds.append(
             LocustStats(
                 environment.stats,
-                [name + mark for name in self.targets],
+                [self._labels(name) for name in self.targets],
+                methods=[operation.method for operation in self.scenario.operations],
                 urls=[target.url for target in self.targets.values()],
                 fire=environment.events.request.fire if self._fires_events else None,
             )
         )
         self.collector.start()
+
+    def _labels(self, target: str) -> list[str]:
+        """Return the names of a target's entries in Locust's statistics, one for each operation."""
+        mark = LAB_MARK if self.lab else ""
+        if len(self.scenario.operations) == 1:
+            return [target + mark]
+        return [f"{target} {operation.name}{mark}" for operation in self.scenario.operations]
 
     def sender(self, target: str, connection: Connection) -> Sender:
         """Return the loop of a new slot. What is prepared for a key serves all of a target."""

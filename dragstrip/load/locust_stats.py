@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from locust.stats import RequestStats, StatsEntry
     from numpy.typing import NDArray
 
-METHOD = "GET"
-
 
 class LookupFailed(Exception):
     """A lookup's failure as Locust's statistics show it: the reason and nothing that varies."""
@@ -35,8 +33,9 @@ def wall_offset_ns() -> int:
 class LocustStats:
     """A collector's feed that keeps the figures of Locust's own table, files and web UI.
 
-    `labels` and `urls` are those of the targets by number. A lookup counts in the second in which
-    it was done, under its target's label; its response time counts from when it was due.
+    `labels` are those of each target's operations, `urls` those of the targets and `methods` those
+    of the operations, by number. A request counts in the second in which it was done, under the
+    label of its target and operation; its response time counts from when it was due.
 
     With `fire`, Locust's `request` event is fired for each row instead, in the order in which the
     lookups were done: Locust's own listener then does the counting, at the time of the event.
@@ -45,14 +44,16 @@ class LocustStats:
     def __init__(
         self,
         stats: RequestStats,
-        labels: Sequence[str],
+        labels: Sequence[Sequence[str]],
         *,
+        methods: Sequence[str] = ("GET",),
         urls: Sequence[str] = (),
         fire: Callable[..., None] | None = None,
         offset_ns: Callable[[], int] = wall_offset_ns,
     ) -> None:
         self._stats = stats
         self._labels = labels
+        self._methods = methods
         self._urls = urls
         self._fire = fire
         self._offset_ns = offset_ns
@@ -67,13 +68,18 @@ class LocustStats:
         wall_ns = rows["done_ns"] + self._offset_ns()
         for second, part in _runs(wall_ns // 1_000_000_000):
             self._log(self._stats.total, second, rows[part], wall_ns[part])
-            for target, which in _groups(rows["target"][part]):
+            places = rows["target"][part].astype(np.uint16) << 8 | rows["operation"][part]
+            for place, which in _groups(places):
+                key = self._key(place >> 8, place & 0xFF)
                 chosen, done_ns = select(rows[part], which), wall_ns[part][which]
-                self._log(self._entry(target, done_ns), second, chosen, done_ns)
-                self._log_errors(target, chosen, done_ns)
+                self._log(self._entry(key, done_ns), second, chosen, done_ns)
+                self._log_errors(key, chosen, done_ns)
 
-    def _entry(self, target: int, done_ns: NDArray[np.int64]) -> StatsEntry:
-        key = (self._labels[target], METHOD)
+    def _key(self, target: int, operation: int) -> tuple[str, str]:
+        """Return the label and the method."""
+        return self._labels[target][operation], self._methods[operation]
+
+    def _entry(self, key: tuple[str, str], done_ns: NDArray[np.int64]) -> StatsEntry:
         is_new = key not in self._stats.entries
         entry = self._stats.entries[key]
         if is_new:
@@ -114,7 +120,7 @@ class LocustStats:
         values, counts = np.unique(buckets, return_counts=True)
         return zip(values.tolist(), counts.tolist(), strict=True)
 
-    def _log_errors(self, target: int, rows: Rows, done_ns: NDArray[np.int64]) -> None:
+    def _log_errors(self, key: tuple[str, str], rows: Rows, done_ns: NDArray[np.int64]) -> None:
         failed = rows["outcome"] != Outcome.OK
         if not failed.any():
             return
@@ -125,10 +131,11 @@ class LocustStats:
             reason = _reason(code)
             by_reason[reason] = by_reason.get(reason, False) | which
         for reason, which in by_reason.items():
-            self._log_error(self._labels[target], reason, done_ns[which])
+            self._log_error(key, reason, done_ns[which])
 
-    def _log_error(self, name: str, reason: str, done_ns: NDArray[np.int64]) -> None:
-        error = locust_compat.error_entry(self._stats, METHOD, name, LookupFailed(reason))
+    def _log_error(self, entry: tuple[str, str], reason: str, done_ns: NDArray[np.int64]) -> None:
+        name, method = entry
+        error = locust_compat.error_entry(self._stats, method, name, LookupFailed(reason))
         error.occurrences += len(done_ns)
         if error.first_seen is None:
             error.first_seen = int(done_ns[0]) / 1e9
@@ -136,12 +143,14 @@ class LocustStats:
 
     def _fire_each(self, rows: Rows, fire: Callable[..., None]) -> None:
         times_ms = ((rows["done_ns"] - rows["due_ns"]) / 1e6).tolist()
-        fields = (rows[name].tolist() for name in ("target", "outcome", "status", "bytes"))
-        for time_ms, target, outcome, status, size in zip(times_ms, *fields, strict=True):
+        names = ("target", "operation", "outcome", "status", "bytes")
+        columns = zip(times_ms, *(rows[name].tolist() for name in names), strict=True)
+        for time_ms, target, operation, outcome, status, size in columns:
             is_right = outcome == Outcome.OK
+            label, method = self._key(target, operation)
             fire(
-                request_type=METHOD,
-                name=self._labels[target],
+                request_type=method,
+                name=label,
                 response_time=time_ms,
                 response_length=size,
                 exception=None if is_right else LookupFailed(_reason(outcome << 16 | status)),

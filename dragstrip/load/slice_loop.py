@@ -6,12 +6,12 @@ are still there.
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from dragstrip import atomic_file
 from dragstrip.run.plan import SLICES_FILE
 
 if TYPE_CHECKING:
@@ -60,12 +60,7 @@ def run_slices(plan: Plan, run_slice: Callable[[PlannedSlice], SliceOutcome], fo
 
 def write_finish(folder: Path, finish: Finish) -> None:
     """Store finish.json. Raises OSError."""
-    fresh = folder / f"{FINISH_FILE}.new"
-    with fresh.open("wb") as file:
-        file.write(orjson.dumps(finish))
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(folder / FINISH_FILE)
+    atomic_file.write_json(folder / FINISH_FILE, finish, durable=True)
 
 
 class SliceCoordinator:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -21,7 +20,8 @@ from typing import IO, TYPE_CHECKING
 from dragstrip.errors import UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
-from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, read_stop
+from dragstrip.redact import redact
+from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, free_port, read_stop
 from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
 if TYPE_CHECKING:
@@ -127,13 +127,14 @@ def run_worker(master: Address, runs: Path, *, otel: bool = False) -> int:
 def why_unfinished(folder: RunFolder) -> str:
     """Return why Locust ended early: in its own words, or by the last lines of its log."""
     stop = read_stop(folder.path)
-    return stop.reason if stop else log_tail(folder)
+    return redact(stop.reason) if stop else log_tail(folder)
 
 
 def log_tail(folder: RunFolder, lines: int = 5) -> str:
     """Return the last lines of Locust's log."""
     with suppress(OSError):
-        return "\n".join(_log(folder).read_text(errors="replace").splitlines()[-lines:])
+        text = redact(_log(folder).read_text(encoding="utf-8", errors="replace"))
+        return "\n".join(text.splitlines()[-lines:])
     return ""
 
 
@@ -230,7 +231,7 @@ def _roles(processes: int, workers: Workers | None) -> list[str]:
         ]
         return ["--master", "--expect-workers", str(workers.count), *bind]
     if processes > 1:
-        port = str(_free_port())
+        port = str(free_port())
         return [
             *("--processes", str(processes)),
             *("--master-bind-host", "127.0.0.1", "--master-bind-port", port),
@@ -249,13 +250,6 @@ def _stop(locust: subprocess.Popen[bytes]) -> None:
     # Workers that outlived their master are in the same group.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(locust.pid, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _log(folder: RunFolder) -> Path:

@@ -9,16 +9,21 @@ from typing import TYPE_CHECKING
 import scipy
 
 from dragstrip.analysis.gates import SAMPLES_NEEDED
+from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.ratio import MIN_PAIRS
-from dragstrip.errors import UsageError
+from dragstrip.errors import ConfigError, UsageError
+from dragstrip.run.plan import PlannedOperation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from dragstrip.config.config import Config, RaceConfig
 
 MOST_RISK = 0.05
 """Of a run whose smallest slice holds too few lookups by the chance of its arrivals alone."""
+
+
+_ONE = (PlannedOperation(name="lookup"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +32,21 @@ class _Problem:
     fix: str
 
 
-def require(config: Config, *, processes: int, ceiling_per_s: float | None = None) -> None:
+def require(
+    config: Config,
+    *,
+    processes: int,
+    ceiling_per_s: float | None = None,
+    operations: Sequence[PlannedOperation] = _ONE,
+) -> None:
     """Check that a race can lead to a verdict. Raises UsageError naming every reason why not.
 
-    `ceiling_per_s` is the most that one process was found to send on this machine.
+    `ceiling_per_s` is the most that one process was found to send on this machine, and `operations`
+    are the scenario's.
     """
     problems = [
         *_pairs(config.race),
-        *_samples(config),
+        *_samples(config, operations),
         *_processes(config.race, processes),
         *_rate(config.race, processes, ceiling_per_s),
     ]
@@ -53,32 +65,50 @@ def _pairs(race: RaceConfig) -> Iterator[_Problem]:
         )
 
 
-def _samples(config: Config) -> Iterator[_Problem]:
-    race, needed = config.race, SAMPLES_NEEDED[config.rules.metric]
-    if race.closed_model or _risk(race, race.rate * race.counted_s, needed) <= MOST_RISK:
+def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator[_Problem]:
+    try:
+        operation = decisive(operations, config.rules.operation)
+    except ConfigError as error:
+        yield _Problem(error.message, error.fix or "leave it out")
         return
-    expected = _enough(race, needed)
+    race, needed = config.race, SAMPLES_NEEDED[config.rules.metric]
+    share = _share(operations, operation)
+    per_s = race.rate * share
+    if race.closed_model or _risk(race, per_s * race.counted_s, needed, share) <= MOST_RISK:
+        return
+    expected, what = (
+        _enough(race, needed, share),
+        f"{operation} requests" if operation else "lookups",
+    )
     yield _Problem(
         f"race.rate = {race.rate:g} over {race.counted_s:g} counted seconds gives about "
-        f"{race.rate * race.counted_s:.0f} lookups a slice; rules.metric = {config.rules.metric} "
+        f"{per_s * race.counted_s:.0f} {what} a slice; rules.metric = {config.rules.metric} "
         f"needs {needed} in every one, so about {expected}",
-        f"give --rate {math.ceil(expected / race.counted_s)}, or --slice "
-        f"{math.ceil(expected / race.rate + race.settle)}",
+        f"give --rate {math.ceil(expected / race.counted_s / share)}, or --slice "
+        f"{math.ceil(expected / per_s + race.settle)}",
     )
 
 
-def _risk(race: RaceConfig, expected: float, needed: int) -> float:
+def _share(operations: Sequence[PlannedOperation], name: str | None) -> float:
+    """Return an operation's share of the arrivals; 1 for None."""
+    if name is None:
+        return 1.0
+    weights = {operation.name: operation.weight for operation in operations}
+    return weights[name] / sum(weights.values())
+
+
+def _risk(race: RaceConfig, expected: float, needed: int, share: float) -> float:
     """Return how likely the smallest slice holds fewer than needed."""
-    if race.arrivals == "constant":
-        # The number is fixed but for the one at the edge.
+    if race.arrivals == "constant" and share == 1:
+        # The number is fixed but for the one at the edge. An operation's is up to chance.
         return float(expected < needed + 1)
     one = float(scipy.stats.poisson.cdf(needed - 1, expected))
     return 1 - (1 - one) ** race.pairs
 
 
-def _enough(race: RaceConfig, needed: int) -> int:
+def _enough(race: RaceConfig, needed: int, share: float) -> int:
     expected = needed
-    while _risk(race, expected, needed) > MOST_RISK:
+    while _risk(race, expected, needed, share) > MOST_RISK:
         expected += 1
     return expected
 

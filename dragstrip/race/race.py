@@ -22,6 +22,7 @@ from dragstrip.run import folder as run_folder
 from dragstrip.run import live_stats
 from dragstrip.run.machine import these_versions, this_machine
 from dragstrip.scenario import targets_of
+from dragstrip.scenario.planned import planned
 from dragstrip.signals import signals_as_interrupts
 
 if TYPE_CHECKING:
@@ -53,18 +54,23 @@ def race(
     )
     # What this machine can send says nothing of the workers'.
     ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
-    prechecks.require(config, processes=options.processes, ceiling_per_s=ceiling_per_s)
+
+    def check(asked: Config) -> None:
+        _, scenario = bind(asked)
+        prechecks.require(
+            asked,
+            processes=options.processes,
+            ceiling_per_s=ceiling_per_s,
+            operations=planned(scenario),
+        )
+
+    check(config)
     run_folder.require_room(options.out)
     metrics_server.require_port(config.race)
     if config.race.otel:
         otel.require()
     with ready(config, options, progress, known) as setup:
         stored = setup.store()
-
-        def check(asked: Config) -> None:
-            bind(asked)
-            prechecks.require(asked, processes=options.processes, ceiling_per_s=ceiling_per_s)
-
         if options.web:
             monitor: RaceMonitor = WebStart(
                 options.web, setup, stored, progress, check=check, tell=tell

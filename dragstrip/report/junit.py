@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from dragstrip.analysis.conditions import bound_of, figure_of, fix_of, words_of
 from dragstrip.analysis.rule_checks import clauses, required
-from dragstrip.report import text
+from dragstrip.report import operations, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -122,11 +122,23 @@ def _properties(
     yield "verdict", verdict.verdict
     yield "requirement", requirement or "none"
     yield "metric", verdict.metric
+    if verdict.operation:
+        yield "operation", verdict.operation
+    yield from _operations(run, verdict)
     if verdict.ratio is not None:
         yield from (("ratio", verdict.ratio), ("low", verdict.low), ("high", verdict.high))
     yield "pairs", verdict.pairs
     yield "dragstrip", run.versions.dragstrip
     yield "machine", f"{run.machine.processor}, {run.machine.cpus} cores, {run.machine.system}"
+
+
+def _operations(run: Run, verdict: Verdict) -> Iterator[tuple[str, object]]:
+    """Yield the table of the operations, a property for each row."""
+    operation = ""
+    for name, label, *cells in operations.rows(run, verdict):
+        operation = name or operation
+        pairs = zip(operations.HEADS[2:], cells, strict=True)
+        yield f"{operation} {label}", ", ".join(f"{head} {cell}" for head, cell in pairs if cell)
 
 
 def _add_properties(part: ElementTree.Element, values: Iterator[tuple[str, object]]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dragstrip.report import operations
 from dragstrip.report import text as words
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def _lines(run: Run, verdict: Verdict, asked: tuple[Requirement, State] | None) 
     shown, others = _split(words.rows(run))
     yield from table(heads, shown, "|---|---:|---:|")
     yield ""
+    by_operation = operations.rows(run, verdict)
+    if by_operation:
+        yield from table(operations.HEADS, by_operation, "|---|---|---:|---:|---:|---:|---:|")
+        yield ""
     yield from _gates(verdict)
     yield from _more(verdict, heads, others)
     yield escape(f"Run {run.id}: {words.conditions(run)}. {words.data(run)}")

@@ -10,10 +10,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from dragstrip.report import operations
 from dragstrip.report import text as words
 from dragstrip.report.colours import COLOURS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
     from dragstrip.run.model import Run, Verdict
@@ -28,11 +31,15 @@ def render(run: Run, verdict: Verdict) -> RenderableType:
         # Nobody may read the figures before they read why these prove nothing.
         parts += [headline, Text()]
     parts += [_figures(run), Text()]
+    by_operation = operations.rows(run, verdict)
+    if by_operation:
+        parts += [_table(operations.HEADS, by_operation, left=2), Text()]
     comparison = words.comparison(run, verdict)
     if comparison:
         parts += [Text(comparison), *map(Text, words.remarks(run, verdict))]
     if verdict.secondary:
-        parts.append(_secondary(verdict))
+        others = _table(words.SECONDARY_HEADS, words.secondary_rows(verdict), left=1)
+        parts.append(Padding(others, (1, 0, 0, 0)))
     parts += [_gates(verdict), Text()]
     if verdict.verdict != "invalid":
         parts.append(headline)
@@ -58,15 +65,14 @@ def _figures(run: Run) -> Table:
     return table
 
 
-def _secondary(verdict: Verdict) -> RenderableType:
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> Table:
+    """Return a table of which the first `left` columns are words and the others are numbers."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for head in words.SECONDARY_HEADS:
-        table.add_column(
-            Text(head), justify="left" if head == words.SECONDARY_HEADS[0] else "right"
-        )
-    for row in words.secondary_rows(verdict):
+    for number, head in enumerate(heads):
+        table.add_column(Text(head), justify="left" if number < left else "right")
+    for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    return Padding(table, (1, 0, 0, 0))
+    return table
 
 
 def _gates(verdict: Verdict) -> RenderableType:

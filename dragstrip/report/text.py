@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.conditions import bound_of, figure_of, words_of
+from dragstrip.analysis.operations import declared
 from dragstrip.stats.proportion import clopper_pearson
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def comparison(run: Run, verdict: Verdict) -> str | None:
         return None
     effect = verdict.minimum_detectable_effect
     return (
-        f"{verdict.metric} {run.challenger}/{run.baseline} = {verdict.ratio:.3f} "
+        f"{declared(verdict)} {run.challenger}/{run.baseline} = {verdict.ratio:.3f} "
         f"(95 % interval {verdict.low:.3f} to {verdict.high:.3f}, {verdict.pairs} pairs; "
         f"smallest detectable change {percent(effect)})"
     )
@@ -75,7 +76,9 @@ def remarks(run: Run, verdict: Verdict) -> list[str]:
     if verdict.ratio is not None:
         sides = ((name, verdict.targets[name]) for name in (run.baseline, run.challenger))
         words = ", ".join(f"{name} {_objective(side)}" for name, side in sides if side.slo)
-        found += [f"{verdict.metric} of a typical slice against slo_ms: {words}."] if words else []
+        found += (
+            [f"{declared(verdict)} of a typical slice against slo_ms: {words}."] if words else []
+        )
     return found + _calibration(run, verdict)
 
 
@@ -96,7 +99,7 @@ SECONDARY_HEADS = ("other metrics", "challenger/baseline", "95 % interval", "p (
 def secondary_rows(verdict: Verdict) -> list[tuple[str, str, str, str]]:
     """Return the metrics that the rule does not look at, under SECONDARY_HEADS."""
     return [
-        (name.replace("_", " "), *_effect(one), _p_value(one.p_adjusted))
+        (name.replace("error_rate", "error rate"), *_effect(one), _p_value(one.p_adjusted))
         for name, one in verdict.secondary.items()
     ]
 

@@ -6,7 +6,6 @@ killed race leaves a run that says so, with everything that was recorded.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -17,15 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from dragstrip import atomic_file
 from dragstrip.errors import StorageError
 from dragstrip.ledger import reader
 from dragstrip.run import plan as plans
 from dragstrip.run.model import Run
 from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
 from dragstrip.run.slice_report import parse_finish, parse_slice
-from dragstrip.schemas import validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,12 +59,12 @@ class RunFolder:
         _write(self.plan_file, plan.model_dump_json(indent=2))
 
     def write_run(self, run: Run) -> None:
-        """Store run.json, checked against its schema. Raises StorageError."""
-        self._write_form(RUN_FILE, "run", run)
+        """Store run.json. Raises StorageError."""
+        _write(self.path / RUN_FILE, run.model_dump_json(indent=2) + "\n")
 
     def write_verdict(self, verdict: Verdict) -> None:
-        """Store verdict.json, checked against its schema. Raises StorageError."""
-        self._write_form(VERDICT_FILE, "verdict", verdict)
+        """Store verdict.json. Raises StorageError."""
+        _write(self.path / VERDICT_FILE, verdict.model_dump_json(indent=2) + "\n")
 
     def write_report(self, name: str, text: str) -> Path:
         """Store a report made from the run, and return where. Raises StorageError."""
@@ -123,13 +122,6 @@ class RunFolder:
         with suppress(FileNotFoundError):
             return (self.path / SLICES_FILE).read_bytes().count(b"\n")
         return 0
-
-    def _write_form(self, name: str, schema: str, form: BaseModel) -> None:
-        text = form.model_dump_json(indent=2)
-        problem = next(iter(validator(schema).iter_errors(json.loads(text))), None)
-        if problem is not None:
-            raise StorageError(f"{name}: {problem.json_path}: {problem.message}")
-        _write(self.path / name, text + "\n")
 
 
 def find(run: str, out: Path) -> RunFolder:
@@ -198,13 +190,8 @@ def discard(folder: RunFolder) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
     try:
-        with fresh.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        atomic_file.write(path, text, durable=True)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}",

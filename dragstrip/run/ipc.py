@@ -5,14 +5,15 @@ The plan's own variables are in dragstrip.run.plan.
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from dragstrip import atomic_file
 from dragstrip.errors import UsageError
+from dragstrip.redact import redact
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,13 +64,14 @@ class Stop:
     def write(self, folder: Path) -> None:
         """Leave it in the run's folder, if that can be written to."""
         with suppress(OSError):
-            (folder / STOP_FILE).write_text(json.dumps(asdict(self)) + "\n")
+            reason = redact(self.reason)
+            atomic_file.write_json(folder / STOP_FILE, asdict(self) | {"reason": reason})
 
 
 def read_stop(folder: Path) -> Stop | None:
     """Return what `write` left, if it did."""
-    with suppress(OSError, ValueError, TypeError):
-        return Stop(**json.loads((folder / STOP_FILE).read_text()))
+    with suppress(TypeError):
+        return Stop(**atomic_file.read_json(folder / STOP_FILE))
     return None
 
 
@@ -92,6 +94,14 @@ def parse_address(text: str, what: str) -> Address:
             fix=f"give a name or an IPv4 address, and a port unless it is {DEFAULT_PORT}",
         )
     return Address(host, number or DEFAULT_PORT)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def require_free(address: Address, what: str = "--bind") -> Address:

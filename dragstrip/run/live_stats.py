@@ -34,12 +34,12 @@ class Live(TypedDict):
 
 def write(folder: Path, live: Live) -> None:
     """Replace live.json. Raises OSError."""
-    atomic_file.replace(folder / LIVE_FILE, live)
+    atomic_file.write_json(folder / LIVE_FILE, live)
 
 
 def read(folder: Path) -> Live | None:
     """Return what was written last; None when there is nothing to read."""
-    return cast("Live | None", atomic_file.read(folder / LIVE_FILE))
+    return cast("Live | None", atomic_file.read_json(folder / LIVE_FILE))
 
 
 def remove(folder: Path) -> None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.run.upgrade import upgraded
+from dragstrip.strict_model import StrictModel
 
 Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invalid"]
 DataAfter = Literal["same", "changed", "unchecked"]
@@ -23,11 +24,7 @@ Rate = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Figures(_Form):
+class Figures(StrictModel):
     """What a set of lookups came to. Response time counts from when a lookup was due.
 
     `reconnected` of them had to replace a connection that their slot had before.
@@ -48,7 +45,7 @@ class Figures(_Form):
         return {"p50": self.p50_ms, "p95": self.p95_ms, "p99": self.p99_ms}[metric]
 
 
-class Generator(_Form):
+class Generator(StrictModel):
     """How the load's processes fared in one slice: the busiest and the latest of them.
 
     `cpu` is the share of a core that was used. `no_slot` lookups found every connection busy when
@@ -74,14 +71,14 @@ class Slice(Figures):
     started: datetime
     ended: datetime
     generator: Generator | None = None
-    operations: dict[str, Figures] = {}
+    operations: dict[str, Figures] = Field(default={})
 
 
-class Quantile(_Form):
+class Quantile(StrictModel):
     """So large a share of all lookups was answered within `ms`; null where they failed.
 
     `low_ms` to `high_ms` is the 95 % interval; an end is null where the lookups are too few to
-    bound it. dragstrip/analysis/percentile_bands.py says how it is made.
+    bound it. It is free of any assumption about the distribution (Hahn and Meeker).
     """
 
     share: Probability
@@ -90,7 +87,7 @@ class Quantile(_Form):
     high_ms: Milliseconds | None
 
 
-class Split(_Form):
+class Split(StrictModel):
     """Where the mean response time of the verified lookups went; the parts add up to it.
 
     `wait_ms` is the time until the lookup was sent, `data_ms` what the server reports of its
@@ -125,7 +122,7 @@ class OperationTotals(Figures):
     opened: Count = 0
     bytes: Count = 0
     split: Split | None = None
-    distribution: list[Quantile] = []
+    distribution: list[Quantile] = Field(default=[])
 
 
 class TargetTotals(OperationTotals):
@@ -136,10 +133,10 @@ class TargetTotals(OperationTotals):
 
     kind: str
     url: str
-    operations: dict[str, OperationTotals] = {}
+    operations: dict[str, OperationTotals] = Field(default={})
 
 
-class OperationFacts(_Form):
+class OperationFacts(StrictModel):
     """An operation that was asked for. Of all arrivals its share is its weight over their sum."""
 
     name: str
@@ -147,7 +144,7 @@ class OperationFacts(_Form):
     method: str = "GET"
 
 
-class Gate(_Form):
+class Gate(StrictModel):
     """A condition of validity, with the figure that decided it and the bound it must keep."""
 
     name: str
@@ -156,7 +153,7 @@ class Gate(_Form):
     bound: float
 
 
-class Facts(_Form):
+class Facts(StrictModel):
     """What a scenario established before the race, in its own words.
 
     `data` says in a few words what was asked about, and `proof` how it is known that the targets
@@ -172,23 +169,23 @@ class Facts(_Form):
     proof: str = ""
     digest: str | None = None
     digest_of: str = "digest of the data"
-    values: dict[str, str | int | float | None] = {}
-    alike: list[str] = []
+    values: dict[str, str | int | float | None] = Field(default={})
+    alike: list[str] = Field(default=[])
     alike_fix: str = "race over the same data both times"
     unchanged: str = "After the race they were checked again and were the same."
-    commands: list[str] = []
+    commands: list[str] = Field(default=[])
     """What to run before the race to prove the same again, as arguments of `dragstrip`."""
 
 
-class ScenarioFacts(_Form):
+class ScenarioFacts(StrictModel):
     """Which scenario was raced, and what it established before the race."""
 
     name: str
-    keys: Count
+    keys: Annotated[int, Field(ge=1)]
     facts: Facts
 
 
-class Versions(_Form):
+class Versions(StrictModel):
     """What ran."""
 
     dragstrip: str
@@ -196,7 +193,7 @@ class Versions(_Form):
     python: str
 
 
-class Machine(_Form):
+class Machine(StrictModel):
     """Where the load came from."""
 
     system: str
@@ -206,7 +203,7 @@ class Machine(_Form):
     memory_bytes: Count
 
 
-class Calibrated(_Form):
+class Calibrated(StrictModel):
     """What a calibration of this machine says about a race; docs/calibrate.md says how.
 
     One process was found to send `ceiling_per_s` on time; null where the calibration is of another
@@ -220,7 +217,7 @@ class Calibrated(_Form):
     remarks: list[str]
 
 
-class Run(_Form):
+class Run(StrictModel):
     """run.json: everything about a race that its ledger does not say.
 
     Since version 3 there is a `scenario`; in earlier versions it was always the lookup.
@@ -244,7 +241,7 @@ class Run(_Form):
     machine: Machine
     config: dict[str, Any]
     scenario: ScenarioFacts
-    operations: list[OperationFacts] = [OperationFacts(name="lookup")]
+    operations: list[OperationFacts] = Field(default=[OperationFacts(name="lookup")])
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
     calibration: Calibrated | None = None
@@ -258,7 +255,7 @@ class Run(_Form):
         return upgraded(document) if isinstance(document, dict) else document
 
 
-class VerdictTarget(_Form):
+class VerdictTarget(StrictModel):
     """A target's figures in verdict.json.
 
     The error rate has its Clopper-Pearson interval. `low_ms` to `high_ms` is the interval of the
@@ -278,8 +275,8 @@ class VerdictTarget(_Form):
     slo: Literal["met", "missed", "open"] | None = None
 
 
-class Dependence(_Form):
-    """Whether pairs were independent of their neighbours; see dragstrip/stats/autocorrelation.py.
+class Dependence(StrictModel):
+    """Whether pairs were independent of their neighbours, by tests of serial correlation and trend.
 
     `merged` is by how many values merging made the pairs fewer, `reason` what spoke against
     independence, and `resolved` whether nothing does any more. The p-values are of the pairs.
@@ -292,7 +289,7 @@ class Dependence(_Form):
     trend_p: Probability
 
 
-class CrossCheck(_Form):
+class CrossCheck(StrictModel):
     """The pair bootstrap's interval of the ratio, and whether it agrees with the t-interval."""
 
     method: Literal["bootstrap-t"] = "bootstrap-t"
@@ -303,7 +300,7 @@ class CrossCheck(_Form):
     seed: Count
 
 
-class Comparison(_Form):
+class Comparison(StrictModel):
     """A metric that the rule does not look at.
 
     `effect` is challenger/baseline, for the error rate challenger - baseline, with its own 95 %
@@ -319,7 +316,7 @@ class Comparison(_Form):
     pairs: Count
 
 
-class Verdict(_Form):
+class Verdict(StrictModel):
     """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid.
 
     `answers` says what a verified answer is, as in the facts of run.json.
@@ -347,4 +344,4 @@ class Verdict(_Form):
     answers: Literal["right", "alike", "checked"] = "right"
     dependence: Dependence | None = None
     cross_check: CrossCheck | None = None
-    secondary: dict[str, Comparison] = {}
+    secondary: dict[str, Comparison] = Field(default={})

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from dragstrip.config.config import (
     Config,
@@ -18,6 +18,7 @@ from dragstrip.config.config import (
 )
 from dragstrip.config.fields import Url  # noqa: TC001
 from dragstrip.errors import StorageError
+from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +32,7 @@ MOST_OPERATIONS = 256
 """The ledger has a byte for an operation's number."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PlannedTarget(_Part):
+class PlannedTarget(StrictModel):
     """A target's address; its place in the list is its number in the ledger."""
 
     name: str
@@ -44,7 +41,7 @@ class PlannedTarget(_Part):
     ca_file: Path | None = None
 
 
-class PlannedOperation(_Part):
+class PlannedOperation(StrictModel):
     """One kind of request; its place in the list is its number in the ledger.
 
     Of all arrivals, its share is its `weight` over the sum of all weights.
@@ -55,7 +52,7 @@ class PlannedOperation(_Part):
     method: str = "GET"
 
 
-class PlannedSlice(_Part):
+class PlannedSlice(StrictModel):
     """One turn of one target. `position` is 0 or 1 within the pair."""
 
     index: int
@@ -64,7 +61,7 @@ class PlannedSlice(_Part):
     target: int
 
 
-class Plan(_Part):
+class Plan(StrictModel):
     """Everything that decides what is sent when. `targets` are (baseline, challenger).
 
     Keys run from 0 to `keys` - 1; those from there on stand for what does not exist.

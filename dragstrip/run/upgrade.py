@@ -24,8 +24,12 @@ def upgraded(run: dict[str, Any]) -> dict[str, Any]:
 
 def _seeded(dataset: dict[str, Any]) -> dict[str, Any]:
     names = ("seed", "contacts", "generator", "compared", "ranges")
+    compared, ranges = dataset.get("compared"), dataset.get("ranges")
+    part = ""
+    if isinstance(compared, int) and isinstance(ranges, int) and compared < ranges:
+        part = f" ({compared:,} of {ranges:,} ranges of contacts were compared)"
     return {
-        "data": f"{dataset.get('contacts'):,} contacts of seed {dataset.get('seed')}",
+        "data": f"{_count(dataset, 'contacts'):,} contacts of seed {dataset.get('seed')}{part}",
         "answers": "right",
         "proof": "Both backends named this digest of the whole data before the race.",
         "digest": dataset.get("digest"),
@@ -37,11 +41,9 @@ def _seeded(dataset: dict[str, Any]) -> dict[str, Any]:
 
 
 def _keys_file(dataset: dict[str, Any]) -> dict[str, Any]:
+    keys, found = _count(dataset, "keys"), _count(dataset, "found")
     return {
-        "data": (
-            f"{dataset.get('keys'):,} phone numbers from a keys file, {dataset.get('found'):,} of "
-            "them known"
-        ),
+        "data": f"{keys:,} phone numbers from a keys file, {found:,} of them known",
         "answers": "alike",
         "proof": (
             "The targets' answers were compared with each other before the race, not with known "
@@ -49,8 +51,15 @@ def _keys_file(dataset: dict[str, Any]) -> dict[str, Any]:
         ),
         "digest": dataset.get("sha256"),
         "digest_of": "SHA-256 of the keys file",
-        "values": {"keys": dataset.get("keys"), "found": dataset.get("found")},
+        "values": {"keys": keys, "found": found},
         "alike": ["keys", "found"],
         "alike_fix": "race with the same keys file, over data that has not changed in between",
         "commands": ["verify"],
     }
+
+
+def _count(dataset: dict[str, Any], name: str) -> int:
+    count = dataset.get(name)
+    if not isinstance(count, int):
+        raise ValueError(f"dataset.{name} is not a number")  # noqa: TRY004
+    return count

@@ -6,12 +6,8 @@ version in a schema's `$id` is the `schema_version` of the documents that it des
 
 from __future__ import annotations
 
-import json
-from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-
-from jsonschema import Draft202012Validator
 
 from dragstrip.analysis.history import History
 from dragstrip.analysis.regression_model import Regression
@@ -32,7 +28,7 @@ def schema_of(name: str) -> dict[str, Any]:
     """Make the schema of one of MODELS."""
     model = MODELS[name]
     return {
-        "$schema": Draft202012Validator.META_SCHEMA["$schema"],
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:dragstrip:{name}:{model.model_fields['schema_version'].default}",
         **model.model_json_schema(mode="serialization"),
     }
@@ -41,11 +37,3 @@ def schema_of(name: str) -> dict[str, Any]:
 def text_of(name: str) -> str:
     """Return the schema as it is shipped."""
     return files(__package__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")
-
-
-@cache
-def validator(name: str) -> Draft202012Validator:
-    """Return a validator by the shipped schema."""
-    return Draft202012Validator(
-        json.loads(text_of(name)), format_checker=Draft202012Validator.FORMAT_CHECKER
-    )

@@ -11,6 +11,7 @@ import orjson
 
 from dragstrip.concurrency import Stop, all_of
 from dragstrip.errors import BackendError, DataDiffers
+from dragstrip.redact import excerpt
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import first_difference
 from dragstrip.scenario.target import address_of
@@ -19,7 +20,6 @@ from scenarios.crm.requests import lookup
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.phones import PHONES
 from seeding.diff import name_contact
-from seeding.stores.retry import excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
     request = lookup(target, phone, dataset.workspace_id(index), api_key=api_key)
     response = send(client, target, request)
     if response.status_code != httpx.codes.OK:
-        raise _refused(target, response, api_key)
+        raise _refused(target, response)
     try:
         found = orjson.loads(response.content)
     except orjson.JSONDecodeError:
@@ -101,13 +101,13 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
         )
 
 
-def _refused(target: Target, response: httpx.Response, api_key: str) -> BackendError:
+def _refused(target: Target, response: httpx.Response) -> BackendError:
     if response.status_code == httpx.codes.UNAUTHORIZED:
         return BackendError(
             f"target {target.name} at {target.url} refused CRM_API_KEY",
             fix="give this command and the target the same CRM_API_KEY",
         )
-    said = excerpt(response.text, (api_key,))
+    said = excerpt(response.text)
     return BackendError(
         f"target {target.name} at {target.url} answered HTTP {response.status_code}: {said}",
         fix=f"correct {address_of(target)} if this is another service; otherwise see its log",

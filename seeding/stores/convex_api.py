@@ -10,7 +10,8 @@ import orjson
 from convex.values import convex_to_json
 
 from dragstrip.errors import BackendError
-from seeding.stores.retry import Retrier, excerpt, new_client
+from dragstrip.redact import excerpt, register_secret
+from seeding.stores.retry import Retrier, new_client
 
 if TYPE_CHECKING:
     import httpx
@@ -42,7 +43,8 @@ class ConvexApi:
         if admin_key:
             self.client.headers["authorization"] = f"Convex {admin_key}"
         self.retry = Retrier(self.name, url, "CONVEX_URL")
-        self._secrets = (admin_key, seed_secret)
+        register_secret(admin_key)
+        register_secret(seed_secret)
         self._module = "seed" if admin_key else "seedWithSecret"
         self._credential = "CONVEX_ADMIN_KEY" if admin_key else "SEED_SECRET"
         self._extra = {} if admin_key else {"secret": seed_secret}
@@ -72,10 +74,6 @@ class ConvexApi:
         return self.client.post(
             f"/api/{route}", content=content, headers={"content-type": content_type}
         )
-
-    def excerpt(self, text: str) -> str:
-        """Return the deployment's own words, short and without anything secret."""
-        return excerpt(text, self._secrets)
 
     def close(self) -> None:
         """End waits, and close the connections."""
@@ -113,7 +111,7 @@ class ConvexApi:
             return answer
         if isinstance(answer, dict) and "AdminKey" in str(answer.get("code")):
             raise self._refused()
-        said = f"answered {path} with HTTP {response.status_code}: {self.excerpt(response.text)}"
+        said = f"answered {path} with HTTP {response.status_code}: {excerpt(response.text)}"
         if response.status_code == 413:
             raise TooMuch(f"{self.name} at {self.url} {said}", fix="allow larger requests")
         if response.status_code >= 500:
@@ -140,15 +138,14 @@ class ConvexApi:
             )
         if "ArgumentValidationError" in message:
             return BackendError(
-                f"{self.name} at {self.url} does not take {path}'s arguments: "
-                f"{self.excerpt(message)}",
+                f"{self.name} at {self.url} does not take {path}'s arguments: {excerpt(message)}",
                 fix="deploy backends/convex of this version",
             )
         if clash := self._clash(message):
             return clash
         kind = TooMuch if _TOO_MUCH.search(message) else BackendError
         return kind(
-            f"{self.name}: {path} failed: {self.excerpt(message)}", fix="see the deployment's log"
+            f"{self.name}: {path} failed: {excerpt(message)}", fix="see the deployment's log"
         )
 
     def _clash(self, message: str) -> BackendError | None:
@@ -157,11 +154,11 @@ class ConvexApi:
         if "workspace_id, phone" in message:
             return BackendError(
                 f"{self.name}: a contact that dragstrip did not seed has the phone number of one "
-                f"it is to seed: {self.excerpt(message)}",
+                f"it is to seed: {excerpt(message)}",
                 fix="remove that contact, or choose another dataset.seed",
             )
         return BackendError(
-            f"{self.name}: a row that is there already stands in the way: {self.excerpt(message)}",
+            f"{self.name}: a row that is there already stands in the way: {excerpt(message)}",
             fix="run `dragstrip seed --reset`, then seed again; if that does not help, the row is "
             "not dragstrip's: remove it, or choose another dataset.seed",
         )

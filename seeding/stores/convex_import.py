@@ -19,6 +19,7 @@ from urllib.parse import quote
 import orjson
 
 from dragstrip.errors import BackendError
+from dragstrip.redact import excerpt
 from seeding.stores.convex_api import TooMuch
 from seeding.stores.convex_ids import TableIds
 
@@ -160,7 +161,7 @@ class BulkImport:
     ) -> httpx.Response:
         response = self._api.send(route, content, content_type)
         if response.status_code != 200:
-            said = self._api.excerpt(response.text)
+            said = excerpt(response.text)
             raise ImportRefused(f"{route.split('?')[0]}: HTTP {response.status_code}: {said}")
         return response
 

@@ -10,8 +10,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from dragstrip.errors import BackendError, ConfigError
+from dragstrip.redact import excerpt, register_address, register_secret
 from seeding.stores.postgres_errors import Passing, is_passing
-from seeding.stores.retry import Retrier, excerpt
+from seeding.stores.retry import Retrier
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +56,7 @@ class Connections:
     """
 
     def __init__(self, name: str, url: str) -> None:
+        register_address(url)
         try:
             parts = conninfo_to_dict(url)
         except psycopg.Error:
@@ -67,7 +69,7 @@ class Connections:
         self.place = f"{parts.get('host')}:{parts.get('port') or 5432}"
         self.retry = Retrier(name, self.place, VARIABLE)
         self._parameters = _parameters(parts)
-        self._secrets = (url, str(parts.get("password") or ""))
+        register_secret(str(parts.get("password") or ""))
         self._idle: deque[Connection] = deque()
 
     def __call__(self, call: Callable[[Connection], T]) -> T:
@@ -81,7 +83,7 @@ class Connections:
     def said(self, error: psycopg.Error) -> str:
         """Return the error's own words, without anything secret in them."""
         parts = (error.diag.message_primary or str(error), error.diag.message_detail)
-        return excerpt(": ".join(part for part in parts if part), self._secrets)
+        return excerpt(": ".join(part for part in parts if part))
 
     def close(self) -> None:
         """Close the connections that no call is using."""

@@ -14,7 +14,7 @@ import httpx
 from dragstrip.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -162,12 +162,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time"
     return str(error) or type(error).__name__
-
-
-def excerpt(text: str, secrets: Sequence[str | None], limit: int = 300) -> str:
-    """Return a backend's own words on one line, short, without anything secret in them."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
-    line = "an HTML page" if text.lstrip().startswith("<") else " ".join(text.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"

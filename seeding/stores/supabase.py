@@ -10,9 +10,10 @@ from postgrest.types import ReturnMethod
 from supabase import Client, ClientOptions
 
 from dragstrip.errors import BackendError
+from dragstrip.redact import excerpt, register_secret
 from seeding.stores.base import RangeDigest
 from seeding.stores.postgres_errors import Passing, is_passing, not_migrated, refusal
-from seeding.stores.retry import Retrier, excerpt, new_client
+from seeding.stores.retry import Retrier, new_client
 from seeding.stores.rows import context_rows, member_rows, workspace_rows
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class SupabaseStore:
 
     def __init__(self, url: str, service_role_key: str) -> None:
         self._url = url
-        self._key = service_role_key
+        register_secret(service_role_key)
         self._http = new_client(url, connections=self.concurrency + 1)
         options = ClientOptions(
             httpx_client=self._http, auto_refresh_token=False, postgrest_client_retry=False
@@ -166,9 +167,7 @@ class SupabaseStore:
             raise
 
     def _said(self, error: APIError) -> str:
-        parts = (
-            excerpt(str(part), (self._key,)) for part in (error.message, error.details) if part
-        )
+        parts = (excerpt(str(part)) for part in (error.message, error.details) if part)
         return ": ".join(parts)
 
     def _mapped(self, error: APIError) -> BackendError:

@@ -20,7 +20,7 @@ SIZE = {"width": 1280, "height": 720}
 def main() -> None:
     """Start a race by its form, and draw the tab after some pairs."""
     port = locust_runs.free_port()
-    race_command = [sys.executable, "-m", "dragstrip.cli.main", "race", "--quick"]
+    race_command = [sys.executable, "-m", "dragstrip", "race", "--quick"]
     with tempfile.TemporaryDirectory() as place:
         process = subprocess.Popen(
             [*race_command, "--web", "--web-port", port, "--out", str(Path(place, "runs"))],

@@ -18,6 +18,7 @@ import pytest
 
 from dragstrip import lab
 from dragstrip.lab import lifecycle
+from dragstrip.run.ipc import free_port
 from tests.compose import engine
 from tests.compose.project import IMAGE, Project, project
 from tests.compose.witness import Witness
@@ -79,7 +80,7 @@ def stack(lab_of_its_own: dict[str, str], tmp_path_factory: Any) -> Iterator[Sta
     toml = _readable(folder / "dragstrip.toml", _TOML)
     for name in ("CONVEX_ADMIN_KEY", "SUPABASE_SERVICE_ROLE_KEY", "CRM_API_KEY"):
         _readable(folder / name.lower(), environment[name] + "\n")
-    web_port = _free_port()
+    web_port = free_port()
     witness = Witness(_bridge_address())
     with witness.forwarding(ports) as addresses:
         given = {
@@ -213,9 +214,3 @@ def _bridge_address() -> str:
 
 def _is_secret(name: str) -> bool:
     return name.endswith(("_KEY", "_SECRET"))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from dragstrip.config.config import Config, Kind, TargetConfig
+from dragstrip.config.config import Config, TargetConfig
 from seeding.stores import open_stores
 from tests.contract.endpoint import Endpoint, Webhook
 from tests.contract.people import People
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from seeding.stores import Store
 
-LOOKUPS: tuple[Kind, ...] = ("convex-http", "next-supabase", "next-convex")
-WEBHOOKS: tuple[Kind, ...] = ("convex-http", "next-supabase")
+LOOKUPS: tuple[str, ...] = ("convex-http", "next-supabase", "next-convex")
+WEBHOOKS: tuple[str, ...] = ("convex-http", "next-supabase")
 _ADDRESS = {
     "convex-http": "CONVEX_SITE_URL",
     "next-supabase": "NEXT_URL",
@@ -34,13 +34,13 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def endpoints(lab_environment: dict[str, str], client: httpx.Client) -> dict[Kind, Endpoint]:
+def endpoints(lab_environment: dict[str, str], client: httpx.Client) -> dict[str, Endpoint]:
     key = lab_environment["CRM_API_KEY"]
     return {kind: Endpoint(kind, lab_environment[_ADDRESS[kind]], client, key) for kind in LOOKUPS}
 
 
 @pytest.fixture(params=LOOKUPS)
-def endpoint(request: pytest.FixtureRequest, endpoints: dict[Kind, Endpoint]) -> Endpoint:
+def endpoint(request: pytest.FixtureRequest, endpoints: dict[str, Endpoint]) -> Endpoint:
     """Each path to the answer in turn."""
     return endpoints[request.param]
 
@@ -50,13 +50,13 @@ def webhook(
     request: pytest.FixtureRequest, lab_environment: dict[str, str], client: httpx.Client
 ) -> Webhook:
     """Each webhook in turn."""
-    kind: Kind = request.param
+    kind: str = request.param
     secret = lab_environment["KAPSO_WEBHOOK_SECRET"]
     return Webhook(kind, lab_environment[_ADDRESS[kind]], client, secret)
 
 
 @pytest.fixture
-def beside(webhook: Webhook, endpoints: dict[Kind, Endpoint]) -> Endpoint:
+def beside(webhook: Webhook, endpoints: dict[str, Endpoint]) -> Endpoint:
     """The lookup over the same backend as the webhook."""
     return endpoints[webhook.kind]
 

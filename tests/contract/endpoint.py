@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.scenario import Target
-from dragstrip.scenario.target import LOOKUP_PATH, MESSAGE_PATH
+from dragstrip.scenario.kinds import kinds
+from scenarios.crm import requests
 from scenarios.crm.auth import kapso_headers
 
 if TYPE_CHECKING:
     import httpx
 
-    from dragstrip.config.config import Kind
 
 SERVER_TIMING = re.compile(r"query;dur=(\d+(?:\.\d+)?), total;dur=(\d+(?:\.\d+)?)")
 
@@ -36,21 +36,23 @@ INTERNAL_ERROR = {"error": "Internal server error"}
 class Endpoint:
     """A lookup endpoint. Every answer it gives is checked for what all answers must have."""
 
-    kind: Kind
+    kind: str
     url: str
     client: httpx.Client = field(repr=False)
     key: str = field(repr=False)
 
     @property
     def path(self) -> str:
-        return LOOKUP_PATH[self.kind]
+        return kinds()[self.kind].paths["lookup"]
 
     def lookup(
         self, phone: str, workspace_id: str, request_id: str | None = None
     ) -> httpx.Response:
         """Send what the scenarios send."""
         target = Target(self.kind, self.kind, self.url)
-        request = target.lookup(phone, workspace_id, api_key=self.key, request_id=request_id)
+        request = requests.lookup(
+            target, phone, workspace_id, api_key=self.key, request_id=request_id
+        )
         return checked(self.client.get(self.url + request.path, headers=request.headers))
 
     def get(self, params: dict[str, str], headers: dict[str, str] | None = None) -> httpx.Response:
@@ -62,14 +64,14 @@ class Endpoint:
 class Webhook:
     """A webhook endpoint, checked like a lookup's."""
 
-    kind: Kind
+    kind: str
     url: str
     client: httpx.Client = field(repr=False)
     secret: str = field(repr=False)
 
     @property
     def path(self) -> str:
-        return MESSAGE_PATH[self.kind]
+        return kinds()[self.kind].paths["message"]
 
     def deliver(self, body: bytes | dict[str, Any]) -> httpx.Response:
         """Deliver a body with the signature that fits it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 from dragstrip.lab.node import Node
 from dragstrip.lab.paths import backend
 from dragstrip.lab.ports import HOST, is_open
+from dragstrip.run.ipc import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,12 +93,6 @@ def babbling_server(secret: str) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.contextmanager

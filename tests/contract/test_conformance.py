@@ -24,13 +24,12 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 
-from dragstrip.scenario.target import LOOKUP_PATH, MESSAGE_PATH
+from dragstrip.scenario.kinds import kinds
 from tests.contract.test_document import DOCUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.config.config import Kind
     from tests.contract.endpoint import Endpoint
     from tests.contract.people import People
 
@@ -41,8 +40,8 @@ _CONFORMS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-_KIND_OF_PATH: dict[str, Kind] = {
-    path: kind for paths in (LOOKUP_PATH, MESSAGE_PATH) for kind, path in paths.items()
+_KIND_OF_PATH: dict[str, str] = {
+    path: name for name, kind in kinds().items() for path in kind.paths.values()
 }
 _bounded = settings(
     max_examples=40,
@@ -95,7 +94,7 @@ def session() -> Iterator[requests.Session]:
 def test_lookups_with_the_key(
     case: schemathesis.Case[Any],
     session: requests.Session,
-    endpoints: dict[Kind, Endpoint],
+    endpoints: dict[str, Endpoint],
     people: People,
 ) -> None:
     endpoint = endpoints[_KIND_OF_PATH[case.operation.path]]
@@ -110,7 +109,7 @@ def test_lookups_with_the_key(
 @lookups.parametrize()
 @_bounded
 def test_lookups_without_the_key(
-    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[Kind, Endpoint]
+    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[str, Endpoint]
 ) -> None:
     endpoint = endpoints[_KIND_OF_PATH[case.operation.path]]
     response = case.call(base_url=endpoint.url, session=session)
@@ -123,7 +122,7 @@ def test_lookups_without_the_key(
 def test_signed_messages(
     case: schemathesis.Case[Any],
     session: requests.Session,
-    endpoints: dict[Kind, Endpoint],
+    endpoints: dict[str, Endpoint],
     lab_environment: dict[str, str],
     people: People,
 ) -> None:
@@ -139,7 +138,7 @@ def test_signed_messages(
 @webhooks.parametrize()
 @_bounded
 def test_unsigned_messages(
-    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[Kind, Endpoint]
+    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[str, Endpoint]
 ) -> None:
     endpoint = endpoints[_KIND_OF_PATH[case.operation.path]]
     response = case.call(base_url=endpoint.url, session=session)

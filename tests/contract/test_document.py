@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.definitions import OPENAPI_31
 
-from dragstrip.scenario.target import LOOKUP_PATH, MESSAGE_PATH
+from dragstrip.scenario.kinds import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,14 +74,18 @@ def test_it_states_exactly_the_paths_that_the_targets_ask(document: dict[str, An
         method: {path for path, operations in document["paths"].items() if method in operations}
         for method in ("get", "post")
     }
-    assert stated == {"get": set(LOOKUP_PATH.values()), "post": set(MESSAGE_PATH.values())}
+    assert stated == {"get": set(_paths("lookup")), "post": set(_paths("message"))}
     assert {m for operations in document["paths"].values() for m in operations} == {"get", "post"}
 
 
 def test_the_fuzzer_reads_every_operation() -> None:
     operations = list(schemathesis.openapi.from_path(DOCUMENT).get_all_operations())
-    assert len(operations) == len(LOOKUP_PATH) + len(MESSAGE_PATH)
+    assert len(operations) == len(_paths("lookup")) + len(_paths("message"))
     assert all(isinstance(operation, Ok) for operation in operations)
+
+
+def _paths(operation: str) -> list[str]:
+    return [kind.paths[operation] for kind in kinds().values() if operation in kind.paths]
 
 
 def _schemas(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dragstrip.run.ipc import free_port
 from tests.contract.endpoint import INTERNAL_ERROR, NOT_CONFIGURED, Endpoint, Webhook
 from tests.contract.instances import (
     babbling_server,
     convex_deployment,
-    free_port,
     next_app,
     sabotaged_functions,
 )
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from dragstrip.config.config import Kind
 
 KEY = "key-of-the-tests-0123456789"
 SECRET = "webhook-secret-of-the-tests"
@@ -77,7 +76,7 @@ def keyless(request: pytest.FixtureRequest, lab: object, tmp_path_factory: Any) 
 @pytest.mark.parametrize("kind", ["convex-http", "next-supabase", "next-convex"])
 @pytest.mark.parametrize("sent", [None, "", KEY, "undefined"])
 def test_without_a_key_to_compare_with_nobody_is_answered(
-    keyless: dict[Kind, str], client: httpx.Client, kind: Kind, sent: str | None
+    keyless: dict[str, str], client: httpx.Client, kind: str, sent: str | None
 ) -> None:
     endpoint = Endpoint(kind, keyless[kind], client, KEY)
     headers = {} if sent is None else {"x-api-key": sent}
@@ -89,7 +88,7 @@ def test_without_a_key_to_compare_with_nobody_is_answered(
 
 @pytest.mark.parametrize("kind", ["convex-http", "next-supabase"])
 def test_without_a_secret_no_message_is_taken(
-    keyless: dict[Kind, str], client: httpx.Client, kind: Kind
+    keyless: dict[str, str], client: httpx.Client, kind: str
 ) -> None:
     for secret in (SECRET, ""):
         response = Webhook(kind, keyless[kind], client, secret).deliver(_MESSAGE)
@@ -113,7 +112,7 @@ def broken_app(request: pytest.FixtureRequest, lab: object, tmp_path_factory: An
 
 @pytest.mark.parametrize("kind", ["next-supabase", "next-convex"])
 def test_a_lookup_whose_data_layer_fails_says_no_more_than_that(
-    broken_app: tuple[str, Path], client: httpx.Client, kind: Kind
+    broken_app: tuple[str, Path], client: httpx.Client, kind: str
 ) -> None:
     address, log = broken_app
     endpoint = Endpoint(kind, address, client, KEY)
@@ -134,7 +133,7 @@ def test_a_message_whose_data_layer_fails_is_not_acknowledged(
 
 @pytest.mark.parametrize("kind", ["next-supabase", "next-convex"])
 def test_refusals_need_no_data_layer(
-    broken_app: tuple[str, Path], client: httpx.Client, kind: Kind
+    broken_app: tuple[str, Path], client: httpx.Client, kind: str
 ) -> None:
     endpoint = Endpoint(kind, broken_app[0], client, KEY)
     assert endpoint.get(_ASKED, {"x-api-key": "wrong"}).status_code == 401

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ from psycopg import sql
 from dragstrip.lab import postgres as lab_postgres
 from dragstrip.lab.paths import Home, backend
 from dragstrip.lab.ports import HOST
+from dragstrip.run.ipc import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,9 +127,3 @@ def _identity(command: Command) -> dict[str, Any]:
     if command.user is None:
         return {}
     return {"user": command.user, "group": command.group, "extra_groups": []}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])

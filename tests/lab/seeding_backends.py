@@ -66,7 +66,7 @@ class Backends:
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         """Start a command in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "dragstrip.cli.main", *arguments],
+            [sys.executable, "-m", "dragstrip", *arguments],
             env=self._environ(environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -169,7 +169,7 @@ def test_an_ordinary_user_at_anothers_home(mode: int) -> None:
 def _as_nobody(python: str, home: Path, command: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join((str(checkout()), sysconfig.get_path("purelib")))
     return subprocess.run(
-        [python, "-m", "dragstrip.cli.main", "lab", "--home", home, command],
+        [python, "-m", "dragstrip", "lab", "--home", home, command],
         user=NOBODY,
         group=NOBODY,
         extra_groups=[],

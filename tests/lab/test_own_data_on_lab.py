@@ -42,8 +42,8 @@ def test_the_lab_is_raced_over_numbers_without_its_stores(
     assert done.returncode in {0, 3}, done.stderr
     run = stored(tmp_path, "run.json")
     assert {gate["name"] for gate in run["gates"] if not gate["passed"]} <= OF_THE_MACHINE
-    assert run["dataset"]["keys"] == len(NUMBERS) + FOREIGN
-    assert run["dataset"]["found"] == len(NUMBERS)
+    values = run["scenario"]["facts"]["values"]
+    assert values == {"keys": len(NUMBERS) + FOREIGN, "found": len(NUMBERS)}
     assert run["data_after"] == "same"
     for target in run["targets"].values():
         assert target["verified"] == target["due"] > 100

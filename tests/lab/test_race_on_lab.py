@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from dragstrip.run.folder import RunFolder
-from dragstrip.schemas import validator
 from seeding.dataset.dataset import Dataset
 from seeding.seed import seed
 from seeding.stores import open_stores
@@ -18,6 +17,7 @@ from tests.lab.lab_homes import DRAGSTRIP, wait_until
 from tests.lab.lab_races import slices_done, start, stored
 from tests.support import locust_runs
 from tests.support.races import OF_THE_MACHINE, judged_anyhow
+from tests.support.schema_validator import validator
 from tests.support.seeded_lab import CONTACTS, seeded_config, write_toml
 
 if TYPE_CHECKING:

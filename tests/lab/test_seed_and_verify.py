@@ -12,6 +12,7 @@ import pytest
 
 from dragstrip.errors import BackendError
 from dragstrip.scenario import targets_of
+from scenarios.crm import requests
 from seeding import seed as seeding
 from seeding.dataset.dataset import Dataset
 from seeding.stores import open_stores
@@ -76,7 +77,7 @@ def send_message(backends: Backends, phone: str, kapso_phone_id: str, text: str 
         }
     )
     for target in targets_of(backends.config(CONTACTS)).values():
-        request = target.message(body, secret=secret, idempotency_key=f"{phone}{text}")
+        request = requests.message(target, body, secret=secret, idempotency_key=f"{phone}{text}")
         response = httpx.post(
             target.url + request.path, content=body, headers=request.headers, trust_env=False
         )
@@ -87,7 +88,9 @@ def is_known(backends: Backends, phone: str, workspace_id: str) -> list[bool]:
     """Whether each target knows a phone number."""
     found = []
     for target in targets_of(backends.config(CONTACTS)).values():
-        request = target.lookup(phone, workspace_id, api_key=backends.environment["CRM_API_KEY"])
+        request = requests.lookup(
+            target, phone, workspace_id, api_key=backends.environment["CRM_API_KEY"]
+        )
         response = httpx.get(target.url + request.path, headers=request.headers, trust_env=False)
         found.append(response.json()["found"])
     return found

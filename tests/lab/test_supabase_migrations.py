@@ -20,12 +20,12 @@ from supabase import create_client
 from dragstrip.lab.node import Node
 from dragstrip.lab.paths import backend
 from dragstrip.lab.ports import HOST
+from dragstrip.run.ipc import free_port
 from seeding.dataset.dataset import Dataset
 from tests.lab.postgres_fixture import (
     PASSWORD,
     Cluster,
     apply_migrations,
-    free_port,
     running_cluster,
 )
 

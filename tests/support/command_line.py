@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def dragstrip(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dragstrip.cli.main", *arguments],
+        [sys.executable, "-m", "dragstrip", *arguments],
         cwd=cwd,
         env={
             "PATH": "/usr/bin:/bin",

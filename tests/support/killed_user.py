@@ -20,7 +20,7 @@ from dragstrip.ledger.writer import Ledger
 from dragstrip.load.arrivals import Arrivals
 from dragstrip.load.locust_user import ConnectionUser, Work
 from dragstrip.load.schedule import Open, Span
-from dragstrip.scenario import Request, Target
+from dragstrip.scenario import Operation, Request, Scenario, Target
 
 PAUSE_S = 0.6
 
@@ -28,7 +28,9 @@ PAUSE_S = 0.6
 class User(ConnectionUser):
     target_name = "a"
 
-    def request(self, key: int) -> Request:  # noqa: ARG002
+
+class OnePage(Scenario):
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
         return Request("GET", "/", {})
 
 
@@ -44,11 +46,10 @@ def main() -> None:
     ledger = Ledger(None, 0)
     User.work = Work(
         race=RaceConfig(rate=1 / PAUSE_S, users=1),
-        contacts=1,
+        scenario=OnePage(),
         seed=1,
         # Nothing listens there: a lookup would be refused, and its row would tell.
         targets={"a": Target("a", "convex-http", "http://127.0.0.1:1")},
-        expected=lambda _: b"",
         worker=0,
         ledger=ledger,
         racing=in_race,

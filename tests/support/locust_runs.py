@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dragstrip.run import ipc
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,6 +67,4 @@ def totals(prefix: Path) -> dict[str, tuple[int, int]]:
 
 
 def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
+    return str(ipc.free_port())

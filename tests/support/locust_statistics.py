@@ -18,9 +18,10 @@ from locust.event import EventHook
 
 from dragstrip.ledger.layout import ROW
 from dragstrip.ledger.rows import Outcome, Rows
-from dragstrip.load.locust_stats import METHOD, LocustStats, LookupFailed
+from dragstrip.load.locust_stats import LocustStats, LookupFailed
 
-LABELS = ("old (lab)", "new")
+LABELS = (("old lookup (lab)", "old message (lab)"), ("new lookup", "new message"))
+METHODS = ("GET", "POST")
 EPOCH_S = 1_700_000_000
 OFFSET_NS = EPOCH_S * 1_000_000_000
 FAILURES = ((Outcome.HTTP_STATUS, 500), (Outcome.HTTP_STATUS, 503), (Outcome.WRONG_ANSWER, 200))
@@ -44,6 +45,7 @@ def lookups(random: np.random.Generator, count: int) -> Rows:
     round_ns = random.integers(0, 300, count) * 5_000_000
     rows["due_ns"] = rows["done_ns"] - np.where(random.random(count) < 0.2, round_ns, times_ns)
     rows["target"] = random.integers(0, 2, count)
+    rows["operation"] = random.random(count) < 0.25
     rows["bytes"] = random.integers(0, 2000, count)
     rows["outcome"], rows["status"] = Outcome.OK, 200
     for (outcome, status), share in zip(FAILURES, (0.05, 0.02, 0.01), strict=True):
@@ -57,19 +59,19 @@ def one_by_one(clock: Clock, stats: locust.RequestStats, rows: Rows) -> None:
     log_request: Any = stats.log_request
     for row in rows:
         clock.now = int(row["done_ns"] + OFFSET_NS) / 1e9
-        name = LABELS[row["target"]]
+        name, method = LABELS[row["target"]][row["operation"]], METHODS[row["operation"]]
         time_ms = int(row["done_ns"] - row["due_ns"]) / 1e6
-        log_request(METHOD, name, time_ms, int(row["bytes"]))
+        log_request(method, name, time_ms, int(row["bytes"]))
         if row["outcome"] != Outcome.OK:
             reason = Outcome(row["outcome"]).reason(int(row["status"]))
-            stats.log_error(METHOD, name, LookupFailed(reason))
+            stats.log_error(method, name, LookupFailed(reason))
 
 
 def in_bulk(
     random: np.random.Generator, clock: Clock, stats: locust.RequestStats, rows: Rows
 ) -> None:
     """Log rows as a collector hands them on: in chunks, each a while after it was done."""
-    feed = LocustStats(stats, LABELS, offset_ns=lambda: OFFSET_NS)
+    feed = LocustStats(stats, LABELS, methods=METHODS, offset_ns=lambda: OFFSET_NS)
     cuts = np.sort(random.integers(0, len(rows), len(rows) // 200))
     for chunk in np.split(rows, cuts):
         if len(chunk):
@@ -89,7 +91,9 @@ def by_events(clock: Clock, stats: locust.RequestStats, rows: Rows) -> None:
             stats.log_error(request_type, name, more["exception"])
 
     hook.add_listener(listen)
-    feed = LocustStats(stats, LABELS, urls=("http://a", "http://b"), fire=hook.fire)
+    feed = LocustStats(
+        stats, LABELS, methods=METHODS, urls=("http://a", "http://b"), fire=hook.fire
+    )
     for row in range(len(rows)):
         clock.now = int(rows["done_ns"][row] + OFFSET_NS) / 1e9
         feed(rows[row : row + 1])

@@ -13,32 +13,22 @@ import sys
 from typing import TYPE_CHECKING
 
 from dragstrip.cli import main
-from dragstrip.race import prechecks, preflight
-from seeding.dataset.dataset import GENERATOR, Dataset
+from dragstrip.race import prechecks
+from scenarios.crm import seeded
+from tests.support.setups import proof_of
 
 if TYPE_CHECKING:
     from typing import Any
 
     from dragstrip.config.config import Config
-    from seeding.dataset.model import Manifest
+    from seeding.verify import DataProof
 
 ANYHOW = "--anyhow"
 
 
-def manifest_of(config: Config) -> Manifest:
-    """Return what a store with the configured dataset would say it holds."""
-    dataset = Dataset(config.dataset.seed, config.dataset.contacts)
-    return {
-        "seed": dataset.seed,
-        "contacts": dataset.contacts,
-        "digest": dataset.digest(),
-        "generator": GENERATOR,
-        "state": "complete",
-    }
-
-
-def same(config: Config) -> None:
-    """Say that the stores hold the same as before."""
+def proven(config: Config, *_: Any) -> DataProof:
+    """Say that the stores hold the dataset."""
+    return proof_of(config)
 
 
 def allow(config: Config, **_: Any) -> None:
@@ -46,8 +36,7 @@ def allow(config: Config, **_: Any) -> None:
 
 
 if __name__ == "__main__":
-    preflight.check = manifest_of
-    preflight.difference = same
+    vars(seeded).update(_preflight=proven, check_data=proven)
     if ANYHOW in sys.argv:
         sys.argv.remove(ANYHOW)
         prechecks.require = allow

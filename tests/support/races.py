@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,21 +23,19 @@ from dragstrip.race import race
 from dragstrip.race.locust_process import LAUNCHER
 from dragstrip.run.folder import RunFolder
 from seeding.dataset.dataset import Dataset
-from seeding.progress import Silent
 from tests.support import locust_runs
-from tests.support.race_program import ANYHOW, manifest_of
+from tests.support.race_program import ANYHOW
+from tests.support.setups import setup_of
 from tests.support.stand_in import API_KEY, StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from dragstrip.config.config import Metric
     from dragstrip.ledger.rows import Rows
     from dragstrip.live.follow import State
     from dragstrip.run.model import Run, Verdict
-    from seeding.progress import Reporter
 
 DATASET = Dataset(42, 60)
 SHORT = {"pairs": 2, "slice": 0.6, "settle": 0.1, "rate": 150, "users": 16, "timeout": 5}
@@ -49,9 +47,6 @@ _PATIENCE_S = 120
 
 
 class Quiet:
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        return nullcontext(Silent())
-
     def say(self, line: str) -> None:
         pass
 
@@ -88,8 +83,7 @@ def run(
 ) -> race.Result:
     """Race in this process, without lab, seeding and preflight, which stand-ins cannot pass."""
     options = race.Options(out=out, processes=processes, seed=seed)
-    prepared = race.prepare(config, options, manifest_of(config))
-    return race.perform(config, *prepared, progress or Quiet())
+    return race.run_once(setup_of(config, options), progress or Quiet())
 
 
 @dataclass

@@ -9,21 +9,23 @@ import numpy as np
 
 from dragstrip.analysis.aggregate import summarise, with_distributions
 from dragstrip.analysis.verdict import judge
-from dragstrip.config.config import Config, DatasetConfig, RaceConfig
+from dragstrip.config.config import Config, DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.ledger.layout import ROW
 from dragstrip.ledger.rows import Flag, Outcome, Rows
 from dragstrip.ledger.tallies import Tallies, each
 from dragstrip.ledger.tally import COUNTS
 from dragstrip.run.model import (
     DataAfter,
-    DatasetFacts,
     Machine,
     OperationFacts,
     Run,
+    ScenarioFacts,
     Verdict,
     Versions,
 )
 from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
+from scenarios.crm.seeded import facts_of
+from seeding.verify import DataProof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +34,18 @@ if TYPE_CHECKING:
     from dragstrip.run.slice_report import FinalCounts, Finish, SliceReport, WorkerReport
 
 SECOND = 1_000_000_000
+PROOF = DataProof(
+    {
+        "seed": 42,
+        "contacts": 100,
+        "digest": "d" * 64,
+        "generator": "1",
+        "state": "complete",
+    },
+    ["Convex", "Supabase"],
+    compared=1,
+    ranges=1,
+)
 STARTED = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 Times = dict[str, float]
@@ -51,6 +65,8 @@ def plan_of(
     return Plan(
         run_id="20250102T030405Z-abcd",
         seed=9,
+        scenario=ScenarioConfig(),
+        keys=100,
         dataset=DatasetConfig(contacts=100),
         race=RaceConfig.model_validate(settings | race),
         targets=(old, new),
@@ -210,7 +226,7 @@ def conclude(
         ),
         config=config.model_dump(mode="json", exclude={"environment"}),
         operations=[OperationFacts(**operation.model_dump()) for operation in plan.operations],
-        dataset=DatasetFacts(seed=42, contacts=100, digest="d" * 64, generator="1"),
+        scenario=ScenarioFacts(name="lookup", keys=100, facts=facts_of(PROOF)),
         targets=summary.totals,
         slices=summary.slices,
         gates=summary.gates,

@@ -20,8 +20,15 @@ from dragstrip.ledger import reader
 from dragstrip.ledger.rows import Outcome
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load.locust_user import ConnectionUser, Work
-from dragstrip.scenario import Request, Target
-from dragstrip.scenario.check import expected_json
+from dragstrip.scenario import (
+    Check,
+    JsonCheck,
+    Operation,
+    Request,
+    Scenario,
+    Target,
+    expected_json,
+)
 from tests.support.byte_server import ByteServer, Peer
 
 USERS = 4
@@ -30,12 +37,18 @@ KEYS = 3
 
 class User(ConnectionUser):
     target_name = "a"
-    requests_repeat = True
+
+
+class OnePage(Scenario):
+    keys = KEYS
     built = 0
 
-    def request(self, key: int) -> Request:  # noqa: ARG002
-        User.built += 1
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
+        OnePage.built += 1
         return Request("GET", "/", {})
+
+    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+        return JsonCheck(expected_json(lambda _: {"right": True}))
 
 
 def slowly(peer: Peer, _: int) -> None:
@@ -53,10 +66,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, ByteServer(slowly).serving() as server:
         User.work = Work(
             race=RaceConfig(rate=0, users=USERS, miss=0),
-            contacts=KEYS,
+            scenario=OnePage(),
             seed=1,
             targets={"a": Target("a", "convex-http", server.url)},
-            expected=expected_json(lambda _: {"right": True}),
             worker=0,
             ledger=Ledger(Path(name), 0),
             lab=True,
@@ -76,7 +88,7 @@ def main() -> None:
         "counted": counted,
         "verified": int((rows["outcome"] == Outcome.OK).sum()),
         "failed": environment.stats.total.num_failures,
-        "built": User.built,
+        "built": OnePage.built,
         "names": sorted(name for name, _ in environment.stats.entries),
     }
     sys.stdout.write(json.dumps(counts))

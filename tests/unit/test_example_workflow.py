@@ -42,7 +42,7 @@ RECORDED = """#!/bin/sh
 if [ "$1" = race ]; then
   mkdir -p runs; cp -R "$RECORDED" runs/new; ln -s new runs/latest; exit {code}
 fi
-exec "{python}" -m dragstrip.cli.main "$@"
+exec "{python}" -m dragstrip "$@"
 """
 GH = '#!/bin/sh\necho "$@" > gh-called; cat comment.md > commented.md\n'
 

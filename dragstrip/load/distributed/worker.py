@@ -17,6 +17,7 @@ from dragstrip.errors import DragstripError
 from dragstrip.load import locust_compat
 from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
 from dragstrip.load.race_driver import OwnShare
+from dragstrip.redact import redact
 from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE
 from dragstrip.run.plan import Plan
 from dragstrip.scenario.find import find, version_of
@@ -170,7 +171,7 @@ class RaceWorker:
             end.complete(self._share.run(planned, turn.position, turn.of))
         except Exception as error:
             log.exception("slice %d cannot be run", turn.slice)
-            end.fail(error.message if isinstance(error, DragstripError) else repr(error))
+            end.fail(error.message if isinstance(error, DragstripError) else redact(repr(error)))
         self._news.set()
 
     def _finish(self, end: WorkerEnd) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.operations import decisive, most_failing, rules_operation
 from dragstrip.report import text
 
 if TYPE_CHECKING:
@@ -79,8 +80,9 @@ def explanation(run: Run, verdict: Verdict) -> str:
         )
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
         return _meaning(run, verdict)
+    asked = f"{verdict.operation} requests" if verdict.operation else "lookups"
     return (
-        f"{run.challenger} answers {OF_HUNDRED[verdict.metric]} of 100 lookups within "
+        f"{run.challenger} answers {OF_HUNDRED[verdict.metric]} of 100 {asked} within "
         f"{verdict.ratio:.2f} times the time that {run.baseline} needs for them (95 % interval "
         f"{verdict.low:.2f} to {verdict.high:.2f}). {_meaning(run, verdict)}"
     )
@@ -90,22 +92,26 @@ def rule(run: Run) -> str:
     """Return the rule that was written down before the run."""
     rules = run.config["rules"]
     low, high = rules["equivalent"]
+    operation = decisive(run.operations, rules_operation(run.config))
+    lookups = "requests of any operation" if operation else "lookups"
+    metric = f"{operation} {rules['metric']}" if operation else rules["metric"]
     return (
         f"The rule, written down before the run: adopt where the whole interval of the "
-        f"{rules['metric']} ratio is at or below {rules['adopt_ratio']:g} and the challenger's "
-        f"{rules['metric']} is within {rules['slo_ms']:g} ms; no practical difference where it is "
+        f"{metric} ratio is at or below {rules['adopt_ratio']:g} and the challenger's "
+        f"{metric} is within {rules['slo_ms']:g} ms; no practical difference where it is "
         f"within {low:g} to {high:g}; else better or worse where it is all on one side of 1. No "
-        f"more than {text.percent(rules['max_error_rate'])} of its lookups may fail."
+        f"more than {text.percent(rules['max_error_rate'])} of its {lookups} may fail."
     )
 
 
 def _meaning(run: Run, verdict: Verdict) -> str:
-    challenger = run.targets[run.challenger]
+    _, challenger, operation = most_failing(run)
+    asked = f"{operation} requests" if operation else "lookups"
     if challenger.error_rate > run.config["rules"]["max_error_rate"]:
         share = text.percent(challenger.error_rate)
         if verdict.verdict == "worse":
-            return f"But {share} of its lookups fail, and no speed makes up for that."
-        return f"But {share} of its lookups fail, and that leaves it open."
+            return f"But {share} of its {asked} fail, and no speed makes up for that."
+        return f"But {share} of its {asked} fail, and that leaves it open."
     return _MEANINGS[verdict.verdict]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.operations import declared, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.report.html import numbers as figures
 from dragstrip.report.html import vega as marks
@@ -26,7 +27,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
     zoom = (rows[0]["pair"] - 0.6, rows[-1]["pair"] + 0.6)
     made = Chart(
         id="pairs",
-        title=f"{verdict.metric}, pair by pair: {run.challenger} divided by {run.baseline}",
+        title=f"{declared(verdict)}, pair by pair: {run.challenger} divided by {run.baseline}",
         how_to_read="In each pair both targets had the same lookups, one after the other. Below 1 "
         "the challenger was faster. The band is the 95 % interval of the ratio over all pairs.",
         summary=_summary(verdict, [row["ratio"] for row in rows]),
@@ -77,9 +78,10 @@ def _interval(verdict: Verdict, scale: Spec) -> Spec:
 def _rows(run: Run, verdict: Verdict) -> Iterator[Spec]:
     """Yield the pairs in which both sides have the quantile, numbered from 1."""
     numbers = sorted({part.pair for part in run.slices})
+    sides = by_pair(only(run, verdict.operation), verdict.metric)
     whole = (
         (pair, baseline, challenger)
-        for pair, baseline, challenger in zip(numbers, *by_pair(run, verdict.metric), strict=True)
+        for pair, baseline, challenger in zip(numbers, *sides, strict=True)
         if math.isfinite(baseline) and math.isfinite(challenger) and min(baseline, challenger) > 0
     )
     for i, (pair, baseline, challenger) in enumerate(whole):
@@ -97,14 +99,14 @@ def _stop(run: Run, verdict: Verdict, row: Spec) -> Stop:
         row["pair"],
         f"pair {row['pair']}: ratio {row['ratio']:.3f}",
         (
-            (f"{run.baseline} {verdict.metric}", figures.ms(row["baseline"]).text),
-            (f"{run.challenger} {verdict.metric}", figures.ms(row["challenger"]).text),
+            (f"{run.baseline} {declared(verdict)}", figures.ms(row["baseline"]).text),
+            (f"{run.challenger} {declared(verdict)}", figures.ms(row["challenger"]).text),
         ),
     )
 
 
 def _table(run: Run, verdict: Verdict, rows: list[Spec]) -> Table:
-    heads = ("pair", *(f"{name} {verdict.metric}" for name in figures.names(run)), "ratio")
+    heads = ("pair", *(f"{name} {declared(verdict)}" for name in figures.names(run)), "ratio")
     return Table(
         heads,
         [

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.operations import declared
 from dragstrip.report import text
 from dragstrip.report.html import numbers as figures
 from dragstrip.report.html import vega as marks
@@ -43,7 +44,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
     found = {"ratio": verdict.ratio, "low": verdict.low, "high": verdict.high}
     made = Chart(
         id="gauge",
-        title=f"{verdict.metric} of {run.challenger} divided by that of {run.baseline}",
+        title=f"{declared(verdict)} of {run.challenger} divided by that of {run.baseline}",
         how_to_read="Left of 1 the challenger is faster. The bar is the 95 % interval, the diamond "
         "the ratio; the zones are the rule, which was written down before the run.",
         summary=f"{text.comparison(run, verdict)}.",
@@ -52,7 +53,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
         stops=(
             Stop(
                 verdict.ratio,
-                f"{verdict.metric}, challenger/baseline",
+                f"{declared(verdict)}, challenger/baseline",
                 (
                     ("ratio", f"{verdict.ratio:.3f}"),
                     ("95 % interval", f"{verdict.low:.3f} to {verdict.high:.3f}"),

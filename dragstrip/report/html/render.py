@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from dragstrip.analysis.conditions import fix_of
-from dragstrip.report import text
+from dragstrip.report import operations, text
 from dragstrip.report.html import (
     failures,
     generator,
@@ -46,6 +46,8 @@ def render(run: Run, verdict: Verdict) -> str:
             verdict=verdict,
             words=text,
             plain=glossary,
+            operations=operations,
+            operation_rows=operations.rows(run, verdict),
             setup=setup,
             fix_of=fix_of,
             gauge=gauge[0] if gauge else None,

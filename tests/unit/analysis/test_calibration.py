@@ -14,6 +14,7 @@ from dragstrip.analysis.regression import Tolerance
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import Config, RulesConfig
 from dragstrip.errors import StorageError
+from dragstrip.race.setup import bind, sides
 from dragstrip.report import calibration as trust
 from dragstrip.report import terminal
 from dragstrip.run.machine import these_versions, this_machine
@@ -47,7 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def asked(config: Config = CONFIG, processes: int = 1, **machine: Any) -> Calibrated | None:
     here = this_machine().model_copy(update=machine)
-    return consult(config, processes, here, these_versions())
+    return consult(config, sides(*bind(config)), processes, here, these_versions())
 
 
 def test_what_is_stored_is_read_back(home: Path) -> None:

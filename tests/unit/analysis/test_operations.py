@@ -110,7 +110,7 @@ def test_a_rare_operation_that_fails_cannot_be_outvoted() -> None:
     assert run.targets["new"].operations["message"].error_rate > 0.05
     assert verdict.operation == "lookup"
     assert verdict.verdict == "worse"
-    assert "requests of message fail" in verdict.reason
+    assert "of its message requests fail" in verdict.reason
     states = {
         one.name: one.state for one in clauses(run, verdict, RulesConfig(max_error_rate=0.01))
     }

@@ -16,7 +16,7 @@ from benchmarks.verdicts import Plan, Results
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
-from dragstrip.schemas import validator
+from tests.support.schema_validator import validator
 
 if TYPE_CHECKING:
     from pathlib import Path

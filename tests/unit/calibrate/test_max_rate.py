@@ -15,16 +15,15 @@ from hypothesis import strategies as st
 
 from dragstrip.analysis.calibration import Attempt
 from dragstrip.calibrate import max_rate, null_server
+from dragstrip.calibrate.null_scenario import KEYS, NullScenario, answer
 from dragstrip.config.config import Config
 from dragstrip.run.model import Gate
-from dragstrip.scenario import Target
-from seeding.dataset.dataset import Dataset, not_found
+from dragstrip.scenario import Outcome, Reply, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-DATASET = Dataset(42, 30)
 BUSY = Gate(name="generator_cpu", passed=False, figure=0.99, bound=0.9)
 
 
@@ -78,22 +77,22 @@ def test_a_rate_has_two_digits_and_is_never_rounded_up(rate: float) -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[null_server.Server]:
-    with null_server.serving(DATASET) as running:
+    with null_server.serving(KEYS) as running:
         yield running
 
 
-def test_the_instant_server_answers_as_the_dataset_does(server: null_server.Server) -> None:
-    target = Target("instant", null_server.KIND, server.url)
+def test_the_instant_server_answers_as_its_scenario_expects(server: null_server.Server) -> None:
+    target, scenario = Target("instant", "http", server.url), NullScenario()
+    (operation,) = scenario.operations
+    check = scenario.check(target, operation)
     with httpx.Client(base_url=server.url) as client:
-        for index in range(DATASET.contacts + 5):
-            request = target.lookup(
-                DATASET.phone(index), DATASET.workspace_id(index), api_key="any"
-            )
-            answer = client.get(request.path, headers=request.headers)
-            assert answer.json() == (
-                DATASET.answer(index) if index < DATASET.contacts else not_found()
-            )
-            assert answer.headers["content-type"] == "application/json"
+        for key in range(KEYS + 5):
+            request = scenario.request(target, operation, key)
+            response = client.get(request.path, headers=request.headers)
+            assert response.json() == (answer(key) if key < KEYS else {"key": None})
+            assert response.headers["content-type"] == "application/json"
+            reply = Reply(200, "application/json", "", response.content)
+            assert check(key, reply) == (Outcome.OK if key < KEYS else Outcome.WRONG_ANSWER)
 
 
 def test_the_instant_server_waits_for_the_end_of_a_request(server: null_server.Server) -> None:
@@ -109,7 +108,7 @@ def test_the_instant_server_waits_for_the_end_of_a_request(server: null_server.S
 
 
 def test_the_instant_server_ends_when_its_input_does() -> None:
-    command = [sys.executable, "-m", "dragstrip.calibrate.null_server", "42", "1"]
+    command = [sys.executable, "-m", "dragstrip.calibrate.null_server", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdin
@@ -123,7 +122,7 @@ def test_races_against_the_instant_server_are_real_ones(
 ) -> None:
     monkeypatch.setattr(max_rate, "SLICE_S", 0.8)
     monkeypatch.setattr(max_rate, "SETTLE_S", 0.3)
-    races = max_rate._Races(Config(), DATASET, server, tmp_path)
+    races = max_rate._Races(Config(), server, tmp_path)
     closed_per_s, server_cpu = races.closed()
     assert closed_per_s > 0
     assert server_cpu > 0

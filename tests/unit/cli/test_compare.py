@@ -14,6 +14,7 @@ from dragstrip.report import comparison, comparison_markdown
 from dragstrip.report import text as words
 from dragstrip.run.folder import RunFolder
 from tests.support.over_time import NEWER, OLDER, run_of, two
+from tests.support.own_facts import over_own_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,10 +43,12 @@ def changed(run: Run, place: str, value: Any) -> Run:
         ("lab", True, "lab"),
         ("targets.old.kind", "next-supabase", "targets.old.kind"),
         ("targets.old.url", "http://127.0.0.1:9", "targets.old.url"),
-        ("dataset.seed", 7, "dataset.seed"),
-        ("dataset.contacts", 7, "dataset.contacts"),
-        ("dataset.generator", "2", "dataset.generator"),
-        ("dataset.digest", "e" * 64, "dataset.digest"),
+        ("scenario.name", "conversation", "scenario"),
+        ("scenario.facts.values.seed", 7, "seed"),
+        ("scenario.facts.values.contacts", 7, "contacts"),
+        ("scenario.facts.values.generator", "2", "generator"),
+        ("scenario.facts.digest", "e" * 64, "digest of the data"),
+        ("operations", [{"name": "message", "method": "POST"}], "operations"),
         ("config.race.rate", 0, "model"),
         ("config.race.rate", 101, "race.rate"),
         ("config.race.keys", "hot:1", "race.keys"),
@@ -73,18 +76,25 @@ def test_unlike_runs_are_refused_by_name_and_forced_ones_say_so(
     assert named in [one.what for one in forced.unlike]
 
 
-def test_runs_over_other_data_of_ones_own_are_unlike() -> None:
-    def over(run: Run, **other: Any) -> Run:
-        facts = {"kind": "keys-file", "keys": 500, "found": 480, "sha256": "a" * 64} | other
-        return changed(run, "dataset", facts)
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"sha256": "b" * 64}, "SHA-256 of the keys file"),
+        ({"keys": 499}, "keys"),
+        ({"found": 479}, "found"),
+    ],
+)
+def test_runs_over_other_data_of_ones_own_are_unlike(other: dict[str, Any], named: str) -> None:
+    then = over_own_numbers(THEN)
+    assert compare(then, over_own_numbers(NOW), Tolerance()).unlike == []
+    with pytest.raises(UsageError, match=f"unlike in {named}") as refused:
+        compare(then, over_own_numbers(NOW, **other), Tolerance())
+    assert "same keys file" in (refused.value.fix or "")
 
-    then = over(THEN)
-    assert compare(then, over(NOW), Tolerance()).unlike == []
-    for other in ({"sha256": "b" * 64}, {"keys": 499}, {"found": 479}):
-        with pytest.raises(UsageError, match=f"unlike in dataset.{next(iter(other))}"):
-            compare(then, over(NOW, **other), Tolerance())
-    for mixed in ((then, NOW), (THEN, over(NOW))):
-        with pytest.raises(UsageError, match=r"unlike in dataset\.kind"):
+
+def test_runs_over_data_of_two_kinds_are_unlike() -> None:
+    for mixed in ((over_own_numbers(THEN), NOW), (THEN, over_own_numbers(NOW))):
+        with pytest.raises(UsageError, match="unlike in data"):
             compare(*mixed, Tolerance())
 
 

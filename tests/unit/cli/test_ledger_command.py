@@ -168,7 +168,7 @@ def test_without_pyarrow_the_error_says_what_to_install(
 
 
 def test_a_reader_that_stops_early_is_no_error(folder: RunFolder, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "dragstrip.cli.main", "ledger", "run", "--format", "csv"]
+    command = [sys.executable, "-m", "dragstrip", "ledger", "run", "--format", "csv"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

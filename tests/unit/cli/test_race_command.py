@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from scipy import stats
 
-from dragstrip.cli import race as commands
 from dragstrip.cli.main import main
+from dragstrip.cli.requirement import judge
 from dragstrip.config import presets
 from dragstrip.config.config import Config, RulesConfig
 from dragstrip.errors import DragstripError, UsageError
 from dragstrip.race import prechecks
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, plan_of, record
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ VERDICTS = {
 def exit_code(word: str, requirement: Requirement | None) -> tuple[int, str]:
     assert VERDICTS[word].verdict == {"missed": "better", "open": "better"}.get(word, word)
     try:
-        commands._judge(VERDICTS[word], requirement, RulesConfig())
+        judge(VERDICTS[word], requirement, RulesConfig())
     except DragstripError as error:
         return error.exit_code, f"{error.message} {error.fix}"
     return 0, ""
@@ -175,6 +176,28 @@ def test_the_rate_and_the_slice_that_are_named_suffice(metric: str, arrivals: st
     for better in ({"rate": rate}, {"slice": length}):
         prechecks.require(configure(metric, **race | better), processes=1)
     assert "race.rate" in refusal(configure(metric, **race | {"rate": rate * 0.7})).message
+
+
+@pytest.mark.parametrize("arrivals", ["poisson", "constant"])
+def test_of_several_operations_the_one_that_decides_must_have_enough(arrivals: str) -> None:
+    race: dict[str, Any] = {
+        "pairs": 20,
+        "slice": 5.5,
+        "settle": 1.0,
+        "rate": 40.0,
+        "arrivals": arrivals,
+    }
+    prechecks.require(configure(**race), processes=1)
+    config = Config.model_validate({"race": race, "rules": {"operation": "message"}})
+    refused = refusal(config, operations=OPERATIONS)
+    assert "gives about 45 message requests a slice" in refused.message
+    fix = str(refused.fix).split()
+    rate, length = float(fix[fix.index("--rate") + 1].strip(",")), float(fix[-1])
+    for better in ({"rate": rate}, {"slice": length}):
+        changed = config.race.model_copy(update=better)
+        prechecks.require(
+            config.model_copy(update={"race": changed}), processes=1, operations=OPERATIONS
+        )
 
 
 def test_arrivals_that_chance_may_make_too_few_are_refused() -> None:

@@ -83,6 +83,22 @@ def test_logs_keep_the_one_before(tmp_path: Path) -> None:
     assert logs.tail(tmp_path / "x.log.1", 1) == ["line 9"]
 
 
+def test_a_log_shows_no_secret_of_the_lab(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    key = credentials.load_or_create(home)["CRM_API_KEY"]
+    log = tmp_path / "x.log"
+    log.write_text("first\n")
+    lines = logs.follow(log, 5)
+    assert next(lines) == "first\n"
+    with log.open("a") as file:
+        file.write(f"with {key}\nand half: {key[:9]}")
+    assert next(lines) == "with ***\n"
+    with log.open("a") as file:
+        file.write(f"{key[9:]}\n")
+    assert next(lines) == "and half: ***\n"
+    assert logs.tail(log, 2) == ["with ***", "and half: ***"]
+
+
 def test_a_tail_of_a_large_log_reads_its_end_only(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
     log.write_text("x" * 79 + "\n" + ("y" * 79 + "\n") * 100_000 + "last\n")

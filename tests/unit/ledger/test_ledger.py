@@ -64,10 +64,11 @@ def test_rows_of_the_previous_version_are_of_operation_0(tmp_path: Path) -> None
     data = bytearray(path.read_bytes())
     data[8] = 2
     for n in range(3):
-        data[64 * (n + 1) + 59] = 0  # its padding
+        data[64 * (n + 1) + 59 : 64 * (n + 1) + 61] = b"\0\0"  # its padding
     path.write_bytes(data)
     (segment,) = reader.segments(tmp_path)
     assert segment.rows["operation"].tolist() == [0, 0, 0]
+    assert segment.rows["reconnected"].tolist() == [0, 0, 0]
     assert segment.rows["status"].tolist() == [503, 503, 503]
     assert segment.rows["due_ns"].tolist() == [0, 1, 2]
 
@@ -184,7 +185,7 @@ def test_a_segment_whose_packing_was_cut_short_is_read_once(tmp_path: Path) -> N
     write(tmp_path, 5).close()
     plain = tmp_path / "3-00000.rows"
     rows = plain.read_bytes()
-    (tmp_path / "3-00000.gz.new").write_bytes(gzip.compress(rows)[:50])
+    (tmp_path / "3-00000.rows.gz.new").write_bytes(gzip.compress(rows)[:50])
     (tmp_path / "3-1.spare").write_bytes(bytes(len(rows)))
     assert [len(one.rows) for one in reader.segments(tmp_path)] == [5]
     assert compress(plain)

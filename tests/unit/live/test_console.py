@@ -15,6 +15,7 @@ from dragstrip.live.follow import Follower
 from dragstrip.live.progress import Clock
 from dragstrip.run import live_stats
 from dragstrip.run.plan import SLICES_FILE
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, plan_of, record
 
 if TYPE_CHECKING:
@@ -139,3 +140,18 @@ def test_on_a_terminal_the_picture_goes_when_the_race_is_over(tmp_path: Path) ->
         screen.watch(after(tmp_path, plan, 4), "p95")
         assert "\x1b[?25l" in out.getvalue()
     assert out.getvalue().rstrip().endswith(("\x1b[?25h", "\x1b[2K"))
+
+
+def test_operations_have_a_line_each_and_one_decides(tmp_path: Path) -> None:
+    plan = plan_of(pairs=3, operations=OPERATIONS)
+    append(tmp_path, record(plan, ((20.0, 10.0), (5.0, 10.0)))[:4])
+    state, clock = Follower(tmp_path, plan, "p50", "message").look(), Clock(plan)
+    clock.see(state)
+    out = shown(state, clock)
+    lines = [one.split() for one in out.splitlines()]
+    assert [one[0] for one in lines if one[:1] in (["lookup"], ["message"])][:4] == [
+        *("lookup", "message", "lookup", "message")
+    ]
+    assert ["message", "200", "0"] in [one[:3] for one in lines]
+    assert "message p95 new/old so far" in out
+    assert "2 of 3 pairs; message p50 so far: old" in line(state, clock, "p50")

@@ -20,6 +20,7 @@ from dragstrip.live.follow import Follower
 from dragstrip.live.prometheus import RaceCollector
 from dragstrip.run import live_stats
 from dragstrip.run.plan import SLICES_FILE
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, plan_of, record
 from tests.unit.report.test_reports import some_fail
 
@@ -117,3 +118,29 @@ def test_the_documentation_names_what_is_served_with_its_labels(
     for sample, labels in served.items():
         families[re.sub("_(bucket|count|sum)$", "", sample)] |= labels - {"le"}
     assert documented == families
+
+
+def test_operations_are_told_apart_by_a_label(tmp_path: Path) -> None:
+    plan = plan_of(pairs=2, operations=OPERATIONS)
+    reports = record(plan, spoil=some_fail)
+    lines = b"".join(orjson.dumps(one) + b"\n" for one in reports)
+    (tmp_path / SLICES_FILE).write_bytes(lines)
+    run, _ = conclude(plan, reports)
+    registry = CollectorRegistry()
+    registry.register(RaceCollector(run, Follower(tmp_path, plan, "p95").look))
+    for target, figures_of in run.targets.items():
+        for operation, figures in figures_of.operations.items():
+            place = {"target": target, "operation": operation}
+            verified = registry.get_sample_value(
+                "dragstrip_lookups_total", {**place, "outcome": "verified"}
+            )
+            assert verified == figures.verified
+            count = registry.get_sample_value("dragstrip_response_time_seconds_count", place)
+            assert count == figures.verified
+            last = [one for one in run.slices if one.target == target][-1].operations[operation]
+            offered = registry.get_sample_value("dragstrip_slice_offered_rate", place)
+            assert offered == last.offered_per_s
+            quantile = registry.get_sample_value(
+                "dragstrip_slice_response_time_seconds", {**place, "quantile": "0.5"}
+            )
+            assert quantile == pytest.approx((last.p50_ms or 0) / 1000)

@@ -20,6 +20,7 @@ from dragstrip.load.distributed.protocol import MasterEnd, WorkerEnd
 from dragstrip.race import otel
 from dragstrip.run import live_stats
 from dragstrip.run.plan import SLICES_FILE
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, plan_of, record, report_of, rows_of
 
 if TYPE_CHECKING:
@@ -129,6 +130,47 @@ def test_the_master_adds_up_what_workers_count_of_the_slice_under_way() -> None:
     found = master.live()
     assert (found["slice"], found["processes"], found["lost"]) == (3, 2, 0)
     assert found["targets"] == {"0": {"0": total([])}, "1": {"0": total([one, one])}}
+
+
+def test_the_master_adds_up_each_operation_of_the_slice_under_way() -> None:
+    master, workers = MasterEnd("run"), [WorkerEnd("run", number) for number in (0, 1)]
+    for worker in workers:
+        master.hear(worker.snapshot(0))
+    master.announce(3, [0, 1])
+    one, other = brief(tally_of([10**7] * 5)), brief(tally_of([10**6] * 3))
+    master.hear(workers[0].snapshot(9, {"slice": 3, "targets": {"1": {"0": one, "1": other}}}))
+    master.hear(workers[1].snapshot(9, {"slice": 3, "targets": {"1": {"1": other}, "0": {}}}))
+    assert master.live()["targets"] == {"1": {"0": one, "1": total([other, other])}}
+
+
+def test_operations_are_followed_one_by_one(tmp_path: Path) -> None:
+    plan = plan_of(pairs=3, operations=OPERATIONS)
+    follower = Follower(tmp_path, plan, "p95", "message")
+    reports = record(plan, ((20.0, 10.0), (5.0, 10.0)))
+    for report in reports[:5]:
+        append(tmp_path, report)
+    last = plan.slices[5]
+    counted: Brief = {**total([]), "verified": 7}
+    live_stats.write(
+        tmp_path,
+        {"slice": 5, "targets": {str(last.target): {"1": counted}}, "processes": 1, "lost": 0},
+    )
+    state = follower.look()
+    run, verdict = conclude(plan, reports[:4], rules={"operation": "message"})
+    found = state.ratio("p95", "message")
+    assert state.decisive == verdict.operation == "message"
+    assert found is not None
+    assert found.ratio == pytest.approx(2, rel=0.2)
+    assert state.totals["new"].operations == {
+        name: each.model_copy(update={"distribution": []})
+        for name, each in run.targets["new"].operations.items()
+    }
+    verified = [[each["verified"] for each in side] for side in state.by_operation]
+    done = [turn.target for turn in plan.slices[:5]]
+    expected = [[100 * done.count(target), 100 * done.count(target)] for target in (0, 1)]
+    expected[last.target][1] += 7
+    assert verified == expected
+    assert [each["verified"] for each in state.counted] == [sum(side) for side in expected]
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from dragstrip.live import metrics_server
 from dragstrip.race import race
 from dragstrip.run import live_stats
 from tests.support import locust_runs
-from tests.support.race_program import manifest_of
 from tests.support.races import DATASET, Quiet, configure
+from tests.support.setups import setup_of
 from tests.support.stand_in import StandIn, response
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config, Metric
     from dragstrip.live.follow import State
+    from dragstrip.scenario import Finding
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -78,15 +79,18 @@ def counted(samples: Samples, target: str) -> float:
 def raced(out: Path, config: Config, processes: int) -> tuple[race.Result, Watched]:
     """Race in this process, and scrape once more when everything is counted."""
     options = race.Options(out=out, processes=processes, seed=7)
-    prepared = race.prepare(config, options, manifest_of(config))
+    setup = setup_of(config, options)
+    stored = setup.store()
     assert config.race.metrics_port is not None
     watched = Watched(config.race.metrics_port)
 
-    def recheck() -> None:
+    def review() -> list[Finding]:
         watched.scrape()
+        return []
 
-    with metrics_server.serving(*prepared):
-        return race.perform(config, *prepared, watched, recheck=recheck), watched
+    monitor = race.RaceMonitor(stored, watched, review=review)
+    with metrics_server.serving(*stored):
+        return race.perform(setup, stored, monitor, watched), watched
 
 
 def broken(count: int, _body: dict[str, object]) -> bytes | None:

@@ -12,6 +12,7 @@ from dragstrip.live.follow import Follower
 from dragstrip.live.progress import Clock
 from dragstrip.live.web_tables import tables
 from dragstrip.run.plan import SLICES_FILE
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, plan_of, record
 
 if TYPE_CHECKING:
@@ -136,3 +137,14 @@ def test_a_file_that_is_cut_off_shows_nothing(tmp_path: Path) -> None:
     (file,) = tmp_path.iterdir()
     file.write_bytes(file.read_bytes()[:-3])
     assert web_exchange.shown(tmp_path) == {}
+
+
+def test_operations_have_rows_of_their_own(tmp_path: Path) -> None:
+    plan = plan_of(pairs=PAIRS, operations=OPERATIONS)
+    reports = record(plan, ((20.0, 10.0), (5.0, 10.0)))
+    run, verdict = conclude(plan, reports)
+    found = shown(tmp_path, plan, reports, run, verdict)
+    assert row(found, "verified, message")["baseline"] == f"{100 * PAIRS:,}"
+    assert row(found, "failed, lookup")["challenger"] == "0"
+    assert float(str(row(found, "lookup p95")["ratio"]).split()[0]) < 1
+    assert float(str(row(found, "message p95")["ratio"]).split()[0]) > 1

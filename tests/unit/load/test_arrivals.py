@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragstrip.config.config import DatasetConfig, RaceConfig
+from dragstrip.config.config import DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.load import arrivals
 from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
 from tests.support import planned
@@ -27,6 +27,8 @@ def plan(seed: int = 1, operations: tuple[PlannedOperation, ...] = ONE, **race: 
     return Plan(
         run_id="r",
         seed=seed,
+        scenario=ScenarioConfig(),
+        keys=CONTACTS,
         dataset=DatasetConfig(contacts=CONTACTS),
         race=settings,
         targets=(a, b),

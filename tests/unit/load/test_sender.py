@@ -14,10 +14,10 @@ import gevent
 import numpy as np
 import pytest
 
-from dragstrip.config.config import DatasetConfig, RaceConfig
+from dragstrip.config.config import DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
-from dragstrip.ledger.tallies import each
+from dragstrip.ledger.tallies import Tallies, each
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
 from dragstrip.load import arrivals
@@ -29,8 +29,9 @@ from dragstrip.load.run_slice import run_slice
 from dragstrip.load.schedule import Open, Span
 from dragstrip.load.sender import Sender
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
-from dragstrip.scenario import Request, Target
+from dragstrip.scenario import Check, Operation, Request, Scenario, Target
 from dragstrip.scenario.check import JsonCheck, expected_json
+from dragstrip.scenario.planned import planned as planned_of
 from tests.support import planned
 from tests.support.byte_server import ByteServer, Peer
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
-    from dragstrip.load.http.request import Prepared
     from dragstrip.load.sender import Pace
 
 TARGET = 1
@@ -291,27 +291,53 @@ def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> Non
 RACE = {"rate": 0, "users": 4, "slice": 0.3, "settle": 0.1, "timeout": 5, "pairs": 1, "miss": 0.3}
 
 
-def prepare_for(connection: Connection) -> Callable[[int], Prepared]:
-    return lambda key: connection.prepare(Request("GET", f"/{key}", {}))
+class Keys(Scenario):
+    keys = 50
+    has_misses = True
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
+        return Request("GET", f"/{key}", {})
+
+    def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
+        return JsonCheck(EXPECTED)
 
 
-def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list[gevent.Greenlet]]:
+class KeysAndStores(Keys):
+    operations = (Operation("key", weight=3), Operation("store", weight=1, method="POST"))
+
+    def request(self, target: Target, operation: Operation, key: int) -> Request:
+        if operation.name == "key":
+            return super().request(target, operation, key)
+        return Request("POST", f"/{key}", {}, b"{}")
+
+    def check(self, target: Target, operation: Operation) -> Check:
+        if operation.name == "key":
+            return super().check(target, operation)
+        return JsonCheck(expected_json(lambda key: {"stored": key}))
+
+
+def in_race(
+    tmp_path: Path, url: str, scenario: Scenario | None = None, **settings: Any
+) -> tuple[Plan, Work, list[gevent.Greenlet]]:
+    scenario = scenario or Keys()
     race = RaceConfig.model_validate(RACE | settings)
     a, b = (PlannedTarget(name=name, kind="convex-http", url=url) for name in "ab")
     plan = Plan(
         run_id="r",
         seed=5,
-        dataset=DatasetConfig(contacts=50),
+        scenario=ScenarioConfig(),
+        keys=Keys.keys,
+        dataset=DatasetConfig(),
         race=race,
         targets=(a, b),
+        operations=planned_of(scenario),
         slices=alternate(race.pairs, 5),
     )
     work = Work(
         race=race,
-        contacts=50,
+        scenario=scenario,
         seed=5,
         targets={one.name: Target(one.name, one.kind, one.url) for one in plan.targets},
-        expected=EXPECTED,
         worker=3,
         ledger=Ledger(tmp_path, 3),
         racing=True,
@@ -319,7 +345,7 @@ def in_race(tmp_path: Path, url: str, **settings: Any) -> tuple[Plan, Work, list
     slots = []
     for name in list(work.targets) * race.users:
         connection = Connection(url, race.timeout)
-        sender = work.sender(name, connection, prepare_for(connection), shared_by=None)
+        sender = work.sender(name, connection)
         slots.append(gevent.spawn(sender.run))
     gevent.sleep(0)
     return plan, work, slots
@@ -359,6 +385,43 @@ def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_
     assert (rows["outcome"] == Outcome.OK).all()
 
 
+@pytest.mark.parametrize("rate", [0, 200])
+def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, rate: float) -> None:
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            asked = re.match(rb"(GET|POST) /(\d+) ", peer.request())
+            assert asked
+            name = "key" if asked[1] == b"GET" else "stored"
+            peer.send(answer(0, body=json.dumps({name: int(asked[2])}).encode()))
+
+    with ByteServer(script).serving() as server:
+        plan, work, slots = in_race(tmp_path, server.url, KeysAndStores(), rate=rate, slice=0.5)
+        reports = [run_slice(plan, turn, work, 0, 1) for turn in plan.slices]
+        gevent.killall(slots)
+        work.close()
+    rows = np.concatenate([segment.rows for segment in reader.segments(tmp_path)])
+    sequences = []
+    for turn, report in zip(plan.slices, reports, strict=True):
+        own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
+        order = np.argsort(own["due_ns"], kind="stable")
+        sequences.append(own[["key", "operation"]][order].tolist())
+        assert set(own["operation"].tolist()) == {0, 1}
+        counted = Tallies.decode(report["tallies"])
+        assert (
+            sum(tally.rows for tally in counted.by_place.values())
+            == (rows["slice"] == turn.index).sum()
+        )
+        for (target, operation), tally in counted.by_place.items():
+            of_operation = rows[rows["operation"] == operation]
+            assert tally == recount(of_operation, turn.index, target, report["end_ns"])
+    assert (rows["outcome"] == Outcome.OK).all()
+    shorter = min(map(len, sequences))
+    assert shorter > plan.race.users
+    assert sequences[0][:shorter] == sequences[1][:shorter]
+    if rate:
+        assert len(sequences[0]) == len(sequences[1])
+
+
 def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
     tmp_path: Path, held: threading.Event
 ) -> None:
@@ -366,7 +429,7 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
         held.wait(LONG_S)
         return answer(key)
 
-    settings = {"rate": 100, "timeout": 0.3, "users": 2}
+    settings: dict[str, Any] = {"rate": 100, "timeout": 0.3, "users": 2}
     with serving(hold).serving() as server:
         plan, work, slots = in_race(tmp_path, server.url, **settings)
         turn = plan.slices[0]

@@ -100,6 +100,7 @@ FIELDS: list[tuple[dict[str, object], str]] = [
     ({"baseline": "older"}, 'there is no target "older"'),
     ({"baseline": "new"}, "name the same target"),
     ({"rules": {"metric": "p99"}}, "rules.metric = p99 needs 299"),
+    ({"rules": {"operation": "chat"}}, 'rules.operation: the scenario has no operation "chat"'),
     ({"rules": {"equivalent": [1.1, 1.25]}}, "rules"),
     ({"rules": {"max_error_rate": -1}}, "rules.max_error_rate"),
 ]

@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from dragstrip.ledger.rows import Outcome
-from dragstrip.schemas import validator
 from tests.lab.lab_homes import wait_until
 from tests.support.command_line import dragstrip
 from tests.support.races import DATASET, Raced, racing, sections
+from tests.support.schema_validator import validator
 from tests.support.stand_in import StandIn
 
 if TYPE_CHECKING:

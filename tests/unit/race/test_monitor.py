@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,30 +10,16 @@ import pytest
 from dragstrip.config.config import Config
 from dragstrip.race import locust_process, race
 from dragstrip.run.model import DataAfter  # noqa: TC001
-from seeding.progress import Silent
-from tests.support.race_program import manifest_of
+from dragstrip.scenario import Finding
+from tests.support.races import Quiet
 from tests.support.runs import finish_of, record
+from tests.support.setups import setup_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from dragstrip.config.config import Metric
-    from dragstrip.live.follow import State
     from dragstrip.run.folder import RunFolder
-    from seeding.progress import Reporter
-
-
-class Quiet:
-    def seeding(self) -> AbstractContextManager[Reporter]:
-        return nullcontext(Silent())
-
-    def say(self, line: str) -> None:
-        pass
-
-    def watch(self, state: State, metric: Metric) -> None:
-        pass
 
 
 @pytest.fixture
@@ -52,7 +37,9 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ra
         }
     ).with_environment({"CRM_API_KEY": "key"})
 
-    def performed(recheck: Any, *, finished: bool = True, whole: bool = True) -> race.Result:
+    def performed(
+        review: Callable[[], list[Finding]], *, finished: bool = True, whole: bool = True
+    ) -> race.Result:
         def locust(folder: RunFolder, **_: Any) -> bool:
             plan = folder.read_plan()
             reports = record(plan)[: None if whole else 9]
@@ -62,8 +49,10 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ra
             return finished
 
         monkeypatch.setattr(locust_process, "run", locust)
-        prepared = race.prepare(config, race.Options(out=tmp_path, seed=9), manifest_of(config))
-        return race.perform(config, *prepared, Quiet(), recheck=recheck)
+        setup = setup_of(config, race.Options(out=tmp_path, seed=9))
+        stored = setup.store()
+        monitor = race.RaceMonitor(stored, Quiet(), review=review)
+        return race.perform(setup, stored, monitor, Quiet())
 
     return performed
 
@@ -75,7 +64,7 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ra
 def test_data_is_compared_again_and_the_outcome_stored(
     perform: Callable[..., race.Result], difference: str | None, state: DataAfter, verdict: str
 ) -> None:
-    result = perform(lambda: difference)
+    result = perform(lambda: [Finding(difference)] if difference else [])
     stored = result.folder.read_run()
     assert (stored.data_after, stored.data_difference) == (state, difference)
     assert result.verdict.verdict == verdict
@@ -87,7 +76,7 @@ def test_data_is_compared_again_and_the_outcome_stored(
 def test_a_race_that_did_not_finish_is_not_compared_again(
     perform: Callable[..., race.Result],
 ) -> None:
-    def never() -> str | None:
+    def never() -> list[Finding]:
         raise AssertionError
 
     result = perform(never, finished=False, whole=False)
@@ -99,7 +88,7 @@ def test_a_race_that_did_not_finish_is_not_compared_again(
 def test_an_interrupt_while_data_is_compared_keeps_the_run_and_proves_nothing(
     perform: Callable[..., race.Result],
 ) -> None:
-    def interrupt() -> str | None:
+    def interrupt() -> list[Finding]:
         raise KeyboardInterrupt
 
     result = perform(interrupt)

@@ -96,16 +96,18 @@ def test_the_run_says_which_data_it_was(
     run = json.loads((raced.folder.path / "run.json").read_text())
     path = raced.place / "keys.csv"
     sha256, found = hashlib.sha256(path.read_bytes()).hexdigest(), len(PHONES) - FOREIGN
-    own = {"kind": "keys-file", "keys": len(PHONES), "found": found, "sha256": sha256}
-    assert run["schema_version"] == 2
-    assert run["dataset"] == own
+    assert run["schema_version"] == 3
+    assert (run["scenario"]["name"], run["scenario"]["keys"]) == ("lookup", len(PHONES))
+    facts = run["scenario"]["facts"]
+    assert (facts["answers"], facts["digest"]) == ("alike", sha256)
+    assert facts["values"] == {"keys": len(PHONES), "found": found}
     assert run["config"]["dataset"] == {"keys_file": str(path), "workspace_id": None}
     assert run["config"]["race"]["miss"] == 0
-    assert raced.verdict.data == "keys-file"
+    assert raced.verdict.answers == "alike"
     sentence = (
-        f"Data: {len(PHONES)} phone numbers of your own (keys file's sha256 {sha256[:12]}…), "
-        f"{found} of them known; the targets' answers were compared with each other, not with "
-        "known data: equal, not proven right; the same before the race and after it."
+        f"Data: {len(PHONES)} phone numbers from a keys file, {found} of them known; answers "
+        f"compared with each other, not proven right; SHA-256 of the keys file {sha256[:12]}…, "
+        "the same before the race and after it."
     )
     assert sentence in " ".join(raced.output.split())
     with pytest.raises(SystemExit, match="0"):
@@ -251,7 +253,7 @@ def test_verify_fails_as_json_too(folder: Path, capsys: pytest.CaptureFixture[st
 REFUSED = {
     "seed": (["seed"], {}, "dataset.keys_file"),
     "reset": (["seed", "--reset"], {}, "dataset.keys_file"),
-    "miss": (["race", "--miss", "0.1"], {}, "race.miss must be 0"),
+    "miss": (["race", "--miss", "0.1"], {}, "race.miss = 0.1: "),
     "contacts": (["verify", "--contacts", "5"], {}, "contacts is of seeded data"),
     "sample": (["verify", "--sample", "5"], {}, "--sample"),
     "workspace": (["verify", "--workspace-id", "x"], {}, "workspace_id"),

@@ -90,7 +90,7 @@ def worker(place: Path, port: int, modules: Path | None = None) -> Iterator[Work
     place.mkdir()
     path = os.pathsep.join(str(one) for one in (modules, locust_runs.ROOT) if one)
     process = subprocess.Popen(
-        [sys.executable, "-m", "dragstrip.cli.main", "worker", f"127.0.0.1:{port}"],
+        [sys.executable, "-m", "dragstrip", "worker", f"127.0.0.1:{port}"],
         cwd=place,
         env=locust_runs.environment({"CRM_API_KEY": API_KEY, "PYTHONPATH": path}),
         stdin=subprocess.DEVNULL,

@@ -37,7 +37,9 @@ def made(day: int, median_ms: float, **how: Any) -> tuple[Run, Verdict]:
         "started": STARTED + timedelta(days=day),
     }
     if day == 2:
-        update["dataset"] = run.dataset.model_copy(update={"contacts": 7})
+        facts = run.scenario.facts
+        other = facts.model_copy(update={"values": facts.values | {"contacts": 7}})
+        update["scenario"] = run.scenario.model_copy(update={"facts": other})
         update["machine"] = run.machine.model_copy(update={"cpus": 64})
     return run.model_copy(update=update), verdict
 
@@ -90,13 +92,13 @@ def test_unlike_runs_are_marked_with_what_differs() -> None:
     found = history(stored(), "old", "p95")
     assert [one.unlike for one in found.runs[:4]] == [
         ["lab"],
-        ["dataset.contacts", "machine.cpus"],
+        ["contacts", "machine.cpus"],
         [],
         [],
     ]
     text = shown(found)
     assert "20250101T030405Z-0001 *" in text
-    assert "it differs in dataset.contacts, machine.cpus" in " ".join(text.split())
+    assert "it differs in contacts, machine.cpus" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(

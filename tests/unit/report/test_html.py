@@ -159,7 +159,7 @@ def renamed(run: Run, verdict: Verdict) -> tuple[Run, Verdict]:
             "Linux 6.1": NASTY,
             "http://127.0.0.1:1": NASTY,
             run.id: NASTY,
-            run.dataset.model_dump()["digest"]: NASTY,
+            run.scenario.facts.digest: NASTY,
         }.get(text, text)
 
     made = (everywhere(json.loads(form.model_dump_json())) for form in (run, verdict))
@@ -198,7 +198,7 @@ def test_its_configuration_file_configures_the_same_race(name: str) -> None:
     shown = {row[0].text: row[1].text for row in own_tables(page(name))}
     assert shown["race.pairs"] == str(run.config["race"]["pairs"])
     assert shown["rules.equivalent"] == "0.8 to 1.25"
-    assert page(name).text_of("digest") == run.dataset.model_dump()["digest"]
+    assert page(name).text_of("digest") == run.scenario.facts.digest
 
 
 def own_tables(own: Page) -> Iterator[list[Any]]:

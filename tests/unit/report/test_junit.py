@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragstrip.analysis.verdict import Requirement
-from dragstrip.cli import race
+from dragstrip.cli.requirement import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.errors import DragstripError
 from dragstrip.report import junit
@@ -46,13 +46,15 @@ def cases(root: ElementTree.Element) -> dict[str, ElementTree.Element]:
 
 def exits_with_0(run: Run, verdict: Verdict, requirement: Requirement | None) -> bool:
     try:
-        race._judge(verdict, requirement, rules_of(run))
+        judge(verdict, requirement, rules_of(run))
     except DragstripError:
         return False
     return True
 
 
-@pytest.mark.parametrize("name", ["lab", "inconclusive", "failing", "invalid", "hostile"])
+@pytest.mark.parametrize(
+    "name", ["lab", "inconclusive", "failing", "invalid", "hostile", "operations"]
+)
 def test_it_looks_as_it_did(name: str) -> None:
     run, verdict = examples()[name]
     text = junit.render(run, verdict, rules_of(run), "better")

@@ -8,25 +8,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from dragstrip import schemas
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.report import markdown, terminal
 from dragstrip.report import text as words
 from dragstrip.report.html import render
 from dragstrip.run.model import Run
+from tests.support.own_facts import own_facts
 from tests.support.runs import conclude, plan_of, record
+from tests.support.schema_validator import validator
 
 if TYPE_CHECKING:
     from dragstrip.run.model import Verdict
 
-OWN = {"kind": "keys-file", "keys": 1500, "found": 1480, "sha256": "ab12" * 16}
+OWN = own_facts(1500, 1480, "ab12" * 16).model_dump()
 
 
 def own(**changes: Any) -> tuple[Run, Verdict]:
     plan = plan_of(miss=0)
     document = json.loads(conclude(plan, record(plan))[0].model_dump_json())
-    document |= {"dataset": OWN} | changes
+    document |= {"scenario": OWN} | changes
     run = Run.model_validate(document)
     return run, judge(run, RulesConfig())
 
@@ -36,15 +37,14 @@ def own(**changes: Any) -> tuple[Run, Verdict]:
     [
         ("same", "the same before the race and after it"),
         ("changed", "and changed when the race was over"),
-        ("unchecked", "nobody looked again after the race"),
+        ("unchecked", "not checked again after the race"),
     ],
 )
 def test_every_report_says_what_was_compared_with_what(data_after: str, words_of_it: str) -> None:
     run, verdict = own(data_after=data_after)
     sentence = (
-        "Data: 1,500 phone numbers of your own (keys file's sha256 ab12ab12ab12…), 1,480 of them "
-        "known; the targets' answers were compared with each other, not with known data: equal, "
-        f"not proven right; {words_of_it}."
+        "Data: 1,500 phone numbers from a keys file, 1,480 of them known; answers compared with "
+        f"each other, not proven right; SHA-256 of the keys file ab12ab12ab12…, {words_of_it}."
     )
     assert words.data(run) == sentence
     assert sentence in " ".join(terminal.text(run, verdict).split())
@@ -54,7 +54,7 @@ def test_every_report_says_what_was_compared_with_what(data_after: str, words_of
     for text in (terminal.text(run, verdict), markdown.render(run, verdict)):
         assert "of seed" not in text
         assert "misses" not in text
-    assert verdict.data == "keys-file"
+    assert verdict.answers == "alike"
 
 
 def test_wrong_answers_may_come_of_live_data() -> None:
@@ -70,19 +70,15 @@ def test_wrong_answers_may_come_of_live_data() -> None:
     assert "3 answers other than both targets gave before the race" in verdict.reason
 
 
-def test_own_data_fits_the_schema_and_no_third_kind_does() -> None:
+def test_own_data_fits_the_schema_and_no_other_form_does() -> None:
     document = json.loads(own()[0].model_dump_json())
-    schemas.validator("run").validate(document)
-    for wrong in ({"kind": "seeded"}, {"kind": "other"}, {"keys": 0}, {"seed": 42}):
-        assert not schemas.validator("run").is_valid(document | {"dataset": OWN | wrong})
-
-
-def test_a_run_from_before_there_were_kinds_is_of_seeded_data() -> None:
-    plan = plan_of()
-    run, verdict = conclude(plan, record(plan))
-    document = json.loads(run.model_dump_json()) | {"schema_version": 1}
-    del document["dataset"]["kind"]
-    older = Run.model_validate(document)
-    assert older.dataset.kind == "seeded"
-    assert terminal.text(older, verdict) == terminal.text(run, verdict)
-    schemas.validator("run").validate(document)
+    validator("run").validate(document)
+    facts = OWN["facts"]
+    for wrong in (
+        {"keys": 0},
+        {"seed": 42},
+        {"facts": facts | {"answers": "other"}},
+        {"facts": facts | {"kind": "seeded"}},
+        {"facts": {name: facts[name] for name in facts if name != "data"}},
+    ):
+        assert not validator("run").is_valid(document | {"scenario": OWN | wrong})

@@ -18,6 +18,7 @@ import pytest
 from dragstrip.report import markdown, svg, terminal
 from dragstrip.report import text as words
 from dragstrip.run.model import Run, Verdict
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, fail, plan_of, record
 
 if TYPE_CHECKING:
@@ -57,6 +58,12 @@ def misses() -> tuple[Run, Verdict]:
     return conclude(plan, record(plan), rules={"slo_ms": 15})
 
 
+def operations() -> tuple[Run, Verdict]:
+    """The challenger takes half as long for a lookup, and twice as long for a message."""
+    plan = plan_of(operations=OPERATIONS)
+    return conclude(plan, record(plan, ((20.0, 10.0), (5.0, 10.0)), spoil=some_fail))
+
+
 CHANGED = "Supabase: contact 3 (Ana, +5511987654321): notes[0].content: 'a' where 'b' was stored"
 
 
@@ -72,6 +79,7 @@ def examples() -> dict[str, tuple[Run, Verdict]]:
         "changed": conclude(plan, record(plan), data_difference=CHANGED),
         "closed": closed(),
         "misses": misses(),
+        "operations": operations(),
         "empty": conclude(plan, [], interrupted=True),
         "hostile": hostile(*conclude(plan, record(plan))),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from pathlib import Path
 from uuid import UUID
@@ -12,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dragstrip.config import config as configuration
-from dragstrip.config.config import DatasetConfig
-from dragstrip.errors import ConfigError, StorageError, UsageError
-from dragstrip.race import prechecks
+from dragstrip.config.config import Config, DatasetConfig
+from dragstrip.errors import ConfigError, StorageError
+from dragstrip.race.setup import Options, Setup, bind
+from dragstrip.run.model import Facts
 from scenarios.crm import keys_file
 from scenarios.crm import references as own_data
 from scenarios.crm.keys_file import KeysFile
@@ -50,45 +52,65 @@ def test_one_number_may_stand_in_several_workspaces(tmp_path: Path) -> None:
     assert len(read(tmp_path, f"62812,{ONE}\n62812,{OTHER}\n")) == 2
 
 
+def configured(tmp_path: Path, text: str) -> Config:
+    """Return a configuration of a race over a keys file of one number."""
+    (tmp_path / "keys.csv").write_text("62812\n")
+    path = tmp_path / "dragstrip.toml"
+    path.write_text(
+        f'[dataset]\nkeys_file = "{tmp_path}/keys.csv"\nworkspace_id = "{ONE.upper()}"\n{text}'
+    )
+    return configuration.load({"CONVEX_SITE_URL": "http://h:1", "NEXT_URL": "http://h:2"}, path)
+
+
 @pytest.mark.parametrize("text", ["", "[race]\nmiss = 0\n", "[race]\nrate = 10\n"])
 def test_beside_a_keys_file_nothing_is_missed_by_default(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "dragstrip.toml"
-    path.write_text(f'[dataset]\nkeys_file = "keys.csv"\nworkspace_id = "{ONE.upper()}"\n{text}')
-    config = configuration.load({}, path)
-    assert config.race.miss == 0
+    config = configured(tmp_path, text)
     assert str(config.dataset.workspace_id) == ONE
-    assert configuration.load({}, path, {"race": {"pairs": 7}}).race.miss == 0
+    bound, _ = bind(config)
+    assert bound.race.miss == 0
+    # What was bound once may be bound again, as it is when addresses are known.
+    assert bind(bound)[0].race.miss == 0
+    path = tmp_path / "dragstrip.toml"
     path.write_text("")
-    assert configuration.load({}, path).race.miss == 0.05
+    assert bind(configuration.load({}, path))[0].race.miss == 0.05
 
 
 @pytest.mark.parametrize(
-    ("dataset", "race", "words"),
+    ("dataset", "words"),
     [
-        ("seed = 42", "", "seed is of seeded data"),
-        ("contacts = 5", "", "contacts is of seeded data"),
-        ('workspace_id = "kapso"', "", "dataset.workspace_id: "),
-        ("", "miss = 0.05", "race.miss must be 0"),
+        ("seed = 42", "seed is of seeded data"),
+        ("contacts = 5", "contacts is of seeded data"),
+        ('workspace_id = "kapso"', "dataset.workspace_id: "),
     ],
 )
-def test_what_contradicts_a_keys_file_is_refused(
-    tmp_path: Path, dataset: str, race: str, words: str
-) -> None:
+def test_what_contradicts_a_keys_file_is_refused(tmp_path: Path, dataset: str, words: str) -> None:
     path = tmp_path / "dragstrip.toml"
-    path.write_text(f'[dataset]\nkeys_file = "keys.csv"\n{dataset}\n[race]\n{race}\n')
+    path.write_text(f'[dataset]\nkeys_file = "keys.csv"\n{dataset}\n')
     with pytest.raises(ConfigError) as caught:
         configuration.load({}, path)
     assert words in caught.value.message
 
 
-def test_misses_that_are_set_later_are_refused_before_a_race(tmp_path: Path) -> None:
-    path = tmp_path / "dragstrip.toml"
-    path.write_text('[dataset]\nkeys_file = "keys.csv"\n')
-    config = configuration.load({}, path)
-    prechecks.require(config, processes=1)
-    missing = config.race.model_copy(update={"miss": 0.1})
-    with pytest.raises(UsageError, match=r"race\.miss = 0\.1"):
-        prechecks.require(config.model_copy(update={"race": missing}), processes=1)
+@pytest.mark.parametrize("miss", [0.05, 0.1])
+def test_misses_beside_a_keys_file_are_refused_before_a_race(tmp_path: Path, miss: float) -> None:
+    with pytest.raises(ConfigError, match=rf"race\.miss = {miss:g}: .*keys file") as caught:
+        bind(configured(tmp_path, f"[race]\nmiss = {miss}\n"))
+    assert "--miss 0" in str(caught.value.fix)
+    # A race may be set otherwise than the configuration says, in the web UI.
+    config, _ = bind(configured(tmp_path, ""))
+    later = config.race.model_copy(update={"miss": miss})
+    with pytest.raises(ConfigError, match=rf"race\.miss = {miss:g}"):
+        bind(config.model_copy(update={"race": later}))
+
+
+def test_a_plan_over_a_keys_file_is_read_back(tmp_path: Path) -> None:
+    config, scenario = bind(configured(tmp_path, ""))
+    setup = Setup(config, scenario, Facts(data="a number"), Options(out=tmp_path / "runs"))
+    plan, folder, run = setup.store()
+    assert folder.read_plan() == plan
+    kept = {"keys_file": str(tmp_path / "keys.csv"), "workspace_id": ONE}
+    assert json.loads(folder.plan_file.read_text())["dataset"] == kept
+    assert folder.read_run().config["dataset"] == run.config["dataset"] == kept
 
 
 def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
@@ -166,16 +188,14 @@ def test_other_processes_get_what_was_checked(entries: list[tuple[str, str, obje
     file = KeysFile("keys.csv", "", keys_file.Numbers(phones, workspace_ids), [])
     packed = CheckedKeys(file, references, 0).handover()
 
-    got = own_data.unpack(packed, len(entries))
+    got = own_data.unpack(packed)
     assert (got.numbers.phones, got.numbers.workspace_ids) == (phones, workspace_ids)
     for key, (_, _, answer) in enumerate(entries):
         assert got.references.expected(key) == got.references.mark(answer)
         assert got.references.mark([answer]) != got.references.expected(key)
-    for broken in (None, b"", packed[:-1], b"\xff" + packed):
+    for broken in (b"", packed[:-1], b"\xff" + packed):
         with pytest.raises(StorageError):
-            own_data.unpack(broken, len(entries))
-    with pytest.raises(StorageError):
-        own_data.unpack(packed, len(entries) + 1)
+            own_data.unpack(broken)
 
 
 def test_the_hash_of_an_answer_is_of_one_run_only() -> None:
@@ -189,7 +209,7 @@ def test_the_hash_of_an_answer_is_of_one_run_only() -> None:
 def test_nothing_that_is_printed_by_mistake_shows_a_number(tmp_path: Path) -> None:
     found = read(tmp_path, f"62812345,{ONE}")
     checked = CheckedKeys(found, References(), 1)
-    assert "62812345" not in repr((found, checked, own_data.unpack(_packed(checked), 1)))
+    assert "62812345" not in repr((found, checked, own_data.unpack(_packed(checked))))
 
 
 def _packed(checked: CheckedKeys) -> bytes:

@@ -10,6 +10,7 @@ from dragstrip.analysis.regression import Tolerance, compare
 from dragstrip.cli.main import main
 from tests.support.over_time import two
 from tests.support.runs import conclude, plan_of, record
+from tests.support.schema_validator import validator
 from tests.unit.report.test_reports import examples
 
 SHIPPED = Path(schemas.__file__).parent
@@ -20,6 +21,14 @@ def test_the_shipped_schema_is_the_models(name: str) -> None:
     shipped = json.loads((SHIPPED / f"{name}.schema.json").read_text())
     Draft202012Validator.check_schema(shipped)
     assert shipped == schemas.schema_of(name), "run `python -m dragstrip.schemas`"
+
+
+@pytest.mark.parametrize("name", list(schemas.MODELS))
+def test_a_published_schema_names_no_file_of_the_source(name: str) -> None:
+    text = schemas.text_of(name)
+    assert "description" in text
+    assert "dragstrip/" not in text
+    assert ".py" not in text
 
 
 @pytest.mark.parametrize("name", list(schemas.MODELS))
@@ -39,18 +48,18 @@ def test_every_example_fits_its_schema(name: str) -> None:
     run, verdict = examples()[name]
     found = history([(run, verdict)], run.baseline, "p95")
     for schema, form in (("run", run), ("verdict", verdict), ("history", found)):
-        schemas.validator(schema).validate(json.loads(form.model_dump_json()))
+        validator(schema).validate(json.loads(form.model_dump_json()))
 
 
 def test_a_comparison_fits_its_schema() -> None:
     found = compare(*two(20.0, 21.0), "old", Tolerance())
-    schemas.validator("comparison").validate(json.loads(found.model_dump_json()))
+    validator("comparison").validate(json.loads(found.model_dump_json()))
 
 
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("schema_version", 2),
+        ("schema_version", 3),
         ("verdict", "winner"),
         ("metric", "mean"),
         ("pairs", -1),
@@ -61,5 +70,5 @@ def test_a_comparison_fits_its_schema() -> None:
 def test_the_schema_refuses_what_is_not_of_the_form(place: str, value: object) -> None:
     plan = plan_of()
     document = json.loads(conclude(plan, record(plan))[1].model_dump_json())
-    assert schemas.validator("verdict").is_valid(document)
-    assert not schemas.validator("verdict").is_valid(document | {place: value})
+    assert validator("verdict").is_valid(document)
+    assert not validator("verdict").is_valid(document | {place: value})

@@ -5,13 +5,9 @@ from __future__ import annotations
 import io
 
 import orjson
-import pytest
 from rich.console import Console
 
-from seeding.progress import progress_on
-from seeding.progress_views import JsonLines, Lines
-from seeding.rate import WINDOW_S, Rate
-from seeding.standing import Standing, Tally
+from seeding.progress import WINDOW_S, JsonLines, Lines, Standing, Tally, progress_on
 
 
 class Clock:
@@ -31,33 +27,40 @@ def said(on: Console) -> list[str]:
     return on.file.getvalue().splitlines()
 
 
+class Store:
+    """One store's work, by a clock of the test."""
+
+    def __init__(self) -> None:
+        self._clock = Clock()
+        self._tally = Tally(None, self._clock)
+        self._tally.start("Convex", 10_000_000, "seed")
+
+    @property
+    def per_s(self) -> float | None:
+        return self._tally.standings[0].per_s
+
+    def work(self, seconds: int, contacts: int, *, found: bool = False) -> None:
+        for _ in range(seconds):
+            self._clock.now_s += 1
+            self._tally.advance("Convex", contacts, found=found)
+
+
 def test_what_was_right_already_does_not_falsify_the_rate() -> None:
-    rate = Rate(0.0)
-    assert rate.per_s() is None
-    for second in range(1, 11):
-        rate.add(20_000, float(second), found=True)
-    assert rate.per_s() == 20_000
-    for second in range(11, 16):
-        rate.add(500, float(second), found=False)
-    assert rate.per_s() == 500
-    rate.add(20_000, 16.0, found=True)
-    assert rate.per_s() == 500
+    store = Store()
+    assert store.per_s is None
+    store.work(10, 20_000, found=True)
+    assert store.per_s == 20_000
+    store.work(5, 500)
+    assert store.per_s == 500
+    store.work(1, 20_000, found=True)
+    assert store.per_s == 500
 
 
 def test_the_rate_is_that_of_the_recent_past() -> None:
-    rate = Rate(0.0)
-    for second in range(1, 101):
-        rate.add(100, float(second), found=False)
-    for second in range(101, 101 + int(WINDOW_S)):
-        rate.add(1_000, float(second), found=False)
-    assert rate.per_s() == 1_000
-
-
-def test_a_batch_that_takes_longer_than_the_window_has_a_rate() -> None:
-    rate = Rate(0.0)
-    rate.add(10, 1.0, found=False)
-    rate.add(100 * int(WINDOW_S), 1.0 + 10 * WINDOW_S, found=False)
-    assert rate.per_s() == pytest.approx(10)
+    store = Store()
+    store.work(100, 100)
+    store.work(int(WINDOW_S) + 1, 1_000)
+    assert store.per_s == 1_000
 
 
 def test_lines_have_rate_and_time_left_and_do_not_come_too_often() -> None:

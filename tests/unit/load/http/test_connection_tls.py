@@ -14,7 +14,7 @@ from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.http.timeouts import Limits
 from dragstrip.scenario import Request, Target
-from scenarios.crm.answers import client_of, send
+from dragstrip.scenario.untimed_client import client_of, send
 from tests.support.byte_server import ByteServer, Peer, answer
 from tests.support.certificates import Authority
 from tests.support.talking import BODY, GET, PATIENT, always, failure, once

@@ -1,0 +1,204 @@
+"""A person's own scenario: one file in an empty folder, raced between any two HTTP servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from dragstrip.analysis import calibration
+from dragstrip.ledger.rows import Outcome
+from dragstrip.run.folder import RunFolder
+from tests.support.byte_server import ByteServer, Peer, answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dragstrip.ledger.rows import Rows
+    from dragstrip.run.model import Run
+
+CHECKOUT = """
+import json
+
+from dragstrip.scenario import Operation, Outcome, Request, Scenario
+
+
+class Checkout(Scenario):
+    operations = (
+        Operation("search", weight=9),
+        Operation("order", weight=1, method="POST"),
+    )
+    keys = 50
+
+    def request(self, target, operation, key):
+        if operation.name == "search":
+            return Request("GET", f"/search?item={key}", {})
+        body = json.dumps({"item": key, "count": 1 + key % 3}).encode()
+        return Request("POST", "/orders", {"content-type": "application/json"}, body)
+
+    def check(self, target, operation):
+        def is_right(key, reply):
+            if reply.status != 200:
+                return Outcome.HTTP_STATUS
+            found = json.loads(reply.body)
+            right = {"item": key, "did": operation.name}
+            return Outcome.OK if found == right else Outcome.WRONG_ANSWER
+
+        return is_right
+"""
+KEYS, WRONG_KEY = 50, 7
+FLAGS = ("--quick", "--pairs", "6", "--slice", "2", "--rate", "200", "--seed", "7")
+SLOWER_S = 0.004
+_PATIENCE_S = 180
+
+
+def shop(*, pause_s: float = 0.0, wrong_key: int | None = None) -> ByteServer:
+    """Return a server that searches and takes orders; all that it says of `wrong_key` is wrong."""
+
+    def script(peer: Peer, _: int) -> None:
+        while True:
+            item, did = read(peer.request())
+            time.sleep(pause_s)
+            shown = item + 1 if item == wrong_key else item
+            peer.send(answer(json.dumps({"item": shown, "did": did}).encode()))
+
+    return ByteServer(script)
+
+
+def read(request: bytes) -> tuple[int, str]:
+    """Return which item a request is about, and what it is for. AssertionError for any other."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    method, path, _ = head.split(b"\r\n")[0].decode().split(" ")
+    if method == "GET":
+        assert path.startswith("/search?item=")
+        assert body == b""
+        return int(path.partition("=")[2]), "search"
+    assert (method, path) == ("POST", "/orders")
+    assert b"content-type: application/json" in head.lower()
+    order = json.loads(body)
+    assert order == {"item": order["item"], "count": 1 + order["item"] % 3}
+    return order["item"], "order"
+
+
+@dataclass
+class Raced:
+    """What `dragstrip race` left, and what both servers received."""
+
+    done: subprocess.CompletedProcess[str]
+    folder: RunFolder
+    received: list[list[tuple[int, str]]]
+
+    @property
+    def run(self) -> Run:
+        return self.folder.read_run()
+
+    @property
+    def word(self) -> str:
+        word: str = json.loads((self.folder.path / "verdict.json").read_text())["verdict"]
+        return word
+
+    def rows(self, target: int) -> Rows:
+        parts = [part.rows for part in self.folder.read_ledger()]
+        return np.concatenate([part[part["target"] == target] for part in parts])
+
+
+def race(place: Path, baseline: ByteServer, challenger: ByteServer) -> Raced:
+    """Race two servers in a folder that holds the scenario and nothing else."""
+    place.mkdir()
+    (place / "checkout.py").write_text(CHECKOUT)
+    kept = {"PATH", "HOME", "LANG", "TMPDIR"}
+    environ = {name: value for name, value in os.environ.items() if name in kept}
+    environ[calibration.HOME_VARIABLE] = str(place.parent / "none")
+    command = Path(sys.executable).with_name("dragstrip")
+    with ExitStack() as stack:
+        servers = [stack.enter_context(one.serving()) for one in (baseline, challenger)]
+        urls = [server.url for server in servers]
+        done = subprocess.run(
+            [command, "race", *urls, "--scenario", "checkout.py:Checkout", *FLAGS],
+            cwd=place,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+    received = [[read(request) for request in server.requests] for server in servers]
+    return Raced(done, RunFolder(place / "runs" / "latest"), received)
+
+
+@pytest.fixture(scope="module")
+def raced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Raced]:
+    """Return each race by what its challenger does; it is run when it is first asked for."""
+    place, races = tmp_path_factory.mktemp("shops"), dict[str, Raced]()
+
+    def of(what: str) -> Raced:
+        if what not in races:
+            wrong_key = WRONG_KEY if what == "wrong" else None
+            slower, other = shop(pause_s=SLOWER_S), shop(wrong_key=wrong_key)
+            races[what] = race(place / what, slower, other)
+        return races[what]
+
+    return of
+
+
+def test_one_file_is_enough_for_a_verdict(raced: Callable[[str], Raced]) -> None:
+    one = raced("right")
+    assert one.done.returncode == 0, one.done.stdout + one.done.stderr
+    assert one.word in {"adopt", "better"}
+    run = one.run
+    assert run.scenario.name.endswith("/checkout.py:Checkout")
+    assert run.scenario.keys == KEYS
+    assert run.scenario.facts.answers == "checked"
+    assert set(run.targets) == {"baseline", "challenger"}
+    assert {total.kind for total in run.targets.values()} == {"http"}
+
+
+def test_every_answer_is_checked(raced: Callable[[str], Raced]) -> None:
+    one = raced("right")
+    for number, total in enumerate(one.run.targets.values()):
+        assert total.verified == total.due > 0
+        rows = one.rows(number)
+        assert set(rows["outcome"].tolist()) == {Outcome.OK}
+        assert len(rows) == len(one.received[number])
+
+
+def test_both_servers_are_asked_for_the_same(raced: Callable[[str], Raced]) -> None:
+    one = raced("right")
+    for number, received in enumerate(one.received):
+        asked = Counter(item for item, _ in received)
+        assert asked == Counter(one.rows(number)["key"].tolist())
+        assert set(asked) == set(range(KEYS))
+
+
+def test_orders_arrive_with_their_bodies_as_often_as_their_weight_says(
+    raced: Callable[[str], Raced],
+) -> None:
+    # `read` has compared each body with what the scenario builds.
+    for received in raced("right").received:
+        orders = [item for item, did in received if did == "order"]
+        # Of 2,400 requests or more, a tenth is within 5 deviations of the share.
+        assert 0.06 < len(orders) / len(received) < 0.14
+        assert len(set(orders)) > KEYS / 2
+
+
+def test_a_challenger_that_answers_wrongly_does_not_win(raced: Callable[[str], Raced]) -> None:
+    one = raced("wrong")
+    assert one.word in {"worse", "invalid"}
+    assert one.done.returncode in {1, 3}, one.done.stdout + one.done.stderr
+    rows = one.rows(1)
+    wrong = rows["key"] == WRONG_KEY
+    assert wrong.any()
+    assert set(rows[wrong]["outcome"].tolist()) == {Outcome.WRONG_ANSWER}
+    assert set(rows[~wrong]["outcome"].tolist()) == {Outcome.OK}
+    assert sum(one.run.targets["challenger"].failed.values()) > 0
+    assert one.run.targets["baseline"].failed == {}
