@@ -21,7 +21,7 @@ def write(run: Path, process: int, counts: Mapping[str, Counts]) -> None:
     document = {name: [one.answers, one.compared] for name, one in counts.items()}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        atomic_file.replace(file, document)
+        atomic_file.write_json(file, document)
     except OSError as error:
         raise StorageError(f"cannot write {file}: {error.strerror}", fix="make room") from None
 
@@ -30,7 +30,7 @@ def read(run: Path) -> dict[str, Counts]:
     """Return the counts of all processes whose files are there, by operation."""
     found: dict[str, Counts] = {}
     for file in sorted((run / FOLDER).glob("*.json")):
-        for name, (answers, compared) in (atomic_file.read(file) or {}).items():
+        for name, (answers, compared) in (atomic_file.read_json(file) or {}).items():
             counts = found.setdefault(name, Counts())
             counts.answers += answers
             counts.compared += compared

@@ -51,8 +51,8 @@ def alike(how: AnswerForm, first: Any, other: Any) -> bool:
 
 def places(how: AnswerForm, first: Any, other: Any) -> list[str]:
     # As the answers come: each is parsed anew, and used up.
-    documents = [orjson.loads(orjson.dumps(one)) for one in (first, other)]
-    return [str(place.path) for place in differences(*documents, how)]
+    parsed = orjson.loads(orjson.dumps(first)), orjson.loads(orjson.dumps(other))
+    return [str(place.path) for place in differences(parsed[0], parsed[1], how)]
 
 
 def changed(value: Any, pick: random.Random) -> Any:
