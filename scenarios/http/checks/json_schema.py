@@ -46,9 +46,9 @@ class JsonSchema:
 
     __slots__ = ("_name", "_validator")
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, fast: bool = True) -> None:
         self._name = file.name
-        self._validator = compile_schema(file)
+        self._validator = compile_schema(file, fast=fast)
 
     def __call__(self, key: int, reply: Reply) -> int:  # noqa: ARG002
         """Return the Outcome."""
@@ -69,8 +69,11 @@ class JsonSchema:
         return f"expect.schema: by {self._name}, {problem}"
 
 
-def compile_schema(file: Path) -> Validator:
-    """Read and compile a schema, once. Raises ConfigError."""
+def compile_schema(file: Path, *, fast: bool = True) -> Validator:
+    """Read and compile a schema, once; `fast` by jsonschema-rs if it is there.
+
+    Raises ConfigError.
+    """
     try:
         schema = orjson.loads(file.read_bytes())
     except OSError as error:
@@ -90,7 +93,7 @@ def compile_schema(file: Path) -> Validator:
             fix="correct the schema",
         ) from None
     _require_no_other_file(schema, file)
-    return _with_rust(schema, file) if jsonschema_rs else _with_python(kind, schema)
+    return _with_rust(schema, file) if fast and jsonschema_rs else _with_python(kind, schema)
 
 
 def _require_no_other_file(schema: Any, file: Path) -> None:
