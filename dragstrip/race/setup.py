@@ -78,6 +78,10 @@ class Setup:
         """Return what the scenario finds wrong with the targets when the race is over."""
         return self.scenario.review(self.facts, folder)
 
+    def remarks(self, folder: RunFolder) -> list[str]:
+        """Return what the scenario has to say of how the race went."""
+        return self.scenario.remarks(folder)
+
     def _plan(self, folder: RunFolder) -> Plan:
         config, seed = self.config, self.options.seed
         seed = secrets.randbits(32) if seed is None else seed

@@ -244,6 +244,7 @@ class Run(StrictModel):
     operations: list[OperationFacts] = Field(default=[OperationFacts(name="lookup")])
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
+    remarks: list[str] = Field(default=[])
     calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]

@@ -103,6 +103,10 @@ class Scenario(ABC):
         """Return what changed or was lost while the race ran; None where nothing was checked."""
         return None
 
+    def remarks(self, run: RunFolder) -> list[str]:  # noqa: ARG002
+        """Return sentences for the reports on how the race went, from what `finish` stored."""
+        return []
+
     def finish(self, folder: Path, process: int) -> None:  # noqa: B027
         """Store in the run's folder what this process alone knows, once it has sent its last.
 
