@@ -115,8 +115,9 @@ class RaceChecks:
 
     @property
     def are_alike(self) -> bool:
-        """Whether every operation's answers are compared with the other target's."""
-        return len(self._agreements) == len(self._operations)
+        """Whether both targets answered alike to every key of every operation before the race."""
+        every = all(len(agreed.marks) == len(self._rows) for agreed in self._agreements.values())
+        return every and len(self._agreements) == len(self._operations)
 
     def pack(self) -> dict[str, Any]:
         """Return what `take` reads in another process, as JSON has it."""

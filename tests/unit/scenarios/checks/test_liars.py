@@ -223,6 +223,7 @@ def test_a_target_that_drops_an_item_for_one_of_a_hundred_keys(race: Callable[..
         one.compare()
         sample = {key_in(path) for path in one.servers[0].paths}
         assert len(sample) == agree.COMPARED
+        assert not one.checks.are_alike
         lies = set([key for key in range(keys) if key not in sample][: keys // 100])
 
         def liar(path: str) -> Answer:
