@@ -42,6 +42,8 @@ COMPARED_UNSAFE = 5
 """The same for methods that may change what the target holds."""
 AT_ONCE = 4
 _MOST_BYTES = 64 * 2**20
+_MOST_S = 20.0
+"""For asking once: of slow targets, fewer keys are compared."""
 _APART_S = 1.1
 """Between a target's two answers to a key: many a time is written in whole seconds."""
 
@@ -102,7 +104,7 @@ class Asker:
         ]
 
     def ask_twice(self, asked: Asked, keys: Sequence[int]) -> Iterator[Answers]:
-        """Yield the answers to each key, as long as their bodies fit into memory."""
+        """Yield the answers to each key, as long as memory and time allow, and to one at least."""
 
         def once(keys: Sequence[int]) -> Iterator[list[Reply]]:
             due = paced(keys, self.per_s)
@@ -112,7 +114,7 @@ class Asker:
         for replies in once(keys):
             first.append(replies)
             held += sum(len(reply.body) for reply in replies)
-            if held > _MOST_BYTES:
+            if held > _MOST_BYTES or time.monotonic() - began_s > _MOST_S:
                 break
         time.sleep(max(0.0, began_s + _APART_S - time.monotonic()))
         for key, before, after in zip(keys, first, once(keys[: len(first)]), strict=False):
@@ -171,9 +173,7 @@ def _require_something_left(
 ) -> None:
     """Raise PreflightError where noise is all that the answers hold."""
     for _, first, _ in answers:
-        documents = [
-            orjson.loads(reply.body) for reply in first if kind_of(reply.content_type) == JSON
-        ]
+        documents = [orjson.loads(reply.body) for reply in first if kind_of(reply) == JSON]
         if not documents or any(_holds_something(form.of(document)) for document in documents):
             return
     for number, name in enumerate(where.names):

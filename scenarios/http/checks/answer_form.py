@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Reply
     from dragstrip.scenario.json_path import JsonPath
 
-JSON, TEXT, BYTES = "JSON", "text", "bytes"
+JSON, TEXT, BYTES, EMPTY = "JSON", "text", "bytes", "an empty body"
 
 _MARK_BYTES = 16
 _ROUNDING = 1e-12
 """So much of itself a number may be off for being a double."""
 
 
-def kind_of(content_type: str) -> str:
-    """Return as what an answer of this content type, in lower case, is compared."""
-    essence = content_type.partition(";")[0].strip()
+def kind_of(reply: Reply) -> str:
+    """Return as what an answer is compared."""
+    if not reply.body:
+        # As to HEAD, whatever the content type says.
+        return EMPTY
+    essence = reply.content_type.partition(";")[0].strip()
     if essence in {"application/json", "text/json"} or essence.endswith("+json"):
         return JSON
     return TEXT if essence.startswith("text/") else BYTES
@@ -72,7 +75,7 @@ class AnswerForm:
 
     def mark(self, reply: Reply) -> Mark | Outcome:
         """Return an answer's mark, or what is wrong with it by itself."""
-        kind = kind_of(reply.content_type)
+        kind = kind_of(reply)
         if kind is not JSON:
             return Mark(kind, reply.status, self._hash(reply.body))
         try:
@@ -94,11 +97,10 @@ class AnswerForm:
         """Return OK where two answers are alike, else in what they differ."""
         if found.status != expected.status:
             return Outcome.HTTP_STATUS
-        if found.kind != expected.kind:
+        if found.kind != expected.kind and EMPTY not in {found.kind, expected.kind}:
             return Outcome.CONTENT_TYPE
-        alike = found.digest == expected.digest and all(
-            map(self.is_near, expected.numbers, found.numbers)
-        )
+        same_text = (found.kind, found.digest) == (expected.kind, expected.digest)
+        alike = same_text and all(map(self.is_near, expected.numbers, found.numbers))
         return Outcome.OK if alike else Outcome.WRONG_ANSWER
 
     def is_near(self, expected: float, found: float) -> bool:

@@ -8,7 +8,7 @@ import orjson
 
 from dragstrip.errors import PreflightError
 from dragstrip.scenario.json_diff import shown
-from scenarios.http.checks.answer_form import JSON, kind_of
+from scenarios.http.checks.answer_form import EMPTY, JSON, kind_of
 from scenarios.http.checks.differences import differences, is_reordered
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _between(replies: Sequence[Reply], form: AnswerForm) -> Iterator[Place]:
 
 def _is_comparable(replies: Sequence[Reply]) -> bool:
     same_status = len({reply.status for reply in replies}) == 1
-    return same_status and all(kind_of(reply.content_type) == JSON for reply in replies)
+    return same_status and all(kind_of(reply) == JSON for reply in replies)
 
 
 def _in_words(pair: Sequence[Reply], sides: Sequence[str]) -> str:
@@ -99,9 +99,12 @@ def _in_words(pair: Sequence[Reply], sides: Sequence[str]) -> str:
     first, other = pair
     if first.status != other.status:
         return f"status {first.status} ({sides[0]}), {other.status} ({sides[1]})"
-    kinds = [kind_of(reply.content_type) for reply in pair]
+    kinds = [kind_of(reply) for reply in pair]
     if kinds[0] != kinds[1]:
-        types = [reply.content_type or "no content type" for reply in pair]
+        types = [
+            EMPTY if kind == EMPTY else reply.content_type or "no content type"
+            for kind, reply in zip(kinds, pair, strict=True)
+        ]
         return f"{types[0]} ({sides[0]}), {types[1]} ({sides[1]})"
     at = next(
         (n for n, (a, b) in enumerate(zip(first.body, other.body, strict=False)) if a != b),

@@ -120,6 +120,21 @@ def test_of_many_keys_a_sample_is_compared_and_few_for_a_method_that_may_change_
     assert len(both.servers[1].paths) == 2 * agree.COMPARED_UNSAFE
 
 
+def test_of_slow_targets_fewer_keys_are_compared(
+    pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agree, "_MOST_S", 0)
+    both = pair(steady, lambda _: Answer(steady("/0").body))
+    assert sorted(both.agree(Expect(same=True)).marks) == [0]
+
+
+def test_answers_without_a_body_are_alike(pair: Callable[..., Pair]) -> None:
+    nothing = Answer(b"", status=201)
+    agreed = pair(lambda _: nothing, lambda _: nothing).agree(Expect(same=True), method="POST")
+    assert agreed.check(0)(1, reply(b"", status=201)) == Outcome.OK
+    assert agreed.check(0)(1, reply({}, status=201)) == Outcome.WRONG_ANSWER
+
+
 def test_a_field_that_differs_within_one_target_is_noise_and_named(
     pair: Callable[..., Pair],
 ) -> None:
@@ -226,6 +241,7 @@ def test_a_page_that_differs_each_time_is_refused(pair: Callable[..., Pair]) -> 
             Answer(b"{}", kind="text/plain"),
             "application/json (old), text/plain (new)",
         ),
+        (Answer({}), Answer(b""), "application/json (old), an empty body (new)"),
         (
             Answer(b"abcd", kind="image/png"),
             Answer(b"abXd", kind="image/png"),

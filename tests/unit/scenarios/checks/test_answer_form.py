@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.scenario.json_path import parse
-from scenarios.http.checks.answer_form import BYTES, JSON, TEXT, AnswerForm, Mark, kind_of
+from scenarios.http.checks.answer_form import BYTES, EMPTY, JSON, TEXT, AnswerForm, Mark, kind_of
 from scenarios.http.checks.differences import differences
 from tests.support.expectations import reply
 
@@ -169,7 +169,8 @@ def test_texts_and_bytes_are_compared_whole() -> None:
     ],
 )
 def test_the_content_type_says_as_what_answers_are_compared(content_type: str, kind: str) -> None:
-    assert kind_of(content_type) == kind
+    assert kind_of(reply(b"x", kind=content_type)) == kind
+    assert kind_of(reply(b"", kind=content_type)) == EMPTY
 
 
 def test_another_status_or_kind_is_not_alike() -> None:
@@ -182,6 +183,10 @@ def test_another_status_or_kind_is_not_alike() -> None:
     assert isinstance(other_kind, Mark)
     assert how.compare(right, other_status) is Outcome.HTTP_STATUS
     assert how.compare(right, other_kind) is Outcome.CONTENT_TYPE
+    empty = how.mark(reply(b""))
+    assert isinstance(empty, Mark)
+    assert how.compare(empty, empty) is Outcome.OK
+    assert how.compare(right, empty) is how.compare(empty, right) is Outcome.WRONG_ANSWER
 
 
 @pytest.mark.parametrize("tolerance", [None, 0])
