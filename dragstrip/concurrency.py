@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -46,6 +47,15 @@ class Stop:
         """Raise Stopped once somebody asked."""
         if self._event.is_set():
             raise Stopped
+
+
+def paced(items: Iterable[T], per_s: float) -> Iterator[T]:
+    """Yield items no faster than so many a second; time that was lost is not made up for."""
+    due_s = time.monotonic()
+    for item in items:
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        yield item
+        due_s = max(due_s, time.monotonic()) + 1 / per_s
 
 
 def for_each(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,8 +12,10 @@ from urllib.parse import urlsplit
 from dragstrip.errors import ConfigError
 from dragstrip.run.model import Facts
 from dragstrip.scenario import Operation, Scenario, targets_of
-from scenarios.http import checks, failures, samples, secrets, settings
+from scenarios.http import samples, secrets, settings
 from scenarios.http.builder import RequestBuilder
+from scenarios.http.checks import compared
+from scenarios.http.checks.race_checks import RaceChecks
 from scenarios.http.data_file import DataFile
 from scenarios.http.describe import describe
 from scenarios.http.described import Description, unpack
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.config.config import Config
+    from dragstrip.run.folder import RunFolder
     from dragstrip.scenario import Check, Progress, Request, Target
     from scenarios.http.described import DescribedOperation
-    from scenarios.http.failures import KeptFailures
     from scenarios.http.rows import Rows
+
+_COMPARED_PER_S = 50.0
 
 
 class Endpoint(Scenario):
@@ -41,7 +46,7 @@ class Endpoint(Scenario):
         self._rows: Rows = NoRows()
         self._builders: dict[tuple[str, str], RequestBuilder] = {}
         self._remarks: list[str] = []
-        self._failures: KeptFailures | None = None
+        self._checks: RaceChecks | None = None
 
     def validate(self) -> None:
         """Read what is described, and the whole data file. Raises ConfigError."""
@@ -49,6 +54,8 @@ class Endpoint(Scenario):
         data = _open(asked.data) if asked.data else None
         self._take(describe(asked, self.config.targets, data), data or NoRows())
         self._remarks = [*self._unused(data), *_remarks_on(self.config)]
+        # So that a field of `expect` that makes no check is found before anything is sent.
+        self.checks.comparisons()
         if data:
             used = {column for one in self._builders.values() for column in one.columns}
             in_headers = {name for one in self._builders.values() for name in one.header_columns}
@@ -77,6 +84,13 @@ class Endpoint(Scenario):
             )
         asked = samples.ask(self, targets, samples.first_rows(self))
         samples.require_fit(asked, progress)
+        race = self.config.race
+        self.checks.compare(
+            timeout_s=race.timeout,
+            per_s=race.rate or _COMPARED_PER_S,
+            seed=self.config.dataset.seed,
+            progress=progress,
+        )
         return self._facts(len(asked) // len(targets))
 
     def request(self, target: Target, operation: Operation, key: int) -> Request:
@@ -85,10 +99,31 @@ class Endpoint(Scenario):
 
     def check(self, target: Target, operation: Operation) -> Check:
         """Return what `expect` of the operation asks for."""
-        described = self._operation(operation.name)
-        targets = list(targets_of(self.config).values())
-        check = checks.build(described.expect, self._rows, targets, operation)
-        return self._failures.watch(check, target, operation) if self._failures else check
+        return self.checks.check(target, operation)
+
+    @property
+    def checks(self) -> RaceChecks:
+        """The checks of all operations, in this process. Raises ConfigError."""
+        if self._checks is None:
+            assert self._description is not None  # noqa: S101
+            self._checks = RaceChecks(
+                self.operations,
+                {one.name: one.expect for one in self._description.operations},
+                self._rows,
+                list(targets_of(self.config).values()),
+                self.request,
+                keep_failures=self._description.keep_failures,
+            )
+        return self._checks
+
+    def remarks(self, run: RunFolder) -> list[str]:
+        """Say how many answers were compared with the other target's."""
+        words = compared.in_words(compared.read(run.path))
+        return [words] if words else []
+
+    def finish(self, folder: Path, process: int) -> None:
+        """Store what the checks of this process counted and kept."""
+        self.checks.finish(folder, process)
 
     def secret_headers(self) -> Collection[str]:
         """Return the headers whose values stand in the environment or in a file."""
@@ -96,7 +131,9 @@ class Endpoint(Scenario):
 
     def handoff(self) -> bytes | None:
         """Return what is described: a copied command may hold secrets."""
-        return self._description.pack() if self._description else None
+        if self._description is None:
+            return None
+        return replace(self._description, agreed=self.checks.pack()).pack()
 
     def receive(self, handoff: bytes | None) -> None:
         """Take what is described. Raises ConfigError where the data file is another one."""
@@ -112,11 +149,11 @@ class Endpoint(Scenario):
                 fix="leave it alone while a race runs, and give every worker the same one",
             )
         self._take(description, data or NoRows())
-        if description.keep_failures:
-            self._failures = failures.in_run_folder()
+        self.checks.take(description.agreed)
 
     def _take(self, description: Description, rows: Rows) -> None:
         self._description, self._rows = description, rows
+        self._checks = None
         for operation in description.operations:
             secrets.register(operation.headers)
         self.keys = len(rows)
@@ -159,10 +196,13 @@ class Endpoint(Scenario):
         )
         return Facts(
             data=what,
-            proof=proof + " ".join(f"{remark[0].upper()}{remark[1:]}." for remark in self._remarks),
+            proof=f"{proof}{self.checks.proof()} "
+            + " ".join(f"{remark[0].upper()}{remark[1:]}." for remark in self._remarks),
             digest=digest or _digest(self._description),
             digest_of="SHA-256 of the data file" if digest else "digest of the request",
+            answers="alike" if self.checks.are_alike else "checked",
             values={
+                **self.checks.values(),
                 "rows": count,
                 "operations": ", ".join(f"{o.name} {o.weight:g}" for o in self.operations),
                 "requests": _digest(self._description)[:16],

@@ -123,6 +123,7 @@ class Accounts:
             pairs=Pairs(planned, self._complete, len(books.voided)),
             interrupted=interrupted,
             closed_model=self._plan.race.closed_model,
+            answers=self._plan.answers,
             totals=totals,
             decisive_slices=[part_of(one, self.decisive) for one in books.slices],
             decisive_totals=[part_of(one, self.decisive) for one in totals.values()],

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Metric
     from dragstrip.run.model import DataAfter, Figures, TargetTotals
+    from dragstrip.run.plan import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Evidence:
     pairs: Pairs
     interrupted: bool
     closed_model: bool
+    answers: Answers
     totals: dict[str, TargetTotals]
     decisive_slices: Sequence[Figures]
     decisive_totals: Sequence[Figures]

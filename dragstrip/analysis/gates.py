@@ -157,6 +157,12 @@ def _most_lag_ms(evidence: Evidence) -> float:
     return max(MOST_LAG_MS, MOST_LAG_SHARE * slower)
 
 
+def _wrong_answers(evidence: Evidence) -> float | None:
+    # Where the answer is known before the race, a wrong one says that the data is not what it was.
+    # Where a check decides, it is a failure like any other.
+    return None if evidence.answers == "checked" else evidence.witness.wrong_answers
+
+
 def _unlike_before(gate: Gate, run: Run) -> str | None:
     if run.scenario.facts.answers != "alike":
         return None
@@ -218,7 +224,7 @@ GATES: tuple[GateRule, ...] = (
     GateRule(
         name="wrong_answers",
         words="answers that differ from the data",
-        figure=lambda evidence: evidence.witness.wrong_answers,
+        figure=_wrong_answers,
         bound=0,
         fix="run `dragstrip verify`; it names the first difference",
         details=_unlike_before,

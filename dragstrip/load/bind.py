@@ -245,6 +245,7 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
         ledger=Ledger(folder, worker, plan.race.ledger),
         racing=True,
         lab=lab,
+        folder=folder.parent,
     )
     return ConnectionUser.work
 

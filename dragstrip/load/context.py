@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from dragstrip.errors import StorageError
 from dragstrip.load import arrivals
 from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.collector import Collector
@@ -17,6 +19,7 @@ from dragstrip.scenario.planned import planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from locust.env import Environment
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from dragstrip.load.http.connection import Connection
     from dragstrip.load.http.request import Prepared
     from dragstrip.scenario import Check, Operation, Scenario, Target
+
+log = logging.getLogger(__name__)
 
 LAB_MARK = " (lab)"
 """Ends the name of a lab's target in Locust's statistics: they describe a stand-in."""
@@ -55,6 +60,8 @@ class Work:
     ledger: Ledger
     racing: bool = False
     lab: bool = False
+    folder: Path | None = None
+    """The run's folder on this machine; None outside a race."""
     dispatchers: dict[str, Dispatcher] = field(init=False)
     counts: SliceCounts = field(init=False)
     clocks: Reading | None = None
@@ -142,8 +149,18 @@ class Work:
         """Count and store what is over; call it when no user runs any more."""
         self.collector.stop()
         self.ledger.close()
+        self._finish()
         for dispatcher in self.dispatchers.values():
             dispatcher.close()
+
+    def _finish(self) -> None:
+        if self.folder is None:
+            return
+        try:
+            self.scenario.finish(self.folder, self.worker)
+        except StorageError as error:
+            # What was measured is stored already, and counts without it.
+            log.warning("%s", error.message)
 
     @property
     def _fires_events(self) -> bool:

@@ -58,8 +58,9 @@ class Result:
 class RaceMonitor:
     """What is known of a race while Locust runs it; `result` is there when the race is over.
 
-    Once the race is over, `review` says what was found wrong with the targets. `is_started` and
-    `web` are for a race that the web UI starts; see web_start.py.
+    Once the race is over, `review` says what was found wrong with the targets, and `remarks` what
+    else the reports should say. `is_started` and `web` are for a race that the web UI starts; see
+    web_start.py.
     """
 
     is_started = True
@@ -71,11 +72,13 @@ class RaceMonitor:
         progress: Progress,
         *,
         review: Callable[[], list[Finding] | None] | None = None,
+        remarks: Callable[[], list[str]] | None = None,
     ) -> None:
         self.result: Result | None = None
         self._folder = stored.folder
         self._progress = progress
         self._review = review
+        self._remarks = remarks
         self._take(stored.plan, stored.run)
 
     def _take(self, plan: Plan, facts: Run) -> None:
@@ -94,6 +97,8 @@ class RaceMonitor:
         if finished and self._review:
             self._progress.say("race: checking that the targets are still the same")
             facts = facts.model_copy(update=_data_after(self._review()))
+        if self._remarks:
+            facts = facts.model_copy(update={"remarks": self._remarks()})
         with _interrupts_ignored():
             live_stats.remove(self._folder.path)
             run, verdict = conclude(self._folder, facts, interrupted=not finished)

@@ -76,7 +76,12 @@ def race(
                 options.web, setup, stored, progress, check=check, tell=tell
             )
         else:
-            monitor = RaceMonitor(stored, progress, review=lambda: setup.review(stored.folder))
+            monitor = RaceMonitor(
+                stored,
+                progress,
+                review=lambda: setup.review(stored.folder),
+                remarks=lambda: setup.remarks(stored.folder),
+            )
         with metrics_server.serving(*stored):
             return perform(setup, stored, monitor, progress)
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from dragstrip.config.headers import hidden
 from dragstrip.ledger.rows import Outcome
 from dragstrip.race.setup import bind
-from dragstrip.scenario import Reply, targets_of
+from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import ABSENT, first_difference
-from dragstrip.scenario.untimed_client import client_of, send
+from dragstrip.scenario.untimed_client import client_of, reply_of, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,13 +131,7 @@ def _answer(scenario: Scenario, target: Target, operation: Operation) -> _Answer
     request = scenario.request(target, operation, 0)
     with client_of(target, scenario.config.race.timeout) as client:
         response = send(client, target, request)
-    headers = response.headers
-    reply = Reply(
-        response.status_code,
-        headers.get("content-type", ""),
-        headers.get("server-timing", ""),
-        response.content,
-    )
+    reply = reply_of(response)
     outcome = Outcome(scenario.check(target, operation)(0, reply))
     return _Answer(target, request, response, outcome)
 

@@ -78,6 +78,10 @@ class Setup:
         """Return what the scenario finds wrong with the targets when the race is over."""
         return self.scenario.review(self.facts, folder)
 
+    def remarks(self, folder: RunFolder) -> list[str]:
+        """Return what the scenario has to say of how the race went."""
+        return self.scenario.remarks(folder)
+
     def _plan(self, folder: RunFolder) -> Plan:
         config, seed = self.config, self.options.seed
         seed = secrets.randbits(32) if seed is None else seed
@@ -93,6 +97,7 @@ class Setup:
             keys=self.scenario.keys,
             dataset=config.dataset,
             race=config.race,
+            answers=self.facts.answers,
             targets=(baseline, challenger),
             operations=planned(self.scenario),
             slices=alternate(config.race.pairs, seed),

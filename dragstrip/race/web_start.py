@@ -47,7 +47,12 @@ class WebStart(RaceMonitor):
         check: Callable[[Config], None],
         tell: Callable[[Result], None],
     ) -> None:
-        super().__init__(stored, progress, review=lambda: setup.review(stored.folder))
+        super().__init__(
+            stored,
+            progress,
+            review=lambda: setup.review(stored.folder),
+            remarks=lambda: setup.remarks(stored.folder),
+        )
         self.is_started = False
         self.web = locust_process.Web(ui, self._is_over, self._linger)
         self._ui = ui

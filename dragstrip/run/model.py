@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from dragstrip.config.config import Metric  # noqa: TC001
+from dragstrip.run.plan import Answers  # noqa: TC001
 from dragstrip.run.upgrade import upgraded
 from dragstrip.strict_model import StrictModel
 
@@ -165,7 +166,7 @@ class Facts(StrictModel):
     """
 
     data: str
-    answers: Literal["right", "alike", "checked"] = "checked"
+    answers: Answers = "checked"
     proof: str = ""
     digest: str | None = None
     digest_of: str = "digest of the data"
@@ -244,6 +245,7 @@ class Run(StrictModel):
     operations: list[OperationFacts] = Field(default=[OperationFacts(name="lookup")])
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
+    remarks: list[str] = Field(default=[])
     calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]
@@ -341,7 +343,7 @@ class Verdict(StrictModel):
     gates: list[Gate]
     lab: bool
     closed_model: bool = False
-    answers: Literal["right", "alike", "checked"] = "right"
+    answers: Answers = "right"
     dependence: Dependence | None = None
     cross_check: CrossCheck | None = None
     secondary: dict[str, Comparison] = Field(default={})

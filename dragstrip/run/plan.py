@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -30,6 +30,10 @@ SLICES_FILE = "slices.jsonl"
 LEDGER_FOLDER = "ledger"
 MOST_OPERATIONS = 256
 """The ledger has a byte for an operation's number."""
+
+
+Answers = Literal["right", "alike", "checked"]
+"""A verified answer is right by known data, alike to the other target's, or passed its check."""
 
 
 class PlannedTarget(StrictModel):
@@ -64,7 +68,8 @@ class PlannedSlice(StrictModel):
 class Plan(StrictModel):
     """Everything that decides what is sent when. `targets` are (baseline, challenger).
 
-    Keys run from 0 to `keys` - 1; those from there on stand for what does not exist.
+    Keys run from 0 to `keys` - 1; those from there on stand for what does not exist. `answers` says
+    what a verified answer is, as the facts of run.json do.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -74,6 +79,7 @@ class Plan(StrictModel):
     keys: int
     dataset: DatasetConfig
     race: RaceConfig
+    answers: Answers = "right"
     targets: tuple[PlannedTarget, PlannedTarget]
     operations: tuple[PlannedOperation, ...] = Field(
         default=(PlannedOperation(name="lookup"),), min_length=1, max_length=MOST_OPERATIONS

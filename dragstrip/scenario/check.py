@@ -1,13 +1,11 @@
 """Decides whether an answer is right: status, content type, and the whole body.
 
-A body is parsed and compared in full the first time it comes for a key. From then on the same bytes
-for the same key are known by a 64-bit hash of both, which costs a fifteenth of that. Of keys that
-come again the bytes themselves are kept: to compare them is quicker than to hash them.
+A body is parsed and compared in full the first time it comes for a key; from then on the same bytes
+for the same key are known.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -15,29 +13,51 @@ from typing import Any, NamedTuple
 import orjson
 
 from dragstrip.ledger.rows import Outcome
+from dragstrip.scenario.remembered import TABLE_BITS, Remembered
 
 _REMEMBERED = 4096
-_TABLE_BITS = 20
 _MOST_TABLE_BITS = 22
-_KEPT_BITS = 12
-_LONGEST_KEPT = 8192
 _JSON = "application/json"
 _OK = int(Outcome.OK)
 _HTTP_STATUS = int(Outcome.HTTP_STATUS)
-_KEPT_MASK = (1 << _KEPT_BITS) - 1
 
 
 class Reply(NamedTuple):
-    """What came back over the wire. Header names are asked for in lower case."""
+    """What came back over the wire.
+
+    `content_type` and `server_timing` are in lower case. So is `head`, the header lines as they
+    came; `header` looks one up in it, so that headers cost nothing where a check asks for none.
+    """
 
     status: int
     content_type: str
     server_timing: str
     body: bytes
+    head: str = ""
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value in lower case, None where it is absent; several make one list.
+
+        `name` is in lower case.
+        """
+        return header_in(self.head, f"\r\n{name}:")
 
 
 Check = Callable[[int, Reply], int]
 """Takes a key and the reply to its request, and returns the ledger's Outcome."""
+
+
+def header_in(head: str, start: str) -> str | None:
+    """Return the value of the header whose line begins so, from header lines in lower case."""
+    found = head.find(start)
+    if found < 0:
+        return None
+    end = head.find("\r\n", found + 2)
+    value = head[found + len(start) : end].strip()
+    while (found := head.find(start, end)) >= 0:
+        end = head.find("\r\n", found + 2)
+        value += ", " + head[found + len(start) : end].strip()
+    return value
 
 
 def succeeds(key: int, reply: Reply) -> int:  # noqa: ARG001
@@ -89,52 +109,31 @@ def table_bits_for(keys: int) -> int:
     return min(_MOST_TABLE_BITS, (2 * keys).bit_length())
 
 
-class JsonCheck:
-    """Judges answers, and remembers 2 ** `table_bits` of the right ones, in 8 bytes each.
+class JsonCheck(Remembered):
+    """Judges answers, and remembers 2 ** `table_bits` of the right ones.
 
     `expected` gives a key's right answer in the `form` that is compared: its canonical bytes, or
-    where nobody may keep these, a hash of them. A newer answer may take an older
-    one's place in the table: then the older is compared in full when it comes again. At most 32 MiB
-    of bodies are kept.
+    where these may not be kept, a hash of them.
     """
 
-    __slots__ = ("_expected", "_form", "_kept", "_mask", "_seen")
+    __slots__ = ("_expected", "_form")
 
     def __init__(
         self,
         expected: Callable[[int], bytes],
         *,
         form: Callable[[object], bytes] = canonical,
-        table_bits: int = _TABLE_BITS,
+        table_bits: int = TABLE_BITS,
     ) -> None:
+        super().__init__(self._in_full, table_bits=table_bits)
         self._expected = expected
         self._form = form
-        self._mask = (1 << table_bits) - 1
-        # No hash is ever -1, so that this stands for no answer at all.
-        self._seen = array("q", [-1]) * (1 << table_bits)
-        self._kept: list[tuple[int, bytes]] = [(-1, b"")] * (1 << _KEPT_BITS)
 
-    def __call__(self, key: int, reply: Reply) -> int:
-        """Return the Outcome of a reply to the lookup of a key."""
-        status, content_type, _, body = reply
-        if status != 200 or (content_type != _JSON and not _is_json(content_type)):
+    def _in_full(self, key: int, reply: Reply) -> int:
+        if reply.status != 200 or not _is_json(reply.content_type):
+            # What would have been right need not be known.
             return check_json(reply, b"")
-        kept_key, kept_body = self._kept[key & _KEPT_MASK]
-        if kept_key == key and kept_body == body:
-            return _OK
-        # Of Python's own hashes, this one is keyed afresh in each process, so nobody can aim at it,
-        # and equal bodies of different keys always differ in it.
-        mark = hash((key, body))
-        place = key & self._mask
-        if self._seen[place] == mark:
-            # Only now, so that keys that come once take no place.
-            if len(body) <= _LONGEST_KEPT:
-                self._kept[key & _KEPT_MASK] = key, body
-            return _OK
-        outcome = check_json(reply, self._expected(key), self._form)
-        if outcome is Outcome.OK:
-            self._seen[place] = mark
-        return outcome
+        return check_json(reply, self._expected(key), self._form)
 
 
 def _is_json(content_type: str) -> bool:

@@ -27,7 +27,7 @@ class Difference:
     found: Any
 
     def __str__(self) -> str:
-        return f"{self.path} is {_shown(self.found)}, expected {_shown(self.expected)}"
+        return f"{self.path} is {shown(self.found)}, expected {shown(self.expected)}"
 
 
 def first_difference(expected: Any, found: Any, path: str = "") -> Difference | None:
@@ -66,6 +66,7 @@ def _in_lists(expected: list[Any], found: list[Any], path: str) -> Difference | 
     return None
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a JSON value as text, cut where it is long."""
     text = repr(value) if value is ABSENT else orjson.dumps(value).decode()
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -15,6 +15,7 @@ from dragstrip.scenario.check import succeeds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from dragstrip.run.folder import RunFolder
     from dragstrip.scenario.check import Check
@@ -107,6 +108,16 @@ class Scenario(ABC):
     def secret_headers(self) -> Collection[str]:
         """Return headers, in lower case, that no output may show beside those known as secret."""
         return ()
+
+    def remarks(self, run: RunFolder) -> list[str]:  # noqa: ARG002
+        """Return sentences for the reports on how the race went, from what `finish` stored."""
+        return []
+
+    def finish(self, folder: Path, process: int) -> None:  # noqa: B027
+        """Store in the run's folder what this process alone knows, once it has sent its last.
+
+        `process` is its number. It is called in each process that makes load. Raises StorageError.
+        """
 
     def handoff(self) -> bytes | None:
         """Return what the processes that make the load need and no file may hold."""

@@ -8,6 +8,7 @@ import httpx
 
 from dragstrip import tls
 from dragstrip.errors import BackendError
+from dragstrip.scenario.check import Reply
 from dragstrip.scenario.target import address_of
 
 if TYPE_CHECKING:
@@ -35,3 +36,16 @@ def send(client: httpx.Client, target: Target, request: Request) -> httpx.Respon
             f"target {target.name} at {target.url} is unreachable: {error or type(error).__name__}",
             fix=f"start it, or correct {address_of(target)}",
         ) from None
+
+
+def reply_of(response: httpx.Response) -> Reply:
+    """Return an untimed answer as a check sees those that are timed."""
+    headers = response.headers
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.multi_items())
+    return Reply(
+        response.status_code,
+        headers.get("content-type", "").lower(),
+        headers.get("server-timing", "").lower(),
+        response.content,
+        f"http/1.1 {response.status_code}\r\n{lines.lower()}",
+    )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import orjson
 
-from dragstrip.concurrency import Stop, for_each
+from dragstrip.concurrency import Stop, for_each, paced
 from dragstrip.errors import BackendError, ConfigError, DataDiffers
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import ABSENT, first_difference
@@ -100,7 +100,7 @@ def changed(config: Config, checked: CheckedKeys, seed: int) -> str | None:
         keys = sorted(random.Random(seed).sample(keys, RECHECKED))  # noqa: S311
     try:
         with _Targets(config, checked.file) as targets:
-            for key in _paced(keys, rate_per_s(config)):
+            for key in paced(keys, rate_per_s(config)):
                 difference = targets.changed(key, checked.references)
                 if difference:
                     return f"{difference}: live data may change, and then a race proves nothing"
@@ -142,7 +142,7 @@ class _Targets:
             document = _twice(partial(self._compare, key))
             return document["found"], references.mark(document)
 
-        yield from for_each(_paced(keys, self._per_s), ask, at_once=AT_ONCE, stop=Stop())
+        yield from for_each(paced(keys, self._per_s), ask, at_once=AT_ONCE, stop=Stop())
 
     def changed(self, key: int, references: References) -> str | None:
         """Return how a key's answers changed."""
@@ -219,11 +219,3 @@ def _words(difference: Difference, first: str, other: str) -> str:
     if kinds[0] != kinds[1]:
         return f"{difference.path} is {kinds[0]} from {first} and {kinds[1]} from {other}"
     return f"{difference.path} differs between {first} and {other}"
-
-
-def _paced(keys: Iterable[int], per_s: float) -> Iterator[int]:
-    due_s = time.monotonic()
-    for key in keys:
-        time.sleep(max(0.0, due_s - time.monotonic()))
-        yield key
-        due_s = max(due_s, time.monotonic()) + 1 / per_s

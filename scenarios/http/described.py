@@ -59,6 +59,8 @@ class Description:
     data: Path | None = None
     sha256: str | None = None
     keep_failures: bool = False
+    agreed: dict[str, Any] = field(default_factory=dict, repr=False)
+    """What both targets answered alike before the race, as hashes."""
 
     def pack(self) -> bytes:
         """Return what `unpack` reads in another process."""

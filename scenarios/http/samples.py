@@ -9,8 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from dragstrip.errors import PreflightError
 from dragstrip.ledger.rows import Outcome
-from dragstrip.scenario import Reply
-from dragstrip.scenario.untimed_client import client_of, send
+from dragstrip.scenario.untimed_client import client_of, reply_of, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,17 +70,6 @@ def ask(
                     outcome = Outcome(check(key, reply_of(answer)))
                     samples.append(Sample(target, operation, key, answer, outcome))
     return samples
-
-
-def reply_of(answer: httpx.Response) -> Reply:
-    """Return an untimed answer as a check sees those that are timed."""
-    headers = answer.headers
-    return Reply(
-        answer.status_code,
-        headers.get("content-type", ""),
-        headers.get("server-timing", ""),
-        answer.content,
-    )
 
 
 def first_rows(scenario: Scenario) -> Callable[[Operation], Sequence[int]]:

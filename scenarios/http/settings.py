@@ -45,15 +45,19 @@ class Expectation(_Fields):
     same: bool = False
     ignore: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     schema_file: Path | None = Field(default=None, alias="schema")
+    unordered: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    tolerance: float | None = Field(default=None, ge=0)
     contains: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    matches: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
     header: dict[str, str] = Field(default_factory=dict)
     column: str | None = None
     at: str | None = None
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        if self.ignore and not self.same:
-            raise ValueError("ignore needs same = true (--same-answers)")
+        for name in ("ignore", "unordered", "tolerance"):
+            if getattr(self, name) not in {(), None} and not self.same:
+                raise ValueError(f"{name} needs same = true (--same-answers)")
         if self.at is not None and self.column is None:
             raise ValueError("at needs column, the column whose value stands there")
         return self

@@ -252,7 +252,7 @@ class Connection:
         parser = self._parser
         known, body = parser.known, parser.body()
         if known is not None:
-            return Reply(known.status, known.content_type, known.server_timing, body)
+            return Reply(known.status, known.content_type, known.server_timing, body, known.lines)
         head, header = parser.head or "", parser.header
         if CONTENT_ENCODING in head:
             encoding = header(CONTENT_ENCODING)
@@ -261,7 +261,7 @@ class Connection:
             except (Malformed, TooLarge) as error:
                 raise self._refused(error) from None
         timing = header(SERVER_TIMING) if SERVER_TIMING in head else ""
-        return Reply(parser.status, header(CONTENT_TYPE), timing, body)
+        return Reply(parser.status, header(CONTENT_TYPE), timing, body, head)
 
     def _failure(self, error: BaseException) -> SendFailed | None:
         match error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from dragstrip.load.http.head_cache import Head, KnownHeads
+from dragstrip.scenario.check import header_in
 
 _PROTOCOL = b"HTTP/1."
 _END_OF_HEAD = b"\r\n\r\n"
@@ -153,16 +154,7 @@ class AnswerParser:
 
     def header(self, key: str) -> str:
         """Return the value of a header of interest in lower case; several make one list."""
-        head = self.head or ""
-        found = head.find(key)
-        if found < 0:
-            return ""
-        end = head.find("\r\n", found + 2)
-        value = head[found + len(key) : end].strip()
-        while (found := head.find(key, end)) >= 0:
-            end = head.find("\r\n", found + 2)
-            value += ", " + head[found + len(key) : end].strip()
-        return value
+        return header_in(self.head or "", key) or ""
 
     def body(self) -> bytes:
         """Return the body as sent."""

@@ -133,4 +133,4 @@ def proof(run: Run) -> str:
         "changed": f"After the race, they had changed: {run.data_difference}",
         "unchecked": "They were not checked again afterwards.",
     }
-    return f"{facts.proof} {after[run.data_after]}".strip()
+    return " ".join(filter(None, [facts.proof, after[run.data_after], *run.remarks]))

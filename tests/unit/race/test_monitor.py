@@ -38,7 +38,11 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ra
     ).with_environment({"CRM_API_KEY": "key"})
 
     def performed(
-        review: Callable[[], list[Finding]], *, finished: bool = True, whole: bool = True
+        review: Callable[[], list[Finding]],
+        *,
+        finished: bool = True,
+        whole: bool = True,
+        remarks: Callable[[], list[str]] | None = None,
     ) -> race.Result:
         def locust(folder: RunFolder, **_: Any) -> bool:
             plan = folder.read_plan()
@@ -51,7 +55,7 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ra
         monkeypatch.setattr(locust_process, "run", locust)
         setup = setup_of(config, race.Options(out=tmp_path, seed=9))
         stored = setup.store()
-        monitor = race.RaceMonitor(stored, Quiet(), review=review)
+        monitor = race.RaceMonitor(stored, Quiet(), review=review, remarks=remarks)
         return race.perform(setup, stored, monitor, Quiet())
 
     return performed
@@ -71,6 +75,12 @@ def test_data_is_compared_again_and_the_outcome_stored(
     assert [g.figure for g in stored.gates if g.name == "changed_data"] == [bool(difference)]
     # Showing the run again needs no backend to come to the same verdict.
     assert race.conclude(result.folder, stored, interrupted=False)[1] == result.verdict
+
+
+def test_what_the_scenario_says_of_the_race_is_stored(perform: Callable[..., race.Result]) -> None:
+    result = perform(list, remarks=lambda: ["9 of 10 answers were compared."])
+    assert result.folder.read_run().remarks == ["9 of 10 answers were compared."]
+    assert perform(list).folder.read_run().remarks == []
 
 
 def test_a_race_that_did_not_finish_is_not_compared_again(

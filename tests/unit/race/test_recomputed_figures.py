@@ -319,7 +319,10 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
         yield from objective(race, rules["slo_ms"])
     yield conditions(race)
     digest = DATASET.digest()[:12]
-    yield f"Data: digest {digest}…, held by both backends before the race and after it."
+    yield (
+        f"Data: {DATASET.contacts} contacts of seed {DATASET.seed}; digest of the data {digest}…, "
+        "the same before the race and after it."
+    )
 
 
 def folded(race: Recomputed, form: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dragstrip.concurrency import paced
 from dragstrip.config.config import Config
 from dragstrip.errors import DataDiffers
 from scenarios.crm import compare_targets
@@ -60,7 +61,7 @@ def test_no_target_has_more_than_a_few_lookups_at_once(
 
 def test_no_more_are_asked_for_in_a_second_than_in_a_race() -> None:
     started = time.monotonic()
-    assert list(compare_targets._paced(range(21), 200)) == list(range(21))
+    assert list(paced(range(21), 200)) == list(range(21))
     assert time.monotonic() - started >= 20 / 200
 
 

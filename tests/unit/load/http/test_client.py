@@ -143,7 +143,18 @@ def test_chunked_answers_are_put_together() -> None:
     )
     with answering(lambda _: chunked) as url:
         reply = Connection(url, limits=2).send(lookup())
-    assert reply == Reply(200, "application/json", "", b'{"a":1}')
+    head = "http/1.1 200 ok\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n"
+    assert reply == Reply(200, "application/json", "", b'{"a":1}', head)
+
+
+def test_any_header_of_an_answer_can_be_asked_for(client: Connection, server: StandIn) -> None:
+    server.misbehave = lambda _n, body: response(body, extra="X-Cache: HIT\r\nx-cache:  Far \r\n")
+    # The second head is known by its bytes.
+    for _ in range(2):
+        reply = client.send(lookup())
+        assert reply.header("x-cache") == "hit, far"
+        assert reply.header("content-type") == "application/json"
+        assert reply.header("cache") is None
 
 
 def test_an_untrusted_certificate_is_refused(

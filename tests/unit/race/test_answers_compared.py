@@ -1,0 +1,182 @@
+"""A race whose targets must answer alike, over more keys than are compared before it begins."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dragstrip.analysis import calibration
+from dragstrip.ledger.rows import Outcome
+from dragstrip.run.folder import RunFolder
+from scenarios.http.checks import compared, failures
+from scenarios.http.checks.agree import COMPARED
+from tests.support.byte_server import ByteServer, Peer, answer
+
+KEYS = 2000
+ORDERS = """
+import json
+from types import SimpleNamespace
+
+from dragstrip.run.model import Facts
+from dragstrip.scenario import Operation, Request, Scenario, targets_of
+from scenarios.http.checks import compared
+from scenarios.http.checks.race_checks import RaceChecks
+
+EXPECT = SimpleNamespace(
+    status=(), same=True, ignore=(), unordered=(), tolerance=None, schema_file=None,
+    contains=(), matches=(), header={}, column=None, at=None,
+)
+
+
+class Rows:
+    columns = ()
+
+    def __len__(self):
+        return 2000
+
+
+class Orders(Scenario):
+    operations = (Operation("order"),)
+    keys = 2000
+
+    def __init__(self, config=None):
+        super().__init__(config)
+        self.checks = None
+
+    def made(self):
+        if self.checks is None:
+            self.checks = RaceChecks(
+                self.operations, {"order": EXPECT}, Rows(), list(targets_of(self.config).values()),
+                self.request, keep_failures=True,
+            )
+        return self.checks
+
+    def prepare(self, targets, progress):
+        self.made().compare(timeout_s=10, per_s=500, seed=3, progress=progress)
+        return Facts(data="orders", answers="alike", proof=self.made().proof())
+
+    def request(self, target, operation, key):
+        return Request("GET", f"/orders/{key}", {})
+
+    def check(self, target, operation):
+        return self.made().check(target, operation)
+
+    def handoff(self):
+        return json.dumps(self.made().pack()).encode()
+
+    def receive(self, handoff):
+        self.made().take(json.loads(handoff))
+
+    def finish(self, folder, process):
+        self.made().finish(folder, process)
+
+    def remarks(self, run):
+        return [compared.in_words(compared.read(run.path))]
+"""
+FLAGS = ("--quick", "--pairs", "6", "--slice", "2", "--rate", "200", "--seed", "7")
+_PATIENCE_S = 180
+
+
+def is_dropped(key: int) -> bool:
+    return key % 100 == 7
+
+
+def orders(*, drops: bool) -> ByteServer:
+    """Return a server whose answers hold a time, and after the comparison at times an item less."""
+    asked = 0
+
+    def script(peer: Peer, _: int) -> None:
+        nonlocal asked
+        while True:
+            key = int(peer.request().split(b" ")[1].rpartition(b"/")[2])
+            asked += 1
+            lies = drops and is_dropped(key) and asked > 2 * COMPARED
+            items = [{"sku": "a"}, {"sku": "b"}][: 1 if lies else 2]
+            body = {"id": key, "at": time.time_ns(), "items": items}
+            peer.send(answer(json.dumps(body).encode()))
+
+    return ByteServer(script)
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def raced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """Return a race in so many processes, with a challenger that drops an item for some keys."""
+    place = tmp_path_factory.mktemp("orders")
+    (place / "orders.py").write_text(ORDERS)
+    kept = {"PATH", "HOME", "LANG", "TMPDIR"}
+    environ = {name: value for name, value in os.environ.items() if name in kept}
+    environ[calibration.HOME_VARIABLE] = str(place / "none")
+    with ExitStack() as stack:
+        servers = [stack.enter_context(orders(drops=one).serving()) for one in (False, True)]
+        urls = [server.url for server in servers]
+        processes = str(request.param)
+        done = subprocess.run(
+            [
+                *(str(Path(sys.executable).with_name("dragstrip")), "race", *urls),
+                *("--scenario", "orders.py:Orders", "--processes", processes, *FLAGS),
+            ],
+            cwd=place,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            check=False,
+        )
+    # Right and wrong, and whether the machine kept up, decide the code; a mistake of the user's
+    # or a crash would be another one.
+    assert done.returncode in {0, 1, 3, 4}, done.stdout + done.stderr
+    return RunFolder(place / "runs" / "latest")
+
+
+def test_only_answers_to_the_keys_that_lack_an_item_fail(raced: RunFolder) -> None:
+    rows = np.concatenate([part.rows for part in raced.read_ledger()])
+    wrong = rows["outcome"] == Outcome.WRONG_ANSWER
+    assert set(rows[~wrong]["outcome"].tolist()) == {Outcome.OK}
+    assert all(map(is_dropped, rows[wrong]["key"].tolist()))
+    failed = set(rows[wrong]["key"].tolist())
+    by_target = [set(rows[rows["target"] == target]["key"].tolist()) for target in (0, 1)]
+    assert failed <= by_target[0] & by_target[1]
+    assert len(failed) >= 5
+
+
+def test_nearly_every_answer_is_compared_and_the_report_says_how_many(raced: RunFolder) -> None:
+    run, counts = raced.read_run(), compared.read(raced.path)["order"]
+    rows = sum(len(part.rows) for part in raced.read_ledger())
+    assert counts.answers == rows
+    assert 0.95 * rows <= counts.compared <= rows
+    words = (
+        f"{counts.compared:,} of {counts.answers:,} answers were compared with the other target's."
+    )
+    assert run.remarks == [words]
+    report = raced.path / "report.html"
+    assert words in html.unescape(report.read_text())
+
+
+def test_the_time_is_noise_and_the_report_says_so(raced: RunFolder) -> None:
+    proof = raced.read_run().scenario.facts.proof
+    assert f"asked twice for {COMPARED} of {KEYS:,} keys and answered alike" in proof
+    assert (
+        f"Ignored as noise: $.at, which differed between two answers of challenger for {COMPARED}"
+        in proof
+    )
+
+
+def test_examples_of_the_failures_are_kept(raced: RunFolder) -> None:
+    kept = failures.read(raced.path)
+    assert {one["reason"] for one in kept} == {"wrong_answer"}
+    for one in kept:
+        assert 1 <= len(one["examples"]) <= failures.EXAMPLES
+        for example in one["examples"]:
+            assert is_dropped(example["key"])
+            assert example["request"] == f"GET /orders/{example['key']}"
+            assert json.loads(example["body"])["id"] == example["key"]
+            assert "expect.same" in example["why"]
