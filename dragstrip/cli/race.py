@@ -207,8 +207,11 @@ def race(
     )
 
     def tell(result: Result) -> None:
-        _show(result.folder.path, result)
-        page = write.store(result.folder, result.run, result.verdict, require)
+        try:
+            page = write.store(result.folder, result.run, result.verdict, require)
+        finally:
+            # What cannot be stored as a report is shown all the same.
+            _show(result.folder.path, result)
         click.echo(f"report: {page}")
         if summary:
             _summarise(result, require)
