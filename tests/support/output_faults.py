@@ -43,4 +43,4 @@ def shell(
         timeout=120,
         check=False,
     )
-    return Ended(done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8"))
+    return Ended(done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode())
