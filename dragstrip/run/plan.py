@@ -18,6 +18,7 @@ from dragstrip.config.config import (
 )
 from dragstrip.config.fields import Url  # noqa: TC001
 from dragstrip.errors import StorageError
+from dragstrip.run.report_forms import first_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,10 +59,10 @@ class PlannedOperation(_Part):
 class PlannedSlice(_Part):
     """One turn of one target. `position` is 0 or 1 within the pair."""
 
-    index: int
-    pair: int
-    position: int
-    target: int
+    index: int = Field(ge=0)
+    pair: int = Field(ge=0)
+    position: int = Field(ge=0, le=1)
+    target: int = Field(ge=0, le=1)
 
 
 class Plan(_Part):
@@ -133,9 +134,7 @@ def read(path: Path) -> Plan:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from None
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise StorageError(f"{path} is not a plan: {place}: {problem['msg']}") from None
+        raise StorageError(f"{path} is not a plan: {first_problem(error)}") from None
 
 
 def current() -> Plan | None:

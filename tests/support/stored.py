@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from dragstrip.ledger.tallies import Tallies
 from dragstrip.run.folder import FINISH_FILE, RunFolder
 from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
 from tests.support import runs
@@ -26,12 +25,5 @@ def store(path: Path, pairs: int = 8) -> RunFolder:
     folder.write_run(run)
     folder.write_verdict(verdict)
     (path / SLICES_FILE).write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in reports))
-    total = Tallies()
-    for report in reports:
-        total.merge(Tallies.decode(report["workers"][0]["tallies"]))
-    rows = sum(tally.rows for tally in total.by_place.values())
-    finish = runs.finish_of(plan, reports) | {
-        "workers": {"0": {"rows": rows, "tallies": total.encode()}}
-    }
-    (path / FINISH_FILE).write_bytes(orjson.dumps(finish))
+    (path / FINISH_FILE).write_bytes(orjson.dumps(runs.finish_of(plan, reports)))
     return folder

@@ -241,7 +241,7 @@ def test_any_document_loads_or_is_refused_cleanly(document: dict[str, Any]) -> N
 def test_a_section_of_another_form_is_named(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "other.toml"
     file.write_text(text)
-    flags = dict.fromkeys(("race", "dataset", "scenario"), {"pairs": 3})
+    flags = {section: {"pairs": 3} for section in ("race", "dataset", "scenario")}
     with pytest.raises(ConfigError) as refused:
         configuration.load({}, file, flags)
     assert says in refused.value.message
