@@ -57,6 +57,8 @@ def _contradictions(run: Run) -> Iterator[str]:
     parts: list[TargetTotals | Slice] = [*run.targets.values(), *run.slices]
     if any(part.verified > part.due for one in parts for part in (one, *one.operations.values())):
         yield "more requests were verified than were due"
+    if any(one.error_rate > 1 for one in run.targets.values()):
+        yield "targets: an error_rate is above 1"
     of_pair = Counter((one.pair, one.target) for one in run.slices)
     for pair in {one.pair for one in run.slices}:
         if any(of_pair[pair, side] != 1 for side in (run.baseline, run.challenger)):

@@ -34,7 +34,7 @@ READ_BY = {
 }
 """Which commands read a file; a history leaves out what it cannot read, and says so."""
 
-WRONG = (None, True, -1, 3.5, 10**30, "text", [], {}, [None], {"0": None}, "2025-01-02T03:04:05")
+WRONG: tuple[Any, ...] = (None, True, -1, 3.5, 10**30, "text", [], {}, [None], {"0": None}, "2025-01-02T03:04:05")
 
 
 @pytest.fixture(scope="module")
