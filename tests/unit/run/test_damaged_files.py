@@ -7,12 +7,15 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from dragstrip import load_run
 from dragstrip.errors import StorageError
+from dragstrip.ledger.layout import HEADER, ROW
 from dragstrip.run import live_stats
 from tests.support.output_faults import shell
+from tests.support.recorded import record_run
 from tests.support.stored import store
 
 if TYPE_CHECKING:
@@ -217,3 +220,30 @@ def test_the_command_itself_says_it_in_one_line(tmp_path: Path) -> None:
     ended = shell(tmp_path, "report", "run")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.splitlines()[0].startswith("error: runs/run/finish.json is damaged: ")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [("outcome", 200, "an outcome that there is not"), ("target", 7, "a row is of target 7")],
+)
+def test_a_row_that_cannot_be_is_named(
+    tmp_path: Path, call: Call, column: str, value: int, says: str
+) -> None:
+    folder = record_run(tmp_path / "runs_run", lookups=30)
+    part = min((folder.path / "ledger").iterdir())
+    data = bytearray(part.read_bytes())
+    rows = np.frombuffer(data, ROW, offset=HEADER.size, count=5)
+    rows[column][3] = value
+    part.write_bytes(data)
+    done = call("ledger", str(folder.path), "--format", "csv")
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_a_part_of_a_ledger_under_another_name_is_named(tmp_path: Path, call: Call) -> None:
+    folder = record_run(tmp_path / "runs_run", lookups=30)
+    part = min((folder.path / "ledger").iterdir())
+    part.rename(part.with_name(part.name.replace("0-", "9-", 1)))
+    done = call("ledger", str(folder.path))
+    assert done.code == 2
+    assert "its head is of another part" in done.err
