@@ -11,6 +11,12 @@ DragstripError
 ├── DataDiffers           1   `verify` found a difference
 ├── InvalidRun            3   the run proves nothing
 └── Undecided             4   `--require` was given, the run is inconclusive
+
+Codes of no error of ours:
+
+UNFORESEEN_CODE          70   an error that dragstrip did not foresee; a log file has the traceback
+OUTPUT_LOST_CODE         74   all went well, but standard output took no more, as on a full disk
+interrupted             130   Ctrl-C, SIGTERM or SIGHUP
 """
 
 from __future__ import annotations
@@ -19,6 +25,12 @@ import sys
 from typing import NoReturn
 
 from dragstrip.redact import redact
+
+UNFORESEEN_CODE = 70
+"""EX_SOFTWARE of sysexits.h."""
+
+OUTPUT_LOST_CODE = 74
+"""EX_IOERR of sysexits.h."""
 
 
 class DragstripError(Exception):

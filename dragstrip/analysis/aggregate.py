@@ -12,6 +12,7 @@ from dragstrip.analysis.gates import gates
 from dragstrip.analysis.generator_health import Watch
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.percentile_bands import distributions
+from dragstrip.errors import StorageError
 from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import merged
 from dragstrip.run.model import (
@@ -78,9 +79,12 @@ class Accounts:
         self._books, self._watch = _Books(plan), Watch()
 
     def enter(self, report: SliceReport) -> None:
-        """Take in a slice."""
+        """Take in a slice. Raises StorageError where the plan has none such, or it came before."""
+        index = report["index"]
+        if index not in self._turns or index in self._watch.seen:
+            raise StorageError(f"slices.jsonl is damaged: slice {index} is one too many")
         self._watch.see(report)
-        self._books.enter(self._turns[report["index"]], report)
+        self._books.enter(self._turns[index], report)
 
     def summary(
         self,

@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from dragstrip.cli import output
 from dragstrip.cli.options import examples
 from dragstrip.errors import LabError, UsageError
 from dragstrip.lab import credentials, lifecycle, logs
@@ -118,6 +119,8 @@ def show_logs(home: Path | None, service: str | None, lines: int, *, follow: boo
             raise UsageError("--follow needs a service", fix=f"name one of {', '.join(_LOG_NAMES)}")
         for text in logs.follow(place.log(service), lines):
             click.echo(text, nl=False)
+            if output.is_broken():
+                return
     for name in (service,) if service else _LOG_NAMES:
         log = place.log(name)
         if service is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from dragstrip import atomic_file
 from dragstrip.analysis.recount import recount
+from dragstrip.cli import output as stdout
 from dragstrip.cli.options import examples, runs_folder
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.ledger import export, reader
@@ -119,12 +120,8 @@ def _export_csv(folder: run_folder.RunFolder, which: _Chosen, output: Path | Non
             count = export.write_csv(folder.read_ledger(), which.names, which, file)
         click.echo(f"{count} rows in {output}", err=True)
         return
-    try:
-        export.write_csv(folder.read_ledger(), which.names, which, sys.stdout)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read along has seen enough; Python must not try again to write the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    wanted = takewhile(lambda _: not stdout.is_broken(), folder.read_ledger())
+    export.write_csv(wanted, which.names, which, sys.stdout)
 
 
 def _export_parquet(folder: run_folder.RunFolder, which: _Chosen, output: Path | None) -> None:

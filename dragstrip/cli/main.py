@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 
 import click
 
+from dragstrip.cli import crash, output
 from dragstrip.cli.options import examples
-from dragstrip.errors import DragstripError
+from dragstrip.errors import DragstripError, StorageError
 from dragstrip.version import VERSION
 
 _COMMANDS = {
@@ -41,6 +43,17 @@ class _LazyGroup(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the subcommand; click must not judge the errors that it does not expect."""
+        try:
+            return super().invoke(ctx)
+        except (EOFError, OSError) as error:
+            if isinstance(error, FileNotFoundError) and not _has_working_directory():
+                raise StorageError(
+                    "the working directory was removed", fix="change to a folder that exists"
+                ) from None
+            raise crash.UnforeseenError(error) from error
+
 
 @click.group(
     cls=_LazyGroup,
@@ -54,19 +67,45 @@ def cli() -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with the code that errors.py documents."""
+    output.prepare()
+    try:
+        code = _run(argv)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 0
+    sys.exit(output.exit_code(code))
+
+
+def seed_main() -> None:
+    """Run `dragstrip seed` under its short name."""
+    main(["seed", *sys.argv[1:]])
+
+
+def _run(argv: list[str] | None) -> int:
     try:
         code = cli.main(args=argv, prog_name="dragstrip", standalone_mode=False)
     except DragstripError as error:
         error.leave()
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(130)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 130
+    except crash.UnforeseenError as carried:
+        return crash.report(carried.error, _command(argv))
+    except Exception as error:  # noqa: BLE001
+        return crash.report(error, _command(argv))
+    return code if isinstance(code, int) else 0
 
 
-def seed_main() -> None:
-    """Run `dragstrip seed` under its short name."""
-    main(["seed", *sys.argv[1:]])
+def _has_working_directory() -> bool:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _command(argv: list[str] | None) -> str:
+    arguments = sys.argv[1:] if argv is None else argv
+    return next((one for one in arguments if one in _COMMANDS), "none")

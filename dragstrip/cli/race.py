@@ -219,8 +219,11 @@ def race(
     )
 
     def tell(result: Result) -> None:
-        _show(result, verbose=verbose)
-        page = exporters.store(result.folder, result.run, result.verdict, require)
+        try:
+            page = exporters.store(result.folder, result.run, result.verdict, require)
+        finally:
+            # What cannot be stored as a report is shown all the same.
+            _show(result, verbose=verbose)
         click.echo(f"report: {page}")
         if summary:
             _summarise(result, require)

@@ -128,6 +128,7 @@ def load(
     maps a section to the fields that the command line sets. Raises ConfigError.
     """
     document = read_document(path)
+    _require_tables(document, path or DEFAULT_FILE)
     for section, fields in (overrides or {}).items():
         merged = dict(document.get(section, {}))
         merged.update({key: value for key, value in fields.items() if value is not None})
@@ -242,7 +243,21 @@ def read_document(path: Path | None) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"cannot read {source}: {error.strerror}", fix="check the file") from None
     except ValueError as error:
+        # Not TOML, not UTF-8, or a number of thousands of digits.
         raise ConfigError(f"{source} is not valid TOML: {error}", fix="correct the file") from None
+    except RecursionError:
+        raise ConfigError(f"{source} is nested too deeply", fix="correct the file") from None
+
+
+def _require_tables(document: Mapping[str, Any], source: Path) -> None:
+    sections = Config.model_fields.keys() & document.keys() - {"environment"}
+    for section in sorted(sections):
+        value = document[section]
+        if not isinstance(value, dict):
+            form = "written [[...]]" if isinstance(value, list) else f"{value!r:.40}"
+            raise ConfigError(
+                f"{source}: {section} must be a table, and is {form}", fix=f"write [{section}]"
+            )
 
 
 def _as_config_error(error: ValidationError, source: str) -> ConfigError:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dragstrip.errors import UsageError
+from dragstrip.errors import StorageError, UsageError
 from dragstrip.ledger.layout import COLUMNS, Column
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome, Rows, select
 
@@ -51,7 +51,13 @@ def _shown(
     """Yield what an export shows of a column, by name."""
     values = rows[column.name]
     if column.shown == "name":
-        yield column.name, np.array(names[column.name], np.str_)[values]
+        known = np.array(names[column.name], np.str_)
+        if len(values) and values.max() >= len(known):
+            raise StorageError(
+                f"the ledger is damaged: a row is of {column.name} {values.max()}, and the plan "
+                f"has {len(known)}"
+            )
+        yield column.name, known[values]
     elif column.shown == "flags":
         yield from ((flag.name.lower(), (values & flag) != 0) for flag in Flag if flag.name)
     elif column.shown == "outcome":

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dragstrip.errors import StorageError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -23,6 +25,10 @@ MOST_NS = (1 << 42) - 1
 _FAST = 1
 """Deflate's level: this happens while lookups are made, and the others take ten times as long."""
 _BINS = (42 - _BITS - 1) * _HALF + 2 * _HALF
+
+
+class DamagedHistogramError(StorageError, ValueError):
+    """A text is no histogram's; an error of a message, and of a file it was read from."""
 
 
 class Histogram:
@@ -117,7 +123,7 @@ class Histogram:
             counts = numbers[used:]
             self._counts[numbers[:used].cumsum()] += counts
         except (zlib.error, IndexError, ValueError) as error:
-            raise ValueError(f"not a histogram: {error}") from None
+            raise DamagedHistogramError(f"not a histogram: {error}") from None
         if len(counts):
             self._widen(low_ns, high_ns)
             self.total += int(counts.sum())

@@ -153,7 +153,7 @@ class Follower:
         if now is None:
             return self._shown_as(self._finished)
         index = now["slice"]
-        if index is None or index in self._done:
+        if index is None or index in self._done or index >= len(self._plan.slices):
             return self._shown_as(self._finished, now)
         under_way = (self._under_way(now, 0), self._under_way(now, 1))
         counted = _each(self._finished, under_way, lambda one, other: total([one, other]))

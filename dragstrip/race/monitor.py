@@ -12,6 +12,7 @@ from dragstrip.analysis.aggregate import summarise, with_distributions
 from dragstrip.analysis.operations import rules_operation
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
+from dragstrip.errors import StorageError
 from dragstrip.live.follow import Follower
 from dragstrip.race import locust_process
 from dragstrip.run import live_stats
@@ -113,9 +114,14 @@ class RaceMonitor:
 
 
 def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, Verdict]:
-    """Compute a run and its verdict from what was recorded in its folder."""
+    """Compute a run and its verdict from what was recorded in its folder.
+
+    Raises StorageError where a file is damaged, or of another run.
+    """
     rules = RulesConfig.model_validate(facts.config["rules"])
     plan = folder.read_plan()
+    if [target.name for target in plan.targets] != [facts.baseline, facts.challenger]:
+        raise StorageError(f"{folder.plan_file} and run.json name different targets")
     summary = summarise(
         plan,
         folder.read_slices(),

@@ -24,7 +24,9 @@ from dragstrip.ledger import reader
 from dragstrip.run import plan as plans
 from dragstrip.run.model import Run
 from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run.report_forms import first_problem
 from dragstrip.run.slice_report import parse_finish, parse_slice
+from dragstrip.run.whole_run import whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,16 +78,14 @@ class RunFolder:
         """Read run.json. Raises StorageError."""
         file = self.path / RUN_FILE
         try:
-            return Run.model_validate_json(file.read_bytes())
+            return whole(Run.model_validate_json(file.read_bytes()), str(file))
         except OSError as error:
             raise StorageError(
                 f"cannot read {file}: {error.strerror}", fix="name a folder under runs/"
             ) from None
         except ValidationError as error:
-            problem = error.errors()[0]
-            place = ".".join(map(str, problem["loc"])) or "the file"
             raise StorageError(
-                f"{file} is no run that this dragstrip knows: {place}: {problem['msg']}"
+                f"{file} is no run that this dragstrip knows: {first_problem(error)}"
             ) from None
 
     def read_plan(self) -> Plan:
@@ -100,18 +100,24 @@ class RunFolder:
         """Yield the reports of the slices that ran to their end; a line cut off is left out.
 
         A line can be large, with the histograms of a hundred processes: only one is in memory, if
-        the caller lets go of it.
+        the caller lets go of it. Raises StorageError.
         """
-        with suppress(FileNotFoundError), (self.path / SLICES_FILE).open("rb") as file:
-            for line in file:
-                with suppress(orjson.JSONDecodeError):
-                    yield parse_slice(line)
+        path = self.path / SLICES_FILE
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    with suppress(orjson.JSONDecodeError):
+                        yield parse_slice(line, f"{path}, line {number},")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise StorageError(f"cannot read {path}: {error.strerror}") from None
 
     def read_finish(self) -> Finish | None:
         """Read every process's last word; None when there is none. Raises StorageError."""
         file = self.path / FINISH_FILE
         try:
-            return parse_finish(file.read_bytes())
+            return parse_finish(file.read_bytes(), str(file))
         except FileNotFoundError:
             return None
         except (OSError, orjson.JSONDecodeError) as error:

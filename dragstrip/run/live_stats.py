@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from dragstrip import atomic_file
 from dragstrip.ledger.live_counts import Brief  # noqa: TC001
+from dragstrip.run.report_forms import LiveForm, has_form
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,8 @@ def write(folder: Path, live: Live) -> None:
 
 def read(folder: Path) -> Live | None:
     """Return what was written last; None when there is nothing to read."""
-    return cast("Live | None", atomic_file.read_json(folder / LIVE_FILE))
+    found = atomic_file.read_json(folder / LIVE_FILE)
+    return cast("Live", found) if has_form(LiveForm, found) else None
 
 
 def remove(folder: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.run.plan import Answers  # noqa: TC001
@@ -229,8 +229,8 @@ class Run(StrictModel):
 
     schema_version: Literal[3] = 3
     id: str
-    started: datetime
-    ended: datetime
+    started: AwareDatetime
+    ended: AwareDatetime
     interrupted: bool
     lab: bool
     closed_model: bool = False

@@ -18,6 +18,7 @@ from dragstrip.config.config import (
 )
 from dragstrip.config.fields import Url  # noqa: TC001
 from dragstrip.errors import StorageError
+from dragstrip.run.report_forms import first_problem
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -59,10 +60,10 @@ class PlannedOperation(StrictModel):
 class PlannedSlice(StrictModel):
     """One turn of one target. `position` is 0 or 1 within the pair."""
 
-    index: int
-    pair: int
-    position: int
-    target: int
+    index: int = Field(ge=0)
+    pair: int = Field(ge=0)
+    position: int = Field(ge=0, le=1)
+    target: int = Field(ge=0, le=1)
 
 
 class Plan(StrictModel):
@@ -136,9 +137,7 @@ def read(path: Path) -> Plan:
     except OSError as error:
         raise StorageError(f"cannot read {path}: {error.strerror}") from None
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise StorageError(f"{path} is not a plan: {place}: {problem['msg']}") from None
+        raise StorageError(f"{path} is not a plan: {first_problem(error)}") from None
 
 
 def current() -> Plan | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 import orjson
 
 from dragstrip.ledger.tallies import Form  # noqa: TC001
+from dragstrip.run.report_forms import FinishForm, SliceForm, require
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+SLICES_FILE = "slices.jsonl"
+FINISH_FILE = "finish.json"
 
 
 class WorkerReport(TypedDict):
@@ -56,25 +57,38 @@ class Finish(TypedDict):
     lost_workers: list[int]
 
 
-def parse_slice(line: bytes) -> SliceReport:
-    """Read a line of slices.jsonl. Raises orjson.JSONDecodeError."""
-    report = cast("SliceReport", orjson.loads(line))
-    for worker in report["workers"]:
-        worker["tallies"] = _by_operation(worker["tallies"])
-    return report
+def parse_slice(line: bytes, source: str = SLICES_FILE) -> SliceReport:
+    """Read a line of slices.jsonl. Raises orjson.JSONDecodeError, and StorageError naming `source`.
+
+    The former is for a line that was cut off, the latter for one that is whole and no report.
+    """
+    document = orjson.loads(line)
+    for worker in _list_in(document, "workers"):
+        _sort_by_operation(worker)
+    require(SliceForm, document, source)
+    return cast("SliceReport", document)
 
 
-def parse_finish(text: bytes) -> Finish:
-    """Read finish.json. Raises orjson.JSONDecodeError."""
-    finish = cast("Finish", orjson.loads(text))
-    for counts in finish["workers"].values():
-        counts["tallies"] = _by_operation(counts["tallies"])
-    return finish
+def parse_finish(text: bytes, source: str = FINISH_FILE) -> Finish:
+    """Read finish.json. Raises orjson.JSONDecodeError, and StorageError naming `source`."""
+    document = orjson.loads(text)
+    workers = document.get("workers") if isinstance(document, dict) else None
+    for counts in workers.values() if isinstance(workers, dict) else ():
+        _sort_by_operation(counts)
+    require(FinishForm, document, source)
+    return cast("Finish", document)
 
 
-def _by_operation(tallies: Mapping[str, Mapping[str, Any]]) -> Form:
-    """Return tallies by target and operation; earlier versions had one for each target."""
-    return {
-        target: {"0": dict(form)} if "due" in form else dict(form)
-        for target, form in tallies.items()
-    }
+def _list_in(document: Any, field: str) -> list[Any]:
+    found = document.get(field) if isinstance(document, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _sort_by_operation(part: Any) -> None:
+    """Have its tallies by target and operation; earlier versions had one for each target."""
+    tallies = part.get("tallies") if isinstance(part, dict) else None
+    if isinstance(tallies, dict):
+        part["tallies"] = {
+            target: {"0": form} if isinstance(form, dict) and "due" in form else form
+            for target, form in tallies.items()
+        }

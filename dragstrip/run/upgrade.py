@@ -11,7 +11,7 @@ def upgraded(run: dict[str, Any]) -> dict[str, Any]:
     Versions 1 and 2 knew the lookup only, and had its data under `dataset`: seeded contacts, or
     since version 2 a keys file.
     """
-    if run.get("schema_version") not in {1, 2}:
+    if run.get("schema_version") not in (1, 2):
         return run
     document = {**run, "schema_version": 3}
     dataset = document.pop("dataset", None)

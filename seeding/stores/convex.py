@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from seeding.dataset.digest import RANGE
-from seeding.stores import convex_batches
+from seeding.stores import answer_forms, convex_batches
 from seeding.stores.aimd import Pace
 from seeding.stores.base import RangeDigest
 from seeding.stores.convex_api import ConvexApi, NoSuchFunction, Refused, TooMuch
@@ -19,6 +19,8 @@ from seeding.stores.retry import Busy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pydantic import TypeAdapter
 
     from seeding.dataset.model import Context, Manifest, Workspace
 
@@ -55,7 +57,7 @@ class ConvexStore:
 
     def read_manifest(self) -> Manifest | None:
         """Return what the deployment was seeded with, or None."""
-        manifest: Manifest | None = self._api.query("readManifest")
+        manifest: Manifest | None = self._query(answer_forms.MANIFEST, "readManifest")
         return manifest
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -95,34 +97,35 @@ class ConvexStore:
 
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
-        return int(self._api.mutation("deleteWorkspaces", ids=list(ids))["deleted"])
+        answer = self._api.mutation("deleteWorkspaces", ids=list(ids))
+        return int(self._checked(answer_forms.DELETED, answer, "deleteWorkspaces")["deleted"])
 
     def next_index(self, start: int) -> int | None:
         """Return the smallest stored seed_index from `start` on, or None."""
-        found: int | None = self._api.query("nextIndex", start=start)
+        found: int | None = self._query(answer_forms.INDEX, "nextIndex", start=start)
         return found
 
     def read_workspaces(self, ids: Sequence[str]) -> list[Workspace]:
         """Return what is stored of these, in their order, with members; absent ones left out."""
-        found: list[Workspace] = self._api.query("readWorkspaces", ids=list(ids))
+        found: list[Workspace] = self._query(answer_forms.ROWS, "readWorkspaces", ids=list(ids))
         return found
 
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         """Return the digests of the aligned ranges that hold a contact."""
-        found = self._read("rangeDigests", start, stop, least=RANGE)
+        found = self._read(answer_forms.RANGES, "rangeDigests", start, stop, least=RANGE)
         return [RangeDigest(**entry) for entry in found if entry["contacts"]]
 
     def contact_digests(self, start: int, stop: int) -> dict[int, str]:
         """Return the digest of every stored contact by its index."""
         digests: dict[int, str] = {}
-        for entry in self._read("contactDigests", start, stop):
+        for entry in self._read(answer_forms.CONTACTS, "contactDigests", start, stop):
             # Two contacts of one index are wrong, whatever each of them holds.
             digests[entry["index"]] = "" if entry["index"] in digests else entry["digest"]
         return digests
 
     def contexts(self, start: int, stop: int) -> list[Context]:
         """Return what is stored, by index."""
-        return list(self._read("readContexts", start, stop))
+        return list(self._read(answer_forms.ROWS, "readContexts", start, stop))
 
     def stop(self) -> None:
         """End waits for the deployment in other threads; their calls raise BackendError."""
@@ -136,12 +139,21 @@ class ConvexStore:
         deleted, more = 0, True
         while more:
             answer = self._api.mutation(function, start=start, stop=stop)
+            self._checked(answer_forms.DELETED, answer, function)
             deleted, more = deleted + int(answer["deleted"]), answer["more"]
         return deleted
 
-    def _read(self, function: str, start: int, stop: int, least: int = 1) -> Iterator[Any]:
+    def _query(self, form: TypeAdapter[Any], function: str, **arguments: Any) -> Any:
+        return self._checked(form, self._api.query(function, **arguments), function)
+
+    def _checked(self, form: TypeAdapter[Any], answer: Any, function: str) -> Any:
+        return answer_forms.of_form(form, answer, f"{self.name} at {self._api.url}", function)
+
+    def _read(
+        self, form: TypeAdapter[Any], function: str, start: int, stop: int, least: int = 1
+    ) -> Iterator[Any]:
         for part in self._in_parts(self._api.query, function, start, stop, least):
-            yield from part
+            yield from self._checked(form, part, function)
 
     def _in_parts(
         self, call: Callable[..., Any], function: str, start: int, stop: int, least: int = 1

@@ -20,6 +20,7 @@ import orjson
 
 from dragstrip.errors import BackendError
 from dragstrip.redact import excerpt
+from seeding.stores import answer_forms
 from seeding.stores.convex_api import TooMuch
 from seeding.stores.convex_ids import TableIds
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import httpx
+    from pydantic import TypeAdapter
 
     from seeding.dataset.model import Context
     from seeding.stores.convex_api import ConvexApi
@@ -82,7 +84,7 @@ class BulkImport:
 
     def settle(self) -> None:
         """Wait for imports into the same tables that an earlier command has left running."""
-        for one in self._api.system_query(_LIST):
+        for one in self._checked(answer_forms.IMPORTS, self._api.system_query(_LIST), _LIST):
             tables = {point["display_table_name"] for point in one.get("checkpoints") or ()}
             if one["state"]["state"] == "in_progress" and tables & set(_TABLES):
                 self._wait(one["_id"], "completed", "failed")
@@ -105,13 +107,14 @@ class BulkImport:
             self._api.retry(lambda: self._send("perform_import", confirmation))
             state = self._wait(import_id, "completed", "failed")
         if state["state"] == "failed":
-            raise ImportFailed(state["error_message"])
+            raise ImportFailed(str(state.get("error_message")))
         return True
 
     def _learnt(self) -> Keys:
         with self._lock:
             if self._keys is None:
-                found = self._api.mutation("prepareImport", ids=self._workspace_ids)
+                answer = self._api.mutation("prepareImport", ids=self._workspace_ids)
+                found = self._checked(answer_forms.PREPARED, answer, "prepareImport")
                 self._keys = Keys(
                     int.from_bytes(hashlib.sha256(found["salt"].encode()).digest()[:16]),
                     TableIds(found["tables"]["contacts"]),
@@ -142,19 +145,21 @@ class BulkImport:
 
     def _upload(self, archive: memoryview) -> str:
         """Return the id of an import that waits to be confirmed. It is begun anew when repeated."""
-        token = self._send("import/start_upload", b"").json()["uploadToken"]
+        token = _text_of(self._send("import/start_upload", b""), "uploadToken")
         parts = []
         for number, part in enumerate(_parts(archive, _PART_BYTES), start=1):
             route = f"import/upload_part?uploadToken={quote(token, safe='')}&partNumber={number}"
-            parts.append(self._send(route, bytes(part), "application/octet-stream").json())
+            parts.append(_json_of(self._send(route, bytes(part), "application/octet-stream")))
         finish = {
             "import": {"mode": "append", "format": "zip"},
             "uploadToken": token,
             "partTokens": parts,
         }
-        answer = self._send("import/finish_upload", orjson.dumps(finish))
-        import_id: str = answer.json()["importId"]
-        return import_id
+        return _text_of(self._send("import/finish_upload", orjson.dumps(finish)), "importId")
+
+    def _checked(self, form: TypeAdapter[Any], answer: Any, what: str) -> Any:
+        store = f"{self._api.name} at {self._api.url}"
+        return answer_forms.of_form(form, answer, store, what)
 
     def _send(
         self, route: str, content: bytes, content_type: str = "application/json"
@@ -172,6 +177,7 @@ class BulkImport:
         moved_s = time.monotonic()
         while True:
             found = self._api.system_query(_GET, importId=import_id)
+            self._checked(answer_forms.IMPORT, found, _GET)
             if found is None:
                 raise ImportFailed("the deployment has forgotten it")
             state: dict[str, Any] = found["state"]
@@ -232,3 +238,19 @@ def _bits(uuid: str) -> int:
 def _parts(whole: Any, size: int) -> Iterator[Any]:
     for first in range(0, len(whole), size):
         yield whole[first : first + size]
+
+
+def _text_of(response: httpx.Response, field: str) -> str:
+    """Return a field of an answer. Raises ImportRefused where there is none such."""
+    answer = _json_of(response)
+    found = answer.get(field) if isinstance(answer, dict) else None
+    if not isinstance(found, str):
+        raise ImportRefused(f"{response.url.path} answered without {field}")
+    return found
+
+
+def _json_of(response: httpx.Response) -> Any:
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        raise ImportRefused(f"{response.url.path} did not answer in JSON") from None

@@ -11,6 +11,7 @@ from supabase import Client, ClientOptions
 
 from dragstrip.errors import BackendError
 from dragstrip.redact import excerpt, register_secret
+from seeding.stores import answer_forms
 from seeding.stores.base import RangeDigest
 from seeding.stores.postgres_errors import Passing, is_passing, not_migrated, refusal
 from seeding.stores.retry import Retrier, new_client
@@ -18,6 +19,8 @@ from seeding.stores.rows import context_rows, member_rows, workspace_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from pydantic import TypeAdapter
 
     from seeding.dataset.model import Context, Manifest, Workspace
     from seeding.stores.rows import Row, Tables
@@ -58,8 +61,10 @@ class SupabaseStore:
         """Return what the database was seeded with, or None."""
         columns = ("seed", "contacts", "digest", "generator", "state")
         query = self._rest.from_("seed_manifest").select(*columns).eq("key", _MANIFEST_KEY)
-        rows: list[Manifest] = self._send(query.execute).data  # type: ignore[assignment]
-        return rows[0] if rows else None
+        rows = self._checked(answer_forms.ROWS, self._send(query.execute).data, "seed_manifest")
+        manifest: Manifest | None = rows[0] if rows else None
+        self._checked(answer_forms.MANIFEST, manifest, "seed_manifest")
+        return manifest
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest; with a complete one, bring the planner's statistics up to date."""
@@ -92,35 +97,45 @@ class SupabaseStore:
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
-        return int(self._rpc("dragstrip_delete_contexts", p_start=start, p_stop=stop))
+        return int(
+            self._rpc(answer_forms.COUNT, "dragstrip_delete_contexts", p_start=start, p_stop=stop)
+        )
 
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
-        return int(self._rpc("dragstrip_delete_workspaces", p_ids=list(ids)))
+        return int(self._rpc(answer_forms.COUNT, "dragstrip_delete_workspaces", p_ids=list(ids)))
 
     def next_index(self, start: int) -> int | None:
         """Return the smallest stored seed_index from `start` on, or None."""
-        found: int | None = self._rpc("dragstrip_next_index", p_start=start)
+        found: int | None = self._rpc(answer_forms.INDEX, "dragstrip_next_index", p_start=start)
         return found
 
     def read_workspaces(self, ids: Sequence[str]) -> list[Workspace]:
         """Return what is stored of these, in their order, with members; absent ones left out."""
-        found: list[Workspace] = self._rpc("dragstrip_read_workspaces", p_ids=list(ids))
+        found: list[Workspace] = self._rpc(
+            answer_forms.ROWS, "dragstrip_read_workspaces", p_ids=list(ids)
+        )
         return found
 
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         """Return the digests of the aligned ranges that hold a contact."""
-        found = self._rpc("dragstrip_range_digests", p_start=start, p_stop=stop)
+        found = self._rpc(
+            answer_forms.RANGES, "dragstrip_range_digests", p_start=start, p_stop=stop
+        )
         return [RangeDigest(**entry) for entry in found]
 
     def contact_digests(self, start: int, stop: int) -> dict[int, str]:
         """Return the digest of every stored contact by its index."""
-        found = self._rpc("dragstrip_contact_digests", p_start=start, p_stop=stop)
+        found = self._rpc(
+            answer_forms.CONTACTS, "dragstrip_contact_digests", p_start=start, p_stop=stop
+        )
         return {entry["index"]: entry["digest"] for entry in found}
 
     def contexts(self, start: int, stop: int) -> list[Context]:
         """Return what is stored, by index."""
-        found: list[Context] = self._rpc("dragstrip_read_contexts", p_start=start, p_stop=stop)
+        found: list[Context] = self._rpc(
+            answer_forms.ROWS, "dragstrip_read_contexts", p_start=start, p_stop=stop
+        )
         return found
 
     def stop(self) -> None:
@@ -140,8 +155,12 @@ class SupabaseStore:
             if str(error.code) != _TIMED_OUT:
                 raise
 
-    def _rpc(self, function: str, **arguments: Any) -> Any:
-        return self._send(self._rest.rpc(function, arguments).execute).data
+    def _rpc(self, form: TypeAdapter[Any], function: str, **arguments: Any) -> Any:
+        answer = self._send(self._rest.rpc(function, arguments).execute).data
+        return self._checked(form, answer, function)
+
+    def _checked(self, form: TypeAdapter[Any], answer: Any, what: str) -> Any:
+        return answer_forms.of_form(form, answer, f"{self.name} at {self._url}", what)
 
     def _upsert(self, table: str, rows: list[Row], *, key: str = "id") -> None:
         for first in range(0, len(rows), _ROWS_PER_REQUEST):

@@ -12,8 +12,7 @@ from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import Config, DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.ledger.layout import ROW
 from dragstrip.ledger.rows import Flag, Outcome, Rows
-from dragstrip.ledger.tallies import Tallies, each
-from dragstrip.ledger.tally import COUNTS
+from dragstrip.ledger.tallies import Tallies
 from dragstrip.run.model import (
     DataAfter,
     Machine,
@@ -151,15 +150,13 @@ def record(
 
 def finish_of(plan: Plan, reports: Sequence[SliceReport]) -> Finish:
     """Return the last words that fit the slices."""
-    finals: dict[str, FinalCounts] = {}
+    totals: dict[str, Tallies] = {}
     for worker in (worker for report in reports for worker in report["workers"]):
-        counts = finals.setdefault(str(worker["worker"]), {"rows": 0, "tallies": {}})
-        for target, operation, form in each(worker["tallies"]):
-            of_target = counts["tallies"].setdefault(str(target), {})
-            sums = of_target.setdefault(str(operation), dict.fromkeys(COUNTS, 0))
-            for name in COUNTS:
-                sums[name] += form[name]
-            counts["rows"] += form["due"] + form["uncounted"]
+        totals.setdefault(str(worker["worker"]), Tallies()).merge_encoded(worker["tallies"])
+    finals: dict[str, FinalCounts] = {
+        name: {"rows": sum(one.rows for one in total.by_place.values()), "tallies": total.encode()}
+        for name, total in totals.items()
+    }
     return {"run_id": plan.run_id, "workers": finals, "lost_workers": []}
 
 

@@ -221,3 +221,28 @@ def test_any_document_loads_or_is_refused_cleanly(document: dict[str, Any]) -> N
         configuration.load({}, overrides=document)
     except ConfigError as error:
         assert error.fix  # noqa: PT017  the refusal is one of two allowed outcomes
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("race = 5", "race must be a table, and is 5"),
+        ("[[race]]", "race must be a table"),
+        ("dataset = []", "dataset must be a table"),
+        ('scenario = "lookup"', "scenario must be a table, and is 'lookup'"),
+        ("targets = 3", "targets must be a table, and is 3"),
+        ("[targets]\nold = 3", "targets.old"),
+        ("[[targets.old]]", "targets.old"),
+        ("environment = 3", "unknown section [environment]"),
+        (f"a = {'[' * 5000}", "nested too deeply"),
+        (f"a = {'1' * 5000}", "not valid TOML"),
+    ],
+)
+def test_a_section_of_another_form_is_named(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text(text)
+    flags = {section: {"pairs": 3} for section in ("race", "dataset", "scenario")}
+    with pytest.raises(ConfigError) as refused:
+        configuration.load({}, file, flags)
+    assert says in refused.value.message
+    assert refused.value.fix

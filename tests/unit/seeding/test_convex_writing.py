@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 SECRET = "very-secret-key-0123456789"
 CONTEXTS = list(Dataset(42, 160).contexts(0, 160))
-SUCCESS = Answer(body={"status": "success", "value": {}})
+SUCCESS = Answer(body={"status": "success", "value": None})
 
 
 def rows_of(context: Context) -> int:

@@ -1,0 +1,121 @@
+"""Checks that what slices.jsonl, finish.json and live.json hold has the form of a report.
+
+Only the form: what is read stays as it is. Whether the figures agree is for `dragstrip ledger`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dragstrip.errors import StorageError
+
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999, in seconds since the Unix epoch."""
+
+Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Second = Annotated[float, Field(ge=0, le=_LAST_SECOND)]
+Number = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
+
+
+class _Form(BaseModel):
+    # What a later version adds is no fault.
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+
+class _Tally(_Form):
+    due: Count
+    verified: Count
+    on_time: Count
+    no_slot: Count
+    opened: Count
+    reconnected: Count = 0
+    bytes: Count
+    uncounted: Count
+    wrong: Count
+    failed: dict[str, Count]
+    failed_uncounted: dict[str, Count]
+    histograms: dict[str, str]
+
+
+_Tallies = dict[Number, dict[Number, _Tally]]
+
+
+class _Worker(_Form):
+    worker: Count
+    start_ns: int
+    end_ns: int
+    cpu_s: Amount
+    wall_s: Amount
+    loop_lag_p99_ms: Amount = 0
+    loop_lag_max_ms: Amount = 0
+    clock_step_ms: float = 0
+    tallies: _Tallies
+
+
+class SliceForm(_Form):
+    """A line of slices.jsonl."""
+
+    index: Count
+    started: Second
+    ended: Second
+    void: str | None = None
+    workers: list[_Worker]
+
+
+class _Final(_Form):
+    rows: Count
+    tallies: _Tallies
+
+
+class FinishForm(_Form):
+    """finish.json."""
+
+    run_id: str
+    workers: dict[Number, _Final]
+    lost_workers: list[Count]
+
+
+class _Brief(_Form):
+    verified: Count
+    failed: dict[str, Count]
+    uncounted: Count
+    buckets: list[Count]
+    sum_s: float
+
+
+class LiveForm(_Form):
+    """live.json."""
+
+    slice: Count | None
+    targets: dict[Number, dict[Number, _Brief]]
+    processes: Count
+    lost: Count
+
+
+def require(form: type[BaseModel], document: Any, source: str) -> None:
+    """Check a document. Raises StorageError, which names the first field that is wrong."""
+    try:
+        form.model_validate(document)
+    except ValidationError as error:
+        raise StorageError(
+            f"{source} is damaged: {first_problem(error)}",
+            fix="race again, or take the file from a backup",
+        ) from None
+
+
+def has_form(form: type[BaseModel], document: Any) -> bool:
+    """Whether a document has the form."""
+    try:
+        form.model_validate(document)
+    except ValidationError:
+        return False
+    return True
+
+
+def first_problem(error: ValidationError) -> str:
+    """Return the first field that is wrong, and what is wrong with it."""
+    problem = error.errors(include_url=False)[0]
+    return f"{'.'.join(map(str, problem['loc'])) or 'the file'}: {problem['msg']}"
