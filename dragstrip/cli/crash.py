@@ -5,7 +5,6 @@ Never exit code 1, which means that a valid run does not meet a requirement.
 
 from __future__ import annotations
 
-import importlib
 import os
 import platform
 import sys
@@ -14,13 +13,10 @@ import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dragstrip.errors import UNFORESEEN_CODE
+from dragstrip.redact import redact
 from dragstrip.version import VERSION
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 LOG_FOLDER = ".dragstrip"
 
@@ -38,7 +34,6 @@ class UnforeseenError(Exception):
 
 def report(error: Exception, command: str) -> int:
     """Store the traceback, say where it is in one line, and return the exit code."""
-    redact = _redact()
     details = redact(_details(error, command))
     file = _store(details)
     said = f"error: unexpected {type(error).__name__} in {_where(error)}"
@@ -87,11 +82,3 @@ def _write(folder: Path, text: str) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     return Path(name)
-
-
-def _redact() -> Callable[[str], str]:
-    try:
-        redact: Callable[[str], str] = importlib.import_module("dragstrip.redact").redact
-    except ImportError:
-        return str
-    return redact

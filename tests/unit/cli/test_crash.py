@@ -52,7 +52,7 @@ def test_an_unforeseen_error_is_one_line_and_a_log_file(tmp_path: Path, error: s
     (log,) = (tmp_path / ".dragstrip").iterdir()
     assert (ended.code, ended.out) == (70, "")
     assert ended.err.count("\n") == 1
-    assert ended.err.startswith(f"error: unexpected {name} in dragstrip/cli/race.py:")
+    assert ended.err.startswith(f"error: unexpected {name} in dragstrip/cli/report.py:")
     assert f"the details are in {log}; please report it" in ended.err
     text = log.read_text()
     assert "Traceback (most recent call last)" in text
