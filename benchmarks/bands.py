@@ -96,7 +96,7 @@ def _pooled(ordered: Values, share: float) -> tuple[float | None, float | None]:
 def _report(index: int, times_ms: Values) -> SliceReport:
     tally, responses = Tally(), Histogram()
     responses.add((times_ms * 1e6).astype(np.int64))
-    tally.due = tally.verified = len(times_ms)
+    tally.requests = tally.verified = len(times_ms)
     tally.histograms["response"] = responses
     worker: Any = {"worker": 0, "tallies": {"0": {"0": tally.encode()}}}
     return {"index": index, "started": 0.0, "ended": 0.0, "workers": [worker]}

@@ -203,8 +203,8 @@ class _Server:
         stream, phone, answer = self._known.get(path) or self._look_up(path)
         now_ns = time.monotonic_ns()
         streams, phones, arrivals, departures = self._log
-        due_ns = now_ns + stream.next_ns(now_ns)
-        heappush(self._due, (due_ns, len(arrivals), stream, connection, answer))
+        scheduled_ns = now_ns + stream.next_ns(now_ns)
+        heappush(self._due, (scheduled_ns, len(arrivals), stream, connection, answer))
         streams.append(stream.number)
         phones.append(phone)
         arrivals.append(now_ns)

@@ -84,10 +84,10 @@ def measure(slice_s: float) -> dict[str, Any]:
             workers=Workers(WORKERS, address),
             progress=watch,
             rate=1000,
-            users=WORKERS,
+            connections=WORKERS,
             pairs=1,
             slice=slice_s,
-            settle=1,
+            warmup=1,
         )
         said = json.loads(fleet.communicate(timeout=_LIMIT_S)[0].splitlines()[-1])
         finish = result.folder.read_finish()

@@ -90,10 +90,14 @@ def _make(
     service_ns = (random.lognormal(0, 0.5, count) * 2e6).astype(np.int64).tolist()
     slice_index = done // _SLICE
     for number, (key, took_ns) in enumerate(zip(keys, service_ns, strict=True), done):
-        due_ns = began_ns + number * _GAP_NS
-        row = ledger.begin(due_ns, key, slice_index, slice_index & 1, Flag.COUNTED, 1, due_ns)
+        scheduled_ns = began_ns + number * _GAP_NS
+        row = ledger.begin(
+            scheduled_ns, key, slice_index, slice_index & 1, Flag.COUNTED, 1, scheduled_ns
+        )
         outcome = judge(key, Reply(200, "application/json", "", _answer(key)))
-        ledger.end(row, due_ns + 50_000, due_ns + 50_000 + took_ns, outcome, 200, 962, 900)
+        ledger.end(
+            row, scheduled_ns + 50_000, scheduled_ns + 50_000 + took_ns, outcome, 200, 962, 900
+        )
 
 
 def _answer(key: int) -> bytes:

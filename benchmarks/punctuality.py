@@ -71,27 +71,27 @@ def _lateness(cores: Cores, rate: float, pairs: int) -> dict[str, Any]:
             {cores.generator},
             pairs=pairs,
             slice=_SLICE_S,
-            settle=_SETTLE_S,
+            warmup=_SETTLE_S,
             rate=rate,
-            users=_USERS,
+            connections=_USERS,
         )
         figures = _figures(instrument.rows_of(result))
     return figures | {
         "achieved_rate": instrument.gate(result, "achieved_rate"),
         "generator_cpu": instrument.gate(result, "generator_cpu"),
-        "gate_p99_ms": instrument.gate(result, "send_lag_p99_ms"),
+        "gate_p99_ms": instrument.gate(result, "send_delay_p99_ms"),
     }
 
 
 def _figures(rows: Rows) -> dict[str, Any]:
     counted = rows[(rows["flags"] & Flag.COUNTED) != 0]
-    free = counted[(counted["flags"] & Flag.NO_SLOT) == 0]
-    lag_ms = (free["sent_ns"] - free["due_ns"]) / 1e6
+    free = counted[(counted["flags"] & Flag.NO_CONNECTION) == 0]
+    lag_ms = (free["sent_ns"] - free["scheduled_ns"]) / 1e6
     slices = [lag_ms[free["slice"] == number] for number in np.unique(free["slice"])]
     p99s = [nearest_rank(one, 0.99) for one in slices]
     return {
         "lookups": len(counted),
-        "no_slot": len(counted) - len(free),
+        "no_connection": len(counted) - len(free),
         "p50_ms": statistics.median(nearest_rank(one, 0.50) for one in slices),
         "p99_ms": statistics.median(p99s),
         "p99_ms_range": [min(p99s), max(p99s)],

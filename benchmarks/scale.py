@@ -132,10 +132,10 @@ def _throughput(url: str, processes: int) -> _Turn:
             os.sched_getaffinity(0),
             processes=processes,
             rate=0,
-            users=_USERS,
+            connections=_USERS,
             pairs=1,
             slice=_SETTLE_S + _COUNTED_S,
-            settle=_SETTLE_S,
+            warmup=_SETTLE_S,
         )
         rows = instrument.rows_of(result)
         workers = [one for line in result.folder.read_slices() for one in line["workers"]]
@@ -177,10 +177,10 @@ def _real_memory(lookups: int) -> dict[str, Any]:
             first=False,
             progress=watch,
             rate=0,
-            users=_USERS,
+            connections=_USERS,
             pairs=pairs,
             slice=slice_s,
-            settle=1,
+            warmup=1,
         )
         done_ns = [segment.rows["done_ns"] for segment in result.folder.read_ledger()]
     done_s = np.sort(np.concatenate(done_ns)) / 1e9

@@ -218,7 +218,7 @@ def _slice(
         target=name,
         started=began,
         ended=began + timedelta(seconds=30),
-        due=_LOOKUPS,
+        requests=_LOOKUPS,
         verified=_LOOKUPS,
         failed={},
         offered_per_s=_LOOKUPS / COUNTED_S,
@@ -234,7 +234,7 @@ def _totals(side: int, pairs: int, values: dict[Metric, Array]) -> TargetTotals:
     return TargetTotals(
         kind="convex-http",
         url="http://127.0.0.1:1",
-        due=_LOOKUPS * pairs,
+        requests=_LOOKUPS * pairs,
         verified=_LOOKUPS * pairs,
         failed={},
         offered_per_s=_LOOKUPS / COUNTED_S,
@@ -246,6 +246,6 @@ def _totals(side: int, pairs: int, values: dict[Metric, Array]) -> TargetTotals:
         service_p50_ms=None,
         query_p50_ms=None,
         total_p50_ms=None,
-        send_lag_p99_ms=None,
-        no_slot=0,
+        send_delay_p99_ms=None,
+        no_connection=0,
     )

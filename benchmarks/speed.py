@@ -160,11 +160,11 @@ def _whole_instrument(url: str, lengths: Lengths, core: int) -> Turn:
             Path(folder),
             {core},
             rate=0,
-            users=_USERS,
+            connections=_USERS,
             miss=_MISS,
             pairs=1,
             slice=lengths.settle_s + lengths.seconds,
-            settle=lengths.settle_s,
+            warmup=lengths.settle_s,
         )
         rows = rows_of(result)
         workers = [one for line in result.folder.read_slices() for one in line["workers"]]

@@ -117,7 +117,7 @@ def _half_load(cores: Cores, floor_ms: float, rate: float, pairs: int) -> dict[s
                 {cores.generator},
                 pairs=pairs,
                 slice=_SETTLE_S + _COUNTED_S,
-                settle=_SETTLE_S,
+                warmup=_SETTLE_S,
                 rate=rate,
                 users=_users(rate),
             )
@@ -142,7 +142,7 @@ def _target(
 ) -> dict[str, Any]:
     mine = rows["target"] == number
     counted = mine & (rows["flags"] & Flag.COUNTED != 0)
-    added_ns = (rows["done_ns"] - rows["due_ns"] - served_ns)[counted]
+    added_ns = (rows["done_ns"] - rows["scheduled_ns"] - served_ns)[counted]
     locust = peers.read(result.folder.path / "locust_stats.csv", _NAMES[number])
     quantiles = {}
     for name, q in QUANTILES.items():
@@ -166,7 +166,7 @@ def _target(
         }
     return {
         "lookups": int(counted.sum()),
-        "no_slot": result.run.targets[_NAMES[number]].no_slot,
+        "no_connection": result.run.targets[_NAMES[number]].no_connection,
         "added_to_each_ms": {q: nearest_rank(added_ns, p) / 1e6 for q, p in QUANTILES.items()},
         "quantiles": quantiles,
     }
@@ -208,10 +208,10 @@ def _stall(cores: Cores, pairs: int) -> dict[str, Any]:
             {cores.generator},
             pairs=pairs,
             slice=_STALL_SLICE_S,
-            settle=_SETTLE_S,
+            warmup=_SETTLE_S,
             rate=STALL_RATE,
             arrivals="constant",
-            users=_STALL_SLOTS,
+            connections=_STALL_SLOTS,
         )
     reported_ms = [one.p99_ms or 0.0 for one in result.run.slices]
     return {
@@ -238,7 +238,7 @@ def _closed_loop(cores: Cores) -> dict[str, Any]:
         )
     return {
         "client": "locust FastHttpUser, constant_throughput",
-        "users": _PEER_USERS,
+        "connections": _PEER_USERS,
         "requests": found.requests,
         "theory_p99_ms": _stalled_ms(),
         "locust_p99_ms": found.quantiles_ms["p99"],

@@ -61,7 +61,7 @@ class StoredRun:
         rows = [
             (
                 *(one.index, one.pair, one.position, one.target),
-                *(one.due, one.verified, one.due - one.verified),
+                *(one.requests, one.verified, one.requests - one.verified),
                 *(_number(getattr(one, name)) for name in _FIGURES),
             )
             for one in self.run.slices

@@ -96,7 +96,7 @@ class Accounts:
         """Return what it all came to, now that nothing more is to come."""
         witness = self._watch.witness(
             finish,
-            self._books.send_lag_p99_ms(),
+            self._books.send_delay_p99_ms(),
             whole=len(self._watch.seen) == len(self._turns),
             interrupted=interrupted,
         )
@@ -105,7 +105,7 @@ class Accounts:
     def so_far(self) -> Summary:
         """Return what it came to up to now, as if no more had been planned."""
         witness = self._watch.witness(
-            None, self._books.send_lag_p99_ms(), whole=False, interrupted=False
+            None, self._books.send_delay_p99_ms(), whole=False, interrupted=False
         )
         return self._judged(self._complete, witness, "unchecked", interrupted=False)
 
@@ -228,10 +228,10 @@ class _Books:
             for target, tallies in zip(self.plan.targets, self.sums, strict=True)
         }
 
-    def send_lag_p99_ms(self) -> float:
+    def send_delay_p99_ms(self) -> float:
         """Return the p99 of both targets together."""
         both = merged(self._sums.by_place.values())
-        return both.part_ms("send_lag", 0.99) or 0.0
+        return both.part_ms("send_delay", 0.99) or 0.0
 
 
 def _totals(tally: Tally, duration_s: float) -> dict[str, Any]:
@@ -271,6 +271,6 @@ def _generator(report: SliceReport, tally: Tally) -> Generator:
     return Generator(
         cpu=max(shares, default=None),
         loop_lag_p99_ms=max(lags, default=None),
-        send_lag_p99_ms=tally.part_ms("send_lag", 0.99),
-        no_slot=tally.no_slot,
+        send_delay_p99_ms=tally.part_ms("send_delay", 0.99),
+        no_connection=tally.no_connection,
     )

@@ -82,7 +82,7 @@ class SameTarget(StrictModel):
     lab: bool
     rate: Rate
     slice: float
-    settle: float
+    warmup: float
     runs: list[SameRun]
     invalid: list[list[str]]
     found: dict[Metric, Same]

@@ -93,7 +93,7 @@ def _require_valid(run: Run) -> None:
 
 
 def _require_samples(run: Run, target: str, metric: Metric) -> None:
-    samples = min((one.due for one in run.slices if one.target == target), default=0)
+    samples = min((one.requests for one in run.slices if one.target == target), default=0)
     if samples < SAMPLES_NEEDED[metric]:
         raise UsageError(
             f"--metric {metric} needs {SAMPLES_NEEDED[metric]} lookups a slice; run {run.id} has "

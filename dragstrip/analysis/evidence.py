@@ -18,7 +18,7 @@ class Witness:
     """What was recorded beside the counts, each the worst of all processes."""
 
     wrong_answers: int = 0
-    send_lag_p99_ms: float = 0.0
+    send_delay_p99_ms: float = 0.0
     loop_lag_ms: float = 0.0
     cpu: float = 0.0
     clock_step_ms: float = 0.0

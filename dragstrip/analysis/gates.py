@@ -148,7 +148,7 @@ def _achieved(total: TargetTotals) -> float:
 
 
 def _share(count: int, total: TargetTotals) -> float:
-    return count / total.due if total.due else 0.0
+    return count / total.requests if total.requests else 0.0
 
 
 def _most_lag_ms(evidence: Evidence) -> float:
@@ -232,7 +232,9 @@ GATES: tuple[GateRule, ...] = (
     GateRule(
         name="samples_per_slice",
         words="requests in the smallest slice",
-        figure=lambda evidence: min((part.due for part in evidence.decisive_slices), default=0),
+        figure=lambda evidence: min(
+            (part.requests for part in evidence.decisive_slices), default=0
+        ),
         bound=lambda evidence: SAMPLES_NEEDED[evidence.metric],
         side="least",
         fix="raise --rate or --slice, or choose a lower quantile in rules.metric",
@@ -244,19 +246,19 @@ GATES: tuple[GateRule, ...] = (
         bound=0.95,
         side="least",
         unit="%",
-        fix="lower --rate, or raise race.users when the targets can answer more",
+        fix="lower --rate, or raise race.connections when the targets can answer more",
         about_speed=True,
     ),
     # Above, the p99 may describe the wait for one of our connections and not the target.
     GateRule(
-        name="no_slot",
+        name="no_connection",
         words="requests due while every connection was busy",
         figure=_open_model(
-            lambda evidence: evidence.worst(lambda one: _share(one.no_slot, one)),
+            lambda evidence: evidence.worst(lambda one: _share(one.no_connection, one)),
         ),
         bound=0.01,
         unit="%",
-        fix="raise race.users, or lower --rate",
+        fix="raise race.connections, or lower --rate",
         about_speed=True,
     ),
     # Above, the p95 may describe handshakes and not requests.
@@ -266,17 +268,17 @@ GATES: tuple[GateRule, ...] = (
         figure=lambda evidence: evidence.worst(lambda one: _share(one.reconnected, one)),
         bound=0.05,
         unit="%",
-        fix="let the targets keep connections open longer than a slice, or lower race.users",
+        fix="let the targets keep connections open longer than a slice, or lower race.connections",
     ),
     GateRule(
-        name="send_lag_p99_ms",
+        name="send_delay_p99_ms",
         words="lateness of sends, p99",
-        figure=_open_model(lambda evidence: evidence.witness.send_lag_p99_ms),
+        figure=_open_model(lambda evidence: evidence.witness.send_delay_p99_ms),
         bound=_most_lag_ms,
         unit="ms",
         fix=_STOP_OTHER_WORK,
         about_speed=True,
-        of_slice=lambda generator: generator.send_lag_p99_ms,
+        of_slice=lambda generator: generator.send_delay_p99_ms,
     ),
     GateRule(
         name="loop_lag_ms",

@@ -34,7 +34,7 @@ class Watch:
             self._see_worker(worker)
 
     def witness(
-        self, finish: Finish | None, send_lag_p99_ms: float, *, whole: bool, interrupted: bool
+        self, finish: Finish | None, send_delay_p99_ms: float, *, whole: bool, interrupted: bool
     ) -> Witness:
         """Return the worst of what was seen; `whole` says that no planned slice is missing.
 
@@ -44,7 +44,7 @@ class Watch:
         missing = len(self._rows.keys() - self._latest)
         return Witness(
             wrong_answers=self._wrong,
-            send_lag_p99_ms=send_lag_p99_ms,
+            send_delay_p99_ms=send_delay_p99_ms,
             loop_lag_ms=max((sum(one) / len(one) for one in self._lags_ms.values()), default=0.0),
             cpu=self._cpu,
             clock_step_ms=self._clock_step_ms,
@@ -81,4 +81,4 @@ def _apart(finals: FinalCounts, in_slices: int) -> int:
 
 
 def _rows(tallies: Form) -> int:
-    return sum(form["due"] + form["uncounted"] for *_, form in each(tallies))
+    return sum(form["requests"] + form["uncounted"] for *_, form in each(tallies))

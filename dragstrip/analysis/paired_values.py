@@ -22,8 +22,8 @@ _OF: dict[Measure, Callable[[Slice], float | None]] = {
     "p95": lambda part: part.p95_ms,
     "p99": lambda part: part.p99_ms,
     "throughput": lambda part: part.achieved_per_s,
-    "error_rate": lambda part: 1 - part.verified / part.due if part.due else None,
-    "reconnects": lambda part: part.reconnected / part.due if part.due else None,
+    "error_rate": lambda part: 1 - part.verified / part.requests if part.requests else None,
+    "reconnects": lambda part: part.reconnected / part.requests if part.requests else None,
 }
 
 

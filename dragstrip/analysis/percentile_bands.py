@@ -55,16 +55,16 @@ class Scatter:
             for number, form in of_target(worker["tallies"], target):
                 if operation is not None and number != operation:
                     continue
-                due += form["due"]
+                due += form["requests"]
                 if "response" in form["histograms"]:
                     responses.merge_encoded(form["histograms"]["response"])
-        expected = self._within / max(self._total.due, 1) * due
+        expected = self._within / max(self._total.requests, 1) * due
         self._squares += (_counts_within(responses, self._bounds_ns) - expected) ** 2
         self._slices += 1
 
     def quantiles(self) -> list[Quantile]:
         """Return the quantiles at SHARES; none without a lookup."""
-        if not self._total.due:
+        if not self._total.requests:
             return []
         lows, highs = self._ends()
         return [
@@ -92,7 +92,7 @@ class Scatter:
 
     def _effective(self) -> Values:
         """Return, for each quantile, as how many independent lookups those made count."""
-        due, slices = self._total.due, self._slices
+        due, slices = self._total.requests, self._slices
         share = self._within / due
         by_chance = share * (1 - share) / due
         found = self._squares * slices / (slices - 1) / due**2

@@ -111,8 +111,8 @@ def _measure(run: Run, target: str, metric: Metric) -> _Measured:
     slices = sorted((one for one in run.slices if one.target == target), key=lambda s: s.index)
     values = [one.quantile_ms(metric) or math.nan for one in slices]
     exists = len(values) >= 2 and all(map(math.isfinite, values))
-    due = [one.due for one in slices]
-    failed = [one.due - one.verified for one in slices]
+    due = [one.requests for one in slices]
+    failed = [one.requests - one.verified for one in slices]
     return _Measured(slices, merge(np.log(values)) if exists else None, effective(failed, due))
 
 
@@ -205,7 +205,7 @@ def _side(run: Run, target: str, measured: _Measured) -> Side:
     return Side(
         run=run.id,
         started=run.started,
-        due=total.due,
+        requests=total.requests,
         failed=total.failed,
         error_rate=total.error_rate,
         p50_ms=total.p50_ms,

@@ -28,7 +28,7 @@ class Side(StrictModel):
 
     run: str
     started: datetime
-    due: Count
+    requests: Count
     failed: dict[str, Count]
     error_rate: Share
     p50_ms: Milliseconds | None

@@ -122,7 +122,7 @@ def _targets(run: Run, rules: RulesConfig, *, is_valid: bool) -> dict[str, Verdi
     slices = dict(zip((run.baseline, run.challenger), by_pair(run, rules.metric), strict=True))
     targets = {}
     for name, total in run.targets.items():
-        low, high = clopper_pearson(_failures(total), total.due)
+        low, high = clopper_pearson(_failures(total), total.requests)
         own = slice_interval(slices[name]) if is_valid else None
         targets[name] = VerdictTarget.model_validate(
             total.model_dump(include=_SHOWN)
@@ -150,7 +150,7 @@ _SHOWN = set(VerdictTarget.model_fields)
 
 
 def _failures(total: OperationTotals) -> int:
-    return total.due - total.verified
+    return total.requests - total.verified
 
 
 def _dependence(merged: Merged) -> Dependence:
@@ -190,7 +190,7 @@ def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> i
     if challenger.error_rate > limit:
         if _standing(challenger, limit) == "over":
             return None
-        failed, due = _failures(challenger) / pairs, challenger.due / pairs
+        failed, due = _failures(challenger) / pairs, challenger.requests / pairs
         return fewest(
             lambda more: against(limit, round(failed * more), round(due * more)) == "over", pairs
         )
@@ -204,7 +204,7 @@ def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> i
 
 
 def _standing(total: OperationTotals, limit: float) -> Standing:
-    return against(limit, _failures(total), total.due)
+    return against(limit, _failures(total), total.requests)
 
 
 def _invalid(run: Run, failed: list[Gate]) -> tuple[Word, str]:

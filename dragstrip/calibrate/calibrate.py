@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dragstrip.race.race import Progress
     from dragstrip.run.model import Run
 
-SETTLE_S = 0.25
+WARMUP_S = 0.25
 LEAST_SLICE_S = 1.0
 MOST_S = 3600
 """An hour of races is refused: it is more likely a slip than a wish."""
@@ -96,15 +96,15 @@ def _equal(config: Config, settings: Settings) -> Config:
         )
     _require_reachable(config, name)
     slice_s = settings.slice_s or _slice_s(config.race, config.rules.metric)
-    if not SETTLE_S < slice_s < math.inf:
-        raise UsageError(f"--slice must be longer than {SETTLE_S} s", fix="leave it out")
+    if not WARMUP_S < slice_s < math.inf:
+        raise UsageError(f"--slice must be longer than {WARMUP_S} s", fix="leave it out")
     again = f"{name[:34]}-again"
     changes = {
         "baseline": name,
         "challenger": again,
         "pairs": settings.pairs,
         "slice": slice_s,
-        "settle": SETTLE_S,
+        "warmup": WARMUP_S,
         "ledger": "drop",
     }
     equal = config.model_copy(
@@ -136,7 +136,7 @@ def _slice_s(race: RaceConfig, metric: Metric) -> float:
     # Four standard deviations of a Poisson count, and some: the smallest of a hundred slices.
     enough = needed + 4 * math.sqrt(needed) + 8
     counted_s = enough / race.rate if race.rate else LEAST_SLICE_S
-    return SETTLE_S + math.ceil(10 * max(counted_s, LEAST_SLICE_S)) / 10
+    return WARMUP_S + math.ceil(10 * max(counted_s, LEAST_SLICE_S)) / 10
 
 
 def _duration_s(equal: Config | None, settings: Settings) -> float:
@@ -183,7 +183,7 @@ def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> Same
         lab=config.environment.dragstrip_lab,
         rate=config.race.rate,
         slice=config.race.slice,
-        settle=config.race.settle,
+        warmup=config.race.warmup,
         runs=[
             SameRun(id=run.id, started=run.started, slices_ms=one)
             for run, one in zip(runs, slices, strict=True)
@@ -197,5 +197,7 @@ def _metrics(runs: list[Run]) -> Iterator[Metric]:
     """Yield the quantiles that every slice has the lookups for, and has."""
     for metric in get_args(Metric):
         parts = [part for run in runs for part in run.slices]
-        if all(part.due >= SAMPLES_NEEDED[metric] and part.quantile_ms(metric) for part in parts):
+        if all(
+            part.requests >= SAMPLES_NEEDED[metric] and part.quantile_ms(metric) for part in parts
+        ):
             yield metric

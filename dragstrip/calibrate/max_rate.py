@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Of the closed model's rate. At all of it nothing is left for chance."""
-SLICE_S, SETTLE_S = 2.5, 1.0
+SLICE_S, WARMUP_S = 2.5, 1.0
 
 _NAMES = ("instant", "instant-again")
 
@@ -60,7 +60,7 @@ def seek(config: Config, out: Path, say: Callable[[str], None]) -> Ceiling:
         rate_per_s=held,
         closed_per_s=closed_per_s,
         new_per_s=1 / (1 / held + first_check_s),
-        users=config.race.users,
+        users=config.race.connections,
         contacts=KEYS,
         server_cpu=server_cpu,
         attempts=attempts,
@@ -144,10 +144,10 @@ class _Races:
             "rate": rate,
             "arrivals": "poisson",
             "keys": "uniform",
-            "users": max(self._config.race.users, _slots(rate)),
+            "connections": max(self._config.race.connections, _slots(rate)),
             "pairs": 1,
             "slice": SLICE_S,
-            "settle": SETTLE_S,
+            "warmup": WARMUP_S,
             "miss": 0,
             "ledger": "drop",
         }

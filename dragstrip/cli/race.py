@@ -242,10 +242,10 @@ def _elsewhere(
         return None
     if processes > 1:
         raise UsageError("--workers and --processes exclude each other", fix="give one of them")
-    if workers > config.race.users:
+    if workers > config.race.connections:
         raise UsageError(
-            f"--workers {workers} exceeds race.users ({config.race.users})",
-            fix="every worker needs a connection of its own: raise race.users",
+            f"--workers {workers} exceeds race.connections ({config.race.connections})",
+            fix="every worker needs a connection of its own: raise race.connections",
         )
     return Workers(workers, require_free(parse_address(bind, "--bind")), wait_s)
 

@@ -289,7 +289,12 @@ def _shown(value: object) -> str:
     return f" (got {redact(text)})"
 
 
+_RENAMED = {"race.settle": "race.warmup", "race.users": "race.connections"}
+
+
 def _suggestion(error: ErrorDetails) -> str:
+    if new := _RENAMED.get(_place(error)):
+        return f"; it is now {new}"
     sections: dict[str, type[BaseModel]] = {
         "scenario": ScenarioConfig,
         "targets": TargetConfig,

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 Preset = Literal["quick", "standard", "thorough"]
 
 PRESETS: dict[Preset, dict[str, float]] = {
-    "quick": {"pairs": 6, "slice": 5.0, "settle": 1.0},
-    "standard": {"pairs": 20, "slice": 30.0, "settle": 5.0},
-    "thorough": {"pairs": 40, "slice": 60.0, "settle": 10.0},
+    "quick": {"pairs": 6, "slice": 5.0, "warmup": 1.0},
+    "standard": {"pairs": 20, "slice": 30.0, "warmup": 5.0},
+    "thorough": {"pairs": 40, "slice": 60.0, "warmup": 10.0},
 }
 """About 1, 20 and 80 minutes. quick has as few pairs as a verdict allows."""
 

@@ -82,7 +82,7 @@ class DatasetConfig(StrictModel):
 class RaceConfig(StrictModel):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
 
-    A rate of 0 is the closed model: each of `users` sends its next lookup when its last is
+    A rate of 0 is the closed model: each of `connections` sends its next lookup when its last is
     answered. The timeouts for connecting and for the first byte are `timeout` where they are not
     set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
     `request` event is fired for each lookup, for the sake of other plugins; with `otel`, for the
@@ -98,8 +98,8 @@ class RaceConfig(StrictModel):
     miss: float = Field(default=0.05, ge=0, le=1)
     pairs: int = Field(default=20, ge=1, le=10_000)
     slice: Seconds = 30
-    settle: float = Field(default=5, ge=0, le=86_400)
-    users: int = Field(default=32, ge=1, le=100_000)
+    warmup: float = Field(default=5, ge=0, le=86_400)
+    connections: int = Field(default=32, ge=1, le=100_000)
     timeout: Seconds = 10
     connect_timeout: Seconds | None = None
     first_byte_timeout: Seconds | None = None
@@ -110,9 +110,9 @@ class RaceConfig(StrictModel):
     metrics_host: str = Field(default="127.0.0.1", min_length=1)
 
     @model_validator(mode="after")
-    def _settle_fits_slice(self) -> Self:
-        if self.settle >= self.slice:
-            raise ValueError("settle must be shorter than slice")
+    def _warmup_fits_slice(self) -> Self:
+        if self.warmup >= self.slice:
+            raise ValueError("warmup must be shorter than slice")
         return self
 
     @model_validator(mode="after")
@@ -131,7 +131,7 @@ class RaceConfig(StrictModel):
     @property
     def counted_s(self) -> float:
         """How many seconds of each slice count."""
-        return self.slice - self.settle
+        return self.slice - self.warmup
 
 
 class RulesConfig(StrictModel):

@@ -43,7 +43,7 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("due_ns", "i8", "begin", "time", "when the request is scheduled to be sent"),
+    Column("scheduled_ns", "i8", "begin", "time", "when the request is scheduled to be sent"),
     Column(
         "key",
         "i8",

@@ -57,8 +57,8 @@ class Flag(IntFlag):
     """What else is known about a lookup before it is sent."""
 
     COUNTED = 1
-    """Due after the settle time, on the target whose turn it is."""
-    NO_SLOT = 2
+    """Due after the warmup time, on the target whose turn it is."""
+    NO_CONNECTION = 2
     """Every connection was busy when the lookup was due."""
 
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-HISTOGRAMS = ("response", "service", "send_lag", "first_byte", "query", "total")
+HISTOGRAMS = ("response", "service", "send_delay", "first_byte", "query", "total")
 """From due to done; from sent to done; from due to sent where a slot was free; from sent to the
-first byte; and what the server reported. All but `send_lag` are of verified lookups."""
+first byte; and what the server reported. All but `send_delay` are of verified lookups."""
 
 COUNTS = (
-    *("due", "verified", "on_time", "no_slot", "opened", "reconnected"),
+    *("requests", "verified", "on_time", "no_connection", "opened", "reconnected"),
     *("bytes", "uncounted", "wrong"),
 )
 
@@ -31,21 +31,21 @@ _WRONG = [Outcome.WRONG_ANSWER, Outcome.CONTENT_TYPE, Outcome.NOT_JSON, Outcome.
 
 # Comparing an array with a plain integer is three times as fast as with an enumeration's member.
 _OK, _UNSENT = int(Outcome.OK), int(Outcome.UNSENT)
-_COUNTED, _NO_SLOT = int(Flag.COUNTED), int(Flag.NO_SLOT)
+_COUNTED, _NO_CONNECTION = int(Flag.COUNTED), int(Flag.NO_CONNECTION)
 
 
 class Tally:
     """Counts of the counted rows, and histograms of their durations.
 
-    `due` rows counted, of which `verified` were right, `on_time` sent before their slice was over,
-    `no_slot` found every connection busy; they `opened` so many connections, `reconnected` a slot
-    that had had one so often, and took so many `bytes`. `failed` counts the others by reason.
-    `uncounted` rows lay outside the counted time, and `failed_uncounted` are their failures.
-    `wrong` answers are counted among all rows.
+    `requests` rows counted, of which `verified` were right, `on_time` sent before their slice was
+    over, `no_connection` found every connection busy; they `opened` so many connections,
+    `reconnected` a slot that had had one so often, and took so many `bytes`. `failed` counts the
+    others by reason. `uncounted` rows lay outside the counted time, and `failed_uncounted` are
+    their failures. `wrong` answers are counted among all rows.
     """
 
     def __init__(self) -> None:
-        self.due = self.verified = self.on_time = self.no_slot = 0
+        self.requests = self.verified = self.on_time = self.no_connection = 0
         self.opened = self.reconnected = self.bytes = self.uncounted = self.wrong = 0
         self.failed: dict[str, int] = {}
         self.failed_uncounted: dict[str, int] = {}
@@ -54,12 +54,12 @@ class Tally:
     @property
     def rows(self) -> int:
         """How many rows went in."""
-        return self.due + self.uncounted
+        return self.requests + self.uncounted
 
     @property
     def failures(self) -> int:
         """How many counted rows failed."""
-        return self.due - self.verified
+        return self.requests - self.verified
 
     def add(self, rows: Rows, end_ns: int) -> None:
         """Take in rows of a slice that ended at `end_ns` on their process's clock."""
@@ -68,19 +68,21 @@ class Tally:
         self._count_outcomes(rows, outcome, counted)
         if not counted.any():
             return
-        due_ns, sent_ns, done_ns = (rows[name] for name in ("due_ns", "sent_ns", "done_ns"))
+        scheduled_ns, sent_ns, done_ns = (
+            rows[name] for name in ("scheduled_ns", "sent_ns", "done_ns")
+        )
         sent = counted & (outcome != _UNSENT)
-        had_slot = (flags & _NO_SLOT) == 0
-        self.due += int(counted.sum())
+        had_slot = (flags & _NO_CONNECTION) == 0
+        self.requests += int(counted.sum())
         self.on_time += int((sent & (sent_ns <= end_ns)).sum())
-        self.no_slot += int((counted & ~had_slot).sum())
+        self.no_connection += int((counted & ~had_slot).sum())
         self.opened += int(rows["opened"][counted].sum())
         self.reconnected += int(rows["reconnected"][counted].sum())
         self.bytes += int(rows["bytes"][counted].sum())
-        self._count("send_lag", (sent_ns - due_ns)[sent & had_slot])
+        self._count("send_delay", (sent_ns - scheduled_ns)[sent & had_slot])
         right = counted & (outcome == _OK)
         self.verified += int(right.sum())
-        self._count("response", (done_ns - due_ns)[right])
+        self._count("response", (done_ns - scheduled_ns)[right])
         self._count("service", (done_ns - sent_ns)[right])
         for name in ("first_byte", "query", "total"):
             reported = rows[f"{name}_us"][right]

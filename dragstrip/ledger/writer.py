@@ -76,7 +76,7 @@ class Ledger:
 
     def begin(
         self,
-        due_ns: int,
+        scheduled_ns: int,
         key: int,
         slice_index: int,
         target: int,
@@ -94,7 +94,7 @@ class Ledger:
         _BEGIN(
             self._map,
             offset,
-            due_ns,
+            scheduled_ns,
             key,
             slice_index,
             target,

@@ -21,7 +21,7 @@ WEB_VARIABLE = "DRAGSTRIP_WEB"
 PASSWORD_VARIABLE = "DRAGSTRIP_WEB_PASSWORD"  # noqa: S105
 USER_NAME = "dragstrip"
 
-SETTINGS = ("rate", "pairs", "slice", "settle", "keys", "miss")
+SETTINGS = ("rate", "pairs", "slice", "warmup", "keys", "miss")
 """What the start form asks for: fields of the section race."""
 
 Row = dict[str, str | int]

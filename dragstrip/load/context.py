@@ -49,7 +49,7 @@ _REQUESTS = 16_384
 class Work:
     """What the users of this process share; it is made once Locust knows the process's role.
 
-    `racing` users wait for `run_slice`; others pace themselves at race.rate / race.users.
+    `racing` users wait for `run_slice`; others pace themselves at race.rate / race.connections.
     """
 
     race: RaceConfig
@@ -170,4 +170,4 @@ class Work:
         seed = (self.seed, self.worker, self._slots_started)
         keys = arrivals.key_stream(self.race, self.scenario.keys, seed)
         operations = arrivals.operation_stream(planned(self.scenario), seed)
-        return ClosedPacing(keys, self.race.rate / self.race.users, operations)
+        return ClosedPacing(keys, self.race.rate / self.race.connections, operations)

@@ -99,7 +99,7 @@ class LocustStats:
         if failures:
             entry.num_failures += failures
             entry.num_fail_per_sec[second] += failures
-        self._log_times(entry, (rows["done_ns"] - rows["due_ns"]) / 1e6)
+        self._log_times(entry, (rows["done_ns"] - rows["scheduled_ns"]) / 1e6)
 
     def _log_times(self, entry: Any, times_ms: NDArray[np.float64]) -> None:
         low, high = float(times_ms.min()), float(times_ms.max())
@@ -142,7 +142,7 @@ class LocustStats:
         error.last_seen = max(error.last_seen or 0.0, int(done_ns[-1]) / 1e9)
 
     def _fire_each(self, rows: Rows, fire: Callable[..., None]) -> None:
-        times_ms = ((rows["done_ns"] - rows["due_ns"]) / 1e6).tolist()
+        times_ms = ((rows["done_ns"] - rows["scheduled_ns"]) / 1e6).tolist()
         names = ("target", "operation", "outcome", "status", "bytes")
         columns = zip(times_ms, *(rows[name].tolist() for name in names), strict=True)
         for time_ms, target, operation, outcome, status, size in columns:

@@ -83,7 +83,7 @@ class RaceDriver:
     """Drives a race in the process that says what comes next. Subclasses say who sends lookups."""
 
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
-        self.slots = 2 * plan.race.users
+        self.slots = 2 * plan.race.connections
         self.spawn_per_s = float(min(self.slots, SPAWN_PER_S))
         self.places_s = self.slots / SPAWN_PER_S + _PLACES_S
         self.started = gevent.event.Event()

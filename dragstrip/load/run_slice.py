@@ -41,7 +41,7 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     work.counts.begin(turn.index, end_ns)
     for number, dispatcher in enumerate(dispatchers):
         is_active = number == turn.target
-        settled_ns = start_ns + round(plan.race.settle * 1e9) if is_active else NEVER_NS
+        settled_ns = start_ns + round(plan.race.warmup * 1e9) if is_active else NEVER_NS
         span = Span(turn.index, start_ns, settled_ns, end_ns)
         dispatcher.load(_schedule(plan, turn, span, work.worker, is_active, position, of))
     gevent.sleep((end_ns - monotonic_ns()) / 1e9)
@@ -86,9 +86,11 @@ def _drain(dispatchers: list[Dispatcher], work: Work, timeout_s: float) -> None:
 
 
 def _give_up(dispatcher: Dispatcher, ledger: Ledger, target: int) -> None:
-    for count, (due_ns, key, slice_index, flags, operation) in enumerate(dispatcher.abandon()):
+    for count, (scheduled_ns, key, slice_index, flags, operation) in enumerate(
+        dispatcher.abandon()
+    ):
         now_ns = monotonic_ns()
-        row = ledger.begin(due_ns, key, slice_index, target, flags, 0, now_ns, operation)
+        row = ledger.begin(scheduled_ns, key, slice_index, target, flags, 0, now_ns, operation)
         ledger.end(row, now_ns, now_ns, Outcome.UNSENT)
         if count % _ROWS_AT_ONCE == 0:
             gevent.sleep(0)

@@ -22,7 +22,7 @@ with it before the send.
 """
 
 _COUNTED = int(Flag.COUNTED)
-_NO_SLOT = int(Flag.NO_SLOT)
+_NO_CONNECTION = int(Flag.NO_CONNECTION)
 _END: Arrival = (NEVER_NS, 0, -1, 0, 0)
 
 
@@ -63,11 +63,11 @@ class Open(Schedule):
 
     def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
         """Return the next arrival, flagged if it had to wait for a slot."""
-        due_ns, key, slice_index, flags, operation = arrival = self._head
+        scheduled_ns, key, slice_index, flags, operation = arrival = self._head
         self._advance()
         if slot_was_free:
             return arrival
-        return due_ns, key, slice_index, flags | _NO_SLOT, operation
+        return scheduled_ns, key, slice_index, flags | _NO_CONNECTION, operation
 
     def rest(self) -> Iterator[Arrival]:
         """Yield the arrivals that nobody has taken."""
@@ -103,10 +103,10 @@ class Closed(Schedule):
 
 def _in_time(blocks: Iterable[Arrivals], span: Span) -> Iterator[Arrival]:
     for block in blocks:
-        due_ns = block.offsets_ns + span.start_ns
-        counts = (due_ns >= span.counted_from_ns) & (due_ns < span.end_ns)
+        scheduled_ns = block.offsets_ns + span.start_ns
+        counts = (scheduled_ns >= span.counted_from_ns) & (scheduled_ns < span.end_ns)
         flags = np.where(counts, _COUNTED, 0).tolist()
         keys, operations = block.keys.tolist(), block.operations.tolist()
-        columns = zip(due_ns.tolist(), keys, flags, operations, strict=True)
+        columns = zip(scheduled_ns.tolist(), keys, flags, operations, strict=True)
         for due, key, flag, operation in columns:
             yield due, key, span.slice_index, flag, operation

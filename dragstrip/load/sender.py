@@ -106,9 +106,9 @@ class Sender:
         begin, end = self._ledger.begin, self._ledger.end
         target, number = self._target, self._number
         while not self._stopping:
-            due_ns, key, slice_index, flags, operation = take()
+            scheduled_ns, key, slice_index, flags, operation = take()
             now_ns = monotonic_ns()
-            row = begin(due_ns, key, slice_index, target, flags, number, now_ns, operation)
+            row = begin(scheduled_ns, key, slice_index, target, flags, number, now_ns, operation)
             try:
                 reply = send(requests[operation](key))
             except SendFailed as failed:

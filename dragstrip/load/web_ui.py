@@ -47,7 +47,7 @@ def add_settings(parser: Any, plan: Plan) -> None:
         "rate": "Arrivals per second and target; 0: closed model",
         "pairs": "Pairs of slices",
         "slice": "Seconds of a slice",
-        "settle": "Seconds of each slice that do not count",
+        "warmup": "Seconds of each slice that do not count",
         "keys": "uniform, zipf:S or hot:N",
         "miss": "Share of lookups that find nobody",
     }

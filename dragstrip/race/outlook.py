@@ -25,7 +25,7 @@ def requests(config: Config) -> str:
     race = config.race
     seconds = race.slice * race.pairs
     if race.closed_model:
-        return f"as many requests as {race.users} connections carry in {seconds:,.0f} s"
+        return f"as many requests as {race.connections} connections carry in {seconds:,.0f} s"
     idle = min(TRICKLE_PER_S, race.rate) * seconds
     return f"about {race.rate * seconds + idle:,.0f} requests"
 

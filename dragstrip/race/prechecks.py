@@ -85,7 +85,7 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
         f"{per_s * race.counted_s:.0f} {what} a slice; rules.metric = {config.rules.metric} "
         f"needs {needed} in every one, so about {expected}",
         f"give --rate {math.ceil(expected / race.counted_s / share)}, or --slice "
-        f"{math.ceil(expected / per_s + race.settle)}",
+        f"{math.ceil(expected / per_s + race.warmup)}",
     )
 
 
@@ -121,10 +121,10 @@ def _enough(race: RaceConfig, needed: int, share: float) -> int:
 
 
 def _processes(race: RaceConfig, processes: int) -> Iterator[_Problem]:
-    if processes > race.users:
+    if processes > race.connections:
         yield _Problem(
-            f"--processes {processes} exceeds race.users ({race.users})",
-            "every process needs a connection of its own: raise race.users",
+            f"--processes {processes} exceeds race.connections ({race.connections})",
+            "every process needs a connection of its own: raise race.connections",
         )
 
 

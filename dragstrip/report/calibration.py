@@ -113,6 +113,6 @@ def _conditions(made: Calibration) -> str:
     if same is None:
         return where
     return (
-        f"{where}; {len(same.runs)} runs of {same.slice:g} s slices ({same.settle:g} s of each not "
+        f"{where}; {len(same.runs)} runs of {same.slice:g} s slices ({same.warmup:g} s of each not "
         f"counted) at {same.rate:g}/s"
     )

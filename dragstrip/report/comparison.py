@@ -133,7 +133,7 @@ def rows(found: Regression) -> list[tuple[str, str, str]]:
     reasons = sorted({*found.older.failed, *found.newer.failed})
     return [
         row("run", lambda side: side.run),
-        row("requests", lambda side: numbers.count(side.due)),
+        row("requests", lambda side: numbers.count(side.requests)),
         row("failed", lambda side: percent(side.error_rate)),
         *(_failures(found, reason) for reason in reasons),
         row("response p50", lambda side: milliseconds(side.p50_ms)),

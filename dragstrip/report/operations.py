@@ -47,7 +47,15 @@ def _of(run: Run, verdict: Verdict, operation: str) -> Iterator[Row]:
 
 def _figures(label: str, target: str, total: OperationTotals) -> Row:
     p50, p95, p99 = (milliseconds(total.quantile_ms(metric)) for metric in _METRICS)
-    return label, target, count(total.due), count(total.due - total.verified), p50, p95, p99
+    return (
+        label,
+        target,
+        count(total.requests),
+        count(total.requests - total.verified),
+        p50,
+        p95,
+        p99,
+    )
 
 
 def _interval(run: Run, operation: str, metric: Metric) -> Interval | None:

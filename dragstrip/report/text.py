@@ -176,7 +176,7 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
         row("reconnected", *(_reconnected(side) for side in sides)),
     ]
     if not run.closed_model:
-        made.append(row("found no free slot", *(count(side.no_slot) for side in sides)))
+        made.append(row("found no free slot", *(count(side.no_connection) for side in sides)))
     return made
 
 
@@ -214,8 +214,8 @@ def conditions(run: Run) -> str:
     load = "closed model" if run.closed_model else f"{race['arrivals']} arrivals"
     pairs = "1 pair" if race["pairs"] == 1 else f"{race['pairs']} pairs"
     return (
-        f"{pairs} of {race['slice']:g} s slices ({race['settle']:g} s of each not "
-        f"counted), {load}, {race['users']} connections, keys {race['keys']}, "
+        f"{pairs} of {race['slice']:g} s slices ({race['warmup']:g} s of each not "
+        f"counted), {load}, {race['connections']} connections, keys {race['keys']}, "
         f"{_asked_for(run)}, arrival seed {run.seed}"
     )
 
@@ -240,16 +240,16 @@ def data(run: Run) -> str:
 
 
 def _failed(side: TargetTotals) -> str:
-    failed = side.due - side.verified
-    if not side.due:
+    failed = side.requests - side.verified
+    if not side.requests:
         return "0"
-    low, high = clopper_pearson(failed, side.due)
+    low, high = clopper_pearson(failed, side.requests)
     share = f"{percent(side.error_rate)}; " if failed else ""
     return f"{failed:,} ({share}{low * 100:.3g} to {percent(high)})"
 
 
 def _reconnected(side: TargetTotals) -> str:
-    share = f" ({percent(side.reconnected / side.due)})" if side.reconnected else ""
+    share = f" ({percent(side.reconnected / side.requests)})" if side.reconnected else ""
     return f"{side.reconnected:,}{share}"
 
 

@@ -31,7 +31,7 @@ class Figures(StrictModel):
     `reconnected` of them had to replace a connection that their slot had before.
     """
 
-    due: Count
+    requests: Count
     verified: Count
     failed: dict[str, Count]
     reconnected: Count = 0
@@ -49,14 +49,14 @@ class Figures(StrictModel):
 class Generator(StrictModel):
     """How the load's processes fared in one slice: the busiest and the latest of them.
 
-    `cpu` is the share of a core that was used. `no_slot` lookups found every connection busy when
-    they were due; the others were sent `send_lag_p99_ms` late or less, 99 times of 100.
+    `cpu` is the share of a core that was used. `no_connection` requests found every connection busy
+    when they were due; the others were sent `send_delay_p99_ms` late or less, 99 times of 100.
     """
 
     cpu: Rate | None
     loop_lag_p99_ms: Milliseconds | None
-    send_lag_p99_ms: Milliseconds | None
-    no_slot: Count
+    send_delay_p99_ms: Milliseconds | None
+    no_connection: Count
 
 
 class Slice(Figures):
@@ -107,8 +107,8 @@ class OperationTotals(Figures):
 
     Service time counts from the actual send, as the first byte does; `query` and `total` are what
     the server reports. `low` and `high` are the exact extremes of the response time. The requests
-    `opened` so many connections and took so many `bytes` of bodies; at `no_slot` of them, every
-    connection was busy when they were due.
+    `opened` so many connections and took so many `bytes` of bodies; at `no_connection` of them,
+    every connection was busy when they were due.
     """
 
     error_rate: Rate
@@ -118,8 +118,8 @@ class OperationTotals(Figures):
     first_byte_p50_ms: Milliseconds | None = None
     query_p50_ms: Milliseconds | None
     total_p50_ms: Milliseconds | None
-    send_lag_p99_ms: float | None
-    no_slot: Count
+    send_delay_p99_ms: float | None
+    no_connection: Count
     opened: Count = 0
     bytes: Count = 0
     split: Split | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -19,6 +19,7 @@ from dragstrip.config.config import (
 from dragstrip.config.fields import Url  # noqa: TC001
 from dragstrip.errors import StorageError
 from dragstrip.run.report_forms import first_problem
+from dragstrip.run.upgrade import upgraded_plan
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -86,6 +87,11 @@ class Plan(StrictModel):
         default=(PlannedOperation(name="lookup"),), min_length=1, max_length=MOST_OPERATIONS
     )
     slices: tuple[PlannedSlice, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_an_earlier_version(cls, document: Any) -> Any:
+        return upgraded_plan(document) if isinstance(document, dict) else document
 
     @model_validator(mode="after")
     def _operations_have_names(self) -> Self:

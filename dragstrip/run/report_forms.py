@@ -26,10 +26,10 @@ class _Form(BaseModel):
 
 
 class _Tally(_Form):
-    due: Count
+    requests: Count
     verified: Count
     on_time: Count
-    no_slot: Count
+    no_connection: Count
     opened: Count
     reconnected: Count = 0
     bytes: Count

@@ -8,6 +8,7 @@ import orjson
 
 from dragstrip.ledger.tallies import Form  # noqa: TC001
 from dragstrip.run.report_forms import FinishForm, SliceForm, require
+from dragstrip.run.upgrade import renamed
 
 SLICES_FILE = "slices.jsonl"
 FINISH_FILE = "finish.json"
@@ -85,10 +86,17 @@ def _list_in(document: Any, field: str) -> list[Any]:
 
 
 def _sort_by_operation(part: Any) -> None:
-    """Have its tallies by target and operation; earlier versions had one for each target."""
+    """Have its tallies by target and operation, with today's names.
+
+    Earlier versions had one tally for each target.
+    """
     tallies = part.get("tallies") if isinstance(part, dict) else None
     if isinstance(tallies, dict):
         part["tallies"] = {
-            target: {"0": form} if isinstance(form, dict) and "due" in form else form
+            target: {"0": renamed(form)} if _is_tally(form) else renamed(form)
             for target, form in tallies.items()
         }
+
+
+def _is_tally(form: Any) -> bool:
+    return isinstance(form, dict) and ("due" in form or "requests" in form)

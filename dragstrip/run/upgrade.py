@@ -4,6 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+RENAMED = {
+    "due": "requests",
+    "no_slot": "no_connection",
+    "send_lag": "send_delay",
+    "send_lag_p99_ms": "send_delay_p99_ms",
+    "settle": "warmup",
+    "users": "connections",
+}
+"""Names of version 2 and earlier, and what they are called since version 3."""
+
+
+def renamed(document: Any) -> Any:
+    """Return a document with today's names: of its fields, and of its gates."""
+    if isinstance(document, list):
+        return [renamed(one) for one in document]
+    if not isinstance(document, dict):
+        return document
+    names = {RENAMED.get(name, name): renamed(value) for name, value in document.items()}
+    if set(names) == {"name", "passed", "figure", "bound"}:
+        names["name"] = RENAMED.get(names["name"], names["name"])
+    return names
+
+
+def upgraded_plan(plan: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan.json's document in the form of version 2."""
+    if plan.get("schema_version") != 1:
+        return plan
+    document = {**plan, "schema_version": 2, "race": renamed(plan.get("race"))}
+    dataset = document.get("dataset")
+    if isinstance(dataset, dict):
+        document["scenario"] = {"name": "lookup"}
+        document["keys"] = dataset.get("keys", dataset.get("contacts"))
+        document["dataset"] = {name: one for name, one in dataset.items() if name != "keys"}
+    return document
+
 
 def upgraded(run: dict[str, Any]) -> dict[str, Any]:
     """Return a run.json's document in the form of version 3.
@@ -14,6 +49,8 @@ def upgraded(run: dict[str, Any]) -> dict[str, Any]:
     if run.get("schema_version") not in (1, 2):
         return run
     document = {**run, "schema_version": 3}
+    for part in ("targets", "slices", "gates", "config"):
+        document[part] = renamed(run.get(part))
     dataset = document.pop("dataset", None)
     if isinstance(dataset, dict):
         facts = _keys_file(dataset) if dataset.get("kind") == "keys-file" else _seeded(dataset)

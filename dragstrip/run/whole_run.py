@@ -55,7 +55,9 @@ def _problems(run: Run) -> Iterator[str]:
 
 def _contradictions(run: Run) -> Iterator[str]:
     parts: list[TargetTotals | Slice] = [*run.targets.values(), *run.slices]
-    if any(part.verified > part.due for one in parts for part in (one, *one.operations.values())):
+    if any(
+        part.verified > part.requests for one in parts for part in (one, *one.operations.values())
+    ):
         yield "more requests were verified than were due"
     if any(one.error_rate > 1 for one in run.targets.values()):
         yield "targets: an error_rate is above 1"

@@ -41,7 +41,7 @@ seed = 42
 contacts = 200
 [race]
 rate = 40
-users = 4
+connections = 4
 """
 
 

@@ -22,7 +22,7 @@ RULES = '[rules]\nmetric = "p50"\n'
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_lab_that_a_race_started_goes_down_with_it(tmp_path: Path, killed: bool) -> None:
-    with write_toml(tmp_path, settle=0.2).open("a") as file:
+    with write_toml(tmp_path, warmup=0.2).open("a") as file:
         file.write(RULES)
     with temporary_home() as home:
         variables = {"DRAGSTRIP_LAB_HOME": str(home)}

@@ -30,7 +30,7 @@ def targets(lab_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:
     lines += [f"+1 555 010 {n:04d},{DATASET.workspace_id(0)}" for n in range(FOREIGN)]
     (tmp_path / "keys.csv").write_text("\n".join(lines))
     (tmp_path / "dragstrip.toml").write_text(
-        '[dataset]\nkeys_file = "keys.csv"\n[race]\nsettle = 0.1\n[rules]\nmetric = "p50"\n'
+        '[dataset]\nkeys_file = "keys.csv"\n[race]\nwarmup = 0.1\n[rules]\nmetric = "p50"\n'
     )
     return {name: lab_environment[name] for name in TARGETS}
 
@@ -46,7 +46,7 @@ def test_the_lab_is_raced_over_numbers_without_its_stores(
     assert values == {"keys": len(NUMBERS) + FOREIGN, "found": len(NUMBERS)}
     assert run["data_after"] == "same"
     for target in run["targets"].values():
-        assert target["verified"] == target["due"] > 100
+        assert target["verified"] == target["requests"] > 100
     for file in (tmp_path / "runs").rglob("*"):
         if file.is_file():
             content = file.read_bytes()

@@ -37,7 +37,7 @@ SHORT = ("--pairs", "6", "--slice", "1.0", "--rate", "100")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_toml(tmp_path, settle=0.1)
+    write_toml(tmp_path, warmup=0.1)
     return tmp_path
 
 
@@ -74,10 +74,10 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
     # This machine may be too busy to measure on; it is never an excuse for a wrong answer.
     assert {gate["name"] for gate in verdict["gates"] if not gate["passed"]} <= OF_THE_MACHINE
     for target in ("convex", "supabase"):
-        assert run["targets"][target]["verified"] == run["targets"][target]["due"] > 300
+        assert run["targets"][target]["verified"] == run["targets"][target]["requests"] > 300
         assert run["targets"][target]["failed"] == {}
         assert run["targets"][target]["query_p50_ms"] > 0
-    assert run["targets"]["convex"]["due"] == run["targets"]["supabase"]["due"]
+    assert run["targets"]["convex"]["requests"] == run["targets"]["supabase"]["requests"]
     assert run["lab"] is verdict["lab"] is True
     assert run["dataset"]["digest"] == Dataset(42, CONTACTS).digest()
 
@@ -110,7 +110,7 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
 def test_one_endpoint_under_two_names_is_neither_better_nor_worse(
     tmp_path: Path, lab: LabState, seeded: dict[str, str]
 ) -> None:
-    with write_toml(tmp_path, baseline="one", challenger="two", settle=0.2).open("a") as file:
+    with write_toml(tmp_path, baseline="one", challenger="two", warmup=0.2).open("a") as file:
         file.write("".join(f'[targets.{name}]\nkind = "convex-http"\n' for name in ("one", "two")))
     flags = ("--pairs", "6", "--slice", "0.9", "--rate", "130", "--seed", "7")
     done = dragstrip(tmp_path, {"DRAGSTRIP_LAB_HOME": str(lab.home)}, "race", *flags)

@@ -30,7 +30,7 @@ def calibration_of(
             "lab": False,
             "rate": 50,
             "slice": 2.25,
-            "settle": 0.25,
+            "warmup": 0.25,
             "runs": [
                 SameRun(id=str(n), started=MADE, slices_ms={"p95": one})
                 for n, one in enumerate(pairs)

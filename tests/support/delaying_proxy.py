@@ -94,8 +94,8 @@ class _Delayed:
         self, late: asyncio.Queue[tuple[int, bytes]], back: asyncio.StreamWriter
     ) -> None:
         while True:
-            due_ns, data = await late.get()
-            await asyncio.sleep((due_ns - time.monotonic_ns()) / 1e9)
+            scheduled_ns, data = await late.get()
+            await asyncio.sleep((scheduled_ns - time.monotonic_ns()) / 1e9)
             if self._open is not None:
                 self._open[2] = time.monotonic_ns()
             back.write(data)

@@ -19,10 +19,16 @@ if TYPE_CHECKING:
 
     from dragstrip.run.model import Run
 
-OF_THE_MACHINE = {"send_lag_p99_ms", "loop_lag_ms", "generator_cpu", "no_slot", "achieved_rate"}
+OF_THE_MACHINE = {
+    "send_delay_p99_ms",
+    "loop_lag_ms",
+    "generator_cpu",
+    "no_connection",
+    "achieved_rate",
+}
 """The gates that fail where a machine has too much else to do."""
 
-SHORT = "[race]\npairs = 6\nslice = 1\nsettle = 0.2\ntimeout = 5\n"
+SHORT = "[race]\npairs = 6\nslice = 1\nwarmup = 0.2\ntimeout = 5\n"
 """As short as a race can be that may give a verdict."""
 
 _PATIENCE_S = 200

@@ -45,7 +45,7 @@ def main() -> None:
     in_race = sys.argv[1] == "race"
     ledger = Ledger(None, 0)
     User.work = Work(
-        race=RaceConfig(rate=1 / PAUSE_S, users=1),
+        race=RaceConfig(rate=1 / PAUSE_S, connections=1),
         scenario=OnePage(),
         seed=1,
         # Nothing listens there: a lookup would be refused, and its row would tell.
@@ -60,9 +60,11 @@ def main() -> None:
     gevent.sleep(PAUSE_S / 2)
     before = ledger.begun
     if in_race:
-        due_ns = time.monotonic_ns() + round(PAUSE_S / 2 * 1e9)
+        scheduled_ns = time.monotonic_ns() + round(PAUSE_S / 2 * 1e9)
         soon = Arrivals(np.zeros(9, np.int64), np.arange(9), np.zeros(9, np.uint8))
-        User.work.dispatchers["a"].load(Open([soon], Span(0, due_ns, due_ns, due_ns + 1)))
+        User.work.dispatchers["a"].load(
+            Open([soon], Span(0, scheduled_ns, scheduled_ns, scheduled_ns + 1))
+        )
     stopper = gevent.spawn(stop_soon, user)
     gevent.sleep(0)
     # By its end both timers are over before the loop turns again, so it serves them in one go.

@@ -43,7 +43,9 @@ def lookups(random: np.random.Generator, count: int) -> Rows:
     rows["done_ns"] = gaps_ns.cumsum()
     times_ns = (random.lognormal(3, 2, count) * 1e6).astype(np.int64)
     round_ns = random.integers(0, 300, count) * 5_000_000
-    rows["due_ns"] = rows["done_ns"] - np.where(random.random(count) < 0.2, round_ns, times_ns)
+    rows["scheduled_ns"] = rows["done_ns"] - np.where(
+        random.random(count) < 0.2, round_ns, times_ns
+    )
     rows["target"] = random.integers(0, 2, count)
     rows["operation"] = random.random(count) < 0.25
     rows["bytes"] = random.integers(0, 2000, count)
@@ -60,7 +62,7 @@ def one_by_one(clock: Clock, stats: locust.RequestStats, rows: Rows) -> None:
     for row in rows:
         clock.now = int(row["done_ns"] + OFFSET_NS) / 1e9
         name, method = LABELS[row["target"]][row["operation"]], METHODS[row["operation"]]
-        time_ms = int(row["done_ns"] - row["due_ns"]) / 1e6
+        time_ms = int(row["done_ns"] - row["scheduled_ns"]) / 1e6
         log_request(method, name, time_ms, int(row["bytes"]))
         if row["outcome"] != Outcome.OK:
             reason = Outcome(row["outcome"]).reason(int(row["status"]))

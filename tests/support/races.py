@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from dragstrip.run.model import Run, Verdict
 
 DATASET = Dataset(42, 60)
-SHORT = {"pairs": 2, "slice": 0.6, "settle": 0.1, "rate": 150, "users": 16, "timeout": 5}
+SHORT = {"pairs": 2, "slice": 0.6, "warmup": 0.1, "rate": 150, "connections": 16, "timeout": 5}
 
 OF_THE_MACHINE = {rule.name for rule in GATES if rule.about_speed}
 """The gates that fail where a machine has too much else to do."""

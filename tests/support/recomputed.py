@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 
 _ROW = np.dtype(
     [
-        *(("due_ns", "<i8"), ("key", "<i8"), ("slice", "<i4"), ("target", "u1"), ("flags", "u1")),
+        *(
+            ("scheduled_ns", "<i8"),
+            ("key", "<i8"),
+            ("slice", "<i4"),
+            ("target", "u1"),
+            ("flags", "u1"),
+        ),
         *(("slot", "<u2"), ("sent_ns", "<i8"), ("done_ns", "<i8"), ("first_byte_us", "<i4")),
         *(("query_us", "<i4"), ("total_us", "<i4"), ("bytes", "<u4"), ("status", "<u2")),
         *(("opened", "u1"), ("reconnected", "u1"), ("padding", "V3"), ("outcome", "u1")),
@@ -41,7 +47,7 @@ _NAMES = (
 )
 _OK, _UNSENT = 2, 18
 _WRONG = (3, 5, 6, 7)
-_COUNTED, _NO_SLOT = 1, 2
+_COUNTED, _NO_CONNECTION = 1, 2
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -77,7 +83,7 @@ class Part:
         return np.asarray(self.rows[self.rows["outcome"] == _OK])
 
     @property
-    def due(self) -> int:
+    def requests(self) -> int:
         return len(self.rows)
 
     @property
@@ -86,11 +92,11 @@ class Part:
 
     @property
     def failures(self) -> int:
-        return self.due - self.verified
+        return self.requests - self.verified
 
     @property
     def error_rate(self) -> float:
-        return self.failures / self.due if self.due else 0.0
+        return self.failures / self.requests if self.requests else 0.0
 
     @property
     def reasons(self) -> Counter[str]:
@@ -102,7 +108,7 @@ class Part:
 
     @property
     def offered_per_s(self) -> float:
-        return self.due / self.seconds if self.seconds else 0.0
+        return self.requests / self.seconds if self.seconds else 0.0
 
     @property
     def achieved_per_s(self) -> float:
@@ -110,8 +116,8 @@ class Part:
         return int(sent.sum()) / self.seconds if self.seconds else 0.0
 
     @property
-    def no_slot(self) -> int:
-        return int((self.rows["flags"] & _NO_SLOT != 0).sum())
+    def no_connection(self) -> int:
+        return int((self.rows["flags"] & _NO_CONNECTION != 0).sum())
 
     @property
     def opened(self) -> int:
@@ -123,20 +129,20 @@ class Part:
 
     @property
     def reconnect_rate(self) -> float:
-        return self.reconnected / self.due if self.due else 0.0
+        return self.reconnected / self.requests if self.requests else 0.0
 
     @property
-    def send_lag_ns(self) -> Rows:
-        had = (self.rows["flags"] & _NO_SLOT == 0) & (self.rows["outcome"] != _UNSENT)
-        return np.asarray((self.rows["sent_ns"] - self.rows["due_ns"])[had], np.int64)
+    def send_delay_ns(self) -> Rows:
+        had = (self.rows["flags"] & _NO_CONNECTION == 0) & (self.rows["outcome"] != _UNSENT)
+        return np.asarray((self.rows["sent_ns"] - self.rows["scheduled_ns"])[had], np.int64)
 
     @property
     def slowest_ms(self) -> float | None:
-        took = self.right["done_ns"] - self.right["due_ns"]
+        took = self.right["done_ns"] - self.right["scheduled_ns"]
         return float(took.max()) / 1e6 if len(took) else None
 
     def response_ms(self, q: float) -> float | None:
-        return quantile_ms(self.right["done_ns"] - self.right["due_ns"], q, self.failures)
+        return quantile_ms(self.right["done_ns"] - self.right["scheduled_ns"], q, self.failures)
 
     def service_ms(self, q: float) -> float | None:
         return quantile_ms(self.right["done_ns"] - self.right["sent_ns"], q)
@@ -163,7 +169,7 @@ class Recomputed:
             self.ledger[worker] = np.concatenate([self.ledger.get(worker, more[:0]), more])
         race = self.plan["race"]
         self.closed = race["rate"] == 0
-        self.counted_s = race["slice"] - race["settle"]
+        self.counted_s = race["slice"] - race["warmup"]
         self.metric = self.run["config"]["rules"]["metric"]
 
     @cached_property

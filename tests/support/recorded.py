@@ -86,11 +86,11 @@ def _run_slice(
 ) -> dict[str, Any]:
     start_ns = (10 * worker + turn.index + 1) * 4 * SECOND
     end_ns = start_ns + 3 * SECOND
-    due_ns = start_ns + np.sort(random.integers(0, 3 * SECOND, lookups))
+    scheduled_ns = start_ns + np.sort(random.integers(0, 3 * SECOND, lookups))
     took_ns = random.lognormal(16, 0.5, lookups).astype(int)
     chosen = random.choice(len(OUTCOMES), lookups, p=SHARES)
     for n in range(lookups):
-        due, took, (outcome, status) = int(due_ns[n]), int(took_ns[n]), OUTCOMES[chosen[n]]
+        due, took, (outcome, status) = int(scheduled_ns[n]), int(took_ns[n]), OUTCOMES[chosen[n]]
         target = 1 - turn.target if n % 50 == 0 else turn.target
         counted = target == turn.target and due > start_ns + SECOND
         flags = Flag.COUNTED if counted else 0

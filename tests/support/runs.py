@@ -56,7 +56,7 @@ def plan_of(
     operations: Sequence[PlannedOperation] = (PlannedOperation(name="lookup"),),
     **race: Any,
 ) -> Plan:
-    settings = {"rate": 100, "slice": 3, "settle": 1, "pairs": pairs}
+    settings = {"rate": 100, "slice": 3, "warmup": 1, "pairs": pairs}
     old, new = (
         PlannedTarget(name=name, kind="convex-http", url=f"http://127.0.0.1:{port}")
         for name, port in zip(names, (1, 2), strict=True)
@@ -77,9 +77,9 @@ def plan_of(
 def rows_of(turn: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int) -> Rows:
     """Return the counted rows of a slice with these response times, evenly due."""
     rows: Rows = np.zeros(len(response_ms), ROW)
-    rows["due_ns"] = start_ns + np.linspace(1.0, 2.9, len(rows)) * SECOND
-    rows["sent_ns"] = rows["due_ns"] + 100_000
-    rows["done_ns"] = rows["due_ns"] + (response_ms * 1e6).astype(np.int64)
+    rows["scheduled_ns"] = start_ns + np.linspace(1.0, 2.9, len(rows)) * SECOND
+    rows["sent_ns"] = rows["scheduled_ns"] + 100_000
+    rows["done_ns"] = rows["scheduled_ns"] + (response_ms * 1e6).astype(np.int64)
     rows["slice"] = turn.index
     rows["target"] = turn.target
     rows["status"] = 200

@@ -65,7 +65,7 @@ def main() -> None:
     runner = environment.create_local_runner()
     with tempfile.TemporaryDirectory() as name, ByteServer(slowly).serving() as server:
         User.work = Work(
-            race=RaceConfig(rate=0, users=USERS, miss=0),
+            race=RaceConfig(rate=0, connections=USERS, miss=0),
             scenario=OnePage(),
             seed=1,
             targets={"a": Target("a", "convex-http", server.url)},
@@ -81,7 +81,7 @@ def main() -> None:
         User.work.close()
         rows = np.concatenate([segment.rows for segment in reader.segments(Path(name))])
     counts = {
-        "users": USERS,
+        "connections": USERS,
         "running": runner.user_count,
         "begun": len(rows),
         "received": len(server.requests),

@@ -214,7 +214,7 @@ class Connection:
             at_ns = end_ns
         deadline = self._deadline
         deadline.at_ns = at_ns
-        if at_ns < deadline.due_ns:
+        if at_ns < deadline.scheduled_ns:
             deadline.move(at_ns, wire.hub.loop)
         hung_up = not wire.write(data)
         if hung_up and wire.took_nothing and not self.opened:

@@ -41,24 +41,24 @@ class Deadline:
     request. When it fires too early, it sees how far the deadline has moved on and sleeps again.
     """
 
-    __slots__ = ("_passed", "_timer", "at_ns", "due_ns")
+    __slots__ = ("_passed", "_timer", "at_ns", "scheduled_ns")
 
     def __init__(self, passed: Callable[[], None]) -> None:
         self.at_ns = NEVER_NS
         self._passed = passed
-        self.due_ns = NEVER_NS
+        self.scheduled_ns = NEVER_NS
         """When the timer fires; `at_ns` may be set to anything from then on."""
         self._timer: Any = None
 
     def move(self, at_ns: int, loop: Any) -> None:
         """Set the deadline; `loop` is the event loop that keeps it."""
         self.at_ns = at_ns
-        if at_ns < self.due_ns:
+        if at_ns < self.scheduled_ns:
             self._arm(loop)
 
     def disarm(self) -> None:
         """Stop the timer, as must be done before this is forgotten."""
-        self.due_ns = NEVER_NS
+        self.scheduled_ns = NEVER_NS
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()
@@ -66,7 +66,7 @@ class Deadline:
 
     def _arm(self, loop: Any) -> None:
         self.disarm()
-        self.due_ns = self.at_ns
+        self.scheduled_ns = self.at_ns
         pause_s = max(0, self.at_ns - monotonic_ns()) / 1e9
         # A timer that nobody waits for must not keep the process alive.
         self._timer = loop.timer(pause_s, ref=False)

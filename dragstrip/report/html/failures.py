@@ -26,7 +26,7 @@ def charts(run: Run) -> list[Chart]:
         title="Why lookups failed",
         how_to_read="A failed lookup counts as slower than any answer and is never left out.",
         summary="; ".join(
-            f"{name}: {one.due - one.verified:,} of {one.due:,} failed"
+            f"{name}: {one.requests - one.verified:,} of {one.requests:,} failed"
             for _, name, one in figures.targets(run)
         )
         + ".",

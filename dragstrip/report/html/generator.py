@@ -98,7 +98,7 @@ def _layers(series: list[_Series], rows: list[Spec]) -> list[Spec]:
 
 
 def _no_slot(part: Slice) -> Cell:
-    return figures.count(part.generator.no_slot if part.generator else 0)
+    return figures.count(part.generator.no_connection if part.generator else 0)
 
 
 def _summary(run: Run, series: list[_Series]) -> str:

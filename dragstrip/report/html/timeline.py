@@ -199,7 +199,7 @@ def _bar(side: str, y: Spec, high: float) -> Spec:
 _THROUGHPUT: Columns = {
     "due per second": lambda part: figures.rate(part.offered_per_s),
     "achieved per second": lambda part: figures.rate(part.achieved_per_s),
-    "lookups": lambda part: figures.count(part.due),
+    "lookups": lambda part: figures.count(part.requests),
     "verified": lambda part: figures.count(part.verified),
 }
 

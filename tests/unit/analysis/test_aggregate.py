@@ -37,7 +37,7 @@ def peak_bytes(pairs: int, workers: int) -> int:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert found.totals["old"].due == 60 * pairs * workers
+    assert found.totals["old"].requests == 60 * pairs * workers
     return peak
 
 

@@ -68,7 +68,7 @@ def test_operations_add_up_to_the_whole() -> None:
     for whole in wholes:
         operations: dict[str, Figures] = dict(whole.operations)
         assert list(operations) == ["lookup", "message"]
-        for count in ("due", "verified", "offered_per_s", "achieved_per_s"):
+        for count in ("requests", "verified", "offered_per_s", "achieved_per_s"):
             found = sum(getattr(part, count) for part in operations.values())
             assert found == pytest.approx(getattr(whole, count))
     for total in run.targets.values():

@@ -123,5 +123,5 @@ def test_a_slice_says_how_its_generator_fared() -> None:
     fared = run.slices[0].generator
     assert fared
     assert fared.cpu == pytest.approx(0.1)
-    assert (fared.loop_lag_p99_ms, fared.no_slot) == (0.5, 0)
-    assert fared.send_lag_p99_ms == pytest.approx(0.1, rel=1e-3)
+    assert (fared.loop_lag_p99_ms, fared.no_connection) == (0.5, 0)
+    assert fared.send_delay_p99_ms == pytest.approx(0.1, rel=1e-3)

@@ -123,7 +123,7 @@ def test_no_cross_check_where_resamples_have_next_to_no_scatter() -> None:
 def slowing(turn: PlannedSlice, rows: Rows) -> None:
     """Let the challenger grow slower from pair to pair."""
     if turn.target == NEW:
-        spent = (rows["done_ns"] - rows["due_ns"]) * 0.15 * turn.pair
+        spent = (rows["done_ns"] - rows["scheduled_ns"]) * 0.15 * turn.pair
         rows["done_ns"] += spent.astype(np.int64)
 
 

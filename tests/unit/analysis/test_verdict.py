@@ -83,7 +83,7 @@ def spoil(target: int, share: float, response_ms: float = 1.0) -> Any:
         if turn.target == target:
             some = slice(0, round(share * len(rows)))
             fail(rows, some)
-            rows["done_ns"][some] = rows["due_ns"][some] + round(response_ms * 1e6)
+            rows["done_ns"][some] = rows["scheduled_ns"][some] + round(response_ms * 1e6)
 
     return change
 
@@ -142,14 +142,14 @@ def unsent(turn: PlannedSlice, rows: Rows) -> None:
     if turn.target == NEW:
         rows["sent_ns"][:20] += 10**10
         rows["done_ns"][:20] += 10**10
-        rows["flags"][:1] |= np.uint8(Flag.NO_SLOT)
-        rows["sent_ns"][1:20] = rows["due_ns"][1:20]
+        rows["flags"][:1] |= np.uint8(Flag.NO_CONNECTION)
+        rows["sent_ns"][1:20] = rows["scheduled_ns"][1:20]
         rows["outcome"][1:20] = Outcome.UNSENT
 
 
-def no_slot(turn: PlannedSlice, rows: Rows) -> None:
+def no_connection(turn: PlannedSlice, rows: Rows) -> None:
     if turn.target == NEW:
-        rows["flags"][:3] |= np.uint8(Flag.NO_SLOT)
+        rows["flags"][:3] |= np.uint8(Flag.NO_CONNECTION)
 
 
 def reconnecting(turn: PlannedSlice, rows: Rows) -> None:
@@ -162,9 +162,9 @@ def reconnecting(turn: PlannedSlice, rows: Rows) -> None:
     [
         (wrong, "wrong_answers"),
         (wrong_while_settling, "wrong_answers"),
-        (late, "send_lag_p99_ms"),
+        (late, "send_delay_p99_ms"),
         (unsent, "achieved_rate"),
-        (no_slot, "no_slot"),
+        (no_connection, "no_connection"),
         (reconnecting, "reconnects"),
     ],
 )
@@ -233,7 +233,7 @@ def test_a_void_slice_takes_its_pair_out_and_makes_the_run_invalid() -> None:
     assert failed_gates(verdict) == {"voided_pairs"}
     assert "voided_pairs" in verdict.reason
     assert [part.index for part in run.slices] == [i for i in range(16) if i not in {4, 5}]
-    assert run.targets["old"].due == whole.targets["old"].due - 200
+    assert run.targets["old"].requests == whole.targets["old"].requests - 200
 
 
 def test_a_lost_worker_makes_the_run_invalid() -> None:
@@ -252,7 +252,7 @@ def test_final_counts_that_differ_from_the_slices_make_the_run_invalid(change: s
     if change == "row":
         finish["workers"]["0"]["rows"] += 1
     elif change == "count":
-        finish["workers"]["0"]["tallies"]["1"]["0"]["due"] -= 1
+        finish["workers"]["0"]["tallies"]["1"]["0"]["requests"] -= 1
     else:
         finish["workers"] = {}
     _, verdict = conclude(plan, reports, finish=finish)
@@ -274,13 +274,13 @@ def test_a_closed_model_is_labelled_and_not_judged_by_what_is_due() -> None:
 
     def wait_for_slots(turn: PlannedSlice, rows: Rows) -> None:
         late(turn, rows)
-        no_slot(turn, rows)
+        no_connection(turn, rows)
 
     run, verdict = conclude(plan, record(plan, (20.0, 20.0), spoil=wait_for_slots))
     assert run.closed_model
     assert verdict.closed_model
     assert failed_gates(verdict) == set()
-    left_out = {"achieved_rate", "no_slot", "send_lag_p99_ms"}
+    left_out = {"achieved_rate", "no_connection", "send_delay_p99_ms"}
     assert {gate.name for gate in verdict.gates} == {rule.name for rule in GATES} - left_out
 
 
@@ -326,7 +326,7 @@ def test_an_interrupted_run_is_invalid_and_keeps_its_complete_pairs() -> None:
     run, verdict = conclude(plan, reports[:5], interrupted=True)
     assert failed_gates(verdict) == {"complete_pairs"}
     assert [part.index for part in run.slices] == [0, 1, 2, 3]
-    assert run.targets["new"].due == 400
+    assert run.targets["new"].requests == 400
 
     at_the_end = conclude(plan, reports, interrupted=True)[1]
     assert failed_gates(at_the_end) == {"complete_pairs"}
@@ -396,7 +396,9 @@ def test_not_worse_needs_the_upper_end_alone() -> None:
 
 def test_quantiles_are_nearest_rank() -> None:
     def hundred(turn: PlannedSlice, rows: Rows) -> None:
-        rows["done_ns"] = rows["due_ns"] + np.random.default_rng(0).permutation(100) * 10**6 + 10**6
+        rows["done_ns"] = (
+            rows["scheduled_ns"] + np.random.default_rng(0).permutation(100) * 10**6 + 10**6
+        )
 
     plan = plan_of(6)
     run, _ = conclude(plan, record(plan, samples=100, spoil=hundred))

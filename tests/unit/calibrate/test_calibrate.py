@@ -76,5 +76,5 @@ def test_runs_of_equal_targets_become_a_floor_for_every_metric_with_enough_looku
 
 
 def test_too_few_valid_runs_prove_nothing_and_say_why() -> None:
-    with pytest.raises(InvalidRun, match="generator_cpu, no_slot"):
-        calibrate._conclude(CONFIG, equal_runs(2), [["no_slot"], ["generator_cpu"]])
+    with pytest.raises(InvalidRun, match="generator_cpu, no_connection"):
+        calibrate._conclude(CONFIG, equal_runs(2), [["no_connection"], ["generator_cpu"]])

@@ -122,7 +122,7 @@ def test_races_against_the_instant_server_are_real_ones(
     server: null_server.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(max_rate, "SLICE_S", 0.8)
-    monkeypatch.setattr(max_rate, "SETTLE_S", 0.3)
+    monkeypatch.setattr(max_rate, "WARMUP_S", 0.3)
     races = max_rate._Races(Config(), server, tmp_path)
     closed_per_s, server_cpu = races.closed()
     assert closed_per_s > 0

@@ -102,15 +102,17 @@ def test_csv_has_every_row_as_recorded(folder: RunFolder, ledger: Ledger) -> Non
         assert line["operation"] == ("lookup", "message")[row["operation"]]
         assert line["outcome"] == outcome.name.lower()
         assert line["counted"] == str(int(bool(row["flags"] & Flag.COUNTED)))
-        for name in ("slice", "key", "slot", "due_ns", "sent_ns"):
+        for name in ("slice", "key", "slot", "scheduled_ns", "sent_ns"):
             assert line[name] == str(row[name])
         for name in ("done_ns", "bytes", "status", "opened", "reconnected", "first_byte_us"):
             assert line[name] == (str(row[name]) if has_ended else "")
         is_known = has_ended and row["query_us"] != -1
         assert line["query_us"] == (str(row["query_us"]) if is_known else "")
-        due_ns = int(row["due_ns"]) - segment.monotonic_ns + segment.wall_ns
-        assert line["due"].endswith(f"{due_ns % 10**9:09}Z")
-        assert datetime.fromisoformat(line["due"]) == EPOCH + timedelta(microseconds=due_ns // 1000)
+        scheduled_ns = int(row["scheduled_ns"]) - segment.monotonic_ns + segment.wall_ns
+        assert line["scheduled"].endswith(f"{scheduled_ns % 10**9:09}Z")
+        assert datetime.fromisoformat(line["scheduled"]) == EPOCH + timedelta(
+            microseconds=scheduled_ns // 1000
+        )
         assert bool(line["done"]) == has_ended
 
 

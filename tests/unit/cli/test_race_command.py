@@ -107,11 +107,11 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         ("", "--rate inf", "race.rate"),
         ("", "--pairs 5", "race.pairs = 5 is fewer than the 6 that a verdict needs"),
         ("", "--pairs 0", "race.pairs"),
-        ("", "--slice 5", "settle must be shorter than slice"),
-        ("", "--quick --slice 1", "settle must be shorter than slice"),
+        ("", "--slice 5", "warmup must be shorter than slice"),
+        ("", "--quick --slice 1", "warmup must be shorter than slice"),
         ("", "--quick --rate 10", "rules.metric = p95 needs 59"),
         ("rules.metric = 'p99'", "--quick --rate 50", "rules.metric = p99 needs 299"),
-        ("", "--processes 33", "--processes 33 exceeds race.users (32)"),
+        ("", "--processes 33", "--processes 33 exceeds race.connections (32)"),
         ("", "--quick --preset thorough", "--quick and --preset thorough exclude each other"),
         ("", "--preset long", "--preset"),
         ("", "--web --metrics-port 9646", "--web and race.metrics_port exclude each other"),
@@ -160,7 +160,7 @@ def refusal(config: Config, **how: Any) -> UsageError:
 
 
 def test_every_reason_is_named_at_once() -> None:
-    refused = refusal(configure(pairs=2, rate=1, users=2), processes=3)
+    refused = refusal(configure(pairs=2, rate=1, connections=2), processes=3)
     for words in ("race.pairs", "race.rate", "--processes"):
         assert words in refused.message
     assert refused.fix is not None
@@ -170,7 +170,7 @@ def test_every_reason_is_named_at_once() -> None:
 @pytest.mark.parametrize("metric", ["p50", "p95", "p99"])
 @pytest.mark.parametrize("arrivals", ["poisson", "constant"])
 def test_the_rate_and_the_slice_that_are_named_suffice(metric: str, arrivals: str) -> None:
-    race = {"pairs": 20, "slice": 5.5, "settle": 1.0, "rate": 1.0, "arrivals": arrivals}
+    race = {"pairs": 20, "slice": 5.5, "warmup": 1.0, "rate": 1.0, "arrivals": arrivals}
     fix = str(refusal(configure(metric, **race)).fix).split()
     rate, length = float(fix[fix.index("--rate") + 1].strip(",")), float(fix[-1])
     for better in ({"rate": rate}, {"slice": length}):
@@ -183,7 +183,7 @@ def test_of_several_operations_the_one_that_decides_must_have_enough(arrivals: s
     race: dict[str, Any] = {
         "pairs": 20,
         "slice": 5.5,
-        "settle": 1.0,
+        "warmup": 1.0,
         "rate": 40.0,
         "arrivals": arrivals,
     }
@@ -202,7 +202,7 @@ def test_of_several_operations_the_one_that_decides_must_have_enough(arrivals: s
 
 def test_arrivals_that_chance_may_make_too_few_are_refused() -> None:
     expected = 59 + 20
-    race: dict[str, Any] = {"slice": 2.0, "settle": 1.0, "rate": expected, "pairs": 6}
+    race: dict[str, Any] = {"slice": 2.0, "warmup": 1.0, "rate": expected, "pairs": 6}
     risk = 1 - stats.poisson.sf(58, expected) ** 6
     assert 0.01 < risk < 0.05
     prechecks.require(configure(**race), processes=1)
@@ -225,11 +225,11 @@ def test_a_rate_beyond_the_calibrated_ceiling_is_refused() -> None:
 
 def test_flags_win_over_presets_and_presets_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / "dragstrip.toml"
-    path.write_text("[race]\npairs = 11\nslice = 12\nsettle = 3\nmiss = 0.5\n")
+    path.write_text("[race]\npairs = 11\nslice = 12\nwarmup = 3\nmiss = 0.5\n")
 
     def race(preset: presets.Preset | None, **given: Any) -> tuple[float, ...]:
         found = presets.load({}, path, preset, given).race
-        return (found.pairs, found.slice, found.settle, found.rate, found.miss)
+        return (found.pairs, found.slice, found.warmup, found.rate, found.miss)
 
     assert race(None) == (11, 12, 3, 50, 0.5)
     assert race("quick") == (6, 5, 1, presets.QUICK_RATE, 0.5)

@@ -34,7 +34,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     ("arguments", "words"),
     [
         (["--workers", "2", "--processes", "2"], "--workers and --processes"),
-        (["--workers", "33"], "--workers 33 exceeds race.users (32)"),
+        (["--workers", "33"], "--workers 33 exceeds race.connections (32)"),
         (["--workers", "2", "--bind", "here:there"], "--bind: 'here:there' is no HOST[:PORT]"),
         (["--workers", "2", "--bind", "192.0.2.1"], "--bind 192.0.2.1:5557: "),
     ],

@@ -76,7 +76,7 @@ def test_one_address_alone_names_the_missing_one(tmp_path: Path) -> None:
             r"targets\.a\.ca_file: /dev/null holds no PEM certificates",
         ),
         ('[race]\nrate = "fast"', r"race\.rate"),
-        ("[race]\nslice = 5\nsettle = 5", r"race: settle must be shorter than slice"),
+        ("[race]\nslice = 5\nwarmup = 5", r"race: warmup must be shorter than slice"),
         ('[race]\nkeys = "zipf"', r"race\.keys: .*zipf:S"),
         ('[race]\nkeys = "zipf:nan"', r"race\.keys"),
         ('[race]\nkeys = "hot:0"', r"race\.keys"),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def write(folder: Path, count: int, worker: int = 3) -> Ledger:
     ledger = Ledger(folder, worker)
     for n in range(count):
-        row = ledger.begin(n, 2**40 + n, n, 1, Flag.COUNTED | Flag.NO_SLOT, 7, n + 1, 200)
+        row = ledger.begin(n, 2**40 + n, n, 1, Flag.COUNTED | Flag.NO_CONNECTION, 7, n + 1, 200)
         ledger.end(row, n + 1, n + 2, Outcome.HTTP_STATUS, 503, 665, 9, 12, 34, 2, 1)
     return ledger
 
@@ -37,7 +37,7 @@ def test_rows_come_back_as_written(tmp_path: Path) -> None:
 
     assert (segment.worker, segment.first_row, len(segment.rows)) == (3, 0, 5)
     assert {name: segment.rows[4][name].item() for name in ROW.names or ()} == {
-        "due_ns": 4,
+        "scheduled_ns": 4,
         "key": 2**40 + 4,
         "slice": 4,
         "target": 1,
@@ -70,7 +70,7 @@ def test_rows_of_the_previous_version_are_of_operation_0(tmp_path: Path) -> None
     assert segment.rows["operation"].tolist() == [0, 0, 0]
     assert segment.rows["reconnected"].tolist() == [0, 0, 0]
     assert segment.rows["status"].tolist() == [503, 503, 503]
-    assert segment.rows["due_ns"].tolist() == [0, 1, 2]
+    assert segment.rows["scheduled_ns"].tolist() == [0, 1, 2]
 
 
 def test_a_row_is_there_before_it_is_sent(tmp_path: Path) -> None:
@@ -88,9 +88,9 @@ def test_rows_cross_segments_and_each_is_harvested_once(tmp_path: Path) -> None:
     assert sum(len(rows) for rows in ledger.harvest()) == SEGMENT_ROWS + 10
     assert sum(len(rows) for rows in ledger.harvest()) == 0
     ledger.end(hung, 1, 2, Outcome.OK)
-    assert [rows["due_ns"].tolist() for rows in ledger.harvest()] == [[-1]]
+    assert [rows["scheduled_ns"].tolist() for rows in ledger.harvest()] == [[-1]]
     ledger.close()
-    stored = [due for one in reader.segments(tmp_path) for due in one.rows["due_ns"].tolist()]
+    stored = [due for one in reader.segments(tmp_path) for due in one.rows["scheduled_ns"].tolist()]
     assert stored == [*range(SEGMENT_ROWS + 10), -1]
 
 
@@ -146,14 +146,18 @@ def test_each_row_is_harvested_once_whatever_the_order(
                     ledger.end(row, 1, 2, Outcome.OK)
                 ended += now
             else:
-                harvested += [due for rows in ledger.harvest() for due in rows["due_ns"].tolist()]
+                harvested += [
+                    due for rows in ledger.harvest() for due in rows["scheduled_ns"].tolist()
+                ]
                 ledger.upkeep()
                 ledger.tidy()
         assert sorted(harvested) == sorted(ended)
         begun = ledger.begun
         ledger.close()
 
-        stored = np.concatenate([[], *(one.rows["due_ns"] for one in reader.segments(folder))])
+        stored = np.concatenate(
+            [[], *(one.rows["scheduled_ns"] for one in reader.segments(folder))]
+        )
         names = {path.suffix for path in folder.iterdir()}
         if policy == "drop":
             assert set(in_flight) <= set(stored.tolist())

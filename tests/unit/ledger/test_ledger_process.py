@@ -35,7 +35,7 @@ def stored(folder: Path) -> Rows:
 def assert_whole(rows: Rows) -> None:
     """Check that rows are in the order they were begun, and all there is of each."""
     number = np.arange(len(rows))
-    assert (rows["due_ns"] == number).all()
+    assert (rows["scheduled_ns"] == number).all()
     assert (rows["key"] == -number).all()
     in_flight = rows["outcome"] == Outcome.IN_FLIGHT
     assert (rows["outcome"][~in_flight] == Outcome.OK).all()

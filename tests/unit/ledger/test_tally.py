@@ -23,8 +23,8 @@ def some_rows(draw: st.DrawFn) -> Rows:
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     rows: Rows = np.zeros(draw(st.integers(0, 60)), ROW)
     n = len(rows)
-    rows["due_ns"] = random.integers(0, 2 * END_NS, n)
-    rows["sent_ns"] = rows["due_ns"] + random.integers(0, END_NS, n)
+    rows["scheduled_ns"] = random.integers(0, 2 * END_NS, n)
+    rows["sent_ns"] = rows["scheduled_ns"] + random.integers(0, END_NS, n)
     rows["done_ns"] = rows["sent_ns"] + random.integers(0, END_NS, n)
     for name in ("first_byte_us", "query_us", "total_us"):
         rows[name] = np.where(random.random(n) < 0.3, ABSENT, random.integers(0, 9000, n))
@@ -51,10 +51,10 @@ def test_counts_are_those_of_counting_row_by_row(rows: Rows) -> None:
     right = [row for row in counted if row["outcome"] == Outcome.OK]
     sent = [row for row in counted if row["outcome"] != Outcome.UNSENT]
 
-    assert (tally.due, tally.uncounted, tally.rows) == (len(counted), len(others), len(rows))
+    assert (tally.requests, tally.uncounted, tally.rows) == (len(counted), len(others), len(rows))
     assert (tally.verified, tally.failures) == (len(right), len(counted) - len(right))
     assert tally.on_time == sum(row["sent_ns"] <= END_NS for row in sent)
-    assert tally.no_slot == sum(bool(row["flags"] & Flag.NO_SLOT) for row in counted)
+    assert tally.no_connection == sum(bool(row["flags"] & Flag.NO_CONNECTION) for row in counted)
     assert tally.opened == sum(int(row["opened"]) for row in counted)
     assert tally.reconnected == sum(int(row["reconnected"]) for row in counted)
     assert tally.bytes == sum(int(row["bytes"]) for row in counted)
@@ -63,10 +63,12 @@ def test_counts_are_those_of_counting_row_by_row(rows: Rows) -> None:
     assert tally.failed == _reasons(counted)
     assert tally.failed_uncounted == _reasons(others)
     durations = {
-        "response": [row["done_ns"] - row["due_ns"] for row in right],
+        "response": [row["done_ns"] - row["scheduled_ns"] for row in right],
         "service": [row["done_ns"] - row["sent_ns"] for row in right],
-        "send_lag": [
-            row["sent_ns"] - row["due_ns"] for row in sent if not row["flags"] & Flag.NO_SLOT
+        "send_delay": [
+            row["sent_ns"] - row["scheduled_ns"]
+            for row in sent
+            if not row["flags"] & Flag.NO_CONNECTION
         ],
         **{
             name: [1000 * int(row[f"{name}_us"]) for row in right if row[f"{name}_us"] != ABSENT]
@@ -104,7 +106,7 @@ def test_failures_rank_as_slower_than_any_answer(rows: Rows) -> None:
     rows["flags"] = Flag.COUNTED
     tally = tally_of(rows)
     right = rows[rows["outcome"] == Outcome.OK]
-    ranked = sorted((right["done_ns"] - right["due_ns"]).tolist())
+    ranked = sorted((right["done_ns"] - right["scheduled_ns"]).tolist())
     ranked += [None] * (len(rows) - len(ranked))
     for q in (0.5, 0.95):
         exact = ranked[max(int(np.ceil(q * len(ranked))), 1) - 1] if ranked else None

@@ -22,7 +22,7 @@ ONE = MIXED[:1]
 
 
 def plan(seed: int = 1, operations: tuple[PlannedOperation, ...] = ONE, **race: object) -> Plan:
-    settings = RaceConfig.model_validate({"rate": 200, "slice": 5, "settle": 1, "pairs": 4} | race)
+    settings = RaceConfig.model_validate({"rate": 200, "slice": 5, "warmup": 1, "pairs": 4} | race)
     a, b = (PlannedTarget(name=name, kind="convex-http", url="http://127.0.0.1:1") for name in "ab")
     return Plan(
         run_id="r",
@@ -148,7 +148,7 @@ def test_a_days_arrivals_at_a_high_rate_are_drawn_as_they_are_needed() -> None:
 def test_how_many_arrivals_a_poisson_slice_has_varies_as_it_should() -> None:
     counts = []
     for seed in range(300):
-        made = plan(seed, rate=50, slice=2, settle=0)
+        made = plan(seed, rate=50, slice=2, warmup=0)
         counts.append(len(planned.of_slice(made, made.slices[0])))
     # Mean and variance are both 100; 300 draws put them within 3 and 40 (over 5 deviations).
     assert np.mean(counts) == pytest.approx(100, abs=3)

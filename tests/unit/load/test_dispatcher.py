@@ -102,10 +102,10 @@ def test_every_lookup_is_handed_out_once_in_order_and_never_early(
     assert [arrival[1] for _, arrival, _ in workers.taken] == list(range(len(offsets)))
     assert [arrival[0] - start_ns for _, arrival, _ in workers.taken] == offsets
     assert all(at_ns >= arrival[0] for _, arrival, at_ns in workers.taken)
-    for _, (due_ns, key, slice_index, flags, operation), _ in workers.taken:
+    for _, (scheduled_ns, key, slice_index, flags, operation), _ in workers.taken:
         assert slice_index == 4
         assert operation == key % 3
-        assert bool(flags & Flag.COUNTED) == (due_ns - start_ns >= 10 * MS)
+        assert bool(flags & Flag.COUNTED) == (scheduled_ns - start_ns >= 10 * MS)
 
 
 def test_idle_slots_take_turns(dispatcher: Dispatcher) -> None:
@@ -130,7 +130,7 @@ def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(
 
     assert len(set(slots.iterations)) == 1
     # The loop was late for them, but slots were free.
-    assert all(arrival[3] & Flag.NO_SLOT == 0 for _, arrival, _ in slots.taken)
+    assert all(arrival[3] & Flag.NO_CONNECTION == 0 for _, arrival, _ in slots.taken)
 
 
 def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(
@@ -142,10 +142,14 @@ def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(
     slots.wait_for(3)
     slots.end()
 
-    assert [arrival[3] & Flag.NO_SLOT for _, arrival, _ in slots.taken] == [0, Flag.NO_SLOT, 0]
-    _, (due_ns, *_), at_ns = slots.taken[1]
-    assert due_ns == start_ns + MS
-    assert at_ns - due_ns >= 10 * MS
+    assert [arrival[3] & Flag.NO_CONNECTION for _, arrival, _ in slots.taken] == [
+        0,
+        Flag.NO_CONNECTION,
+        0,
+    ]
+    _, (scheduled_ns, *_), at_ns = slots.taken[1]
+    assert scheduled_ns == start_ns + MS
+    assert at_ns - scheduled_ns >= 10 * MS
 
 
 def test_a_slot_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it(
@@ -202,7 +206,7 @@ def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(dispatcher: Dispa
     assert slots.taken == []
     assert [key for _, key, *_ in rest] == [0, 1, 2]
     assert [operation for *_, operation in rest] == [0, 1, 2]
-    assert all(flags == Flag.NO_SLOT | Flag.COUNTED for *_, flags, _ in rest)
+    assert all(flags == Flag.NO_CONNECTION | Flag.COUNTED for *_, flags, _ in rest)
     assert list(dispatcher.abandon()) == []
 
 
@@ -226,11 +230,11 @@ def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(
     assert [arrival[1] for _, arrival, _ in slots.taken] == list(range(sent))
     assert slots.taken[0][2] >= start_ns
     assert set(Counter(number for number, _, _ in slots.taken)) == {0, 1, 2}
-    for _, (due_ns, key, _, flags, operation), at_ns in slots.taken:
-        assert due_ns <= at_ns
+    for _, (scheduled_ns, key, _, flags, operation), at_ns in slots.taken:
+        assert scheduled_ns <= at_ns
         assert operation == key % 2
         assert flags in {0, Flag.COUNTED}
-        assert bool(flags) == (span.counted_from_ns <= due_ns < span.end_ns)
+        assert bool(flags) == (span.counted_from_ns <= scheduled_ns < span.end_ns)
 
 
 def test_a_pace_of_ones_own_spaces_lookups_and_does_not_make_up_for_missed_ones() -> None:
@@ -260,20 +264,20 @@ def test_a_timer_never_rings_early_and_only_when_set(precise: bool) -> None:
     rung: list[tuple[int, int]] = []
     over = Event()
     pauses = iter([0, 300_000, 1, 2 * MS, 20_000, 5 * MS])
-    due_ns = 0
+    scheduled_ns = 0
 
     def ring() -> None:
-        rung.append((due_ns, monotonic_ns()))
+        rung.append((scheduled_ns, monotonic_ns()))
         set_next()
 
     def set_next() -> None:
-        nonlocal due_ns
+        nonlocal scheduled_ns
         pause_ns = next(pauses, None)
         if pause_ns is None:
             over.set()
         else:
-            due_ns = monotonic_ns() + pause_ns
-            timer.set(due_ns)
+            scheduled_ns = monotonic_ns() + pause_ns
+            timer.set(scheduled_ns)
 
     timer = Timer(ring, precise=precise)
     set_next()

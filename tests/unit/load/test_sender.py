@@ -154,7 +154,7 @@ def test_each_lookup_has_its_row_with_all_that_is_known_of_it(tmp_path: Path) ->
     assert set(rows["slot"].tolist()) == {NUMBER & 0xFFFF}
     assert rows[["query_us", "total_us"]][0].tolist() == (250, 1500)
     assert rows[["query_us", "total_us"]][1].tolist() == (ABSENT, ABSENT)
-    assert (rows["due_ns"] <= rows["sent_ns"]).all()
+    assert (rows["scheduled_ns"] <= rows["sent_ns"]).all()
     assert (rows["sent_ns"] < rows["done_ns"]).all()
     right = rows[rows["outcome"] == Outcome.OK]
     assert (right["first_byte_us"] >= 0).all()
@@ -223,7 +223,7 @@ def test_a_request_that_cannot_be_built_is_a_row_that_was_not_sent(tmp_path: Pat
     rows = bench.rows()
     assert rows["outcome"].tolist() == [Outcome.UNSENT] * 2
     assert (rows["done_ns"] >= rows["sent_ns"]).all()
-    assert (rows["sent_ns"] >= rows["due_ns"]).all()
+    assert (rows["sent_ns"] >= rows["scheduled_ns"]).all()
 
 
 @pytest.fixture
@@ -285,10 +285,18 @@ def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> Non
     greenlet.kill()
     rows = bench.rows()
     assert set(rows["outcome"].tolist()[:-1]) == {Outcome.REFUSED}
-    assert (rows["sent_ns"][:-1] >= rows["due_ns"][:-1]).all()
+    assert (rows["sent_ns"][:-1] >= rows["scheduled_ns"][:-1]).all()
 
 
-RACE = {"rate": 0, "users": 4, "slice": 0.3, "settle": 0.1, "timeout": 5, "pairs": 1, "miss": 0.3}
+RACE = {
+    "rate": 0,
+    "connections": 4,
+    "slice": 0.3,
+    "warmup": 0.1,
+    "timeout": 5,
+    "pairs": 1,
+    "miss": 0.3,
+}
 
 
 class Keys(Scenario):
@@ -343,7 +351,7 @@ def in_race(
         racing=True,
     )
     slots = []
-    for name in list(work.targets) * race.users:
+    for name in list(work.targets) * race.connections:
         connection = Connection(url, race.timeout)
         sender = work.sender(name, connection)
         slots.append(gevent.spawn(sender.run))
@@ -368,19 +376,19 @@ def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_
     for turn, report in zip(plan.slices, reports, strict=True):
         own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
         sequences.append(own["key"].tolist())
-        settled_ns = report["start_ns"] + round(plan.race.settle * 1e9)
-        inside = (own["due_ns"] >= settled_ns) & (own["due_ns"] < report["end_ns"])
+        settled_ns = report["start_ns"] + round(plan.race.warmup * 1e9)
+        inside = (own["scheduled_ns"] >= settled_ns) & (own["scheduled_ns"] < report["end_ns"])
         assert ((own["flags"] == Flag.COUNTED) == inside).all()
         assert inside.any()
-        assert (own["due_ns"] >= report["start_ns"]).all()
-        assert not (rows[rows["target"] != turn.target]["flags"] & Flag.NO_SLOT).any()
+        assert (own["scheduled_ns"] >= report["start_ns"]).all()
+        assert not (rows[rows["target"] != turn.target]["flags"] & Flag.NO_CONNECTION).any()
         assert report["worker"] == 3
         for target, operation, form in each(report["tallies"]):
             assert operation == 0
             again = recount(rows, turn.index, target, report["end_ns"])
             assert Tally.decode(form) == again
     shorter = min(map(len, sequences))
-    assert shorter > plan.race.users
+    assert shorter > plan.race.connections
     assert sequences[0][:shorter] == sequences[1][:shorter]
     assert (rows["outcome"] == Outcome.OK).all()
 
@@ -403,7 +411,7 @@ def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, ra
     sequences = []
     for turn, report in zip(plan.slices, reports, strict=True):
         own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
-        order = np.argsort(own["due_ns"], kind="stable")
+        order = np.argsort(own["scheduled_ns"], kind="stable")
         sequences.append(own[["key", "operation"]][order].tolist())
         assert set(own["operation"].tolist()) == {0, 1}
         counted = Tallies.decode(report["tallies"])
@@ -416,7 +424,7 @@ def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, ra
             assert tally == recount(of_operation, turn.index, target, report["end_ns"])
     assert (rows["outcome"] == Outcome.OK).all()
     shorter = min(map(len, sequences))
-    assert shorter > plan.race.users
+    assert shorter > plan.race.connections
     assert sequences[0][:shorter] == sequences[1][:shorter]
     if rate:
         assert len(sequences[0]) == len(sequences[1])
@@ -429,7 +437,7 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
         held.wait(LONG_S)
         return answer(key)
 
-    settings: dict[str, Any] = {"rate": 100, "timeout": 0.3, "users": 2}
+    settings: dict[str, Any] = {"rate": 100, "timeout": 0.3, "connections": 2}
     with serving(hold).serving() as server:
         plan, work, slots = in_race(tmp_path, server.url, **settings)
         turn = plan.slices[0]
@@ -444,11 +452,11 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
     due = planned.of_slice(plan, turn)
 
     assert sorted(own["key"].tolist()) == sorted(due.keys.tolist())
-    assert sorted(own["due_ns"].tolist()) == (due.offsets_ns + report["start_ns"]).tolist()
+    assert sorted(own["scheduled_ns"].tolist()) == (due.offsets_ns + report["start_ns"]).tolist()
     unsent = own[own["outcome"] == Outcome.UNSENT]
     assert len(unsent) == len(own) - (own["outcome"] == Outcome.TIMEOUT).sum()
     assert len(unsent) > 0
-    assert (unsent["flags"] & Flag.NO_SLOT).all()
+    assert (unsent["flags"] & Flag.NO_CONNECTION).all()
     assert (before["rows"], before["slice"], before["tallies"]) == (0, None, {})
     assert (after["rows"], after["slice"]) == (len(rows), turn.index)
     assert after["tallies"] == report["tallies"]
@@ -464,7 +472,7 @@ def test_users_of_locust_count_what_they_have_sent_when_a_test_stops() -> None:
     )
     found = json.loads(done.stdout)
     assert found["begun"] == found["received"] == found["counted"] == found["verified"]
-    assert found["begun"] >= 2 * found["users"]
+    assert found["begun"] >= 2 * found["connections"]
     assert found["failed"] == 0
     assert found["running"] == 0
     # Requests are built once for each of the three keys, for all users.

@@ -22,7 +22,7 @@ FAILS_ONE_IN = 50
 PAIRS = 6
 
 # Long answers beside what a busy machine adds, and enough of them for a p95 in every slice.
-_ENOUGH = {"pairs": PAIRS, "slice": 0.75, "settle": 0.15, "rate": 160, "users": 64}
+_ENOUGH = {"pairs": PAIRS, "slice": 0.75, "warmup": 0.15, "rate": 160, "connections": 64}
 _ATTEMPTS = 3
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # As it stands this would be run: each test spoils it in one place.
-SOUND = {"pairs": 6, "slice": 1.0, "settle": 0.2, "rate": 150}
+SOUND = {"pairs": 6, "slice": 1.0, "warmup": 0.2, "rate": 150}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ FLAGS = [
     (["--rate", "1e9"], "race.rate"),
     (["--rate", "fast"], "--rate"),
     (["--rate", "20"], "rules.metric = p95 needs 59"),
-    (["--slice", "0.2"], "settle must be shorter than slice"),
-    (["--slice", "0.1"], "settle must be shorter than slice"),
+    (["--slice", "0.2"], "warmup must be shorter than slice"),
+    (["--slice", "0.1"], "warmup must be shorter than slice"),
     (["--slice", "nan"], "race.slice"),
     (["--slice", "-3"], "race.slice"),
     (["--pairs", "0"], "race.pairs"),
@@ -69,7 +69,7 @@ FLAGS = [
     (["--keys", "pareto:2"], "race.keys"),
     (["--keys", "zipf:nan"], "race.keys"),
     (["--keys", "hot:0"], "race.keys"),
-    (["--processes", "17"], "--processes 17 exceeds race.users (16)"),
+    (["--processes", "17"], "--processes 17 exceeds race.connections (16)"),
     (["--processes", "0"], "--processes"),
     (["--seed", "-1"], "--seed"),
     (["--require", "faster"], "--require"),
@@ -93,7 +93,7 @@ def test_a_flag_that_makes_no_race_is_refused(
 
 
 FIELDS: list[tuple[dict[str, object], str]] = [
-    ({"users": 0}, "race.users"),
+    ({"connections": 0}, "race.connections"),
     ({"timeout": 0}, "race.timeout"),
     ({"timeout": 1, "first_byte_timeout": 2}, "first_byte_timeout"),
     ({"raet": 5}, "did you mean rate"),

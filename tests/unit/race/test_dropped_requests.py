@@ -61,7 +61,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Droppi
                 name: running.enter_context(
                     racing(
                         place / name,
-                        sections(good.url, server.url, users=users[name], **settings),
+                        sections(good.url, server.url, connections=users[name], **settings),
                         *("--seed", "7", "--require", "adopt"),
                     )
                 )

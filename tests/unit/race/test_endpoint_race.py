@@ -38,7 +38,7 @@ def test_two_addresses_in_a_fresh_folder_are_enough(tmp_path: Path) -> None:
     assert "the lowest rate for a verdict on the p95" in race.errors
     run = race.run
     assert (run.scenario.name, run.scenario.keys, run.challenger) == ("endpoint", 1, "today")
-    assert all(target.verified == target.due > 0 for target in run.targets.values())
+    assert all(target.verified == target.requests > 0 for target in run.targets.values())
     assert (run.targets["today"].p50_ms or 0) > (run.targets["baseline"].p50_ms or 0) > 0
     assert "a cache may be what is measured" in race.errors.replace("\n", " ")
     report = (race.folder.path / "report.html").read_text()
@@ -111,7 +111,7 @@ def test_a_post_race_with_secrets_over_tls_by_two_processes(tmp_path: Path) -> N
             for asked, body in zip(server.asked, sent, strict=True)
         )
     run = race.run
-    assert all(target.verified == target.due > 0 for target in run.targets.values())
+    assert all(target.verified == target.requests > 0 for target in run.targets.values())
     assert race.run.config["targets"]["new"]["path"] == "/v2/orders?from={source}"
 
 
@@ -139,7 +139,7 @@ def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(tmp_path: Pa
     # Of sequential keys, each follows on the one before it, in both slices of a pair.
     rows = [row for part in race.folder.read_ledger() for row in part.rows]
     for turn in range(12):
-        due = sorted((row["due_ns"], row["key"]) for row in rows if row["slice"] == turn)
+        due = sorted((row["scheduled_ns"], row["key"]) for row in rows if row["slice"] == turn)
         counted = [key for _, key in due]
         assert len(counted) > 40
         steps = Counter((b - a) % 40 for a, b in itertools.pairwise(counted))
@@ -216,10 +216,10 @@ def test_a_race_of_two_operations_asks_by_their_weights(tmp_path: Path) -> None:
     for target in run.targets.values():
         search, order = target.operations["search"], target.operations["order"]
         assert (search.failed, order.failed) == ({}, {})
-        assert 0.15 < order.due / (order.due + search.due) < 0.35
+        assert 0.15 < order.requests / (order.requests + search.requests) < 0.35
     assert race.verdict.operation == "order"
     # The rate is the lowest for the operation that decides, which is a quarter of all.
-    assert min(one.operations["order"].due for one in run.slices) >= 59
+    assert min(one.operations["order"].requests for one in run.slices) >= 59
     orders = [asked for asked in new.asked if asked.method == "POST"]
     assert {asked.headers["content-type"] for asked in orders} == {
         "application/x-www-form-urlencoded"

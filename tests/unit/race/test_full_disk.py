@@ -84,7 +84,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fille
             return Filled(disk, raced, server)
 
         between = start("between", pairs=20)
-        within = start("within", modules, pairs=1, slice=8.0, rate=400, users=64, timeout=2)
+        within = start("within", modules, pairs=1, slice=8.0, rate=400, connections=64, timeout=2)
         between.fill(slices=2)
         within.fill(slices=0)
         for one in (between, within):

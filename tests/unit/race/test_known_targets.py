@@ -52,7 +52,7 @@ def test_no_lookup_is_said_to_be_quicker_than_its_server_was(known: Known, targe
     rows = known.delayed.raced.rows(target)
     asked_ns, answered_ns = beside(rows, served(known, target), DATASET.phone)
     assert (rows["outcome"] == Outcome.OK).all()
-    assert (rows["due_ns"] <= rows["sent_ns"]).all()
+    assert (rows["scheduled_ns"] <= rows["sent_ns"]).all()
     # Each row spans an answer of the server's own: none began or ended without it.
     assert asked_ns.all()
     assert (rows["sent_ns"] <= asked_ns).all()
@@ -85,14 +85,14 @@ def test_a_target_that_fails_fast_now_and_then_never_wins(known: Known, metric: 
     assert new.p50_ms is not None
     assert old.p50_ms is not None
     assert new.p50_ms < old.p50_ms / 3
-    assert new.failed == {"http_503": new.due - new.verified}
+    assert new.failed == {"http_503": new.requests - new.verified}
     failed = known.failing.server.lookups[FAILS_ONE_IN - 1 :: FAILS_ONE_IN]
     assert (raced.rows(1)["outcome"] == Outcome.HTTP_STATUS).sum() == len(failed)
 
 
 def test_failures_rank_as_slower_than_every_answer(known: Known) -> None:
     for part in known.failing.raced.run.slices:
-        share = 1 - part.verified / part.due
+        share = 1 - part.verified / part.requests
         assert (part.p99_ms is None) == (share > 0.01)
         assert part.p50_ms is not None
     assert known.failing.raced.run.targets["new"].p99_ms is None

@@ -102,7 +102,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
                     racing(place / name, sections(good.url, url, **settings), "--seed", "7")
                 )
 
-            long = {"pairs": 1, "slice": 2.0, "rate": 200, "users": 96}
+            long = {"pairs": 1, "slice": 2.0, "rate": 200, "connections": 96}
             mixed = start("mixed", bad.url, **long, **limits)
             hopeless = {
                 "http_500": start("failing", failing.url, **often),
@@ -142,7 +142,7 @@ def test_reasons_are_counted_as_often_as_the_server_was_asked(races: Races) -> N
     new = mixed.raced.run.targets["new"]
     assert new.failed == reasons(counted)
     assert new.verified == (counted["outcome"] == Outcome.OK).sum()
-    assert new.due == len(counted)
+    assert new.requests == len(counted)
 
 
 def key_of(path: str) -> int:
@@ -160,7 +160,7 @@ def test_every_failure_is_slower_than_every_answer(races: Races) -> None:
     rows = races.mixed.raced.rows(1)
     rows = rows[rows["flags"] & Flag.COUNTED != 0]
     took_ms = np.where(
-        rows["outcome"] == Outcome.OK, (rows["done_ns"] - rows["due_ns"]) / 1e6, np.inf
+        rows["outcome"] == Outcome.OK, (rows["done_ns"] - rows["scheduled_ns"]) / 1e6, np.inf
     )
     new = races.mixed.raced.run.targets["new"]
     for found, q in ((new.p50_ms, 0.5), (new.p95_ms, 0.95), (new.p99_ms, 0.99)):
@@ -197,8 +197,8 @@ def test_wrong_answers_make_a_run_invalid(races: Races) -> None:
 def test_a_target_that_only_fails_never_wins_however_fast(races: Races, reason: str) -> None:
     raced = races.hopeless[reason]
     new = raced.run.targets["new"]
-    assert new.due > 0
-    assert new.failed == {reason: new.due}
+    assert new.requests > 0
+    assert new.failed == {reason: new.requests}
     assert new.verified == 0
     assert new.p50_ms is new.p95_ms is new.p99_ms is None
     assert raced.verdict.verdict == "invalid"

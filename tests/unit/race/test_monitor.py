@@ -33,7 +33,7 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ra
             },
             "dataset": {"contacts": 5},
             "race": {"baseline": "old", "challenger": "new", "pairs": 6, "rate": 100}
-            | {"slice": 3, "settle": 1},
+            | {"slice": 3, "warmup": 1},
         }
     ).with_environment({"CRM_API_KEY": "key"})
 

@@ -82,7 +82,7 @@ def test_targets_that_answer_alike_give_a_valid_run(races: dict[str, Staged]) ->
     assert raced.code in {0, 3}, raced.errors
     assert raced.failed_gates <= OF_THE_MACHINE | {"samples_per_slice"}
     for target in raced.run.targets.values():
-        assert target.verified == target.due > 0
+        assert target.verified == target.requests > 0
     keys = set(raced.rows()["key"].tolist())
     assert len(PHONES) / 2 < len(keys)
     assert keys <= set(range(len(PHONES)))
@@ -178,7 +178,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def configure(folder: Path, old: StandIn, new: StandIn, **changes: Any) -> None:
-    sound = {"pairs": 6, "slice": 1.0, "settle": 0.2, "rate": 2000}
+    sound = {"pairs": 6, "slice": 1.0, "warmup": 0.2, "rate": 2000}
     document = without_dataset(old, new, **sound) | changes
     (folder / "dragstrip.toml").write_text(toml(document))
 

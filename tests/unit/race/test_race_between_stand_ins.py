@@ -122,7 +122,7 @@ def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
                 (part.rows["slice"] == turn.index) & (part.rows["target"] == turn.target)
             ]
             if len(mine):
-                due = mine["due_ns"] - starts[turn.index, part.worker]
+                due = mine["scheduled_ns"] - starts[turn.index, part.worker]
                 found += zip(due.tolist(), mine["key"].tolist(), strict=True)
         return sorted(found)
 

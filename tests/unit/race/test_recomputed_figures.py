@@ -52,7 +52,7 @@ def stored(known: Known, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
             3: hanging_up(),
             4: dripping(response(DATASET.answer(4)), 0.05),
         }
-        short = {"pairs": 6, "slice": 0.4, "timeout": 0.3, "users": 8}
+        short = {"pairs": 6, "slice": 0.4, "timeout": 0.3, "connections": 8}
         # Fewer connections than it takes, so that some lookups find none.
         spoilt = sections(good.url, bad.url, rate=300, **short)
         closed = sections(good.url, good.url, rate=0, **short)
@@ -150,12 +150,12 @@ def figures(race: Recomputed) -> dict[str, tuple[str, ...]]:
     found["connections opened"] = row(lambda one: f"{one.opened:,}")
     found["reconnected"] = row(reconnected)
     if not race.closed:
-        found["found no free slot"] = row(lambda one: f"{one.no_slot:,}")
+        found["found no free slot"] = row(lambda one: f"{one.no_connection:,}")
     return found
 
 
 def failed(one: Part) -> str:
-    low, high = limits(one.failures, one.due)
+    low, high = limits(one.failures, one.requests)
     share = f"{one.error_rate * 100:.3g} %; " if one.failures else ""
     return f"{one.failures:,} ({share}{low * 100:.3g} to {high * 100:.3g} %)"
 
@@ -225,9 +225,9 @@ GATES = {
     "wrong_answers": "answers that differ from the data",
     "samples_per_slice": "requests in the smallest slice",
     "achieved_rate": "requests sent before the end of their slice",
-    "no_slot": "requests due while every connection was busy",
+    "no_connection": "requests due while every connection was busy",
     "reconnects": "requests that had to replace their connection",
-    "send_lag_p99_ms": "lateness of sends, p99",
+    "send_delay_p99_ms": "lateness of sends, p99",
     "loop_lag_ms": "lateness of the event loop, p99",
     "generator_cpu": "CPU of the busiest generator process",
     "clock_step_ms": "step of the wall clock during a slice",
@@ -247,7 +247,7 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
     lags: dict[int, list[float]] = {}
     for worker in workers:
         lags.setdefault(worker["worker"], []).append(worker["loop_lag_p99_ms"])
-    late = np.concatenate([one.send_lag_ns for one in sides])
+    late = np.concatenate([one.send_delay_ns for one in sides])
     found: dict[str, tuple[str, ...]] = {
         "complete_pairs": at_least(len(race.whole_pairs), race.plan["race"]["pairs"]),
         "voided_pairs": at_most(len(race.voided_pairs), 0),
@@ -257,21 +257,21 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
         "verified": at_least(min(one.verified for one in sides), 1),
         "wrong_answers": at_most(wrong, 0),
         "samples_per_slice": at_least(
-            min(one.due for one in race.slices.values()),
+            min(one.requests for one in race.slices.values()),
             {"p50": 6, "p95": 59, "p99": 299}[race.metric],
         ),
         "achieved_rate": at_least(
             min(one.achieved_per_s / one.offered_per_s for one in sides), 0.95, "%"
         ),
-        "no_slot": at_most(max(one.no_slot / one.due for one in sides), 0.01, "%"),
+        "no_connection": at_most(max(one.no_connection / one.requests for one in sides), 0.01, "%"),
         "reconnects": at_most(max(one.reconnect_rate for one in sides), 0.05, "%"),
-        "send_lag_p99_ms": at_most(quantile_ms(late, 0.99) or 0.0, lag_ms, "ms"),
+        "send_delay_p99_ms": at_most(quantile_ms(late, 0.99) or 0.0, lag_ms, "ms"),
         "loop_lag_ms": at_most(max(sum(one) / len(one) for one in lags.values()), lag_ms, "ms"),
         "generator_cpu": at_most(max(one["cpu_s"] / one["wall_s"] for one in workers), 0.9, "%"),
         "clock_step_ms": at_most(max(abs(one["clock_step_ms"]) for one in workers), 100, "ms"),
     }
     if race.closed:
-        for name in ("achieved_rate", "no_slot", "send_lag_p99_ms"):
+        for name in ("achieved_rate", "no_connection", "send_delay_p99_ms"):
             del found[name]
     return found
 
@@ -336,7 +336,7 @@ def headline(race: Recomputed, raced: Raced) -> str:
     rules, new = race.run["config"]["rules"], race.totals[1]
     word = raced.verdict.verdict.upper()
     if new.error_rate > rules["max_error_rate"]:
-        assert limits(new.failures, new.due)[0] > rules["max_error_rate"]
+        assert limits(new.failures, new.requests)[0] > rules["max_error_rate"]
         why = f"{new.error_rate:.2%} of its lookups fail; max_error_rate is 0.001"
         return f"{word}: new against old: {why}."
     found = compared(race)[race.metric]
@@ -401,8 +401,8 @@ def conditions(race: Recomputed) -> str:
     load = "closed model" if race.closed else "poisson arrivals"
     pairs = f"{plan['pairs']} pair" + "s" * (plan["pairs"] != 1)
     return (
-        f"{pairs} of {plan['slice']:g} s slices ({plan['settle']:g} s of each not "
-        f"counted), {load}, {plan['users']} connections, keys {plan['keys']}, misses "
+        f"{pairs} of {plan['slice']:g} s slices ({plan['warmup']:g} s of each not "
+        f"counted), {load}, {plan['connections']} connections, keys {plan['keys']}, misses "
         f"{plan['miss'] * 100:.3g} %, {DATASET.contacts} contacts of seed {DATASET.seed}, arrival "
         f"seed {race.plan['seed']}"
     )
@@ -417,12 +417,12 @@ def test_run_json_and_verdict_json_say_the_same(stored: dict[str, Raced]) -> Non
             for field in ("verified", "failed", "p50_ms", "p95_ms", "p99_ms", "error_rate"):
                 assert of_verdict[field] == of_run[field]
             assert of_run["failed"] == dict(part.reasons)
-            assert of_run["due"] == part.due
+            assert of_run["due"] == part.requests
             assert of_run["bytes"] == int(part.rows["bytes"].sum())
             ends = (of_verdict["error_rate_low"], of_verdict["error_rate_high"])
-            assert ends == pytest.approx(limits(part.failures, part.due))
+            assert ends == pytest.approx(limits(part.failures, part.requests))
         for slice_ in race.run["slices"]:
             part = race.slices[slice_["index"]]
-            assert (slice_["due"], slice_["verified"]) == (part.due, part.verified)
+            assert (slice_["due"], slice_["verified"]) == (part.requests, part.verified)
             for name, q in QUANTILES.items():
                 assert slice_[f"{name}_ms"] == part.response_ms(q)

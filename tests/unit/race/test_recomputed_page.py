@@ -81,7 +81,9 @@ def test_the_verdict_in_plain_words_has_the_figures_of_the_interval(
 def test_distributions_are_those_of_the_ledger_and_their_bands_those_of_the_description(
     page: Page, race: Recomputed
 ) -> None:
-    slices = [[(part.due, bins_of(part)) for part in parts_of(race, target)] for target in (0, 1)]
+    slices = [
+        [(part.requests, bins_of(part)) for part in parts_of(race, target)] for target in (0, 1)
+    ]
     for name in ("within", "slowest"):
         for share, *of_both in values(page, name):
             assert share is not None
@@ -96,19 +98,19 @@ def band(
     total: Part, slices: list[tuple[int, Rows]], share: float
 ) -> tuple[float | None, float | None]:
     """Return the band of docs/statistics.md."""
-    rank = max(math.ceil(share * total.due), 1)
+    rank = max(math.ceil(share * total.requests), 1)
     ordered = np.sort(responses(total))
     bound = ordered[rank - 1] if rank <= len(ordered) else ordered[-1]
     most = number_of_bin(int(bound))
     within = [int(np.searchsorted(bins, most, "right")) for _, bins in slices]
-    p = sum(within) / total.due
+    p = sum(within) / total.requests
     count = len(slices)
     scatter = sum((n - p * due) ** 2 for n, (due, _) in zip(within, slices, strict=True))
-    by_slices = scatter * count / (count - 1) / total.due**2
-    by_chance = p * (1 - p) / total.due
+    by_slices = scatter * count / (count - 1) / total.requests**2
+    by_chance = p * (1 - p) / total.requests
     effect = max(by_slices / by_chance, 1) if by_chance else 1
     few = (stats.norm.ppf(0.975) / stats.t.ppf(0.975, count - 1)) ** 2
-    n = max(math.floor(total.due / effect * few), 1)
+    n = max(math.floor(total.requests / effect * few), 1)
     low, high = (float(stats.binom.ppf(tail, n, share)) for tail in (0.025, 0.975))
     return (
         total.response_ms(low / n) if low else None,
@@ -117,7 +119,7 @@ def band(
 
 
 def responses(part: Part) -> Rows:
-    return np.asarray(part.right["done_ns"] - part.right["due_ns"], np.int64)
+    return np.asarray(part.right["done_ns"] - part.right["scheduled_ns"], np.int64)
 
 
 def bins_of(part: Part) -> Rows:
@@ -136,16 +138,16 @@ def test_slices_and_pairs_are_those_of_the_ledger(page: Page, race: Recomputed) 
         [None, *(one.response_ms(q) for q in QUANTILES.values())] for one in parts
     ]
     assert values(page, "throughput") == [
-        [None, one.offered_per_s, one.achieved_per_s, one.due, one.verified] for one in parts
+        [None, one.offered_per_s, one.achieved_per_s, one.requests, one.verified] for one in parts
     ]
     workers = [race.reports[turn["index"]]["workers"] for turn in turns]
     assert values(page, "generator") == [
         [
             None,
-            quantile_ms(part.send_lag_ns, 0.99),
+            quantile_ms(part.send_delay_ns, 0.99),
             max(one["loop_lag_p99_ms"] for one in of_slice),
             max(one["cpu_s"] / one["wall_s"] for one in of_slice),
-            part.no_slot,
+            part.no_connection,
         ]
         for part, of_slice in zip(parts, workers, strict=True)
     ]

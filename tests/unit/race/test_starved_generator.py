@@ -42,7 +42,7 @@ def starved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starved]:
             return stack.enter_context(racing(place / name, configuration, modules=modules))
 
         stopped = start("stopped", new.url)
-        slots = start("slots", slow.url, users=4, pairs=1, timeout=1)
+        slots = start("slots", slow.url, connections=4, pairs=1, timeout=1)
         stepped = start("stepped", new.url, clock_steps.modules_in(place / "clock"))
         wait_until(lambda: stopped.under_way(slices=1))
         hold_up(stopped)
@@ -74,12 +74,12 @@ def assert_proves_nothing(raced: Raced, *gates: str) -> None:
 
 
 def test_a_generator_that_was_held_up_makes_the_run_invalid(starved: Starved) -> None:
-    assert_proves_nothing(starved.stopped, "send_lag_p99_ms", "loop_lag_ms")
+    assert_proves_nothing(starved.stopped, "send_delay_p99_ms", "loop_lag_ms")
     # Whatever came due meanwhile was sent late, and its wait is in its response time.
     rows = starved.stopped.rows()
-    late = rows[rows["sent_ns"] - rows["due_ns"] > 0.5 * STOPPED_S * 1e9]
+    late = rows[rows["sent_ns"] - rows["scheduled_ns"] > 0.5 * STOPPED_S * 1e9]
     assert len(late) > 10
-    assert ((late["done_ns"] - late["due_ns"]) > 0.5 * STOPPED_S * 1e9).all()
+    assert ((late["done_ns"] - late["scheduled_ns"]) > 0.5 * STOPPED_S * 1e9).all()
     worst = max(
         worker["loop_lag_max_ms"]
         for report in starved.stopped.folder.read_slices()
@@ -89,9 +89,9 @@ def test_a_generator_that_was_held_up_makes_the_run_invalid(starved: Starved) ->
 
 
 def test_too_few_connections_make_the_run_invalid(starved: Starved) -> None:
-    assert_proves_nothing(starved.slots, "no_slot")
+    assert_proves_nothing(starved.slots, "no_connection")
     new = starved.slots.run.targets["new"]
-    assert new.no_slot > new.due / 2
+    assert new.no_connection > new.requests / 2
     # What no connection was ever free for is a failed lookup like any other, and none is left out.
     rows, plan = starved.slots.rows(1), starved.slots.folder.read_plan()
     assert new.failed["unsent"] > 0
@@ -103,7 +103,7 @@ def test_too_few_connections_make_the_run_invalid(starved: Starved) -> None:
 def test_more_than_the_machine_can_do_makes_the_run_invalid(tmp_path: Path) -> None:
     with StandIn(DATASET).serving() as server:
         much = sections(
-            server.url, server.url, rate=20_000, slice=0.4, pairs=1, timeout=0.5, users=64
+            server.url, server.url, rate=20_000, slice=0.4, pairs=1, timeout=0.5, connections=64
         )
         with racing(tmp_path, much) as raced:
             raced.wait()
@@ -119,9 +119,9 @@ def test_a_wall_clock_that_steps_changes_no_time_and_makes_the_run_invalid(
     assert_proves_nothing(starved.stepped, "clock_step_ms")
     assert starved.stepped.gate("clock_step_ms") >= 0.99e3 * clock_steps.STEP_S
     rows = starved.stepped.rows()
-    assert (rows["due_ns"] <= rows["sent_ns"]).all()
+    assert (rows["scheduled_ns"] <= rows["sent_ns"]).all()
     assert (rows["sent_ns"] < rows["done_ns"]).all()
-    assert ((rows["done_ns"] - rows["due_ns"]) < 60e9).all()
+    assert ((rows["done_ns"] - rows["scheduled_ns"]) < 60e9).all()
     # The hours that the clock has lost are in no slice's rate or quantile.
     for part in starved.stepped.run.slices:
         assert part.offered_per_s == pytest.approx(150, rel=0.5)

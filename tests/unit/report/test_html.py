@@ -271,11 +271,11 @@ def test_every_row_of_a_picture_is_what_the_run_holds() -> None:
         [None, one.p50_ms, one.p95_ms, one.p99_ms] for one in parts
     ]
     assert values(tables["throughput"]) == [
-        [None, one.offered_per_s, one.achieved_per_s, one.due, one.verified] for one in parts
+        [None, one.offered_per_s, one.achieved_per_s, one.requests, one.verified] for one in parts
     ]
     fared = [one.generator for one in parts]
     assert values(tables["generator"]) == [
-        [None, one.send_lag_p99_ms, one.loop_lag_p99_ms, one.cpu, one.no_slot]
+        [None, one.send_delay_p99_ms, one.loop_lag_p99_ms, one.cpu, one.no_connection]
         for one in fared
         if one
     ]

@@ -33,7 +33,7 @@ COMMANDS = (
     ("ledger", "run"),
     ("ledger", "run", "--format", "csv"),
     ("compare", "run", "other"),
-    ("history",),
+    ("history", "--verbose"),
 )
 READ_BY = {
     "run.json": {"report", "compare", "history"},

@@ -85,7 +85,7 @@ def test_it_is_shown_stored_and_compared_like_any_other(
     run = folder.read_run()
     validator("run").validate(json.loads(run.model_dump_json()))
     assert run.scenario.facts.data in " ".join(
-        terminal.text(run, judge(run, RulesConfig())).split()
+        terminal.text(run, judge(run, RulesConfig()), verbose=True).split()
     )
     newer = now().model_copy(update={"id": "20250103T030405Z-abcd"})
     newer = over_own_numbers(newer) if dataset is OWN else newer

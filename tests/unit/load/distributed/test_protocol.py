@@ -29,7 +29,7 @@ RUN = "20250102T030405Z-abcd"
 
 def report_of(worker: int, rows: int, target: int = 0) -> WorkerReport:
     tally = Tally()
-    tally.due = tally.verified = rows
+    tally.requests = tally.verified = rows
     return {
         "worker": worker,
         "start_ns": 0,

@@ -168,7 +168,7 @@ class TestTimeouts:
     def test_an_idle_connection_outlives_it(self) -> None:
         with talking(always(answer(BODY)), Limits(0.5)) as (connection, server):
             connection.send(GET)
-            while connection._deadline.due_ns < NEVER_NS:
+            while connection._deadline.scheduled_ns < NEVER_NS:
                 gevent.sleep(0.001)
             connection.send(GET)
             assert server.connections == 1
