@@ -417,12 +417,12 @@ def test_run_json_and_verdict_json_say_the_same(stored: dict[str, Raced]) -> Non
             for field in ("verified", "failed", "p50_ms", "p95_ms", "p99_ms", "error_rate"):
                 assert of_verdict[field] == of_run[field]
             assert of_run["failed"] == dict(part.reasons)
-            assert of_run["due"] == part.requests
+            assert of_run["requests"] == part.requests
             assert of_run["bytes"] == int(part.rows["bytes"].sum())
             ends = (of_verdict["error_rate_low"], of_verdict["error_rate_high"])
             assert ends == pytest.approx(limits(part.failures, part.requests))
         for slice_ in race.run["slices"]:
             part = race.slices[slice_["index"]]
-            assert (slice_["due"], slice_["verified"]) == (part.requests, part.verified)
+            assert (slice_["requests"], slice_["verified"]) == (part.requests, part.verified)
             for name, q in QUANTILES.items():
                 assert slice_[f"{name}_ms"] == part.response_ms(q)
