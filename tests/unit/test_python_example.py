@@ -8,17 +8,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dragstrip.analysis import calibration
 from dragstrip.run.folder import RunFolder
 from tests.support.byte_server import ByteServer, Peer, answer
 
-if TYPE_CHECKING:
-    import pytest
-
 DOCS = Path(__file__).parents[2] / "docs"
 _PATIENCE_S = 180
+_OF_THE_MACHINE = (
+    "send_delay_p99_ms",
+    "loop_lag_ms",
+    "generator_cpu",
+    "no_connection",
+    "achieved_rate",
+)
 _MOST_LINES = 60
 
 
@@ -41,32 +44,44 @@ def shop() -> ByteServer:
     return ByteServer(script)
 
 
+def run_example(place: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a folder, without a calibration of this machine."""
+    (place / "example.py").write_text(code)
+    environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environ[calibration.HOME_VARIABLE] = str(place / "none")
+    return subprocess.run(
+        [sys.executable, "example.py"],
+        cwd=place,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=False,
+    )
+
+
 def test_the_examples_run_between_two_servers(tmp_path: Path) -> None:
     (tmp_path / "checkout.py").write_text(block("scenarios.md"))
-    environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    environ[calibration.HOME_VARIABLE] = str(tmp_path / "none")
+    code = block("python.md")
     with shop().serving() as baseline, shop().serving() as challenger:
-        code = block("python.md")
         for documented, server in (("8001", baseline), ("8002", challenger)):
             assert f"http://127.0.0.1:{documented}" in code
             code = code.replace(f"http://127.0.0.1:{documented}", server.url)
-        (tmp_path / "example.py").write_text(code)
-        done = subprocess.run(
-            [sys.executable, "example.py"],
-            cwd=tmp_path,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
+        done = run_example(tmp_path, code)
         orders = [one for one in baseline.requests if one.startswith(b"POST /orders")]
-    assert done.returncode == 0, done.stdout + done.stderr
     run = RunFolder(tmp_path / "runs" / "latest").read_run()
     assert all(total.verified == total.requests > 0 for total in run.targets.values())
     assert orders
-    verdict, *_ = done.stdout.splitlines()
-    assert verdict.split()[0] in {"adopt", "better", "equivalent", "worse", "inconclusive"}
+    failed = {gate for gate in _OF_THE_MACHINE if f"fails {gate}" in done.stderr}
+    if failed:
+        # A busy machine made the run invalid; it is stored all the same, for the second half.
+        assert "InvalidRun" in done.stderr
+        imports, load, reading = code.partition("run = load_run")
+        done = run_example(tmp_path, imports.partition("\n\n")[0] + "\n\n" + load + reading)
+    else:
+        word, *_ = done.stdout.split()
+        assert word in {"adopt", "better", "equivalent", "worse", "inconclusive"}
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_page_on_scenarios_is_short() -> None:
