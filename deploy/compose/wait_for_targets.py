@@ -17,11 +17,12 @@ import click
 from dragstrip.config.config import load
 from dragstrip.errors import DragstripError
 from dragstrip.scenario import Target, targets_of
+from scenarios.crm.requests import lookup
 
 _PAUSE_SECONDS = 1.0
 _TIMEOUT_SECONDS = 10.0
-_NOBODY = "0"
-_NOWHERE = "00000000-0000-4000-8000-000000000000"
+_NO_PHONE = "0"
+_NO_WORKSPACE = "00000000-0000-4000-8000-000000000000"
 
 
 def main(patience_seconds: float) -> int:
@@ -53,7 +54,7 @@ def _failures() -> list[str]:
 
 
 def _failure(target: Target, api_key: str) -> str | None:
-    request = target.lookup(_NOBODY, _NOWHERE, api_key=api_key)
+    request = lookup(target, _NO_PHONE, _NO_WORKSPACE, api_key=api_key)
     parts = urlsplit(target.url)
     is_tls = parts.scheme == "https"
     connect = http.client.HTTPSConnection if is_tls else http.client.HTTPConnection

@@ -169,6 +169,8 @@ def tallies_of(report: SliceReport, target: int) -> Tallies:
     for worker in report["workers"]:
         form = worker["tallies"].get(str(target), {})
         found.merge_encoded({str(target): form})
+    if any(tally.verified > tally.requests for tally in found.by_place.values()):
+        raise StorageError(f"slice {report['index']} has more verified requests than requests")
     return found
 
 

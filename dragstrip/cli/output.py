@@ -73,6 +73,17 @@ def prepare() -> None:
             )
 
 
+def write_document(text: str) -> None:
+    """Write what another program reads to standard output: UTF-8, whatever the locale is."""
+    sys.stdout.flush()
+    buffer = getattr(sys.stdout, "buffer", None)
+    if buffer is None:
+        sys.stdout.write(text)
+    else:
+        buffer.write(text.encode())
+    sys.stdout.flush()
+
+
 def is_broken() -> bool:
     """Whether standard output takes no more; a command that writes without end asks this."""
     return _failure() is not None
@@ -115,4 +126,5 @@ def _fill_closed_files() -> None:
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)
+            # Inheritable, as what a shell gives: else a child finds the number closed again.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)

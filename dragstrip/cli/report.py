@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 
 from dragstrip.analysis.rule_checks import rules_of
+from dragstrip.cli import output
 from dragstrip.cli.options import examples, output_format, runs_folder, verbose
 from dragstrip.cli.requirement import judge, requirement
 from dragstrip.report.exporters import EXPORTERS, page_of
@@ -39,7 +40,7 @@ def report(run: str, out: Path, form: str, require: Requirement | None, verbose:
     # A killed race left no totals; what it recorded is there all the same.
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
     if form in EXPORTERS:
-        click.echo(EXPORTERS[form].render(shown, verdict, require), nl=False)
+        output.write_document(EXPORTERS[form].render(shown, verdict, require))
     else:
         Console(highlight=False).print(terminal.render(shown, verdict, verbose=verbose))
         page = page_of(folder)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from dragstrip.analysis.numbers import milliseconds
 from tests.lab.lab_homes import wait_until
 from tests.support import chromium
 from tests.support.races import DATASET
@@ -89,8 +90,8 @@ def test_log_in_start_watch_and_download(page: Page, race: WebRace) -> None:
     expect(said).to_be_visible(timeout=PATIENCE_MS)
     p95 = page.get_by_role("row").filter(has_text="p95").get_by_role("cell")
     expect(p95.nth(0)).to_have_text("p95")
-    expect(p95.nth(1)).to_have_text(f"{run.targets['old'].p95_ms:,.1f} ms")
-    expect(p95.nth(2)).to_have_text(f"{run.targets['new'].p95_ms:,.1f} ms")
+    expect(p95.nth(1)).to_have_text(milliseconds(run.targets["old"].p95_ms))
+    expect(p95.nth(2)).to_have_text(milliseconds(run.targets["new"].p95_ms))
     open_tab(page, "Race slices")
     expect(page.get_by_role("row")).to_have_count(1 + len(run.slices))
     open_tab(page, "Race conditions")

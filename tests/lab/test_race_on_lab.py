@@ -79,7 +79,7 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
         assert run["targets"][target]["query_p50_ms"] > 0
     assert run["targets"]["convex"]["requests"] == run["targets"]["supabase"]["requests"]
     assert run["lab"] is verdict["lab"] is True
-    assert run["dataset"]["digest"] == Dataset(42, CONTACTS).digest()
+    assert run["scenario"]["facts"]["digest"] == Dataset(42, CONTACTS).digest()
 
     kept = {file.name for file in (folder / "runs" / "latest").iterdir()}
     assert {"locust.log", "locust.html", "locust_stats.csv", "plan.json", "ledger"} <= kept

@@ -120,22 +120,25 @@ class RaceWorker:
             self._refuse(str(error))
 
     def _accept(self, offer: dict[str, Any]) -> None:
-        for name, ours in versions().items():
-            theirs = offer["versions"].get(name)
-            if theirs != ours:
-                raise Unfit(f"{name} is {ours} here and {theirs} at the master")
         try:
-            plan = Plan.model_validate_json(offer["plan"])
+            theirs, document, scenario = offer["versions"], offer["plan"], offer["scenario"]
+            lab, handoff = offer["lab"], offer["handoff"]
+        except (KeyError, TypeError):
+            raise Unfit("the master's offer is not of this version's form") from None
+        for name, ours in versions().items():
+            if theirs.get(name) != ours:
+                raise Unfit(f"{name} is {ours} here and {theirs.get(name)} at the master")
+        try:
+            plan = Plan.model_validate_json(document)
         except ValidationError as error:
             raise Unfit(f"the master's plan is none: {error.errors()[0]['msg']}") from None
         ours = version_of(find(plan.scenario.name))
-        if ours != offer["scenario"]:
+        if ours != scenario:
             raise Unfit(
-                f"scenario {plan.scenario.name} is version {ours} here and {offer['scenario']} at "
-                "the master"
+                f"scenario {plan.scenario.name} is version {ours} here and {scenario} at the master"
             )
         worker = locust_compat.own_number(self._runner)
-        work = self._make_work(plan, offer["lab"], worker, offer["handoff"])
+        work = self._make_work(plan, lab, worker, handoff)
         self._share = OwnShare(plan, work)
         self._plan = plan
         self._end = WorkerEnd(plan.run_id, worker)

@@ -281,7 +281,9 @@ def test_a_slot_that_is_stopped_ends_with_the_lookup_under_way(
 def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "http://127.0.0.1:9")
     greenlet = gevent.spawn(bench.sender(ClosedPacing(iter(range(10**9)), per_s=0)).run)
-    gevent.sleep(0.02)
+    with gevent.Timeout(LONG_S):
+        while bench.ledger.begun < 3:
+            gevent.sleep(0.001)
     greenlet.kill()
     rows = bench.rows()
     assert set(rows["outcome"].tolist()[:-1]) == {Outcome.REFUSED}

@@ -58,7 +58,7 @@ class Checkout(Scenario):
 """
 KEYS, WRONG_KEY = 50, 7
 FLAGS = ("--quick", "--pairs", "6", "--slice", "2", "--rate", "200", "--seed", "7")
-SLOWER_S = 0.004
+SLOWER_S = 0.02
 _PATIENCE_S = 180
 
 
