@@ -46,8 +46,8 @@ class Attempt(StrictModel):
 class Ceiling(StrictModel):
     """What one process sends to a server that answers at once.
 
-    `closed_per_s` verified lookups a second in the closed model, where nothing is due, with `users`
-    connections; `rate_per_s` is the highest open rate tried at which every gate held, twice.
+    `closed_per_s` counts verified requests a second in the closed model, where nothing is due, with
+    `users` connections; `rate_per_s` is the highest open rate at which every gate held, twice.
     `server_cpu` is the share of a core that the server used meanwhile: near 1, it and not the
     generator was measured. Nearly all answers, of `contacts` contacts, were seen before; where
     every one is new and compared in full, a process keeps up with about `new_per_s`.

@@ -96,7 +96,7 @@ def _require_samples(run: Run, target: str, metric: Metric) -> None:
     samples = min((one.requests for one in run.slices if one.target == target), default=0)
     if samples < SAMPLES_NEEDED[metric]:
         raise UsageError(
-            f"--metric {metric} needs {SAMPLES_NEEDED[metric]} lookups a slice; run {run.id} has "
+            f"--metric {metric} needs {SAMPLES_NEEDED[metric]} requests a slice; run {run.id} has "
             f"{samples}",
             fix="choose a lower quantile, or race with a higher --rate or --slice",
         )

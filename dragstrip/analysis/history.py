@@ -103,7 +103,7 @@ def _value(run: Run, verdict: Verdict, target: str, metric: Metric) -> Value:
         return None, f"no target {target}"
     slices = [one for one in run.slices if one.target == target]
     if min((one.requests for one in slices), default=0) < SAMPLES_NEEDED[metric]:
-        return None, f"too few lookups a slice for {metric}"
+        return None, f"too few requests a slice for {metric}"
     found = typical([one.quantile_ms(metric) or 0.0 for one in slices])
     return found, None if found else f"{metric} does not exist in every slice"
 

@@ -77,7 +77,7 @@ def _error_rate(name: str, total: OperationTotals, limit: float) -> Clause:
     return Clause(
         f"max_error_rate of {name}",
         state,
-        f"{count(failed)} of {count(total.requests)} lookups failed ({total.error_rate:.3%})",
+        f"{count(failed)} of {count(total.requests)} requests failed ({total.error_rate:.3%})",
         f"at most {limit:.3%}",
     )
 

@@ -161,7 +161,7 @@ class _Races:
 
 
 def _slots(rate: float) -> int:
-    """Return how many slots a pause takes that the gates on lateness still allow."""
+    """Return how many connections a pause takes that the gates on lateness still allow."""
     return math.ceil(rate * MOST_LAG_MS / 1000)
 
 

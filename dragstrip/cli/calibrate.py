@@ -53,7 +53,7 @@ def calibrate(
 ) -> None:
     """Find out how far this machine can be trusted, and store it for `race` and `compare`.
 
-    First how many lookups a second one process sends on time; then how often, and how far, two
+    First how many requests a second one process sends on time; then how often, and how far, two
     sides are told apart that are the same target. Leave the machine alone meanwhile.
     """
     from dragstrip.calibrate import calibrate as calibrating

@@ -115,7 +115,12 @@ _web = option_group(
     "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
 )
 @click.option("--keys", metavar="HOW", help="uniform, sequential, zipf:S or hot:N.")
-@click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
+@click.option(
+    "--miss",
+    type=float,
+    metavar="SHARE",
+    help="Share of requests whose phone number no contact has.",
+)
 @own_data
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a run's arrivals.")
 @click.option(
@@ -138,7 +143,7 @@ _web = option_group(
     "--otel",
     is_flag=True,
     default=None,
-    help="Let Locust export each lookup by OpenTelemetry; OTEL_* variables say where to.",
+    help="Let Locust export each request by OpenTelemetry; OTEL_* variables say where to.",
 )
 @requirement("Exit with 1 unless the verdict is this, with 4 when it is open.")
 @click.option(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     default=SAMPLE,
     show_default=True,
     metavar="N",
-    help="How many lookups to ask of every target; one in ten is for a number that nobody has.",
+    help="Requests to send to every target; one in ten has a phone number that no contact has.",
 )
 @click.option(
     "--full",
@@ -109,6 +109,6 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
     )
     yield f"compared with the dataset: {data.words}"
     yield (
-        f"{' and '.join(answers.targets)}: {answers.lookups} lookups answered right, "
-        f"{answers.misses} of them for numbers that nobody has"
+        f"{' and '.join(answers.targets)}: {answers.lookups} requests answered right, "
+        f"{answers.misses} of them with phone numbers that no contact has"
     )

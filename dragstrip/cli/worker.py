@@ -28,7 +28,7 @@ _NEVER_CONNECTED = 255
 @click.command(epilog=examples("CRM_API_KEY=… dragstrip worker 10.0.0.1:5557"))
 @click.argument("master", metavar="HOST[:PORT]")
 @folder_option("Folder for this worker's part of the ledger.")
-@click.option("--otel", is_flag=True, help="Export this worker's lookups by OpenTelemetry.")
+@click.option("--otel", is_flag=True, help="Export this worker's requests by OpenTelemetry.")
 def worker(master: str, out: Path, otel: bool) -> None:
     """Take part in the race of the `dragstrip race --workers N` that listens at HOST.
 

@@ -29,7 +29,7 @@ _BOUNDS_NS = np.array([round(bound * 1e9) for bound in BOUNDS_S], np.int64)
 
 
 class Brief(TypedDict):
-    """Counts as in Tally. `buckets` count verified lookups at most as long as each of BOUNDS_S."""
+    """Counts as in Tally. `buckets` count verified requests at most as long as each of BOUNDS_S."""
 
     verified: int
     failed: dict[str, int]

@@ -24,7 +24,7 @@ SEGMENT_ROWS = 1 << SEGMENT_BITS
 
 
 class Outcome(IntEnum):
-    """What became of a lookup. Everything but OK is a failure."""
+    """What became of a request. Everything but OK is a failure."""
 
     EMPTY = 0
     """The row was never begun."""
@@ -54,16 +54,16 @@ class Outcome(IntEnum):
 
 
 class Flag(IntFlag):
-    """What else is known about a lookup before it is sent."""
+    """What else is known about a request before it is sent."""
 
     COUNTED = 1
     """Due after the warmup time, on the target whose turn it is."""
     NO_CONNECTION = 2
-    """Every connection was busy when the lookup was due."""
+    """Every connection was busy when the request was due."""
 
 
 ABSENT = -1
-"""`first_byte_us`, `query_us` or `total_us` of a lookup that has none."""
+"""`first_byte_us`, `query_us` or `total_us` of a request that has none."""
 
 Rows = np.ndarray[tuple[int], np.dtype[np.void]]
 

@@ -40,7 +40,7 @@ class RaceCollector(Collector):
         with self._lock:
             state = self._look()
         yield from _about(self._facts)
-        yield from _lookups(state)
+        yield from _requests(state)
         yield from _progress(state)
         yield from _slices(state)
         yield from _gates(state)
@@ -61,21 +61,21 @@ def _about(facts: Run) -> Iterator[Metric]:
     yield info
 
 
-def _lookups(state: State) -> Iterator[Metric]:
+def _requests(state: State) -> Iterator[Metric]:
     labels = _labels(state.plan)
-    lookups = CounterMetricFamily(
+    requests = CounterMetricFamily(
         "dragstrip_lookups",
-        "Lookups that count for the comparison, by outcome: verified, or why it failed.",
+        "Requests that count for the comparison, by outcome: verified, or why it failed.",
         labels=[*labels, "outcome"],
     )
     others = CounterMetricFamily(
         "dragstrip_uncounted_lookups",
-        "Lookups while a slice settles, and those that keep the idle target warm.",
+        "Requests while a slice settles, and those that keep the idle target warm.",
         labels=labels,
     )
     times = HistogramMetricFamily(
         "dragstrip_response_time_seconds",
-        "From when a lookup was due to its answer; of verified lookups that count.",
+        "From when a request was due to its answer; of verified requests that count.",
         labels=labels,
     )
     for target, operations in zip(state.plan.targets, state.by_operation, strict=True):
@@ -83,10 +83,10 @@ def _lookups(state: State) -> Iterator[Metric]:
             place = [target.name, operation.name][: len(labels)]
             outcomes = {"verified": counted["verified"], **counted["failed"]}
             for outcome, count in outcomes.items():
-                lookups.add_metric([*place, outcome], count)
+                requests.add_metric([*place, outcome], count)
             others.add_metric(place, counted["uncounted"])
             times.add_metric(place, _buckets(counted), counted["sum_s"])
-    yield from (lookups, others, times)
+    yield from (requests, others, times)
 
 
 def _labels(plan: Plan) -> list[str]:
@@ -132,7 +132,7 @@ def _slices(state: State) -> Iterator[Metric]:
         labels=[*labels, "quantile"],
     )
     offered = GaugeMetricFamily(
-        "dragstrip_slice_offered_rate", "Lookups due a second in its last slice.", labels=labels
+        "dragstrip_slice_offered_rate", "Requests due a second in its last slice.", labels=labels
     )
     achieved = GaugeMetricFamily(
         "dragstrip_slice_achieved_rate", "Of those, the ones sent in time.", labels=labels

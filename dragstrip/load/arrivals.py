@@ -1,7 +1,7 @@
 """When requests are due, and for which key and operation: drawn from a seed, whatever is answered.
 
 They are drawn a block at a time, as a slice goes on: a long one at a high rate takes no more memory
-than a short one, and drawing a block takes less time than sending a few lookups.
+than a short one, and drawing a block takes less time than sending a few requests.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
 
 
 def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
-    """Draw the few uncounted lookups that keep the other target awake, a block at a time."""
+    """Draw the few uncounted requests that keep the other target awake, a block at a time."""
     seed = (plan.seed, turn.index, _TRICKLE_STREAM)
     random = np.random.default_rng(list(seed))
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)

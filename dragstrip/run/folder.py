@@ -124,7 +124,7 @@ class RunFolder:
             raise StorageError(f"cannot read {file}: {error}") from None
 
     def count_slices(self) -> int:
-        """Count the slices that ran to their end; cheap enough to ask while lookups are timed."""
+        """Count the slices that ran to their end; cheap enough to ask while requests are timed."""
         with suppress(FileNotFoundError):
             return (self.path / SLICES_FILE).read_bytes().count(b"\n")
         return 0

@@ -56,7 +56,7 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a race ended early; `before_start` says that no lookup was sent."""
+    """Why a race ended early; `before_start` says that no request was sent."""
 
     reason: str
     before_start: bool = False

@@ -6,7 +6,7 @@ may be lost, doubled or overtake one another: the next one mends it. What a work
 report of a slice or its last counts, stands in every snapshot until the master has it.
 
 Histograms go with reports and last counts only: to encode them takes the event loop some
-milliseconds, in which lookups would be late.
+milliseconds, in which requests would be late.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Snapshot(TypedDict):
     worker: int
     seq: int
     rows: int
-    """Lookups begun so far."""
+    """Requests begun so far."""
     slice: int | None
     """The slice that it began last."""
     done: bool
@@ -273,5 +273,5 @@ class Totals:
         self._tallies.merge_encoded(tallies)
 
     def counts(self, rows: int) -> FinalCounts:
-        """Return the sum; `rows` is how many lookups the process began."""
+        """Return the sum; `rows` is how many requests the process began."""
         return {"rows": rows, "tallies": self._tallies.encode()}

@@ -30,7 +30,7 @@ class Limits:
 
     @classmethod
     def of(cls, race: RaceConfig) -> Limits:
-        """Return the bounds that the configuration sets for each lookup."""
+        """Return the bounds that the configuration sets for each request."""
         return cls(race.timeout, race.connect_timeout, race.first_byte_timeout)
 
 

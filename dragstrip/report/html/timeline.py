@@ -199,7 +199,7 @@ def _bar(side: str, y: Spec, high: float) -> Spec:
 _THROUGHPUT: Columns = {
     "due per second": lambda part: figures.rate(part.offered_per_s),
     "achieved per second": lambda part: figures.rate(part.achieved_per_s),
-    "lookups": lambda part: figures.count(part.requests),
+    "requests": lambda part: figures.count(part.requests),
     "verified": lambda part: figures.count(part.verified),
 }
 
@@ -215,7 +215,7 @@ def _throughput(run: Run) -> Chart:
         title="Throughput over time",
         how_to_read="Each point is what one slice achieved."
         if run.closed_model
-        else "Points are the lookups sent in time; the thick line is what was due. A point below "
+        else "Points are the requests sent in time; the thick line is what was due. A point below "
         "the line fell behind.",
         summary=between(run, "throughput", lambda one: one.achieved_per_s, figures.rate),
         spec=marks.picture(_throughput_layers(run, data), data, height=260, zoom=whole),
@@ -229,7 +229,7 @@ def _throughput(run: Run) -> Chart:
 def _throughput_layers(run: Run, rows: list[Spec]) -> list[Spec]:
     top = max(max(row["achieved"], row["offered"]) for row in rows) * 1.1 or 1.0
     scale: Spec = {"domain": [0, top], "nice": False}
-    title = "lookups per second"
+    title = "requests per second"
     offered: Spec = {
         "mark": {"type": "rect", "height": 3, "fill": marks.INK, "opacity": 0.75, "clip": True},
         "encoding": {

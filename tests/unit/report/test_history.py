@@ -122,7 +122,7 @@ def test_unlike_runs_are_marked_with_what_differs() -> None:
 
 @pytest.mark.parametrize(
     ("target", "metric", "note"),
-    [("else", "p95", "no target else"), ("old", "p99", "too few lookups a slice for p99")],
+    [("else", "p95", "no target else"), ("old", "p99", "too few requests a slice for p99")],
 )
 def test_what_has_no_value_says_why(target: str, metric: Any, note: str) -> None:
     found = history([made(3, 15.0)], target, metric)
