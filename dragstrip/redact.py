@@ -5,7 +5,7 @@ stored. How much of a text is replaced depends on how likely it is there by chan
 
 - 12 characters or more: wherever they stand, also within a longer word.
 - 4 to 11 characters: as a whole word, so that `beta` leaves `alphabeta` alone.
-- Fewer, or a word that is no secret in practice (`postgres`): only where the text around it says
+- Fewer, or a word that is not secret in practice (`postgres`): only where the text around it says
   that it is one, as in `password=p` or `Bearer p`.
 
 The password of an address (`://user:password@`) is replaced always, known or not.

@@ -38,7 +38,7 @@ LEAST_RUNS = 3
 
 Pairs = list[tuple[float, float]]
 """A run's slice quantiles in ms: both sides of each pair, in the order they ran."""
-Alarms = Literal["too often", "no oftener than promised", "open"]
+Alarms = Literal["too often", "no more often than promised", "open"]
 
 Positive = Annotated[float, Field(gt=0)]
 Relative = Annotated[float, Field(ge=0)]
@@ -76,7 +76,7 @@ class Same(StrictModel):
         """What the count of alarms allows to say about the promised 5 %."""
         if self.alarm_low > 1 - CONFIDENCE:
             return "too often"
-        return "no oftener than promised" if self.alarm_high <= TOLERATED else "open"
+        return "no more often than promised" if self.alarm_high <= TOLERATED else "open"
 
 
 TOLERATED = 0.10

@@ -3,7 +3,7 @@
 The value of a run is the geometric mean of its slices' quantile, with the 95 % interval that
 `dragstrip race` holds against slo_ms. A run that is invalid proves nothing and has no value. The
 newest that has one is what the others are held against: where they are unlike, a difference between
-them is no news of the target.
+them says nothing about the target.
 """
 
 from __future__ import annotations

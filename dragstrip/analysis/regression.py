@@ -34,7 +34,7 @@ MIN_SLICES = MIN_PAIRS
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What is put up with: `ratio` of the metric, newer/older, and `errors` more in all."""
+    """What is tolerated: `ratio` of the metric, newer/older, and `errors` more in all."""
 
     metric: Metric = "p95"
     ratio: float = 1.1

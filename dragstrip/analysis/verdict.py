@@ -235,7 +235,7 @@ _TELL_APART: set[Word] = {"adopt", "better", "worse"}
 
 
 def _noise_floor(run: Run, rules: RulesConfig) -> float:
-    """Return how far equal targets part on this machine, relative; 0 when nobody knows.
+    """Return how far equal targets part on this machine, relative; 0 when unknown.
 
     The interval allows for what differs from pair to pair. What differs between the sides of a
     whole run, such as where their connections fell, it cannot see; calibration can.

@@ -166,7 +166,7 @@ def _slots(rate: float) -> int:
 
 
 class _Unheard:
-    """Progress that nobody needs to hear of: a race takes a few seconds."""
+    """Progress that is not shown: a race takes a few seconds."""
 
     def say(self, line: str) -> None:
         pass

@@ -267,7 +267,7 @@ def _web_ui(host: str, port: int, config: Config) -> WebUi:
     address = require_free(Address(host, port), "--web-host, --web-port")
     if secret is None and not ip_address(address.host).is_loopback:
         raise UsageError(
-            f"--web-host {host}: whoever reaches the web UI can start load",
+            f"--web-host {host}: anyone who reaches the web UI can start load",
             fix=f"set {PASSWORD_VARIABLE}, or leave it on 127.0.0.1",
         )
     return WebUi(address.host, port, secret.get_secret_value() if secret else None)
@@ -317,5 +317,5 @@ def _summarise(result: Result, require: Requirement | None) -> None:
     text = EXPORTERS["markdown"].render(result.run, result.verdict, require)
     problem = github_summary.append(os.environ, text)
     if problem:
-        # The run is stored and stands, whoever reads a summary of it.
+        # The run is stored and valid even without its summary.
         click.echo(f"warning: {problem}", err=True)

@@ -18,7 +18,7 @@ def target_pair(given: Sequence[str], *, whole: bool = False) -> dict[str, dict[
     """Return the sections for BASELINE and CHALLENGER, each URL or NAME=URL; {} for none.
 
     `whole` addresses say with their path and query what is asked; others are where paths begin.
-    Raises UsageError for any other number, for one name twice, or for what is no address.
+    Raises UsageError for any other number, for one name twice, or for an invalid address.
     """
     if not given:
         return {}

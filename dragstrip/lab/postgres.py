@@ -47,7 +47,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Postgres:
-    """One PostgreSQL: its programs, its data and its user (None: whoever runs the lab)."""
+    """One PostgreSQL: its programs, its data and its user (None: the user who runs the lab)."""
 
     programs: Path
     data: Path

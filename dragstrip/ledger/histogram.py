@@ -28,7 +28,7 @@ _BINS = (42 - _BITS - 1) * _HALF + 2 * _HALF
 
 
 class DamagedHistogramError(StorageError, ValueError):
-    """A text is no histogram's; an error of a message, and of a file it was read from."""
+    """A text is not a histogram; an error of a message, and of a file it was read from."""
 
 
 class Histogram:

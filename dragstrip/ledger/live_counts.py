@@ -1,4 +1,4 @@
-"""What a tally comes to in a few dozen numbers: for whoever looks on while a race runs.
+"""What a tally comes to in a few dozen numbers: for live views of a race.
 
 A brief costs the process that makes it some tenths of a millisecond, where a tally's own encoding
 costs milliseconds. Briefs add up as tallies do.

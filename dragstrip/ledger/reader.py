@@ -58,7 +58,7 @@ def read(path: Path) -> Segment:
     except (OSError, EOFError, zlib.error) as error:
         raise StorageError(f"cannot read {path}: {error}") from None
     if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
-        raise StorageError(f"{path} is no part of a ledger")
+        raise StorageError(f"{path} is not part of a ledger")
     _, version, row_bytes, worker, first_row, wall_ns, monotonic_ns = HEADER.unpack_from(data)
     if version not in READ_VERSIONS or row_bytes != ROW_BYTES:
         known = " and ".join(map(str, READ_VERSIONS))
@@ -80,4 +80,4 @@ def _worker_and_number(path: Path) -> tuple[int, int]:
     try:
         return int(worker), int(number)
     except ValueError:
-        raise StorageError(f"{path} is no part of a ledger") from None
+        raise StorageError(f"{path} is not part of a ledger") from None

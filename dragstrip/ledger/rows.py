@@ -29,7 +29,7 @@ class Outcome(IntEnum):
     EMPTY = 0
     """The row was never begun."""
     IN_FLIGHT = 1
-    """It was about to be sent; in a stored ledger, nobody knows what became of it."""
+    """It was about to be sent; in a stored ledger, its outcome is unknown."""
     OK = 2
     WRONG_ANSWER = 3
     HTTP_STATUS = 4

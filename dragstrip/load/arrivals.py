@@ -139,7 +139,7 @@ def draw_operations(
 def draw_keys(
     random: np.random.Generator, count: int, race: RaceConfig, contacts: int, first: int = 0
 ) -> NDArray[np.int64]:
-    """Draw `count` keys: indices of contacts, and for a share of `miss` an index nobody has.
+    """Draw `count` keys: indices of contacts, and for a share of `miss` an index beyond them.
 
     Sequential ones begin with `first`.
     """
@@ -152,8 +152,8 @@ def draw_keys(
         keys = (first + np.arange(count)) % contacts
     else:
         keys = random.integers(0, contacts, count)
-    nobody = contacts + random.integers(0, _MISS_SPREAD, count)
-    return np.where(random.random(count) < race.miss, nobody, keys)
+    missing = contacts + random.integers(0, _MISS_SPREAD, count)
+    return np.where(random.random(count) < race.miss, missing, keys)
 
 
 def _poisson(

@@ -210,9 +210,9 @@ def _ledger_folder(plan: Plan) -> Path:
     runs = os.environ.get(RUNS_VARIABLE)
     if runs is None:
         run = plans.folder()
-    # Whoever answers on the master's port must not choose where this process writes.
+    # What answers on the master's port must not choose where this process writes.
     elif not re.fullmatch("[0-9A-Za-z][0-9A-Za-z-]*", plan.run_id):
-        raise StorageError(f"the master's run has an id that is no name: {plan.run_id!r}")
+        raise StorageError(f"the master's run id is not a valid name: {plan.run_id!r}")
     else:
         run = Path(runs) / plan.run_id
     folder = run / LEDGER_FOLDER

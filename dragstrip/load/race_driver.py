@@ -66,7 +66,7 @@ class RaceShape(LoadTestShape):
 
 
 def _write_live(folder: Path, now: Live) -> None:
-    # Whoever looks on sees it stand still; the race is none the worse for it.
+    # The live view stands still; the race goes on unharmed.
     with suppress(OSError):
         live_stats.write(folder, now)
 

@@ -78,7 +78,7 @@ def _schedule(
 
 
 def _drain(dispatchers: list[Dispatcher], work: Work, timeout_s: float) -> None:
-    # Whoever answers slowly must be waited for, or the slower side would look faster.
+    # Slow answers must be waited for, or the slower side would look faster.
     _wait_until_at_rest(dispatchers, timeout_s)
     for target, dispatcher in enumerate(dispatchers):
         _give_up(dispatcher, work.ledger, target)

@@ -85,7 +85,7 @@ class RunFolder:
             ) from None
         except ValidationError as error:
             raise StorageError(
-                f"{file} is no run that this dragstrip knows: {first_problem(error)}"
+                f"{file} is not a run that this dragstrip can read: {first_problem(error)}"
             ) from None
 
     def read_plan(self) -> Plan:

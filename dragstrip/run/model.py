@@ -223,7 +223,7 @@ class Run(StrictModel):
 
     Since version 3 there is a `scenario`; in earlier versions it was always the lookup.
     `data_after` says whether the backends still held the same data when the race was over, and
-    `data_difference` what differed first, or why nobody could tell. `calibration` is null where
+    `data_difference` what differed first, or why that is unknown. `calibration` is null where
     there was none when the race began. Without `operations` there was one, the lookup.
     """
 

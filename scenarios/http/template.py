@@ -193,7 +193,7 @@ class TemplateReader:
         if name in self._known:
             return name
         shown = "{" + name[:40] + "}"
-        escape = f"write {{{shown}}} if it is no placeholder"
+        escape = f"write {{{shown}}} if it is not a placeholder"
         if not self._known:
             raise ConfigError(
                 f"{field}: {shown} is filled from a data file, and there is none",

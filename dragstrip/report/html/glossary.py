@@ -118,7 +118,7 @@ def _meaning(run: Run, verdict: Verdict) -> str:
 _MEANINGS = {
     "adopt": "That is as fast as the rule asks for a change, and within its objective.",
     "better": "That is faster, but does not meet all that the rule asks for a change.",
-    "equivalent": "By the rule, that is no practical difference.",
+    "equivalent": "By the rule, that difference does not matter in practice.",
     "worse": "By the rule, the challenger is worse.",
     "inconclusive": "By the rule, that leaves it open.",
     "invalid": "",

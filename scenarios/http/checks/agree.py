@@ -204,7 +204,7 @@ def _marks(
     marks: dict[int, Mark] = {}
     differing: list[disagreement.Differing] = []
     for key, *rounds in answers:
-        # Data that changes while it is asked for is no difference between the targets.
+        # Data that changes while it is read does not tell the targets apart.
         for replies in rounds:
             pair = [
                 _mark(reply, form, key, name, where)

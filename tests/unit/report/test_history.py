@@ -64,7 +64,7 @@ def test_the_short_form_fits_a_screen_and_counts_what_it_leaves_out() -> None:
         for again in range(3)
         for run, verdict in runs
     ]
-    skipped = [Skipped(name="notes", reason="it is no folder")]
+    skipped = [Skipped(name="notes", reason="it is not a folder")]
     found = history(many, "old", "p95", skipped)
     text = shown(found, width=80, verbose=False)
     assert len(text.splitlines()) <= 24 - 1
@@ -196,7 +196,7 @@ def test_the_command_names_and_skips_what_is_no_run(
     assert skipped.keys() == {
         *("bare", "binary", "copied", "cut", "empty", "figureless", "future", "notes.txt", "other")
     }
-    assert skipped["notes.txt"] == "it is no folder"
+    assert skipped["notes.txt"] == "it is not a folder"
     assert skipped["empty"] == "it holds no run.json"
     assert skipped["copied"].startswith("it is a copy of run")
     assert "config.race" in skipped["bare"]

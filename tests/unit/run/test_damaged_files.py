@@ -150,7 +150,7 @@ def test_no_wrong_value_anywhere_is_a_crash(run: Path, call: Call, name: str) ->
     ("place", "value", "says"),
     [
         ("operations", [], "there are no operations"),
-        ("config", {"race": {}, "rules": {}, "dataset": 3}, "config.dataset is no table"),
+        ("config", {"race": {}, "rules": {}, "dataset": 3}, "config.dataset is not a table"),
         ("config", {"race": {"pairs": "x"}, "rules": {}}, "config.race: pairs"),
         ("config", {"race": {}}, "config.rules"),
         ("targets", {}, "no figures of new, old"),
