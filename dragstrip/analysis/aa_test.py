@@ -5,7 +5,7 @@ Experiments, 2020, chapter 19): whatever it finds is the instrument's and the ma
 
 Each run is cut into stretches of as many pairs as the smallest race has, and each stretch is judged
 as a race would be. Neighbouring stretches are taken as independent, like batch means (Conway,
-Management Science 10, 1963); six pairs are three whole turns of the ABBA order, so that none
+Management Science 10, 1963); six pairs are three whole rounds of the ABBA order, so that none
 begins with another side's half. Runs are separate processes with connections of their own: what
 only differs from run to run, such as which of the server's workers a connection fell to, shows
 between them alone, and a race is one run. So the noise floor and the noise between runs are found

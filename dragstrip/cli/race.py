@@ -53,7 +53,7 @@ _workers = option_group(
         default="127.0.0.1",
         show_default=True,
         metavar="HOST[:PORT]",
-        help=f"Where workers find this race; the port is {DEFAULT_PORT} unless given.",
+        help=f"Address on which workers find this race; by default port {DEFAULT_PORT}.",
     ),
     click.option(
         "--worker-wait",
@@ -150,7 +150,7 @@ _web = option_group(
     "--summary/--no-summary",
     default=True,
     show_default=True,
-    help="Append to GitHub's job summary where GITHUB_STEP_SUMMARY names one.",
+    help="Append the report to the file in GITHUB_STEP_SUMMARY.",
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 @endpoint_options
@@ -250,7 +250,7 @@ def _elsewhere(
     if workers > config.race.connections:
         raise UsageError(
             f"--workers {workers} exceeds race.connections ({config.race.connections})",
-            fix="every worker needs a connection of its own: raise race.connections",
+            fix="raise race.connections: every worker needs one connection",
         )
     return Workers(workers, require_free(parse_address(bind, "--bind")), wait_s)
 

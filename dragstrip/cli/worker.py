@@ -53,7 +53,7 @@ def worker(master: str, out: Path, otel: bool) -> None:
     if code:
         raise InvalidRun(
             f"the race at {address} ended without this worker's last counts",
-            fix="see what the master said",
+            fix="read the master's output",
         )
     click.echo("worker: the race is over", err=True)
 

@@ -57,7 +57,7 @@ class Flag(IntFlag):
     """What else is known about a request before it is sent."""
 
     COUNTED = 1
-    """Due after the warmup time, on the target whose turn it is."""
+    """Due after the warm-up, on the target whose slice it is."""
     NO_CONNECTION = 2
     """Every connection was busy when the request was due."""
 

@@ -124,7 +124,7 @@ def _processes(race: RaceConfig, processes: int) -> Iterator[_Problem]:
     if processes > race.connections:
         yield _Problem(
             f"--processes {processes} exceeds race.connections ({race.connections})",
-            "every process needs a connection of its own: raise race.connections",
+            "raise race.connections: every process needs one connection",
         )
 
 

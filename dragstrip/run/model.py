@@ -60,7 +60,7 @@ class Generator(StrictModel):
 
 
 class Slice(Figures):
-    """The counted requests of one turn of one target.
+    """The counted requests of one slice of one target.
 
     `operations` has the figures of each operation by name, where there are several.
     """

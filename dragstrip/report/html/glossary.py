@@ -36,14 +36,14 @@ GLOSSARY = {
         "from the moment a request was due until its answer was complete. Requests are due at "
         "times of their own, whether or not earlier ones have been answered, as users are."
     ),
-    "Service time": "from the moment a request was sent: without the wait for its turn.",
+    "Service time": "from the moment a request was sent: without the wait for a free connection.",
     "p50, p95, p99": (
         "the time within which 50, 95 or 99 of 100 requests were answered. Failed requests "
         "count as slower than any answer."
     ),
     "Slice, pair": (
-        "the targets take turns under the same load; a turn is a slice, and two slices with "
-        "the same requests are a pair. Of each slice the first seconds do not count."
+        "the targets have the same load in alternation. Each stretch of it is a slice; two slices "
+        "with the same requests are a pair. Of each slice the first seconds do not count."
     ),
     "95 % interval": (
         "the range in which the true value lies, by a method that is right 95 times of 100. "

@@ -154,7 +154,7 @@ def _stops(run: Run, pairs: Pairs, axis: str) -> tuple[Stop, ...]:
 
 def _with_interval(part: Quantile) -> str:
     if part.ms is None:
-        return "so many failed that it does not exist"
+        return "it does not exist, as too many failed"
     low, high = figures.end_ms(part.low_ms).text, figures.end_ms(part.high_ms).text
     return f"{figures.ms(part.ms).text} ({low} to {high})"
 

@@ -29,7 +29,7 @@ def slices(run: Run) -> list[Slice]:
 
 
 def side_of(run: Run, part: Slice) -> str:
-    """Return which target's turn it was: baseline or challenger."""
+    """Return whose slice it was: baseline or challenger."""
     return "baseline" if part.target == run.baseline else "challenger"
 
 
@@ -153,8 +153,8 @@ def _response(run: Run) -> Chart:
         id="response",
         title="Response time over time",
         how_to_read=f"Each mark is one slice: the point is its {metric}, the bar reaches from p50 "
-        "to p99. The background shows whose turn it was. Where both rise or fall at a time, it was "
-        "the machine and not a target.",
+        "to p99. The background shows whose slice it was. Where both rise or fall at a time, it "
+        "was the machine and not a target.",
         summary=between(run, metric, lambda one: one.quantile_ms(metric), figures.ms),
         spec=marks.picture(_response_layers(run, data), data, height=260, zoom=whole),
         table=table,

@@ -353,4 +353,4 @@ def test_nothing_is_drawn_of_a_target_that_never_answered() -> None:
     own = Page(render.render(run, verdict))
     assert run.targets["new"].split is None
     assert all(row[4] is None for row in values(own.data_tables["within"]))
-    assert "so many failed that it does not exist" in own.text_of("summary-slowest")
+    assert "it does not exist, as too many failed" in own.text_of("summary-slowest")
