@@ -88,7 +88,7 @@ def _require_valid(run: Run) -> None:
         why = ", ".join(failed) or "its end"
         raise InvalidRun(
             f"run {run.id} is invalid: it fails {why}",
-            fix="race again: a run that proves nothing is not compared, with --force neither",
+            fix="race again: an invalid run is not compared, not even with --force",
         )
 
 
@@ -106,5 +106,5 @@ def _refusal(first: Unlike, others: int) -> UsageError:
     more = f" (and in {others} more)" if others else ""
     return UsageError(
         f"the runs are unlike in {first.what}{more}: {first.older} then, {first.newer} now",
-        fix=f"{first.fix}; --force compares them all the same and says so",
+        fix=f"{first.fix}; --force compares them anyway and says so",
     )

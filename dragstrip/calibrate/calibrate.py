@@ -87,7 +87,7 @@ def _equal(config: Config, settings: Settings) -> Config:
         )
     if settings.runs < LEAST_RUNS:
         raise UsageError(
-            f"--runs {settings.runs} tells nothing of what differs from run to run",
+            f"--runs {settings.runs} cannot show the difference between runs",
             fix=f"give {LEAST_RUNS} or more, or 0 for the ceiling alone",
         )
     if settings.pairs < PAIRS:

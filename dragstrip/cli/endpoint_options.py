@@ -140,7 +140,7 @@ class EndpointOptions:
         if given:
             flag = "--" + given[0].replace("_", "-")
             raise UsageError(
-                f"{flag} is for the scenario {NAME}, and {scenario or 'lookup'} is raced",
+                f"{flag} is for the scenario {NAME}, but the race is of {scenario or 'lookup'}",
                 fix="name two addresses, or give --scenario endpoint",
             )
 

@@ -78,7 +78,7 @@ def _verify_own(config: Config, as_json: bool) -> None:
         source = click.get_current_context().get_parameter_source(name)
         if source is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(
-                f"--{name}: every number of a keys file is asked for, and nothing else",
+                f"--{name} does not apply to a keys file: all its numbers are requested",
                 fix=f"leave --{name} out",
             )
 

@@ -45,11 +45,11 @@ def worker(master: str, out: Path, otel: bool) -> None:
     code = locust_process.run_worker(address, out, otel=otel)
     if code == _NEVER_CONNECTED:
         raise BackendError(
-            f"no race was there at {address} for five minutes",
+            f"found no race at {address} within five minutes",
             fix="start one with `dragstrip race --workers N --bind HOST[:PORT]`",
         )
     if code == EXIT_USAGE:
-        raise BackendError(f"took no part in the race at {address}, for the reason above")
+        raise BackendError(f"did not take part in the race at {address}; the reason is above")
     if code:
         raise InvalidRun(
             f"the race at {address} ended without this worker's last counts",

@@ -62,7 +62,7 @@ class DatasetConfig(StrictModel):
     @model_validator(mode="after")
     def _seeded_or_own(self) -> Self:
         if self.keys_file is None and self.workspace_id is not None:
-            raise ValueError("workspace_id is for the numbers of a keys_file, and there is none")
+            raise ValueError("workspace_id needs a keys_file")
         seeded = [name for name in ("seed", "contacts") if name in self.model_fields_set]
         if self.keys_file is not None and seeded:
             raise ValueError(

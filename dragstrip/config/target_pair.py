@@ -24,7 +24,7 @@ def target_pair(given: Sequence[str], *, whole: bool = False) -> dict[str, dict[
         return {}
     if len(given) != len(_NAMES):
         raise UsageError(
-            f"{len(given)} address{'es' * (len(given) > 1)} given, and a race has two targets",
+            f"{len(given)} address{'es' * (len(given) > 1)} given, but a race needs two",
             fix="give BASELINE and CHALLENGER, or none to race what is configured",
         )
     named = [_named(text, default) for text, default in zip(given, _NAMES, strict=True)]

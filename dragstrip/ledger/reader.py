@@ -66,11 +66,11 @@ def read(path: Path) -> Segment:
             f"{path} has version {version}", fix=f"this dragstrip reads versions {known}"
         )
     if worker != _worker_and_number(path)[0] or not 0 <= first_row < _MOST_ROWS:
-        raise StorageError(f"{path} is damaged: its head is of another part")
+        raise StorageError(f"{path} is damaged: its head belongs to another part")
     whole = (len(data) - HEADER.size) // ROW_BYTES
     rows: NDArray[Any] = np.frombuffer(data, ROW, count=whole, offset=HEADER.size)
     if len(rows) and rows["outcome"].max() > max(Outcome):
-        raise StorageError(f"{path} is damaged: a row has an outcome that there is not")
+        raise StorageError(f"{path} is damaged: a row has an unknown outcome")
     begun = select(rows, rows["outcome"] != Outcome.EMPTY)
     return Segment(worker, first_row, wall_ns, monotonic_ns, begun)
 

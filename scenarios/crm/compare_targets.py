@@ -116,7 +116,7 @@ class _Targets:
         self._targets = list(targets_of(config).values())
         if len(self._targets) < 2:
             raise ConfigError(
-                "dataset.keys_file: answers are compared with each other, and there is one target",
+                "dataset.keys_file: comparing answers needs two targets, and one is configured",
                 fix="configure two targets",
             )
         self._file = file

@@ -98,5 +98,5 @@ def unpack(packed: bytes) -> OwnData:
     except (zlib.error, ValueError, LookupError, TypeError):
         raise StorageError("the numbers that were handed over cannot be read") from None
     if not (stream.eof and len(phones) == len(workspaces) == len(references)):
-        raise StorageError("the numbers that were handed over are not complete")
+        raise StorageError("the numbers from the master are incomplete")
     return OwnData(Numbers(phones, workspaces), references)

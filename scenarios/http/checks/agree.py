@@ -129,7 +129,7 @@ def agree(asker: Asker, asked: Asked, seed: int, progress: Progress) -> Agreemen
     """
     if len(asker.targets) != 2:
         raise ConfigError(
-            "expect.same compares the answers of two targets, and there are not two",
+            "expect.same needs two targets to compare",
             fix="configure a baseline and a challenger, or leave same out",
         )
     keys = asked.sample(seed)

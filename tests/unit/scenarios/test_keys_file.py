@@ -116,7 +116,7 @@ def test_a_plan_over_a_keys_file_is_read_back(tmp_path: Path) -> None:
 def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "dragstrip.toml"
     path.write_text(f'[dataset]\nworkspace_id = "{ONE}"\n')
-    with pytest.raises(ConfigError, match="is for the numbers of a keys_file"):
+    with pytest.raises(ConfigError, match="needs a keys_file"):
         configuration.load({}, path)
 
 
