@@ -136,7 +136,7 @@ def _written(secret: str) -> set[str]:
 
 
 def _quoted(secret: str, safe: str) -> str:
-    # A variable may hold bytes that are no text.
+    # A variable may hold bytes that are not text.
     return quote(secret, safe=safe, errors="surrogateescape")
 
 
