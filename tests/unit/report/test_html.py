@@ -242,7 +242,7 @@ def test_an_installation_without_the_library_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(assets, "LIBRARY", "none.js")
-    with pytest.raises(StorageError, match="is not there") as raised:
+    with pytest.raises(StorageError, match="which the installation builds, is missing") as raised:
         render.render(*examples()["adopt"])
     assert "install dragstrip again" in str(raised.value.fix)
     assert raised.value.exit_code == 2
