@@ -1,6 +1,6 @@
 """What people and their tools leave in and around a value, taken away or refused.
 
-Whitespace, line ends and byte order marks at the edges are no part of any value, and are taken
+Whitespace, line ends and byte order marks at the edges do not belong to any value, and are taken
 away. Everything else that cannot be meant is refused. No message shows a value: it may be a secret.
 """
 

@@ -63,8 +63,8 @@ def for_each(
 ) -> Generator[R, None, None]:
     """Yield the results of `work` in the items' order, a bounded number of items ahead.
 
-    The first exception stops everything that shares `stop` and is raised here. Whoever wants no
-    more results closes the iterator: that leaves the others alone.
+    The first exception stops everything that shares `stop` and is raised here. A caller that
+    wants no more results closes the iterator: that leaves the others alone.
     """
     pending: deque[Future[R]] = deque()
 
@@ -95,7 +95,7 @@ def all_of(
     """Return the results of `work`, all items at once; raise the first failure in time.
 
     What still runs after a failure or an interrupt has `grace_s` to end: a call to a backend that
-    does not answer may take longer, and nobody waits for it.
+    does not answer may take longer, and nothing waits for it.
     """
     listed = list(items)
     pool = ThreadPoolExecutor(max(1, len(listed)))

@@ -34,7 +34,7 @@ OUTPUT_LOST_CODE = 74
 
 
 class DragstripError(Exception):
-    """An expected failure: `message` says what is wrong, `fix` how to mend it.
+    """An expected failure: `message` says what is wrong, `fix` what to do.
 
     Both may quote a server or a library, so known secrets are taken out here, once for all.
     """

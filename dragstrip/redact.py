@@ -5,7 +5,7 @@ stored. How much of a text is replaced depends on how likely it is there by chan
 
 - 12 characters or more: wherever they stand, also within a longer word.
 - 4 to 11 characters: as a whole word, so that `beta` leaves `alphabeta` alone.
-- Fewer, or a word that is no secret in practice (`postgres`): only where the text around it says
+- Fewer, or a word that is not secret in practice (`postgres`): only where the text around it says
   that it is one, as in `password=p` or `Bearer p`.
 
 The password of an address (`://user:password@`) is replaced always, known or not.
@@ -136,7 +136,7 @@ def _written(secret: str) -> set[str]:
 
 
 def _quoted(secret: str, safe: str) -> str:
-    # A variable may hold bytes that are no text.
+    # A variable may hold bytes that are not text.
     return quote(secret, safe=safe, errors="surrogateescape")
 
 

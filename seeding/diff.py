@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Page = tuple[int, int]
 
-MEND = "run `dragstrip seed`: it mends what differs"
+FIX = "run `dragstrip seed`: it repairs what differs"
 
 
 def stored_digests(store: Store, page: Page) -> dict[int, str]:
@@ -42,14 +42,14 @@ def explain(store: Store, expected: Expected, bounds: Page) -> tuple[str, str]:
     name = name_contact(expected.dataset, index)
     found = store.contexts(index, index + 1)
     if not found:
-        return f"{store.name}: {name} is missing", MEND
+        return f"{store.name}: {name} is missing", FIX
     difference = first_difference(expected.dataset.context(index), found[0])
     if difference is None:
         return (
             f"{store.name}: the digest of {name} is wrong, yet every field reads right",
             "deploy the backend's functions of this version",
         )
-    return f"{store.name}: {name}: {difference}", MEND
+    return f"{store.name}: {name}: {difference}", FIX
 
 
 def explain_workspaces(store: Store, dataset: Dataset) -> tuple[str, str] | None:
@@ -59,10 +59,10 @@ def explain_workspaces(store: Store, dataset: Dataset) -> tuple[str, str] | None
     for workspace in wanted:
         name = f'workspace "{workspace["name"]}" ({workspace["id"]})'
         if workspace["id"] not in found:
-            return f"{store.name}: {name} is missing", MEND
+            return f"{store.name}: {name} is missing", FIX
         difference = first_difference(workspace, _of_ours(found[workspace["id"]], workspace))
         if difference is not None:
-            return f"{store.name}: {name}: {difference}", MEND
+            return f"{store.name}: {name}: {difference}", FIX
     return None
 
 

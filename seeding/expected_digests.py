@@ -118,7 +118,7 @@ class Expected:
 
 
 class _Work:
-    """Digests that are being made. Whoever needs them first finishes it, the others wait."""
+    """Digests that are being made. The first caller finishes them, the others wait."""
 
     def __init__(self, expected: Expected, stretch: tuple[int, int]) -> None:
         self._expected = expected

@@ -1,7 +1,7 @@
 """Contexts made once for everything that is wanted of them: their digests, and rows to write.
 
 In this process, or in a pool of others. Only bytes come back from a pool, in memory bounded by
-whoever asks: nothing is made before it is asked for.
+the caller: nothing is made before it is asked for.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Filler:
     def _make_room(self) -> int:
         """Remove what is not of this dataset.
 
-        The manifest stays the old one until that is done: whoever is interrupted here is told
+        The manifest stays the old one until that is done: a run interrupted here is told
         to replace again.
         """
         if self._obstacle is None:
@@ -128,14 +128,14 @@ class Filler:
         written, looked = 0, time.monotonic()
         # Pages where nothing is stored are made some way ahead, for other processes to do it.
         planned = ((page, self._make(page) if gap.covers(page) else None) for page in pages)
-        for page, mended in for_each(
+        for page, repaired in for_each(
             planned,
             lambda plan: (plan[0], self._put(*plan, gap)),
             at_once=self._store.concurrency,
             stop=self._stop,
         ):
-            written += mended
-            self._advance(page, mended)
+            written += repaired
+            self._advance(page, repaired)
             if time.monotonic() - looked >= _LOOK_EVERY_S:
                 self._require_alone()
                 looked = time.monotonic()
@@ -209,7 +209,7 @@ class Filler:
 
 
 class _Gap:
-    """How far ahead nothing is stored, as seen by whoever goes through the pages in order."""
+    """How far ahead nothing is stored, as seen by a caller that takes the pages in order."""
 
     def __init__(self, store: Store, until: int | None) -> None:
         self._store = store

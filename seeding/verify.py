@@ -9,7 +9,7 @@ from dragstrip.concurrency import Stop, all_of, for_each
 from dragstrip.errors import DataDiffers
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.sampling import count_ranges, pages_of, sampled_ranges
-from seeding.diff import MEND, explain, explain_workspaces, stored_digests, wrong_ranges
+from seeding.diff import FIX, explain, explain_workspaces, stored_digests, wrong_ranges
 from seeding.expected_digests import Expected
 from seeding.generator_pool import maker_of
 from seeding.manifest import require_complete
@@ -78,7 +78,7 @@ def check_data(
         for store, manifest in zip(stores, manifests, strict=True):
             if manifest != wanted:
                 raise DataDiffers(
-                    f"{store.name}: the manifest's digest is not that of the data", fix=MEND
+                    f"{store.name}: the manifest's digest is not that of the data", fix=FIX
                 )
         ranges = count_ranges(dataset)
         names = [store.name for store in stores]

@@ -5,7 +5,7 @@ Experiments, 2020, chapter 19): whatever it finds is the instrument's and the ma
 
 Each run is cut into stretches of as many pairs as the smallest race has, and each stretch is judged
 as a race would be. Neighbouring stretches are taken as independent, like batch means (Conway,
-Management Science 10, 1963); six pairs are three whole turns of the ABBA order, so that none
+Management Science 10, 1963); six pairs are three whole rounds of the ABBA order, so that none
 begins with another side's half. Runs are separate processes with connections of their own: what
 only differs from run to run, such as which of the server's workers a connection fell to, shows
 between them alone, and a race is one run. So the noise floor and the noise between runs are found
@@ -38,7 +38,7 @@ LEAST_RUNS = 3
 
 Pairs = list[tuple[float, float]]
 """A run's slice quantiles in ms: both sides of each pair, in the order they ran."""
-Alarms = Literal["too often", "no oftener than promised", "open"]
+Alarms = Literal["too often", "no more often than promised", "open"]
 
 Positive = Annotated[float, Field(gt=0)]
 Relative = Annotated[float, Field(ge=0)]
@@ -76,7 +76,7 @@ class Same(StrictModel):
         """What the count of alarms allows to say about the promised 5 %."""
         if self.alarm_low > 1 - CONFIDENCE:
             return "too often"
-        return "no oftener than promised" if self.alarm_high <= TOLERATED else "open"
+        return "no more often than promised" if self.alarm_high <= TOLERATED else "open"
 
 
 TOLERATED = 0.10

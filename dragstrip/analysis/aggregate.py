@@ -82,7 +82,7 @@ class Accounts:
         """Take in a slice. Raises StorageError where the plan has none such, or it came before."""
         index = report["index"]
         if index not in self._turns or index in self._watch.seen:
-            raise StorageError(f"slices.jsonl is damaged: slice {index} is one too many")
+            raise StorageError(f"slices.jsonl is damaged: slice {index} is not in the plan")
         self._watch.see(report)
         self._books.enter(self._turns[index], report)
 

@@ -46,8 +46,8 @@ class Attempt(StrictModel):
 class Ceiling(StrictModel):
     """What one process sends to a server that answers at once.
 
-    `closed_per_s` verified lookups a second in the closed model, where nothing is due, with `users`
-    connections; `rate_per_s` is the highest open rate tried at which every gate held, twice.
+    `closed_per_s` counts verified requests a second in the closed model, where nothing is due, with
+    `users` connections; `rate_per_s` is the highest open rate at which every gate held, twice.
     `server_cpu` is the share of a core that the server used meanwhile: near 1, it and not the
     generator was measured. Nearly all answers, of `contacts` contacts, were seen before; where
     every one is new and compared in full, a process keeps up with about `new_per_s`.
@@ -132,7 +132,7 @@ def read() -> Calibration | None:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"])) or "the file"
         raise StorageError(
-            f"{path} is no calibration that this dragstrip knows: {where}: {problem['msg']}",
+            f"{path} is not a calibration that this dragstrip can read: {where}: {problem['msg']}",
             fix="run `dragstrip calibrate`, or delete the file",
         ) from None
 
@@ -218,7 +218,7 @@ def _remarks(found: Calibration, config: Config, sides: Sides, processes: int) -
         one = known[metric]
         yield (
             f"Calibration told equal targets apart in {one.alarms} of {one.stretches} races by "
-            f"{metric}, oftener than 5 %: intervals on this machine are too short."
+            f"{metric}, more than 5 %: intervals on this machine are too short."
         )
     if sides.keys > ceiling.contacts and config.race.rate > (ceiling.new_per_s * processes):
         yield (

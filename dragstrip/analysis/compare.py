@@ -88,7 +88,7 @@ def _require_valid(run: Run) -> None:
         why = ", ".join(failed) or "its end"
         raise InvalidRun(
             f"run {run.id} is invalid: it fails {why}",
-            fix="race again: a run that proves nothing is not compared, with --force neither",
+            fix="race again: an invalid run is not compared, not even with --force",
         )
 
 
@@ -96,7 +96,7 @@ def _require_samples(run: Run, target: str, metric: Metric) -> None:
     samples = min((one.requests for one in run.slices if one.target == target), default=0)
     if samples < SAMPLES_NEEDED[metric]:
         raise UsageError(
-            f"--metric {metric} needs {SAMPLES_NEEDED[metric]} lookups a slice; run {run.id} has "
+            f"--metric {metric} needs {SAMPLES_NEEDED[metric]} requests a slice; run {run.id} has "
             f"{samples}",
             fix="choose a lower quantile, or race with a higher --rate or --slice",
         )
@@ -106,5 +106,5 @@ def _refusal(first: Unlike, others: int) -> UsageError:
     more = f" (and in {others} more)" if others else ""
     return UsageError(
         f"the runs are unlike in {first.what}{more}: {first.older} then, {first.newer} now",
-        fix=f"{first.fix}; --force compares them all the same and says so",
+        fix=f"{first.fix}; --force compares them anyway and says so",
     )

@@ -131,7 +131,7 @@ def _complete_pairs(evidence: Evidence) -> float:
 
 
 def _changed_data(evidence: Evidence) -> float | None:
-    # Unchecked data is no gate: that only happens to runs that fail complete_pairs, or that a
+    # Unchecked data is not a gate: that only happens to runs that fail complete_pairs, or that a
     # caller made without backends.
     if evidence.data_after == "unchecked":
         return None

@@ -3,7 +3,7 @@
 The value of a run is the geometric mean of its slices' quantile, with the 95 % interval that
 `dragstrip race` holds against slo_ms. A run that is invalid proves nothing and has no value. The
 newest that has one is what the others are held against: where they are unlike, a difference between
-them is no news of the target.
+them says nothing about the target.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _value(run: Run, verdict: Verdict, target: str, metric: Metric) -> Value:
         return None, f"no target {target}"
     slices = [one for one in run.slices if one.target == target]
     if min((one.requests for one in slices), default=0) < SAMPLES_NEEDED[metric]:
-        return None, f"too few lookups a slice for {metric}"
+        return None, f"too few requests a slice for {metric}"
     found = typical([one.quantile_ms(metric) or 0.0 for one in slices])
     return found, None if found else f"{metric} does not exist in every slice"
 

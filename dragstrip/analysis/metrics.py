@@ -15,7 +15,7 @@ QUANTILES = {"p50_ms": 0.50, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
 def figures(tally: Tally, duration_s: float) -> dict[str, Any]:
-    """Return the fields of Figures for lookups that were due over `duration_s` seconds in all."""
+    """Return the fields of Figures for requests that were due over `duration_s` seconds in all."""
     return {
         "requests": tally.requests,
         "verified": tally.verified,
@@ -46,10 +46,10 @@ def details(tally: Tally) -> dict[str, Any]:
 
 
 def split(tally: Tally) -> Split | None:
-    """Return where the mean response time went; None without a verified lookup.
+    """Return where the mean response time went; None without a verified request.
 
     Means, since they alone add up. Parts that the server reports of some answers only would not be
-    of the same lookups as the rest, and are left in it; so are parts that exceed it.
+    of the same requests as the rest, and are left in it; so are parts that exceed it.
     """
     response, service = (_mean_ms(tally, name) for name in ("response", "service"))
     if response is None or service is None:

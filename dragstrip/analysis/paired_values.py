@@ -30,7 +30,7 @@ _OF: dict[Measure, Callable[[Slice], float | None]] = {
 def by_pair(run: Run, measure: Measure) -> tuple[list[float], list[float]]:
     """Return the values of (baseline, challenger); NaN where a slice has none.
 
-    Quantiles are milliseconds, throughput achieved lookups per second, the others shares.
+    Quantiles are milliseconds, throughput achieved requests per second, the others shares.
     """
     sides: dict[str, list[float]] = {run.baseline: [], run.challenger: []}
     for part in sorted(run.slices, key=lambda one: one.pair):

@@ -1,12 +1,12 @@
 """The distribution of response times: quantiles from p0.1 to p99.9 with their 95 % intervals.
 
 The interval is distribution-free: it lies between two order statistics, found from the binomial
-distribution (Hahn and Meeker, Statistical Intervals, 1991, section 5.2). That takes lookups for
+distribution (Hahn and Meeker, Statistical Intervals, 1991, section 5.2). That takes requests for
 independent; within a slice they are not. So their number is first divided by the design effect of
-the slices (Kish, Survey Sampling, 1965): by how much the share of lookups below the quantile
+the slices (Kish, Survey Sampling, 1965): by how much the share of requests below the quantile
 scatters from slice to slice beyond chance. As few slices tell that poorly, the number is lessened
 once more by Student's t (Korn and Graubard, Survey Methodology 24, 1998). An end is open where so
-few lookups cannot bound it: no 600 lookups say how bad a p99.9 may be.
+few requests cannot bound it: no 600 requests say how bad a p99.9 may be.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FEWEST_SLICES = 2
 
 
 class Scatter:
-    """Sees a target's slices one by one, and how the lookups within each quantile scatter."""
+    """Sees a target's slices one by one, and how the requests within each quantile scatter."""
 
     def __init__(self, total: Tally) -> None:
         self._total = total
@@ -63,7 +63,7 @@ class Scatter:
         self._slices += 1
 
     def quantiles(self) -> list[Quantile]:
-        """Return the quantiles at SHARES; none without a lookup."""
+        """Return the quantiles at SHARES; none without a request."""
         if not self._total.requests:
             return []
         lows, highs = self._ends()
@@ -91,7 +91,7 @@ class Scatter:
         return lows, highs
 
     def _effective(self) -> Values:
-        """Return, for each quantile, as how many independent lookups those made count."""
+        """Return, for each quantile, as how many independent requests those made count."""
         due, slices = self._total.requests, self._slices
         share = self._within / due
         by_chance = share * (1 - share) / due
@@ -134,7 +134,7 @@ def distributions(
 
 
 def _counts_within(histogram: Histogram | None, bounds_ns: Values) -> Values:
-    """Count what lies within each bound; where lookups fail instead, all that does not."""
+    """Count what lies within each bound; where requests fail instead, all that does not."""
     if histogram is None:
         return np.zeros(len(bounds_ns))
     counts = histogram.at_most(np.nan_to_num(bounds_ns, nan=0.0).astype(np.int64))

@@ -1,6 +1,6 @@
 """The comparison: a t-interval over the pairs' log ratios.
 
-Lookups within a slice resemble each other, so the pair of slices is what is sampled; where pairs
+Requests within a slice resemble each other, so the pair of slices is what is sampled; where pairs
 resemble their neighbours as well, dependence.py merges them first.
 """
 

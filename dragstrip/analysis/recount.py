@@ -1,4 +1,4 @@
-"""Counts a stored run's lookups again, from its ledger, and compares with what was reported.
+"""Counts a stored run's requests again, from its ledger, and compares with what was reported.
 
 The reports are what every printed figure is computed from; the ledger is the evidence for them.
 """
@@ -54,7 +54,7 @@ class Recount:
 
 
 def recount(folder: RunFolder) -> Recount:
-    """Count a run's lookups again. Raises StorageError.
+    """Count a run's requests again. Raises StorageError.
 
     One segment and one process's tallies are in memory at a time.
     """
@@ -100,7 +100,7 @@ class _Counting:
         for (target, outcome), count in _pairs(segment.rows):
             of_target = self._result.outcomes.setdefault(self._name(target), Counter())
             of_target[Outcome(outcome).name.lower()] += count
-        # A slice's last answer is there before the next one's first lookup is begun.
+        # A slice's last answer is there before the next one's first request is begun.
         for slice_index, rows in _groups(segment.rows, "slice"):
             if slice_index != self._slice:
                 self._end_slice()

@@ -34,7 +34,7 @@ MIN_SLICES = MIN_PAIRS
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """What is put up with: `ratio` of the metric, newer/older, and `errors` more in all."""
+    """What is tolerated: `ratio` of the metric, newer/older, and `errors` more in all."""
 
     metric: Metric = "p95"
     ratio: float = 1.1
@@ -133,7 +133,7 @@ def _change(older: _Measured, newer: _Measured, between: Between | None) -> _Cha
 def _decide(change: _Change, tolerance: Tolerance) -> tuple[RegressionWord, str]:
     """Return the verdict and why. Failures come first: no speed makes up for them."""
     if change.errors > tolerance.errors:
-        more = f"{change.errors:.2%} more of its lookups fail"
+        more = f"{change.errors:.2%} more of its requests fail"
         if change.error_ends[0] > tolerance.errors:
             return "regression", f"{more}; {tolerance.errors:g} is tolerated"
         return "inconclusive", f"{more}: too few to tell whether more than {tolerance.errors:g} do"
@@ -142,7 +142,7 @@ def _decide(change: _Change, tolerance: Tolerance) -> tuple[RegressionWord, str]
     if change.difference:
         return _by_interval(change, tolerance.ratio)
     if change.newer_exists and change.error_ends[1] < -tolerance.errors:
-        return "improvement", f"{-change.errors:.2%} fewer of its lookups fail"
+        return "improvement", f"{-change.errors:.2%} fewer of its requests fail"
     return "inconclusive", f"{tolerance.metric} does not exist in every slice: too many failures"
 
 

@@ -19,7 +19,7 @@ Change = Annotated[float, Field(ge=-1, le=1)]
 
 
 class Side(StrictModel):
-    """One run's target. Quantiles are of all its counted lookups, null where too many failed.
+    """One run's target. Quantiles are of all its counted requests, null where too many failed.
 
     `typical_ms` is the geometric mean of the slices' metric, of which `ratio` is the quotient.
     `dependent` says what spoke against independent slices, and `values` how many were left when

@@ -71,13 +71,13 @@ def _errors(name: str, run: Run, rules: RulesConfig) -> Iterator[Clause]:
 def _error_rate(name: str, total: OperationTotals, limit: float) -> Clause:
     failed = total.requests - total.verified
     state: State = "holds"
-    # A rate that is not above the limit is no obstacle, proven or not; as in the verdict.
+    # A rate that is not above the limit passes, proven or not; as in the verdict.
     if total.error_rate > limit:
         state = "fails" if against(limit, failed, total.requests) == "over" else "open"
     return Clause(
         f"max_error_rate of {name}",
         state,
-        f"{count(failed)} of {count(total.requests)} lookups failed ({total.error_rate:.3%})",
+        f"{count(failed)} of {count(total.requests)} requests failed ({total.error_rate:.3%})",
         f"at most {limit:.3%}",
     )
 

@@ -66,7 +66,7 @@ def _stored(out: Path) -> tuple[list[Stored], list[Skipped]]:
 
 def _read(path: Path) -> Stored:
     if not path.is_dir():
-        raise StorageError("it is no folder")
+        raise StorageError("it is not a folder")
     if not (path / RUN_FILE).exists():
         raise StorageError(f"it holds no {RUN_FILE}")
     run = RunFolder(path).read_run()

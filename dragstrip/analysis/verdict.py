@@ -183,7 +183,7 @@ _MOST_LOG_RATIO = 100.0
 def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> int | None:
     """Return how many pairs would have settled what is inconclusive; None if unknown or too many.
 
-    Where too many lookups fail, pairs until the failures prove it; else until the interval does.
+    Where too many requests fail, pairs until the failures prove it; else until the interval does.
     """
     _, challenger, _ = most_failing(run)
     pairs, limit = complete_pairs(run), rules.max_error_rate
@@ -235,7 +235,7 @@ _TELL_APART: set[Word] = {"adopt", "better", "worse"}
 
 
 def _noise_floor(run: Run, rules: RulesConfig) -> float:
-    """Return how far equal targets part on this machine, relative; 0 when nobody knows.
+    """Return how far equal targets part on this machine, relative; 0 when unknown.
 
     The interval allows for what differs from pair to pair. What differs between the sides of a
     whole run, such as where their connections fell, it cannot see; calibration can.
@@ -249,7 +249,7 @@ def _by_failures(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:
     limit = rules.max_error_rate
     if challenger.error_rate <= limit:
         return None
-    whose = f"its {operation} requests" if operation else "its lookups"
+    whose = f"its {operation} requests" if operation else "its requests"
     share = f"{challenger.error_rate:.2%} of {whose} fail"
     if _standing(challenger, limit) == "open":
         return "inconclusive", f"{share}: too few to tell whether more than {limit:g} do"

@@ -87,7 +87,7 @@ def _equal(config: Config, settings: Settings) -> Config:
         )
     if settings.runs < LEAST_RUNS:
         raise UsageError(
-            f"--runs {settings.runs} tells nothing of what differs from run to run",
+            f"--runs {settings.runs} cannot show the difference between runs",
             fix=f"give {LEAST_RUNS} or more, or 0 for the ceiling alone",
         )
     if settings.pairs < PAIRS:
@@ -131,7 +131,7 @@ def _require_reachable(config: Config, name: str) -> None:
 
 
 def _slice_s(race: RaceConfig, metric: Metric) -> float:
-    """Return how long a slice must be to hold enough lookups for the metric, by any chance."""
+    """Return how long a slice must be to hold enough requests for the metric, by any chance."""
     needed = SAMPLES_NEEDED[metric]
     # Four standard deviations of a Poisson count, and some: the smallest of a hundred slices.
     enough = needed + 4 * math.sqrt(needed) + 8
@@ -194,7 +194,7 @@ def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> Same
 
 
 def _metrics(runs: list[Run]) -> Iterator[Metric]:
-    """Yield the quantiles that every slice has the lookups for, and has."""
+    """Yield the quantiles that every slice has the requests for, and has."""
     for metric in get_args(Metric):
         parts = [part for run in runs for part in run.slices]
         if all(

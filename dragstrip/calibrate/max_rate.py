@@ -161,12 +161,12 @@ class _Races:
 
 
 def _slots(rate: float) -> int:
-    """Return how many slots a pause takes that the gates on lateness still allow."""
+    """Return how many connections a pause takes that the gates on lateness still allow."""
     return math.ceil(rate * MOST_LAG_MS / 1000)
 
 
 class _Unheard:
-    """Progress that nobody needs to hear of: a race takes a few seconds."""
+    """Progress that is not shown: a race takes a few seconds."""
 
     def say(self, line: str) -> None:
         pass

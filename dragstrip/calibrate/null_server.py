@@ -121,8 +121,8 @@ def _serve(
     known: dict[bytes, bytes],
     unknown: bytes,
 ) -> None:
-    # A readable socket does not block, nor does an answer that fits the kernel's buffer: whoever
-    # asks reads one answer before the next is asked for.
+    # A readable socket does not block, nor does an answer that fits the kernel's buffer: a
+    # client reads one answer before it asks for the next.
     try:
         received = connection.recv(_MOST_BYTES)
         *requests, rest = (unfinished.pop(connection, b"") + received).split(_END)

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     metavar="N",
     help="Pairs of slices in each of these runs; every 6 are judged like a race.",
 )
-@click.option("--target", metavar="NAME", help="Target to race with itself; the baseline if not.")
+@click.option(
+    "--target", metavar="NAME", help="Target to race with itself; by default the baseline."
+)
 @click.option("--rate", type=float, metavar="PER_S", help="Arrivals per second for these runs.")
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of their slices.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
@@ -53,7 +55,7 @@ def calibrate(
 ) -> None:
     """Find out how far this machine can be trusted, and store it for `race` and `compare`.
 
-    First how many lookups a second one process sends on time; then how often, and how far, two
+    First how many requests per second one process sends on time; then how often, and how far, two
     sides are told apart that are the same target. Leave the machine alone meanwhile.
     """
     from dragstrip.calibrate import calibrate as calibrating

@@ -45,7 +45,7 @@ def report(error: Exception, command: str) -> int:
 
 
 def _details(error: Exception, command: str) -> str:
-    # Without arguments and local variables: both may hold what is nobody else's business.
+    # Without arguments and local variables: both may hold secrets.
     lines = traceback.TracebackException.from_exception(error, capture_locals=False).format()
     head = (
         f"dragstrip {VERSION}, Python {platform.python_version()}, {platform.platform()}\n"

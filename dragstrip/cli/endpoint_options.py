@@ -30,31 +30,38 @@ _DESCRIBES = ("operations", "path", "curl", "vegeta", "openapi")
 """Fields of [scenario] that say what is asked, so that an address is only where paths begin."""
 
 _options = option_group(
-    click.option("--data", metavar="FILE", help="CSV, TSV or JSON lines; fills {column}s."),
+    click.option("--data", metavar="FILE", help="CSV, TSV or JSON lines; fills each {column}."),
     click.option(
         "--header",
         multiple=True,
         metavar="'NAME: VALUE'",
-        help="May be repeated; a VALUE may be env:NAME or file:PATH, or hold {column}s.",
+        help="May be repeated; a VALUE may be env:NAME or file:PATH, or hold a {column}.",
     ),
-    click.option("--method", metavar="NAME", help="GET unless given."),
+    click.option("--method", metavar="NAME", help="HTTP method; by default GET."),
     click.option(
-        "--body", metavar="TEXT", help="The request's body, or @FILE; {column}s are filled."
+        "--body", metavar="TEXT", help="The request's body, or @FILE; each {column} is filled."
     ),
-    click.option("--content-type", metavar="TYPE", help="The body's; of JSON it is known."),
+    click.option(
+        "--content-type", metavar="TYPE", help="Content type of --body; JSON is recognised."
+    ),
     click.option(
         "--expect-status",
         multiple=True,
         type=click.IntRange(100, 599),
         metavar="N",
-        help="May be repeated; any 2xx unless given.",
+        help="Status of a right answer; may be repeated; by default any 2xx.",
     ),
     click.option("--same-answers", is_flag=True, help="Both targets must answer alike."),
     click.option(
-        "--ignore", multiple=True, metavar="JSONPATH", help="May differ with --same-answers."
+        "--ignore",
+        multiple=True,
+        metavar="JSONPATH",
+        help="Field that may differ with --same-answers; may be repeated.",
     ),
-    click.option("--curl", metavar="FILE", help="A copied curl command: what to ask of both."),
-    click.option("--vegeta", metavar="FILE", help="A file of vegeta's targets, each an operation."),
+    click.option("--curl", metavar="FILE", help="A copied curl command to send to both targets."),
+    click.option(
+        "--vegeta", metavar="FILE", help="A vegeta targets file; each target is an operation."
+    ),
     click.option("--openapi", metavar="FILE", help="An OpenAPI document, with --operation."),
     click.option("--operation", metavar="ID", help="The operationId in the document."),
     click.option("--dry-run", is_flag=True, help="Show the requests and send nothing."),
@@ -133,7 +140,7 @@ class EndpointOptions:
         if given:
             flag = "--" + given[0].replace("_", "-")
             raise UsageError(
-                f"{flag} is for the scenario {NAME}, and {scenario or 'lookup'} is raced",
+                f"{flag} is for the scenario {NAME}, but the race is of {scenario or 'lookup'}",
                 fix="name two addresses, or give --scenario endpoint",
             )
 

@@ -54,10 +54,12 @@ def lab(ctx: click.Context, home: Path | None) -> None:
     "ports",
     multiple=True,
     metavar="NAME=PORT",
-    help=f"Insist on a port for one of: {', '.join(DEFAULTS)}.",
+    help=f"Port for one of: {', '.join(DEFAULTS)}.",
 )
 @click.option(
-    "--with-parent", is_flag=True, help="Go down when the process that called this command ends."
+    "--with-parent",
+    is_flag=True,
+    help="Stop the lab when the process that called this command ends.",
 )
 @click.pass_obj
 def up(home: Path | None, ports: tuple[str, ...], *, with_parent: bool) -> None:
@@ -108,7 +110,7 @@ def status(home: Path | None, *, as_json: bool) -> int:
 )
 @click.argument("service", required=False, type=click.Choice(_LOG_NAMES))
 @click.option("-n", "--lines", default=20, show_default=True, type=click.IntRange(min=0))
-@click.option("-f", "--follow", is_flag=True, help="Go on as lines are added; needs a service.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the log as it grows; needs a service.")
 @click.pass_obj
 def show_logs(home: Path | None, service: str | None, lines: int, *, follow: bool) -> None:
     """Print the last lines of one service's log, or of each."""

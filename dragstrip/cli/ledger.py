@@ -58,7 +58,7 @@ def ledger(
     target: str | None,
     slice_index: int | None,
 ) -> int:
-    """Count a stored run's lookups again, or export them.
+    """Count a stored run's requests again, or export them.
 
     RUN is a folder, an id under --out, or "latest". Without --format it says what the ledger holds
     and whether the run's figures follow from it; it exits with 1 when they do not.

@@ -30,7 +30,7 @@ config_file = click.option(
     "--config",
     "path",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file; ./dragstrip.toml when it is there.",
+    help="Configuration file; by default ./dragstrip.toml if it exists.",
 )
 
 

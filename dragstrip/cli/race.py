@@ -53,7 +53,7 @@ _workers = option_group(
         default="127.0.0.1",
         show_default=True,
         metavar="HOST[:PORT]",
-        help=f"Where workers find this race; the port is {DEFAULT_PORT} unless given.",
+        help=f"Address on which workers find this race; by default port {DEFAULT_PORT}.",
     ),
     click.option(
         "--worker-wait",
@@ -115,7 +115,12 @@ _web = option_group(
     "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
 )
 @click.option("--keys", metavar="HOW", help="uniform, sequential, zipf:S or hot:N.")
-@click.option("--miss", type=float, metavar="SHARE", help="Share of lookups that find nobody.")
+@click.option(
+    "--miss",
+    type=float,
+    metavar="SHARE",
+    help="Share of requests whose phone number no contact has.",
+)
 @own_data
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a run's arrivals.")
 @click.option(
@@ -138,14 +143,14 @@ _web = option_group(
     "--otel",
     is_flag=True,
     default=None,
-    help="Let Locust export each lookup by OpenTelemetry; OTEL_* variables say where to.",
+    help="Let Locust export each request by OpenTelemetry; OTEL_* variables say where to.",
 )
 @requirement("Exit with 1 unless the verdict is this, with 4 when it is open.")
 @click.option(
     "--summary/--no-summary",
     default=True,
     show_default=True,
-    help="Append to GitHub's job summary where GITHUB_STEP_SUMMARY names one.",
+    help="Append the report to the file in GITHUB_STEP_SUMMARY.",
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 @endpoint_options
@@ -245,7 +250,7 @@ def _elsewhere(
     if workers > config.race.connections:
         raise UsageError(
             f"--workers {workers} exceeds race.connections ({config.race.connections})",
-            fix="every worker needs a connection of its own: raise race.connections",
+            fix="raise race.connections: every worker needs one connection",
         )
     return Workers(workers, require_free(parse_address(bind, "--bind")), wait_s)
 
@@ -262,7 +267,7 @@ def _web_ui(host: str, port: int, config: Config) -> WebUi:
     address = require_free(Address(host, port), "--web-host, --web-port")
     if secret is None and not ip_address(address.host).is_loopback:
         raise UsageError(
-            f"--web-host {host}: whoever reaches the web UI can start load",
+            f"--web-host {host}: anyone who reaches the web UI can start load",
             fix=f"set {PASSWORD_VARIABLE}, or leave it on 127.0.0.1",
         )
     return WebUi(address.host, port, secret.get_secret_value() if secret else None)
@@ -312,5 +317,5 @@ def _summarise(result: Result, require: Requirement | None) -> None:
     text = EXPORTERS["markdown"].render(result.run, result.verdict, require)
     problem = github_summary.append(os.environ, text)
     if problem:
-        # The run is stored and stands, whoever reads a summary of it.
+        # The run is stored and valid even without its summary.
         click.echo(f"warning: {problem}", err=True)

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="First remove seeded contacts that are not of this dataset: another seed's, or too many.",
 )
-@click.option(
-    "--reset", is_flag=True, help="Remove what was seeded, and nothing else; seed nothing."
-)
+@click.option("--reset", is_flag=True, help="Remove what was seeded, and seed nothing.")
 @generators
 @as_json
 def seed(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     default=SAMPLE,
     show_default=True,
     metavar="N",
-    help="How many lookups to ask of every target; one in ten is for a number that nobody has.",
+    help="Requests to send to every target; one in ten has a phone number that no contact has.",
 )
 @click.option(
     "--full",
@@ -78,7 +78,7 @@ def _verify_own(config: Config, as_json: bool) -> None:
         source = click.get_current_context().get_parameter_source(name)
         if source is click.core.ParameterSource.COMMANDLINE:
             raise UsageError(
-                f"--{name}: every number of a keys file is asked for, and nothing else",
+                f"--{name} does not apply to a keys file: all its numbers are requested",
                 fix=f"leave --{name} out",
             )
 
@@ -109,6 +109,6 @@ def _verified_lines(verified: Verified) -> Iterator[str]:
     )
     yield f"compared with the dataset: {data.words}"
     yield (
-        f"{' and '.join(answers.targets)}: {answers.lookups} lookups answered right, "
-        f"{answers.misses} of them for numbers that nobody has"
+        f"{' and '.join(answers.targets)}: {answers.lookups} requests answered right, "
+        f"{answers.misses} of them with phone numbers that no contact has"
     )

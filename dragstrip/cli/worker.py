@@ -28,7 +28,7 @@ _NEVER_CONNECTED = 255
 @click.command(epilog=examples("CRM_API_KEY=… dragstrip worker 10.0.0.1:5557"))
 @click.argument("master", metavar="HOST[:PORT]")
 @folder_option("Folder for this worker's part of the ledger.")
-@click.option("--otel", is_flag=True, help="Export this worker's lookups by OpenTelemetry.")
+@click.option("--otel", is_flag=True, help="Export this worker's requests by OpenTelemetry.")
 def worker(master: str, out: Path, otel: bool) -> None:
     """Take part in the race of the `dragstrip race --workers N` that listens at HOST.
 
@@ -45,15 +45,15 @@ def worker(master: str, out: Path, otel: bool) -> None:
     code = locust_process.run_worker(address, out, otel=otel)
     if code == _NEVER_CONNECTED:
         raise BackendError(
-            f"no race was there at {address} for five minutes",
+            f"found no race at {address} within five minutes",
             fix="start one with `dragstrip race --workers N --bind HOST[:PORT]`",
         )
     if code == EXIT_USAGE:
-        raise BackendError(f"took no part in the race at {address}, for the reason above")
+        raise BackendError(f"did not take part in the race at {address}; the reason is above")
     if code:
         raise InvalidRun(
             f"the race at {address} ended without this worker's last counts",
-            fix="see what the master said",
+            fix="read the master's output",
         )
     click.echo("worker: the race is over", err=True)
 

@@ -155,7 +155,7 @@ def with_race(config: Config, given: Mapping[str, str]) -> Config:
 
 
 def require_race_targets(config: Config) -> tuple[str, str]:
-    """Return (baseline, challenger), or raise ConfigError when one is no configured target."""
+    """Return (baseline, challenger), or raise ConfigError when one is not configured."""
     names = (config.race.baseline, config.race.challenger)
     for field, name in zip(("baseline", "challenger"), names, strict=True):
         if name not in config.targets:

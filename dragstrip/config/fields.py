@@ -31,19 +31,19 @@ def _http_url(value: str) -> str:
 def _database_url(value: SecretStr) -> SecretStr:
     url = clean(value.get_secret_value())
     if any(one.isspace() for one in url):
-        raise ValueError("must have a space of the password as %20")
+        raise ValueError("must write a space in the password as %20")
     if any(one in url.rpartition("@")[0] for one in "[]"):
         raise ValueError(
             "must have no brackets around the password; write [ and ] that are part of it as "
             "%5B and %5D"
         )
     if _BAD_PERCENT.search(url):
-        raise ValueError("must have % of the password as %25")
+        raise ValueError("must write % in the password as %25")
     parts = _split(url)
     # Where a password holds one of these as it is, the rest of it would be taken for a host.
     after = parts.path + parts.fragment + ("" if "@" in parts.netloc else parts.query)
     if "@" in after or parts.fragment or parts.netloc.count("@") > 1:
-        raise ValueError("must have /, ?, # and @ of the password as %2F, %3F, %23 and %40")
+        raise ValueError("must write /, ?, # and @ in the password as %2F, %3F, %23 and %40")
     hosts = parts.netloc.rpartition("@")[2]
     if parts.scheme not in {"postgres", "postgresql"} or not (hosts or "host=" in parts.query):
         raise ValueError("must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE")

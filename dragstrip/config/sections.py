@@ -62,7 +62,7 @@ class DatasetConfig(StrictModel):
     @model_validator(mode="after")
     def _seeded_or_own(self) -> Self:
         if self.keys_file is None and self.workspace_id is not None:
-            raise ValueError("workspace_id is for the numbers of a keys_file, and there is none")
+            raise ValueError("workspace_id needs a keys_file")
         seeded = [name for name in ("seed", "contacts") if name in self.model_fields_set]
         if self.keys_file is not None and seeded:
             raise ValueError(
@@ -82,10 +82,10 @@ class DatasetConfig(StrictModel):
 class RaceConfig(StrictModel):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
 
-    A rate of 0 is the closed model: each of `connections` sends its next lookup when its last is
+    A rate of 0 is the closed model: each of `connections` sends its next request when its last is
     answered. The timeouts for connecting and for the first byte are `timeout` where they are not
     set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
-    `request` event is fired for each lookup, for the sake of other plugins; with `otel`, for the
+    `request` event is fired for each request, for the sake of other plugins; with `otel`, for the
     sake of its OpenTelemetry. With a `metrics_port`, metrics for Prometheus are served there while
     the race runs.
     """
@@ -125,7 +125,7 @@ class RaceConfig(StrictModel):
 
     @property
     def closed_model(self) -> bool:
-        """Whether lookups wait for answers instead of being due at times of their own."""
+        """Whether requests wait for answers instead of being due at times of their own."""
         return self.rate == 0
 
     @property

@@ -18,13 +18,13 @@ def target_pair(given: Sequence[str], *, whole: bool = False) -> dict[str, dict[
     """Return the sections for BASELINE and CHALLENGER, each URL or NAME=URL; {} for none.
 
     `whole` addresses say with their path and query what is asked; others are where paths begin.
-    Raises UsageError for any other number, for one name twice, or for what is no address.
+    Raises UsageError for any other number, for one name twice, or for an invalid address.
     """
     if not given:
         return {}
     if len(given) != len(_NAMES):
         raise UsageError(
-            f"{len(given)} address{'es' * (len(given) > 1)} given, and a race has two targets",
+            f"{len(given)} address{'es' * (len(given) > 1)} given, but a race needs two",
             fix="give BASELINE and CHALLENGER, or none to race what is configured",
         )
     named = [_named(text, default) for text, default in zip(given, _NAMES, strict=True)]

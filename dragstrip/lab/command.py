@@ -89,7 +89,7 @@ class Running:
         event = await _read_event(self._guard)
         guard_code = await self._guard.wait()
         if "exit" not in event:
-            # The guard itself was killed; nobody else would end the service now.
+            # The guard itself was killed; nothing else would end the service now.
             self.process.kill_group()
         self.exit_code = int(event.get("exit", guard_code))
         self.ended.set()

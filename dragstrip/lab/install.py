@@ -152,7 +152,7 @@ async def _make(product: _Product, node: Node, reporter: Reporter) -> None:
         shown = "".join(f"\n    {line}" for line in _excerpt(product.log))
         raise LabError(
             f"{product.title} failed with {code}; from {product.log}:{shown}",
-            fix="mend what the log says, then run `dragstrip lab install` again",
+            fix="fix what the log reports, then run `dragstrip lab install` again",
         )
     try:
         product.stamp.write_text(made_from)

@@ -102,7 +102,7 @@ class Home:
 
 
 def home_error(path: Path, error: OSError) -> LabError:
-    """Say what is wrong with a path of the home folder and how to mend it."""
+    """Say what is wrong with a path of the home folder and how to fix it."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return LabError(
             f"no space is left on the disk that holds {path}",

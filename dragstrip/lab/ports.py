@@ -24,7 +24,7 @@ DEFAULTS = {
     "postgres": 54322,
 }
 
-# Below the range that systems hand out for outgoing connections: nobody gets one by chance
+# Below the range that systems hand out for outgoing connections: no process gets one by chance
 # between our look and the service's own bind.
 _FALLBACK = range(20_000, 32_000)
 _TRIES = 200
@@ -106,7 +106,7 @@ def _check(forced: Mapping[str, int]) -> None:
 
 def _any_free(taken: set[int]) -> int:
     for _ in range(_TRIES):
-        port = random.choice(_FALLBACK)  # noqa: S311 - a port is no secret
+        port = random.choice(_FALLBACK)  # noqa: S311 - a port is not a secret
         if port not in taken and is_free(port):
             return port
     raise LabError("found no free port on 127.0.0.1", fix="end what holds the ports 20000 to 32000")

@@ -47,7 +47,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Postgres:
-    """One PostgreSQL: its programs, its data and its user (None: whoever runs the lab)."""
+    """One PostgreSQL: its programs, its data and its user (None: the user who runs the lab)."""
 
     programs: Path
     data: Path
@@ -231,7 +231,7 @@ def _outside(home: Home) -> Path:
     # The name can be guessed and the place is everybody's: take only a real folder of our own.
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise LabError(
-            f"{folder} exists and is not a folder of ours", fix=f"remove {folder} and try again"
+            f"{folder} exists and does not belong to the lab", fix=f"remove {folder} and try again"
         )
     folder.chmod(0o711)
     return folder

@@ -204,7 +204,7 @@ async def supervise(request: Request, parent: asyncio.StreamReader) -> int:
 
 
 def tell(event: dict[str, Any]) -> None:
-    """Tell the `up` that waits; once it is gone nobody listens."""
+    """Tell the `up` that waits; once it is gone, nothing listens."""
     with contextlib.suppress(OSError):
         os.write(1, json.dumps(event).encode() + b"\n")
 

@@ -1,1 +1,1 @@
-"""The ledger: one fixed-width row per lookup, and the histograms and counts derived from it."""
+"""The ledger: one fixed-width row per request, and the histograms and counts derived from it."""

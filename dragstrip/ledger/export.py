@@ -54,7 +54,7 @@ def _shown(
         known = np.array(names[column.name], np.str_)
         if len(values) and values.max() >= len(known):
             raise StorageError(
-                f"the ledger is damaged: a row is of {column.name} {values.max()}, and the plan "
+                f"the ledger is damaged: a row has {column.name} {values.max()}, but the plan "
                 f"has {len(known)}"
             )
         yield column.name, known[values]

@@ -23,12 +23,12 @@ _HALF = 1 << _BITS
 MOST_NS = (1 << 42) - 1
 """Longer durations (73 minutes) are counted as this."""
 _FAST = 1
-"""Deflate's level: this happens while lookups are made, and the others take ten times as long."""
+"""Deflate's level: this happens while requests are made, and the others take ten times as long."""
 _BINS = (42 - _BITS - 1) * _HALF + 2 * _HALF
 
 
 class DamagedHistogramError(StorageError, ValueError):
-    """A text is no histogram's; an error of a message, and of a file it was read from."""
+    """A text is not a histogram; an error of a message, and of a file it was read from."""
 
 
 class Histogram:

@@ -1,4 +1,4 @@
-"""What a tally comes to in a few dozen numbers: for whoever looks on while a race runs.
+"""What a tally comes to in a few dozen numbers: for live views of a race.
 
 A brief costs the process that makes it some tenths of a millisecond, where a tally's own encoding
 costs milliseconds. Briefs add up as tallies do.
@@ -29,7 +29,7 @@ _BOUNDS_NS = np.array([round(bound * 1e9) for bound in BOUNDS_S], np.int64)
 
 
 class Brief(TypedDict):
-    """Counts as in Tally. `buckets` count verified lookups at most as long as each of BOUNDS_S."""
+    """Counts as in Tally. `buckets` count verified requests at most as long as each of BOUNDS_S."""
 
     verified: int
     failed: dict[str, int]

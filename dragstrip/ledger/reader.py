@@ -58,7 +58,7 @@ def read(path: Path) -> Segment:
     except (OSError, EOFError, zlib.error) as error:
         raise StorageError(f"cannot read {path}: {error}") from None
     if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
-        raise StorageError(f"{path} is no part of a ledger")
+        raise StorageError(f"{path} is not part of a ledger")
     _, version, row_bytes, worker, first_row, wall_ns, monotonic_ns = HEADER.unpack_from(data)
     if version not in READ_VERSIONS or row_bytes != ROW_BYTES:
         known = " and ".join(map(str, READ_VERSIONS))
@@ -66,11 +66,11 @@ def read(path: Path) -> Segment:
             f"{path} has version {version}", fix=f"this dragstrip reads versions {known}"
         )
     if worker != _worker_and_number(path)[0] or not 0 <= first_row < _MOST_ROWS:
-        raise StorageError(f"{path} is damaged: its head is of another part")
+        raise StorageError(f"{path} is damaged: its head belongs to another part")
     whole = (len(data) - HEADER.size) // ROW_BYTES
     rows: NDArray[Any] = np.frombuffer(data, ROW, count=whole, offset=HEADER.size)
     if len(rows) and rows["outcome"].max() > max(Outcome):
-        raise StorageError(f"{path} is damaged: a row has an outcome that there is not")
+        raise StorageError(f"{path} is damaged: a row has an unknown outcome")
     begun = select(rows, rows["outcome"] != Outcome.EMPTY)
     return Segment(worker, first_row, wall_ns, monotonic_ns, begun)
 
@@ -80,4 +80,4 @@ def _worker_and_number(path: Path) -> tuple[int, int]:
     try:
         return int(worker), int(number)
     except ValueError:
-        raise StorageError(f"{path} is no part of a ledger") from None
+        raise StorageError(f"{path} is not part of a ledger") from None

@@ -24,12 +24,12 @@ SEGMENT_ROWS = 1 << SEGMENT_BITS
 
 
 class Outcome(IntEnum):
-    """What became of a lookup. Everything but OK is a failure."""
+    """What became of a request. Everything but OK is a failure."""
 
     EMPTY = 0
     """The row was never begun."""
     IN_FLIGHT = 1
-    """It was about to be sent; in a stored ledger, nobody knows what became of it."""
+    """It was about to be sent; in a stored ledger, its outcome is unknown."""
     OK = 2
     WRONG_ANSWER = 3
     HTTP_STATUS = 4
@@ -54,16 +54,16 @@ class Outcome(IntEnum):
 
 
 class Flag(IntFlag):
-    """What else is known about a lookup before it is sent."""
+    """What else is known about a request before it is sent."""
 
     COUNTED = 1
-    """Due after the warmup time, on the target whose turn it is."""
+    """Due after the warm-up, on the target whose slice it is."""
     NO_CONNECTION = 2
-    """Every connection was busy when the lookup was due."""
+    """Every connection was busy when the request was due."""
 
 
 ABSENT = -1
-"""`first_byte_us`, `query_us` or `total_us` of a lookup that has none."""
+"""`first_byte_us`, `query_us` or `total_us` of a request that has none."""
 
 Rows = np.ndarray[tuple[int], np.dtype[np.void]]
 

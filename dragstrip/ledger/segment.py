@@ -1,7 +1,7 @@
 """One segment of a ledger while it is written: a mapped file, or anonymous memory.
 
 Its blocks are allocated when it is made: writing to a mapped file on a full disk would kill the
-process instead of raising an error. Its pages are touched then too, so that no lookup waits for
+process instead of raising an error. Its pages are touched then too, so that no request waits for
 the kernel to provide one.
 """
 

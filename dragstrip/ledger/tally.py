@@ -1,4 +1,4 @@
-"""What the lookups of one target came to in one slice and process: counts and histograms.
+"""What the requests of one target came to in one slice and process: counts and histograms.
 
 A tally is derived from ledger rows in bulk, away from the hot path, and tallies add up: a slice's
 is the sum over processes, a target's the sum over slices.
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HISTOGRAMS = ("response", "service", "send_delay", "first_byte", "query", "total")
-"""From due to done; from sent to done; from due to sent where a slot was free; from sent to the
-first byte; and what the server reported. All but `send_delay` are of verified lookups."""
+"""From due to done; from sent to done; from due to sent where a connection was free; from
+sent to the first byte; and what the server reported. All but `send_delay` are of verified
+requests."""
 
 COUNTS = (
     *("requests", "verified", "on_time", "no_connection", "opened", "reconnected"),
@@ -38,9 +39,9 @@ class Tally:
     """Counts of the counted rows, and histograms of their durations.
 
     `requests` rows counted, of which `verified` were right, `on_time` sent before their slice was
-    over, `no_connection` found every connection busy; they `opened` so many connections,
-    `reconnected` a slot that had had one so often, and took so many `bytes`. `failed` counts the
-    others by reason. `uncounted` rows lay outside the counted time, and `failed_uncounted` are
+    over, `no_connection` found every connection busy. They `opened` new connections, of which
+    `reconnected` replaced an earlier one, and took `bytes`. `failed` counts the others by reason.
+    `uncounted` rows lay outside the counted time, and `failed_uncounted` are
     their failures. `wrong` answers are counted among all rows.
     """
 

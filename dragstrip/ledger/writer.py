@@ -1,7 +1,7 @@
-"""Writes a process's ledger: every row is begun before its lookup is sent and ended after it.
+"""Writes a process's ledger: every row is begun before its request is sent and ended after it.
 
 What takes long has its place outside the hot path: `upkeep` may run in another thread while
-lookups are made, `tidy` between slices.
+requests are made, `tidy` between slices.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Policy = Literal["keep", "compress", "drop"]
 _MASK = SEGMENT_ROWS - 1
 _RESERVE_FROM = SEGMENT_ROWS // 4
 
-# Looked up for every lookup: module-level names and plain integers are the cheapest there are.
+# Looked up for every request: module-level names and plain integers are the cheapest there are.
 _FIRST = HEADER.size
 _SECOND_HALF = HEADER.size + ENDED_OFFSET
 _TO_OUTCOME = OUTCOME_OFFSET - ENDED_OFFSET
@@ -45,7 +45,7 @@ _END = ENDED.pack_into
 
 
 class Ledger:
-    """The rows of one process, in the order the lookups were begun.
+    """The rows of one process, in the order the requests were begun.
 
     With a folder, segments are the files `<worker>-<number>.rows` there; without, rows are
     forgotten once harvested. A segment of which every row was harvested is kept, compressed or
@@ -121,9 +121,9 @@ class Ledger:
         opened: int = 0,
         reconnected: int = 0,
     ) -> None:
-        """Complete a row; `opened` counts the connections that the lookup had to open.
+        """Complete a row; `opened` counts the connections that the request had to open.
 
-        `reconnected` is 1 where it replaced one that its slot had before.
+        `reconnected` is 1 where one of them replaced an earlier one.
         """
         rows = self._maps[row >> SEGMENT_BITS]
         offset = _SECOND_HALF + (row & _MASK) * ROW_BYTES
@@ -172,7 +172,7 @@ class Ledger:
         """Compress or drop the segments that are harvested.
 
         May be called in another thread, by one at a time. A megabyte of rows takes it about 10 ms
-        of processor time to compress, so call it while no lookups are made.
+        of processor time to compress, so call it while no requests are made.
         """
         while self._sealed:
             path = self._sealed.pop(0)

@@ -1,4 +1,4 @@
-"""How fast lookups come back and how long a race will take, by watching it."""
+"""How fast requests come back and how long a race will take, by watching it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Clock:
             self._seen.popleft()
 
     def per_s(self, target: int) -> float | None:
-        """Return how many lookups a target answered a second lately; None when it is too early."""
+        """Return how many requests a target answered a second lately; None when it is too early."""
         (first_s, first), (last_s, last) = self._seen[0], self._seen[-1]
         return None if last_s - first_s < 1 else (last[target] - first[target]) / (last_s - first_s)
 

@@ -40,7 +40,7 @@ class RaceCollector(Collector):
         with self._lock:
             state = self._look()
         yield from _about(self._facts)
-        yield from _lookups(state)
+        yield from _requests(state)
         yield from _progress(state)
         yield from _slices(state)
         yield from _gates(state)
@@ -61,21 +61,21 @@ def _about(facts: Run) -> Iterator[Metric]:
     yield info
 
 
-def _lookups(state: State) -> Iterator[Metric]:
+def _requests(state: State) -> Iterator[Metric]:
     labels = _labels(state.plan)
-    lookups = CounterMetricFamily(
+    requests = CounterMetricFamily(
         "dragstrip_lookups",
-        "Lookups that count for the comparison, by outcome: verified, or why it failed.",
+        "Requests that count for the comparison, by outcome: verified, or the reason of failure.",
         labels=[*labels, "outcome"],
     )
     others = CounterMetricFamily(
         "dragstrip_uncounted_lookups",
-        "Lookups while a slice settles, and those that keep the idle target warm.",
+        "Requests during the warm-up of a slice, and those that keep the idle target warm.",
         labels=labels,
     )
     times = HistogramMetricFamily(
         "dragstrip_response_time_seconds",
-        "From when a lookup was due to its answer; of verified lookups that count.",
+        "From the scheduled time to the answer; of verified requests that count.",
         labels=labels,
     )
     for target, operations in zip(state.plan.targets, state.by_operation, strict=True):
@@ -83,10 +83,10 @@ def _lookups(state: State) -> Iterator[Metric]:
             place = [target.name, operation.name][: len(labels)]
             outcomes = {"verified": counted["verified"], **counted["failed"]}
             for outcome, count in outcomes.items():
-                lookups.add_metric([*place, outcome], count)
+                requests.add_metric([*place, outcome], count)
             others.add_metric(place, counted["uncounted"])
             times.add_metric(place, _buckets(counted), counted["sum_s"])
-    yield from (lookups, others, times)
+    yield from (requests, others, times)
 
 
 def _labels(plan: Plan) -> list[str]:
@@ -112,12 +112,14 @@ def _progress(state: State) -> Iterator[Metric]:
             "Number of the slice under way, from 0; -1 for none.",
             turn.index if turn else -1,
         ),
-        ("pair", "Number of its pair, from 0; -1 for none.", turn.pair if turn else -1),
-        ("planned_rate", "Arrivals a second that are planned; 0: closed model.", plan.race.rate),
+        ("pair", "Number of the pair under way, from 0; -1 for none.", turn.pair if turn else -1),
+        ("planned_rate", "Planned arrivals per second; 0: closed model.", plan.race.rate),
     ):
         yield GaugeMetricFamily(f"dragstrip_{name}", words, value=value)
     active = GaugeMetricFamily(
-        "dragstrip_active", "Whether it is this target's turn: 1 or 0.", labels=["target"]
+        "dragstrip_active",
+        "1 while the slice under way is this target's, else 0.",
+        labels=["target"],
     )
     for number, target in enumerate(plan.targets):
         active.add_metric([target.name], int(turn is not None and turn.target == number))
@@ -132,10 +134,14 @@ def _slices(state: State) -> Iterator[Metric]:
         labels=[*labels, "quantile"],
     )
     offered = GaugeMetricFamily(
-        "dragstrip_slice_offered_rate", "Lookups due a second in its last slice.", labels=labels
+        "dragstrip_slice_offered_rate",
+        "Requests due per second in the target's last slice.",
+        labels=labels,
     )
     achieved = GaugeMetricFamily(
-        "dragstrip_slice_achieved_rate", "Of those, the ones sent in time.", labels=labels
+        "dragstrip_slice_achieved_rate",
+        "Requests sent in time per second in the target's last slice.",
+        labels=labels,
     )
     for place, part in _last_slices(state):
         for quantile, value_ms in (
@@ -165,8 +171,8 @@ def _gates(state: State) -> Iterator[Metric]:
         GaugeMetricFamily(f"dragstrip_gate_{name}", words, labels=["gate"])
         for name, words in (
             ("figure", "Figure of a condition of validity so far; see docs/statistics.md."),
-            ("bound", "What the figure must keep."),
-            ("passed", "Whether it does: 1 or 0."),
+            ("bound", "Bound of that figure."),
+            ("passed", "1 if the figure keeps its bound, else 0."),
         )
     )
     for gate in state.gates:
@@ -181,14 +187,18 @@ def _generator(state: State) -> Iterator[Metric]:
         "dragstrip_generator_processes", "Processes that make the load.", value=state.processes
     )
     lost = GaugeMetricFamily(
-        "dragstrip_generator_lost_processes", "Processes lost on the way.", value=state.lost
+        "dragstrip_generator_lost_processes",
+        "Generator processes lost during the race.",
+        value=state.lost,
     )
     cpu = GaugeMetricFamily(
-        "dragstrip_generator_cpu_ratio", "Of a core, in its last slice.", labels=["process"]
+        "dragstrip_generator_cpu_ratio",
+        "CPU of a generator process in its last slice, as a share of a core.",
+        labels=["process"],
     )
     lag = GaugeMetricFamily(
         "dragstrip_generator_loop_lag_seconds",
-        "Lateness of its event loop in its last slice, p99.",
+        "Lateness of a generator process's event loop in its last slice, p99.",
         labels=["process"],
     )
     for worker in state.workers:

@@ -29,8 +29,8 @@ def stage(state: State, clock: Clock) -> str:
     planned = len(state.plan.slices)
     if state.slices_done == planned:
         return "every slice is over"
-    turn = f", {names(state)[state.turn.target]}'s turn" if state.turn else ""
-    return f"slice {state.slices_done + 1} of {planned}{turn}, {clock.left(state)} left"
+    target = f" ({names(state)[state.turn.target]})" if state.turn else ""
+    return f"slice {state.slices_done + 1} of {planned}{target}, {clock.left(state)} left"
 
 
 def operations(state: State) -> list[str | None]:

@@ -1,7 +1,7 @@
 """When requests are due, and for which key and operation: drawn from a seed, whatever is answered.
 
 They are drawn a block at a time, as a slice goes on: a long one at a high rate takes no more memory
-than a short one, and drawing a block takes less time than sending a few lookups.
+than a short one, and drawing a block takes less time than sending a few requests.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
 
 
 def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
-    """Draw the few uncounted lookups that keep the other target awake, a block at a time."""
+    """Draw the few uncounted requests that keep the other target awake, a block at a time."""
     seed = (plan.seed, turn.index, _TRICKLE_STREAM)
     random = np.random.default_rng(list(seed))
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
@@ -139,7 +139,7 @@ def draw_operations(
 def draw_keys(
     random: np.random.Generator, count: int, race: RaceConfig, contacts: int, first: int = 0
 ) -> NDArray[np.int64]:
-    """Draw `count` keys: indices of contacts, and for a share of `miss` an index nobody has.
+    """Draw `count` keys: indices of contacts, and for a share of `miss` an index beyond them.
 
     Sequential ones begin with `first`.
     """
@@ -152,8 +152,8 @@ def draw_keys(
         keys = (first + np.arange(count)) % contacts
     else:
         keys = random.integers(0, contacts, count)
-    nobody = contacts + random.integers(0, _MISS_SPREAD, count)
-    return np.where(random.random(count) < race.miss, nobody, keys)
+    missing = contacts + random.integers(0, _MISS_SPREAD, count)
+    return np.where(random.random(count) < race.miss, missing, keys)
 
 
 def _poisson(

@@ -156,7 +156,7 @@ def _targets(config: Config, asked: dict[str, str]) -> dict[str, Target]:
 
 def _set_defaults(parser: Any, **_: Any) -> None:
     # Locust would listen on every interface, and drop what is in flight when a test stops. When a
-    # race stops nothing is in flight: its slots wait for arrivals that never come.
+    # race stops nothing is in flight: its connections wait for arrivals that never come.
     in_race = plans.current() or _gets_plan_later()
     wait_s = 0 if in_race else _or_exit(_configuration).race.timeout + 1
     parser.set_defaults(web_host="127.0.0.1", class_picker=not in_race, stop_timeout=wait_s)
@@ -210,9 +210,9 @@ def _ledger_folder(plan: Plan) -> Path:
     runs = os.environ.get(RUNS_VARIABLE)
     if runs is None:
         run = plans.folder()
-    # Whoever answers on the master's port must not choose where this process writes.
+    # What answers on the master's port must not choose where this process writes.
     elif not re.fullmatch("[0-9A-Za-z][0-9A-Za-z-]*", plan.run_id):
-        raise StorageError(f"the master's run has an id that is no name: {plan.run_id!r}")
+        raise StorageError(f"the master's run id is not a valid name: {plan.run_id!r}")
     else:
         run = Path(runs) / plan.run_id
     folder = run / LEDGER_FOLDER

@@ -1,4 +1,4 @@
-"""The pace of a slot by itself, without a race: a closed model, evened out by a pause."""
+"""The pace of a connection by itself, without a race: a closed model, evened out by a pause."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NO_SLICE = -1
 
 
 class ClosedPacing:
-    """Makes up to `per_s` lookups a second; 0 sets no limit. What was missed is not made up for."""
+    """Makes up to `per_s` requests a second; 0 sets no limit. Missed ones are not made up for."""
 
     def __init__(
         self, keys: Iterator[int], per_s: float, operations: Iterator[int] | None = None
@@ -30,13 +30,13 @@ class ClosedPacing:
         self._timer: Any = None
 
     def enter(self) -> None:
-        """Do nothing: nobody asks whether this slot is busy."""
+        """Do nothing: nothing asks whether this connection is busy."""
 
     def leave(self) -> None:
         """Do nothing."""
 
     def take(self) -> Arrival:
-        """Block the calling greenlet until it is time, and return a lookup that is due then."""
+        """Block the calling greenlet until it is time, and return a request that is due then."""
         now_ns = monotonic_ns()
         if now_ns < self._next_ns:
             self._pause(self._next_ns - now_ns)

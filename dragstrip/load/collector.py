@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 1024
-"""Rows that are fed at once: a long computation would make lookups late."""
+"""Rows that are fed at once: a long computation would make requests late."""
 
 _PAUSE_S = 0.0005
 _EXIT_UNFINISHED = 3

@@ -1,4 +1,4 @@
-"""What the slots of one process share, and what their lookups come to."""
+"""What the connections of one process share, and what their requests come to."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LAB_MARK = " (lab)"
 
 _COLLECT_S = 0.25
 _COLLECT_IN_RACE_S = 1.0
-"""How often rows are counted. Each time holds up the event loop for a moment, and a race's lookups
+"""How often rows are counted. Each time holds up the event loop for a moment, and a race's requests
 are not to be late for that: its snapshots go out once a second."""
 
 _REQUESTS = 16_384
@@ -103,7 +103,7 @@ class Work:
         return [f"{target} {operation.name}{mark}" for operation in self.scenario.operations]
 
     def sender(self, target: str, connection: Connection) -> Sender:
-        """Return the loop of a new slot. What is prepared for a key serves all of a target."""
+        """Return the loop of a new connection. A target's connections share prepared requests."""
         self._slots_started += 1
         self._slots_open += 1
         if target not in self._requests:
@@ -129,7 +129,7 @@ class Work:
         return lru_cache(_REQUESTS)(prepare) if operation.repeats else prepare
 
     def slot_closed(self) -> None:
-        """Take note of a slot's end. At the last one's, every lookup is counted.
+        """Note that a connection closed. When the last one has, count every request.
 
         So it is before Locust prints its statistics, or a worker sends its last.
         """
@@ -138,7 +138,7 @@ class Work:
             self.collector.collect()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the lookups begun so far, the slice under way, and its tallies up to now."""
+        """Return the requests begun so far, the slice under way, and its tallies up to now."""
         return {
             "rows": self.ledger.begun,
             "slice": self.counts.slice_index,

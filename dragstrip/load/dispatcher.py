@@ -1,4 +1,4 @@
-"""Hands each lookup of a target to an idle slot the moment it is due, by one timer for them all."""
+"""Hands each request of a target to an idle connection when it is due, by one timer for all."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Dispatcher:
-    """One target's lookups in this process, shared by its slots.
+    """One target's requests in this process, shared by its connections.
 
-    A slot that asks for a lookup when one is overdue gets it at once; otherwise it joins the end of
-    the queue of idle slots. When several are due, one wake-up hands them all out.
+    A connection that asks for a request when one is overdue gets it at once; otherwise it joins
+    the end of the queue of idle connections. One wake-up hands out all requests that are due.
     """
 
     def __init__(self) -> None:
@@ -42,28 +42,28 @@ class Dispatcher:
 
     @property
     def at_rest(self) -> bool:
-        """Whether every lookup is taken, and every slot through with its own."""
+        """Whether every request is taken, and every connection has finished its own."""
         return self._schedule.next_ns == NEVER_NS and self._slots == len(self._idle)
 
     def abandon(self) -> Iterator[Arrival]:
-        """Yield the lookups that no slot has taken; no slot gets them any more."""
+        """Yield the requests that no connection has taken; no connection gets them any more."""
         left, self._schedule = self._schedule, Schedule()
         return left.rest()
 
     def enter(self) -> None:
-        """Take note of a slot; until it leaves, it is busy whenever it does not wait in `take`."""
+        """Add a connection; until it leaves, it is busy whenever it does not wait in `take`."""
         self._slots += 1
 
     def leave(self) -> None:
-        """Forget a slot."""
+        """Remove a connection."""
         self._slots -= 1
 
     def take(self) -> Arrival:
-        """Block the calling greenlet until there is a lookup for it, and return that."""
+        """Block the calling greenlet until there is a request for it, and return that."""
         now_ns = monotonic_ns()
         schedule = self._schedule
         if schedule.next_ns <= now_ns:
-            # Whoever is idle was so before this was due, and would have got it in a moment.
+            # An idle connection was idle before this was due, and would get it in a moment.
             return schedule.take(now_ns, slot_was_free=bool(self._idle))
         slot = getcurrent()
         self._idle[slot] = None
@@ -77,7 +77,7 @@ class Dispatcher:
         return arrival
 
     def withdraw(self, slot: Any) -> bool:
-        """Give no lookup to a greenlet that is idle; return whether it was."""
+        """Give no request to a greenlet that is idle; return whether it was."""
         return self._idle.pop(slot, self) is None
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class Dispatcher:
         self._timer.set(self._timer_ns)
 
     def _hand_out(self) -> None:
-        # Runs in the hub: each slot goes as far as it can without waiting, and comes back here.
+        # Runs in the hub: each greenlet goes as far as it can without waiting, and comes back here.
         self._timer_ns = NEVER_NS
         idle = self._idle
         while idle:

@@ -70,7 +70,7 @@ class ClockWatch:
 class LoopWatch:
     """Notes how late the event loop came to appointments at regular intervals.
 
-    Those that it slept through count each by itself, as lookups due then would have.
+    Those that it slept through count each by itself, as requests due then would have.
     """
 
     def __init__(self, first_ns: int) -> None:

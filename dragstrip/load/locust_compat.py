@@ -101,7 +101,7 @@ def worker_number(master: MasterRunner, worker: str) -> int:
 
 
 def own_number(runner: Runner | None) -> int:
-    """Return this process's number among the workers, 0 for a process that is no worker.
+    """Return this process's number among the workers, 0 for a process that is not a worker.
 
     Relies on `WorkerRunner.worker_index` (Locust 2.47).
     """

@@ -1,6 +1,6 @@
 """Feeds Locust's statistics from ledger rows, in bulk, as its own logging would one by one.
 
-Locust's listener costs more per lookup than the rest of the hot path together. What it would have
+Locust's listener costs more per request than the rest of the hot path together. What it would have
 written is a function of the rows, so it can be written a few times a second.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LookupFailed(Exception):
-    """A lookup's failure as Locust's statistics show it: the reason and nothing that varies."""
+    """A request's failure as Locust's statistics show it: the reason and nothing that varies."""
 
 
 def wall_offset_ns() -> int:
@@ -38,7 +38,7 @@ class LocustStats:
     label of its target and operation; its response time counts from when it was due.
 
     With `fire`, Locust's `request` event is fired for each row instead, in the order in which the
-    lookups were done: Locust's own listener then does the counting, at the time of the event.
+    requests were done: Locust's own listener then does the counting, at the time of the event.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class LocustStats:
         self._rounding = locust_compat.replaced_rounding()
 
     def __call__(self, rows: Rows) -> None:
-        """Take in rows of lookups that are over."""
+        """Take in rows of requests that are over."""
         rows = select(rows, np.argsort(rows["done_ns"], kind="stable"))
         if self._fire:
             self._fire_each(rows, self._fire)

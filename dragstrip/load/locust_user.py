@@ -4,7 +4,8 @@ In a race a user takes the next request of its target's dispatcher the moment it
 race each works at an even pace, which is a closed model: a slow answer delays that user's next
 request. Either way one task goes on for as long as the user does.
 
-Slots also run in a bare environment, for instance to see how fast they are (`rate=0` sets no pace):
+Users also run in a bare environment, for instance to see how fast they are (`rate=0` sets no
+pace):
 
     class Pages(Scenario):
         keys = 1000
@@ -69,7 +70,7 @@ class ConnectionUser(User):
     sender: Sender | None = None
 
     def on_start(self) -> None:
-        """Open the slot."""
+        """Open the connection."""
         self.target = self.work.targets[self.target_name]
         limits = Limits.of(self.work.race)
         self.connection = Connection(self.target.url, limits, ca_file=self.target.ca_file)
@@ -77,14 +78,14 @@ class ConnectionUser(User):
         self.sender = self.work.sender(self.target_name, self.connection)
 
     def on_stop(self) -> None:
-        """Close the slot's connection."""
+        """Close the connection."""
         self.connection.close()
         self.work.slot_closed()
 
     def stop(self, force: bool = False) -> bool:
-        """Stop: at once when it waits for a lookup, else, unless forced, after the one it is at.
+        """Stop: at once when it waits for a request, else, unless forced, after the one it is at.
 
-        Locust kills a waiting user a little later. From now on no lookup may wake it: one would be
+        Locust kills a waiting user a little later. From now on no request may wake it: one would be
         sent, and struck dead before its answer could be recorded.
         """
         if self.sender is not None and self.sender.stop(locust_compat.user_greenlet(self)):
@@ -93,7 +94,7 @@ class ConnectionUser(User):
 
     @task
     def lookups(self) -> None:
-        """Make lookups until the user is stopped."""
+        """Make requests until the user is stopped."""
         assert self.sender is not None  # noqa: S101
         self.sender.run()
 

@@ -1,4 +1,4 @@
-"""A race in Locust: the load shape that keeps every slot connected, and a race in one process."""
+"""A race in Locust: the load shape that keeps every user connected, and one process's race."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PLACES_S = 30.0
 
 
 class RaceShape(LoadTestShape):
-    """Holds every slot of both targets until the last slice is over."""
+    """Holds every connection of both targets until the last slice is over."""
 
     driver: RaceDriver | None = None
     _begun = False
@@ -66,7 +66,7 @@ class RaceShape(LoadTestShape):
 
 
 def _write_live(folder: Path, now: Live) -> None:
-    # Whoever looks on sees it stand still; the race is none the worse for it.
+    # The live view stands still; the race goes on unharmed.
     with suppress(OSError):
         live_stats.write(folder, now)
 
@@ -80,7 +80,7 @@ class StoppedByLocust(Exception):
 
 
 class RaceDriver:
-    """Drives a race in the process that says what comes next. Subclasses say who sends lookups."""
+    """Drives a race in the process that says what comes next. Subclasses say who sends requests."""
 
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
         self.slots = 2 * plan.race.connections
@@ -143,7 +143,7 @@ class RaceDriver:
 
     def _tell(self) -> None:
         while not self.ended.wait(LIVE_S):
-            # A disk that takes its time must not hold up the lookups.
+            # A disk that takes its time must not hold up the requests.
             gevent.get_hub().threadpool.apply(_write_live, (self._folder, self._live()))
 
     def _live(self) -> Live:
@@ -217,7 +217,7 @@ class SingleProcessDriver(RaceDriver):
         return {**self._share.so_far(), "processes": 1, "lost": 0}
 
     def _finish(self) -> Finish:
-        # Its slots are idle and stay so: Locust stops them as the race ends.
+        # Its connections are idle and stay so: Locust stops them as the race ends.
         counts = {"0": self._share.close()}
         return {"run_id": self._plan.run_id, "workers": counts, "lost_workers": []}
 
@@ -232,7 +232,7 @@ class OwnShare:
 
     @property
     def rows(self) -> int:
-        """How many lookups were begun so far."""
+        """How many requests were begun so far."""
         return self._work.ledger.begun
 
     def so_far(self) -> SoFar:

@@ -1,4 +1,4 @@
-"""One process's share of a slice, from its first lookup to its last answer."""
+"""One process's share of a slice, from its first request to its last answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     """Run this process's share of a slice, wait for its answers, and report how it went.
 
     The share is every `of`-th arrival from `position`; in the closed model, what the process's own
-    slots can do.
+    connections can do.
     """
     _clear_memory()
     dispatchers = list(work.dispatchers.values())
@@ -78,7 +78,7 @@ def _schedule(
 
 
 def _drain(dispatchers: list[Dispatcher], work: Work, timeout_s: float) -> None:
-    # Whoever answers slowly must be waited for, or the slower side would look faster.
+    # Slow answers must be waited for, or the slower side would look faster.
     _wait_until_at_rest(dispatchers, timeout_s)
     for target, dispatcher in enumerate(dispatchers):
         _give_up(dispatcher, work.ledger, target)

@@ -1,4 +1,4 @@
-"""What a target's slots are to do in a slice: the open model's arrivals, or the closed model's."""
+"""What a target's connections do in a slice: the arrivals of the open or the closed model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _END: Arrival = (NEVER_NS, 0, -1, 0, 0)
 
 
 class Span(NamedTuple):
-    """A slice in this process's time; lookups due in `counted_from_ns` .. `end_ns` count."""
+    """A slice in this process's time; requests due in `counted_from_ns` .. `end_ns` count."""
 
     slice_index: int
     start_ns: int
@@ -36,24 +36,24 @@ class Span(NamedTuple):
 
 
 class Schedule:
-    """Says when the next lookup is due; `next_ns` is NEVER_NS when none is left."""
+    """Says when the next request is due; `next_ns` is NEVER_NS when none is left."""
 
     next_ns = NEVER_NS
 
     def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:
-        """Return the lookup that is due, and go on to the next."""
+        """Return the request that is due, and go on to the next."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Make no more lookups up. What was due at a set time remains."""
+        """Make up no more requests. What was due at a set time remains."""
 
     def rest(self) -> Iterator[Arrival]:
-        """Yield what nobody has taken, and leave nothing."""
+        """Yield what no connection has taken, and leave nothing."""
         yield from ()
 
 
 class Open(Schedule):
-    """Lookups due at set times, whatever becomes of earlier ones."""
+    """Requests due at set times, whatever becomes of earlier ones."""
 
     __slots__ = ("_arrivals", "_head", "next_ns")
 
@@ -62,7 +62,7 @@ class Open(Schedule):
         self._advance()
 
     def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
-        """Return the next arrival, flagged if it had to wait for a slot."""
+        """Return the next arrival, flagged if it had to wait for a connection."""
         scheduled_ns, key, slice_index, flags, operation = arrival = self._head
         self._advance()
         if slot_was_free:
@@ -70,7 +70,7 @@ class Open(Schedule):
         return scheduled_ns, key, slice_index, flags | _NO_CONNECTION, operation
 
     def rest(self) -> Iterator[Arrival]:
-        """Yield the arrivals that nobody has taken."""
+        """Yield the arrivals that no connection has taken."""
         while self.next_ns != NEVER_NS:
             yield self.take(0, slot_was_free=False)
 
@@ -80,7 +80,7 @@ class Open(Schedule):
 
 
 class Closed(Schedule):
-    """A lookup for whoever is free, due at that moment, until `stop`."""
+    """A request for each idle connection, due at that moment, until `stop`."""
 
     __slots__ = ("_keys", "_operations", "_span", "next_ns")
 
@@ -91,13 +91,13 @@ class Closed(Schedule):
         self.next_ns = span.start_ns
 
     def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
-        """Return a lookup that is due now."""
+        """Return a request that is due now."""
         span = self._span
         flags = _COUNTED if span.counted_from_ns <= now_ns < span.end_ns else 0
         return now_ns, next(self._keys), span.slice_index, flags, next(self._operations)
 
     def stop(self) -> None:
-        """Make no more lookups up."""
+        """Make up no more requests."""
         self.next_ns = NEVER_NS
 
 

@@ -1,6 +1,6 @@
-"""The hot loop of a slot: next lookup, row, request, answer, verdict on it, row. Again.
+"""The hot loop of a connection: next arrival, row, request, answer, verdict on it, row. Again.
 
-All that happens between a lookup's due time and its row's end is called from here.
+All that happens between a request's due time and its row's end is called from here.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ _LONGEST_US = 2**31 - 1
 
 
 class Pace(Protocol):
-    """Decides when a slot makes its next lookup."""
+    """Decides when a connection makes its next request."""
 
     def enter(self) -> None:
-        """Take note of a slot."""
+        """Add a connection."""
 
     def leave(self) -> None:
-        """Forget a slot."""
+        """Remove a connection."""
 
     def take(self) -> Arrival:
-        """Block the calling greenlet until there is a lookup for it, and return that."""
+        """Block the calling greenlet until there is a request for it, and return that."""
 
     def withdraw(self, slot: Any) -> bool:
         """Let a greenlet that waits in `take` never come out of it; return whether it did."""
 
 
 class Sender:
-    """One slot's loop over its connection. `number` and `target` go into its rows.
+    """The loop of one connection. `number` and `target` go into its rows.
 
     `prepares` and `checks` have one for each operation, by its number: what makes the request of a
     key, and what decides whether the answer is right.
@@ -83,10 +83,9 @@ class Sender:
         self._number = number & 0xFFFF
 
     def run(self) -> None:
-        """Make lookups until stopped. Raises what the scenario's `request` and check raise.
+        """Make requests until stopped. Raises what the scenario's `request` and check raise.
 
-        Killed in the middle of a lookup, it leaves the row in flight: nobody knows what became of
-        it.
+        Killed in the middle of a request, it leaves the row in flight: its outcome is unknown.
         """
         self._pace.enter()
         try:
@@ -95,7 +94,7 @@ class Sender:
             self._pace.leave()
 
     def stop(self, slot: Any) -> bool:
-        """Begin no other lookup; return whether its greenlet waits for one, now for ever."""
+        """Begin no other request; return whether its greenlet waits for one, now for ever."""
         self._stopping = True
         return self._pace.withdraw(slot)
 

@@ -91,7 +91,7 @@ class SliceCoordinator:
         A worker that is lost before it has reported makes the slice void; the others' reports are
         waited for, so that all is quiet when the next one begins.
         """
-        workers = self._whoever_is_present()
+        workers = self._workers_present()
         started = time.time()
         self._end.announce(turn.index, workers)
         for worker in workers:
@@ -123,7 +123,7 @@ class SliceCoordinator:
     def _report(self, worker: int) -> WorkerReport | None:
         return self._end.report_of(worker)
 
-    def _whoever_is_present(self) -> list[int]:
+    def _workers_present(self) -> list[int]:
         while not (workers := self._present()):
             if not self._end.members:
                 raise AllWorkersLost

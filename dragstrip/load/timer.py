@@ -1,8 +1,8 @@
 """Wakes the event loop at a time of the monotonic clock, to a few microseconds on Linux.
 
 The event loop's own timers end on whole milliseconds there, because it waits by epoll_wait. A
-timerfd is a file that becomes readable when it is time, whatever the loop's clock says; it is no
-subject of the kernel's timer slack either. Elsewhere the loop's timer serves.
+timerfd is a file that becomes readable when it is time, whatever the loop's clock says; it is not
+subject to the kernel's timer slack either. Elsewhere the loop's timer serves.
 """
 
 from __future__ import annotations

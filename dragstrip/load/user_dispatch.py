@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from locust.runners import WorkerNode
 
 SPAWN_PER_S = 100
-"""Slots that each worker opens in a second."""
+"""Connections that each worker opens in a second."""
 
 UserShares = dict[str, dict[str, int]]
 """How many users of each class, by its name, are on each worker, by its id."""
@@ -25,8 +25,8 @@ UserShares = dict[str, dict[str, int]]
 class EvenUserDispatcher:
     """Stands in for Locust's dispatcher, which gives each user to the next worker in turn.
 
-    That would leave one of two workers with one kind of slot only. Locust would also share again by
-    itself whenever a worker comes or goes, and so take slots away in the middle of a slice: here
+    That would leave one of two workers with connections to one target only. Locust would also share
+    again whenever a worker comes or goes, and so close connections in the middle of a slice: here
     users go to the workers that `takes_part` picks, and change places only when the race says so.
     """
 

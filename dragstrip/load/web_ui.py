@@ -49,7 +49,7 @@ def add_settings(parser: Any, plan: Plan) -> None:
         "slice": "Seconds of a slice",
         "warmup": "Seconds of each slice that do not count",
         "keys": "uniform, zipf:S or hot:N",
-        "miss": "Share of lookups that find nobody",
+        "miss": "Share of requests whose phone number no contact has",
     }
     for name in web_exchange.SETTINGS:
         # Text, whatever it is: the race itself says what is wrong with it.

@@ -30,6 +30,6 @@ def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what a process that exports is to find in its environment besides.
 
     Locust would export by gRPC unless told otherwise. gRPC knows nothing of gevent and holds up the
-    event loop while it exports, and with it the lookups.
+    event loop while it exports, and with it the requests.
     """
     return {} if environ.get(PROTOCOL) else {PROTOCOL: "http/protobuf"}

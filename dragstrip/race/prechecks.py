@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config, RaceConfig
 
 MOST_RISK = 0.05
-"""Of a run whose smallest slice holds too few lookups by the chance of its arrivals alone."""
+"""Of a run whose smallest slice holds too few requests by the chance of its arrivals alone."""
 
 
 _ONE = (PlannedOperation(name="lookup"),)
@@ -78,7 +78,7 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
         return
     expected, what = (
         _enough(race, needed, share),
-        f"{operation} requests" if operation else "lookups",
+        f"{operation} requests" if operation else "requests",
     )
     yield _Problem(
         f"race.rate = {race.rate:g} over {race.counted_s:g} counted seconds gives about "
@@ -124,7 +124,7 @@ def _processes(race: RaceConfig, processes: int) -> Iterator[_Problem]:
     if processes > race.connections:
         yield _Problem(
             f"--processes {processes} exceeds race.connections ({race.connections})",
-            "every process needs a connection of its own: raise race.connections",
+            "raise race.connections: every process needs one connection",
         )
 
 

@@ -137,7 +137,7 @@ def perform(setup: Setup, stored: Stored, monitor: RaceMonitor, progress: Progre
         if not monitor.is_started:
             raise UsageError(
                 f"Locust's web UI ended before a race was started: {_last_words(folder)}",
-                fix="start it again, perhaps with another --web-port",
+                fix="start the race again, or give another --web-port",
             )
         return monitor.result or monitor.conclude(finished=finished)
     except KeyboardInterrupt:

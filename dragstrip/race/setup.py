@@ -193,8 +193,8 @@ def _require_kinds(config: Config, scenario: Scenario) -> None:
         kind = kind_of(target.kind, field=f"targets.{name}.kind").name
         if kind not in scenario.kinds:
             raise ConfigError(
-                f"targets.{name}.kind: scenario {config.scenario.name} cannot ask a target of kind "
-                f'"{kind}"',
+                f"targets.{name}.kind: scenario {config.scenario.name} does not support "
+                f'targets of kind "{kind}"',
                 fix="use a kind of " + ", ".join(scenario.kinds),
             )
         for field in ("headers", "path"):

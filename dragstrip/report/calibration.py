@@ -95,7 +95,7 @@ def _conclusion(metric: Metric, one: Same) -> str:
             f"{metric}: equal targets were told apart in more than 5 % of races. Intervals on this "
             "machine are too short: a difference that one race finds may be none."
         )
-    if one.standing == "no oftener than promised":
+    if one.standing == "no more often than promised":
         return f"{metric}: equal targets are told apart in at most {TOLERATED:.0%} of races."
     return (
         f"{metric}: nothing speaks against the promised 5 %, and so few races rule out no more "

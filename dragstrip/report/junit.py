@@ -2,7 +2,7 @@
 
 A case fails only where the exit code of `dragstrip race` says that something is wrong: a gate that
 is not kept, or the requirement that was given. A clause of the rule that does not hold is skipped
-with its figure and bound, for nobody asked for it: "worse" is a result and no error.
+with its figure and bound, as it was not required: "worse" is a result, not an error.
 """
 
 from __future__ import annotations

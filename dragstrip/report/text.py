@@ -30,8 +30,8 @@ LAB_BANNER = (
     "Supabase as you would deploy them."
 )
 CLOSED_BANNER = (
-    "Closed model: a connection sends its next lookup only when its last is answered. It waits for "
-    "a slow target, so these times hide the waiting that users would see, and response time is "
+    "Closed model: a connection sends its next request only when its last is answered. It waits "
+    "for a slow target, so these times hide the waiting that users would see, and response time is "
     "service time. Throughput is what a closed model compares well."
 )
 _SHORT_BANNERS = {
@@ -149,7 +149,7 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
 
     made = [
         row("path", *(side.kind for side in sides)),
-        row("verified lookups", *(count(side.verified) for side in sides)),
+        row("verified requests", *(count(side.verified) for side in sides)),
         row("failed (95 % limits)", *(_failed(side) for side in sides)),
         *(row(f"  {r}", *(count(side.failed.get(r, 0)) for side in sides)) for r in reasons),
     ]
@@ -176,7 +176,7 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
         row("reconnected", *(_reconnected(side) for side in sides)),
     ]
     if not run.closed_model:
-        made.append(row("found no free slot", *(count(side.no_connection) for side in sides)))
+        made.append(row("found no free connection", *(count(side.no_connection) for side in sides)))
     return made
 
 

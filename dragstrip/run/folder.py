@@ -85,7 +85,7 @@ class RunFolder:
             ) from None
         except ValidationError as error:
             raise StorageError(
-                f"{file} is no run that this dragstrip knows: {first_problem(error)}"
+                f"{file} is not a run that this dragstrip can read: {first_problem(error)}"
             ) from None
 
     def read_plan(self) -> Plan:
@@ -124,7 +124,7 @@ class RunFolder:
             raise StorageError(f"cannot read {file}: {error}") from None
 
     def count_slices(self) -> int:
-        """Count the slices that ran to their end; cheap enough to ask while lookups are timed."""
+        """Count the slices that ran to their end; cheap enough to ask while requests are timed."""
         with suppress(FileNotFoundError):
             return (self.path / SLICES_FILE).read_bytes().count(b"\n")
         return 0

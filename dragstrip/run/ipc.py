@@ -56,7 +56,7 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Why a race ended early; `before_start` says that no lookup was sent."""
+    """Why a race ended early; `before_start` says that no request was sent."""
 
     reason: str
     before_start: bool = False
@@ -90,7 +90,7 @@ def parse_address(text: str, what: str) -> Address:
     number = int(port) if port.isascii() and port.isdecimal() else 0
     if not host or ":" in host or "/" in host or (colon and not 0 < number < 2**16):
         raise UsageError(
-            f"{what}: {text!r} is no HOST[:PORT]",
+            f"{what}: {text!r} is not HOST[:PORT]",
             fix=f"give a name or an IPv4 address, and a port unless it is {DEFAULT_PORT}",
         )
     return Address(host, number or DEFAULT_PORT)

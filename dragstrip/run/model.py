@@ -1,7 +1,7 @@
 """The forms of run.json and verdict.json. The JSON Schemas in dragstrip/schemas are made from them.
 
 Rates are per second, `_ms` milliseconds, `started` and `ended` UTC in ISO 8601. A quantile is null
-where so many lookups failed that it does not exist: failures rank as slower than any answer.
+where so many requests failed that it does not exist: failures rank as slower than any answer.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 
 
 class Figures(StrictModel):
-    """What a set of lookups came to. Response time counts from when a lookup was due.
+    """What a set of requests came to. Response time counts from when a request was due.
 
-    `reconnected` of them had to replace a connection that their slot had before.
+    `reconnected` of them had to replace an earlier connection.
     """
 
     requests: Count
@@ -60,7 +60,7 @@ class Generator(StrictModel):
 
 
 class Slice(Figures):
-    """The counted requests of one turn of one target.
+    """The counted requests of one slice of one target.
 
     `operations` has the figures of each operation by name, where there are several.
     """
@@ -76,9 +76,9 @@ class Slice(Figures):
 
 
 class Quantile(StrictModel):
-    """So large a share of all lookups was answered within `ms`; null where they failed.
+    """So large a share of all requests was answered within `ms`; null where they failed.
 
-    `low_ms` to `high_ms` is the 95 % interval; an end is null where the lookups are too few to
+    `low_ms` to `high_ms` is the 95 % interval; an end is null where the requests are too few to
     bound it. It is free of any assumption about the distribution (Hahn and Meeker).
     """
 
@@ -89,9 +89,9 @@ class Quantile(StrictModel):
 
 
 class Split(StrictModel):
-    """Where the mean response time of the verified lookups went; the parts add up to it.
+    """Where the mean response time of the verified requests went; the parts add up to it.
 
-    `wait_ms` is the time until the lookup was sent, `data_ms` what the server reports of its
+    `wait_ms` is the time until the request was sent, `data_ms` what the server reports of its
     queries, `handler_ms` the rest of what it reports, `network_ms` all else. What not every answer
     reports, or what exceeds the time it is a part of, is null and in the part before it.
     """
@@ -223,7 +223,7 @@ class Run(StrictModel):
 
     Since version 3 there is a `scenario`; in earlier versions it was always the lookup.
     `data_after` says whether the backends still held the same data when the race was over, and
-    `data_difference` what differed first, or why nobody could tell. `calibration` is null where
+    `data_difference` what differed first, or why that is unknown. `calibration` is null where
     there was none when the race began. Without `operations` there was one, the lookup.
     """
 

@@ -59,7 +59,7 @@ class PlannedOperation(StrictModel):
 
 
 class PlannedSlice(StrictModel):
-    """One turn of one target. `position` is 0 or 1 within the pair."""
+    """One slice of one target. `position` is 0 or 1 within the pair."""
 
     index: int = Field(ge=0)
     pair: int = Field(ge=0)

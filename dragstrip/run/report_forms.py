@@ -21,7 +21,7 @@ Number = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 
 
 class _Form(BaseModel):
-    # What a later version adds is no fault.
+    # What a later version adds is allowed.
     model_config = ConfigDict(strict=True, extra="ignore")
 
 

@@ -41,7 +41,7 @@ def _settings(config: dict[str, Any], source: str) -> dict[str, Any]:
 def _problems(run: Run) -> Iterator[str]:
     for name, section in run.config.items():
         if not isinstance(section, dict):
-            yield f"config.{name} is no table"
+            yield f"config.{name} is not a table"
     if not all(isinstance(one, dict) for one in run.config.get("targets", {}).values()):
         yield "config.targets must hold a table for each target"
     if not run.operations:

@@ -103,8 +103,8 @@ def check_json(
 def table_bits_for(keys: int) -> int:
     """Return for how many answers a JsonCheck of so many keys needs room, as a power of two.
 
-    Keys 0 .. keys - 1 have a place each, and as many places again leave room for numbers that
-    nobody has. More than 32 MiB are never taken.
+    Keys 0 .. keys - 1 have a place each, and as many places again leave room for numbers
+    without a contact. More than 32 MiB are never taken.
     """
     return min(_MOST_TABLE_BITS, (2 * keys).bit_length())
 

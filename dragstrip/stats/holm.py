@@ -15,11 +15,11 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
     Statistics 6 (1979): the k-th smallest of m is multiplied by m - k + 1, never falls below the
     one before it, and never exceeds 1. It holds whatever the dependence between the metrics. The
-    answer has the order of the argument. Raises ValueError for what is no p-value.
+    answer has the order of the argument. Raises ValueError for a value outside 0 .. 1.
     """
     for name, p in p_values.items():
         if math.isnan(p) or not 0 <= p <= 1:
-            raise ValueError(f"{name}: {p} is no p-value")
+            raise ValueError(f"{name}: {p} is not a p-value")
     adjusted: dict[str, float] = {}
     floor = 0.0
     for rank, name in enumerate(sorted(p_values, key=lambda one: p_values[one])):

@@ -1,7 +1,7 @@
 """An error rate with its exact interval, and what that says about a limit.
 
 Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the
-binomial", Biometrika 26 (1934). The interval is exact for independent lookups and covers at least
+binomial", Biometrika 26 (1934). The interval is exact for independent requests and covers at least
 as often as it says. Failures that come in bursts are not independent: then it is too short.
 """
 
@@ -17,30 +17,30 @@ Standing = Literal["within", "over", "open"]
 
 
 def clopper_pearson(
-    failures: int, lookups: int, confidence: float = CONFIDENCE
+    failures: int, requests: int, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """Return the two-sided interval of the share of failures; (0, 1) of no lookups.
+    """Return the two-sided interval of the share of failures; (0, 1) of no requests.
 
     Raises ValueError when the counts or the confidence are impossible.
     """
-    if not 0 <= failures <= lookups:
-        raise ValueError(f"{failures} failures of {lookups} lookups cannot be")
+    if not 0 <= failures <= requests:
+        raise ValueError(f"{failures} failures of {requests} requests cannot be")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     tail = (1 - confidence) / 2
-    right = lookups - failures
+    right = requests - failures
     low = float(scipy.stats.beta.ppf(tail, failures, right + 1)) if failures else 0.0
     high = float(scipy.stats.beta.isf(tail, failures + 1, right)) if right else 1.0
     return low, high
 
 
-def against(limit: float, failures: int, lookups: int) -> Standing:
+def against(limit: float, failures: int, requests: int) -> Standing:
     """Tell whether the whole 95 % interval is within the limit, over it, or neither.
 
-    An error rate is "over" only where the failures prove it, and "within" only where the lookups
+    An error rate is "over" only where the failures prove it, and "within" only where the requests
     suffice: without a failure, a limit of 0.001 takes 3,688 of them.
     """
-    low, high = clopper_pearson(failures, lookups)
+    low, high = clopper_pearson(failures, requests)
     if low > limit:
         return "over"
     return "within" if high <= limit else "open"

@@ -58,6 +58,6 @@ def mean_of(values: Sequence[float] | NDArray[np.float64]) -> Mean:
     array = np.asarray(values, float)
     if array.ndim != 1 or len(array) < 2 or not np.isfinite(array).all():
         raise ValueError("a t-interval needs two finite values or more, in one row")
-    # What is left by rounding is no scatter: equal values have none.
+    # What rounding leaves is not scatter: equal values have none.
     deviation = 0.0 if np.ptp(array) == 0 else float(array.std(ddof=1))
     return Mean(float(array.mean()), deviation, len(array))

@@ -4,8 +4,8 @@ Newcombe, "Interval estimation for the difference between independent proportion
 eleven methods", Statistics in Medicine 17 (1998), method 10: Wilson's score intervals of the two,
 squared and added. Unlike the textbook's interval it has a length where neither side failed.
 
-Failures come in bursts, so that lookups are not independent. Before that, counts are divided by
-their design effect: by how much more the slices scatter than independent lookups would. Rao and
+Failures come in bursts, so that requests are not independent. Before that, counts are divided by
+their design effect: by how much more the slices scatter than independent requests would. Rao and
 Scott, "A simple method for the analysis of clustered binary data", Biometrics 48 (1992).
 """
 
@@ -37,9 +37,9 @@ class Proportion:
 
 
 def effective(failed: Sequence[int], totals: Sequence[int]) -> Proportion:
-    """Return the failures of slices as if lookups were independent, divided by the design effect.
+    """Return the failures of slices as if requests were independent, divided by the design effect.
 
-    `failed` and `totals` have a value per slice. Slices that scatter less than independent lookups
+    `failed` and `totals` have a value per slice. Slices that scatter less than independent requests
     would do not count for more. Raises ValueError when the counts are impossible.
     """
     if len(failed) != len(totals) or any(
@@ -64,7 +64,7 @@ def _design_effect(failed: Sequence[int], totals: Sequence[int]) -> float:
 def newcombe(
     older: Proportion, newer: Proportion, confidence: float = CONFIDENCE
 ) -> tuple[float, float]:
-    """Return the two-sided interval of newer - older; (-1, 1) where either has no lookups."""
+    """Return the two-sided interval of newer - older; (-1, 1) where either has no requests."""
     if not older.total or not newer.total:
         return -1.0, 1.0
     apart = newer.share - older.share
@@ -76,7 +76,7 @@ def newcombe(
 
 
 def wilson(one: Proportion, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """Return the two-sided score interval of a share; (0, 1) of no lookups.
+    """Return the two-sided score interval of a share; (0, 1) of no requests.
 
     Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the
     American Statistical Association 22 (1927).

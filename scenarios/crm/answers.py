@@ -33,7 +33,7 @@ _MISSES = 10  # one in so many
 
 @dataclass(frozen=True, slots=True)
 class AnswerProof:
-    """Every one of `targets` gave the right answer to `lookups` lookups, `misses` of nobody."""
+    """Each of `targets` answered `lookups` lookups right, `misses` of them without a contact."""
 
     targets: list[str]
     lookups: int
@@ -45,7 +45,7 @@ def check_answers(
 ) -> AnswerProof:
     """Ask every target (or those named) for the same `sample` contacts.
 
-    The choice depends on the dataset alone, and one in ten is a number that nobody has. Raises
+    The choice depends on the dataset alone, and one in ten is a number without a contact. Raises
     DataDiffers naming the first wrong field, BackendError for a target that cannot be asked.
     """
     api_key = config.environment.require("crm_api_key")
@@ -90,7 +90,7 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
         found = orjson.loads(response.content)
     except orjson.JSONDecodeError:
         raise BackendError(
-            f"target {target.name} at {target.url} answered something that is no JSON",
+            f"target {target.name} at {target.url} did not answer with JSON",
             fix=f"correct {address_of(target)}",
         ) from None
     difference = first_difference(dataset.answer(index), found)

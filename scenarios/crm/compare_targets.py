@@ -1,7 +1,7 @@
-"""Ask targets for numbers of one's own, and compare what they answer with each other.
+"""Ask targets for the user's own numbers, and compare what they answer with each other.
 
-Nobody knows what is right: the targets must not be seeded, and their data is their customers'. So
-messages name lines of the file and fields of the answer, and no value.
+The right answers are unknown: the targets must not be seeded, and their data is their customers'.
+So messages name lines of the file and fields of the answer, and no value.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class _Targets:
         self._targets = list(targets_of(config).values())
         if len(self._targets) < 2:
             raise ConfigError(
-                "dataset.keys_file: answers are compared with each other, and there is one target",
+                "dataset.keys_file: comparing answers needs two targets, and one is configured",
                 fix="configure two targets",
             )
         self._file = file
@@ -208,7 +208,7 @@ def _read(answer: httpx.Response) -> tuple[Any, str, str]:
     try:
         document = orjson.loads(answer.content)
     except orjson.JSONDecodeError:
-        return None, "answered something that is no JSON", ""
+        return None, "did not answer with JSON", ""
     problem = problem_of(document)
     return document, f"gave an answer not of the contract's form: {problem}" if problem else "", ""
 

@@ -1,4 +1,4 @@
-"""Phone numbers of one's own, read from a file: what is asked of targets that must not be seeded.
+"""The user's own phone numbers, read from a file: what is asked of targets that must not be seeded.
 
 No message quotes a number: they are customers'. A line of the file stands for it.
 """
@@ -165,7 +165,7 @@ def _workspace(name: str, line: int, text: str, default: str | None) -> str:
     try:
         return str(UUID(text))
     except ValueError:
-        raise _bad(name, line, "a workspace_id that is no UUID", "correct it") from None
+        raise _bad(name, line, "a workspace_id that is not a UUID", "correct it") from None
 
 
 def _bad(name: str, line: int, what: str, fix: str) -> ConfigError:

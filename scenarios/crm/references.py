@@ -1,4 +1,4 @@
-"""What is known of data of one's own: whom to ask for, and a keyed hash of what was answered.
+"""What is known of the user's own data: whom to ask for, and a keyed hash of what was answered.
 
 The answers are customers' data, so they are never kept. Nor are the numbers written anywhere: they
 reach the processes that make the load through a pipe, and workers elsewhere by message.
@@ -57,7 +57,7 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class OwnData:
-    """What a process needs to ask for numbers of one's own and to judge the answers."""
+    """What a process needs to ask for the user's own numbers and to judge the answers."""
 
     numbers: Numbers
     references: References = field(repr=False)
@@ -98,5 +98,5 @@ def unpack(packed: bytes) -> OwnData:
     except (zlib.error, ValueError, LookupError, TypeError):
         raise StorageError("the numbers that were handed over cannot be read") from None
     if not (stream.eof and len(phones) == len(workspaces) == len(references)):
-        raise StorageError("the numbers that were handed over are not complete")
+        raise StorageError("the numbers from the master are incomplete")
     return OwnData(Numbers(phones, workspaces), references)

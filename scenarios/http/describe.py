@@ -108,7 +108,7 @@ def _body(fields: RequestFields, source: str) -> tuple[Body | None, str | None]:
     if declared is not None and "json" in declared.lower():
         if document is None:
             raise ConfigError(
-                f"{source}.body: it is not JSON, which is its content type",
+                f"{source}.body: it is not JSON, but its content type is",
                 fix='correct it; a placeholder stands in quotes, as in {"id": "{id}"}',
             )
         return Body("json", document), declared

@@ -165,7 +165,7 @@ class _Reader:
                     )
                 found = found[name]
             part = found
-        raise ConfigError(f"{self._place}: references go round in a circle", fix="correct them")
+        raise ConfigError(f"{self._place}: references form a cycle", fix="correct them")
 
 
 def _document(path: Path, place: str) -> dict[str, Any]:

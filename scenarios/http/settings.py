@@ -59,7 +59,7 @@ class Expectation(_Fields):
             if getattr(self, name) not in {(), None} and not self.same:
                 raise ValueError(f"{name} needs same = true (--same-answers)")
         if self.at is not None and self.column is None:
-            raise ValueError("at needs column, the column whose value stands there")
+            raise ValueError("at needs column, the column with the expected value")
         return self
 
 
@@ -130,7 +130,7 @@ class EndpointSettings(RequestFields):
         own = ("method", "path", "json_body", "body", "form", "content_type")
         given = [name.removesuffix("_body") for name in own if name in self.model_fields_set]
         if sources and given:
-            raise ValueError(f"{given[0]} is said by {sources[0]} already; leave one of them out")
+            raise ValueError(f"{given[0]} and {sources[0]} exclude each other; give one of them")
         names = [operation.name for operation in self.operations]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:

@@ -180,8 +180,8 @@ class TemplateReader:
                 literals[-1] += token[0][0]
             elif token[1] is None:
                 raise ConfigError(
-                    f"{field}: a {token[0]} without its other half",
-                    fix=f"write {token[0] * 2} for a brace that stands for itself",
+                    f"{field}: an unmatched {token[0]}",
+                    fix=f"write {token[0] * 2} for a literal brace",
                 )
             else:
                 columns.append(self._require(token[1], field))
@@ -193,10 +193,10 @@ class TemplateReader:
         if name in self._known:
             return name
         shown = "{" + name[:40] + "}"
-        escape = f"write {{{shown}}} if it is no placeholder"
+        escape = f"write {{{shown}}} if it is not a placeholder"
         if not self._known:
             raise ConfigError(
-                f"{field}: {shown} is filled from a data file, and there is none",
+                f"{field}: {shown} needs a data file",
                 fix=f"give --data FILE with a column {name[:40]}, or {escape}",
             )
         raise ConfigError(

@@ -170,7 +170,7 @@ class ContextMaker:
 
         email = None
         if _HAS_EMAIL[head.email & TABLE_MASK]:
-            # Slugs hold no digit, so that the index makes the address nobody else's.
+            # Slugs hold no digit, so that the index makes the address unique.
             domain = pools.mail_domains[head.domain % len(pools.mail_domains)]
             email = f"{first_slug}.{last_slug}{index}@{domain}"
         return name, profile, email

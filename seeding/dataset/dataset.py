@@ -27,7 +27,7 @@ MESSAGES_ANSWERED = 10
 
 
 class Dataset:
-    """The contacts 0 .. contacts-1 of a seed. Indices from there on belong to nobody."""
+    """The contacts 0 .. contacts-1 of a seed. Indices from there on have no contact."""
 
     def __init__(self, seed: int, contacts: int) -> None:
         if not 0 <= contacts <= PHONES:
@@ -54,7 +54,7 @@ class Dataset:
         return self._make.workspace_id(index)
 
     def context(self, index: int) -> Context:
-        """Return a contact with its context. Raises IndexError for an index of nobody."""
+        """Return a contact with its context. Raises IndexError for an index without a contact."""
         if not 0 <= index < self.contacts:
             raise IndexError(f"the dataset holds no contact {index}")
         return self._make(index)
@@ -79,7 +79,7 @@ class Dataset:
 
 
 def not_found() -> Answer:
-    """Return the answer for a phone number that nobody has."""
+    """Return the answer for a phone number without a contact."""
     return {
         "found": False,
         "contact": None,

@@ -1,7 +1,7 @@
 """Digests of contexts, computed alike here, in SQL and in JavaScript.
 
 A contact's digest is the SHA-256 of its fields in a fixed order; a range's is that of the contact
-digests in it; the dataset's, that of the ranges'. Whoever compares two sides can therefore walk
+digests in it; the dataset's, that of the ranges'. A comparison of two sides can therefore walk
 from one value down to the contact that differs.
 """
 

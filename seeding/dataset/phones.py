@@ -2,7 +2,7 @@
 
 A number is "628" and ten digits. A Feistel network on two halves of five digits turns the index
 into these digits and back, so that no two contacts share a number, a number leads to its index
-without any table, and neighbours in one are no neighbours in the other.
+without any table, and neighbours in one are not neighbours in the other.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from seeding.dataset.dataset import Dataset
 
 RANGES = 200
-"""So many ranges are compared, of a larger dataset as of one that has no more."""
+"""How many ranges are compared: all of a small dataset, as many of a large one."""
 
 
 def sampled_ranges(dataset: Dataset) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ ROWS = 1_000
 _RANGES = 3_500
 _BYTES = 2 * 2**20
 
-# Looking for the contact, its children if it is there, and whoever may hold what must be unique.
+# Looking for the contact, its children if it is there, and holders of what must be unique.
 _RANGES_OF_CONTACT = 9
 
 

@@ -200,5 +200,5 @@ class SupabaseStore:
             return not_migrated(self.name, self._url, said)
         return refusal(self.name, self._url, code, said) or BackendError(
             f"{self.name} at {self._url} failed: {code}: {said}",
-            fix="correct SUPABASE_URL if this is no Supabase; otherwise see its log",
+            fix="correct SUPABASE_URL if this is not Supabase; otherwise see its log",
         )

@@ -109,7 +109,7 @@ def test_a_folder_that_another_user_laid_out_for_us(locked_folder: Path, kind: s
     if kind == "open to all":
         outside.chmod(0o777)
     try:
-        with pytest.raises(LabError, match="is not a folder of ours") as caught:
+        with pytest.raises(LabError, match="does not belong to the lab") as caught:
             postgres.Postgres.place(home)
         assert str(outside) in str(caught.value.fix)
         assert stat.S_ISLNK(outside.lstat().st_mode) == (kind == "a link")

@@ -87,7 +87,7 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
     lines = done.stdout.splitlines()
     assert "Embedded lab" in lines[0]
     assert max(map(len, lines)) <= 80
-    assert any(line.startswith("verified lookups") for line in lines)
+    assert any(line.startswith("verified requests") for line in lines)
 
     # The lab was up before, and stays so.
     assert "lab: in use" in done.stderr
@@ -98,7 +98,7 @@ def test_a_race_ends_with_a_verified_table_and_a_valid_run(
     # The last line is the path of the report, here by way of the link to the latest run.
     assert again.stdout.splitlines()[:-1] == lines[: len(again.stdout.splitlines()) - 1]
     markdown = dragstrip(folder, {}, "report", "latest", "--format", "markdown")
-    assert "| verified lookups |" in markdown.stdout
+    assert "| verified requests |" in markdown.stdout
 
     secrets = [lab_environment[name] for name in SECRETS]
     for file in (folder / "runs").rglob("*"):

@@ -31,7 +31,7 @@ _MARGIN_S = 10.0
 def collect(environment: Environment, update: Callable[[], None]) -> None:
     """Take this process's part: a master asks and waits, a worker finishes and reports.
 
-    `update` brings Locust's statistics up to date in a process that makes lookups.
+    `update` brings Locust's statistics up to date in a process that makes requests.
     """
     runner = environment.runner
     if isinstance(runner, WorkerRunner):

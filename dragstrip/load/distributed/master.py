@@ -118,8 +118,8 @@ class RaceMaster(RaceDriver):
 
     def _gather(self) -> None:
         while len(self._end.members) < self._expected:
-            nobody_else = self._has_own_workers and self._unfit
-            if self._end.seconds >= self._wait_s or nobody_else:
+            no_others = self._has_own_workers and self._unfit
+            if self._end.seconds >= self._wait_s or no_others:
                 self._refuse(self._who_came())
             self._pause()
         self._choose()

@@ -2,11 +2,11 @@
 
 Each side repeats all that the other needs to know of it: a worker its snapshot, every second, the
 master its orders, in answer. A newer message replaces an older one of the same sender, so messages
-may be lost, doubled or overtake one another: the next one mends it. What a worker has finished, the
-report of a slice or its last counts, stands in every snapshot until the master has it.
+may be lost, doubled or overtake one another: the next one makes up for it. What a worker has
+finished, the report of a slice or its last counts, is in every snapshot until the master has it.
 
 Histograms go with reports and last counts only: to encode them takes the event loop some
-milliseconds, in which lookups would be late.
+milliseconds, in which requests would be late.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Snapshot(TypedDict):
     worker: int
     seq: int
     rows: int
-    """Lookups begun so far."""
+    """Requests begun so far."""
     slice: int | None
     """The slice that it began last."""
     done: bool
@@ -239,7 +239,7 @@ class MasterEnd:
             self.lost.setdefault(worker, what)
 
     def elapse(self) -> None:
-        """Let a second pass; a caller that paused has passed one all the same, and loses nobody."""
+        """Let a second pass. A caller that was paused counts one second, and loses no worker."""
         self.seconds += 1
         for number in self.members:
             member = self._members[number]
@@ -273,5 +273,5 @@ class Totals:
         self._tallies.merge_encoded(tallies)
 
     def counts(self, rows: int) -> FinalCounts:
-        """Return the sum; `rows` is how many lookups the process began."""
+        """Return the sum; `rows` is how many requests the process began."""
         return {"rows": rows, "tallies": self._tallies.encode()}

@@ -148,7 +148,7 @@ class RaceWorker:
         sys.stderr.write(f"error: this worker cannot take part: {problem}\n")
         self._exit_code = EXIT_USAGE
         self._say_hello(problem)
-        # The master sends whoever cannot take part away.
+        # The master sends away a worker that cannot take part.
         gevent.sleep(_FAREWELL_S)
         self._runner.quit()
 

@@ -30,7 +30,7 @@ class Address:
     authority: str
     prefix: str
 
-    # Every slot of a target shares one, so that comparing two is looking whether they are the same.
+    # All connections to a target share one, so that comparing two is comparing identities.
     @classmethod
     @lru_cache(maxsize=64)
     def parse(cls, url: str) -> Address:

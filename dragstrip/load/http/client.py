@@ -1,4 +1,4 @@
-"""What sends a lookup: the form that every client of a slot has."""
+"""What sends a request: the form that every client of a connection has."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class SendFailed(Exception):
 
 
 class Client(Protocol):
-    """A connection to one target, used by one slot at a time.
+    """A connection to one target, used by one Locust user.
 
     After each exchange, also a failed one, the times are those of the monotonic clock (0 for what
     did not happen), `opened` counts the connections that it had to open, and `reconnected` is 1 if
-    one of them was not the slot's first.
+    one of them was not its first.
     """
 
     sent_ns: int

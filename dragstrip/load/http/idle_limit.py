@@ -7,7 +7,7 @@ import re
 _ANNOUNCED = re.compile(r"(?:^|[,;\s])timeout\s*=\s*\"?(\d{1,9})")
 _SECOND_NS = 1_000_000_000
 IDLE_NS = 50_000_000
-"""A connection idle for less is not judged: what closes it sooner is no keep-alive time."""
+"""A connection idle for less is not judged: what closes it sooner is not a keep-alive limit."""
 _LEARNT_MARGIN = 10
 
 

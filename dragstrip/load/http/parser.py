@@ -215,7 +215,7 @@ class AnswerParser:
         return TooLarge(f"the body is longer than {self._max_body_bytes} bytes")
 
     def on_message_begin(self) -> None:
-        """Refuse an answer that nobody asked for."""
+        """Refuse an answer without a request."""
         if self.done:
             raise _AnotherAnswer
 

@@ -60,7 +60,7 @@ class RequestWriter:
             raise UnfitRequest(f"the method {method!r} is not supported"[:80])
         if not (path.startswith("/") and path.isascii() and path.isprintable() and " " not in path):
             raise UnfitRequest("the path holds a character that must be percent-encoded")
-        # Lookups differ by their path alone, so one block of headers serves nearly all of them.
+        # Requests differ by their path alone, so one block of headers serves nearly all of them.
         if request.headers != self._headers:
             self._block = self._encode(request.headers)
             self._headers = dict(request.headers)

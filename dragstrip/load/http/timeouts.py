@@ -30,7 +30,7 @@ class Limits:
 
     @classmethod
     def of(cls, race: RaceConfig) -> Limits:
-        """Return the bounds that the configuration sets for each lookup."""
+        """Return the bounds that the configuration sets for each request."""
         return cls(race.timeout, race.connect_timeout, race.first_byte_timeout)
 
 
@@ -68,7 +68,7 @@ class Deadline:
         self.disarm()
         self.scheduled_ns = self.at_ns
         pause_s = max(0, self.at_ns - monotonic_ns()) / 1e9
-        # A timer that nobody waits for must not keep the process alive.
+        # A timer that nothing waits for must not keep the process alive.
         self._timer = loop.timer(pause_s, ref=False)
         self._timer.start(self._fire)
 

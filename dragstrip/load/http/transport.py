@@ -77,7 +77,7 @@ class Wire:
         """The hub of the thread that uses it, to be set before `open`."""
         self.took_nothing = False
         self.stirred_ns = 0
-        """When something came, or the server closed, that nobody waited for; 0 for never."""
+        """When something came, or the server closed, while nothing waited for it; 0 for never."""
 
     def open(self) -> None:
         """Connect, and agree on TLS. Raises OSError; then `drop` what was begun."""
@@ -106,7 +106,7 @@ class Wire:
         sock.close()
 
     def silent(self) -> bool:
-        """Whether nothing waits to be read: no end, no answer that nobody asked for.
+        """Whether nothing waits to be read: no end, no answer without a request.
 
         Over TLS, session tickets are taken in on the way.
         """

@@ -30,7 +30,7 @@ def charts_library() -> str:
         return text_of(LIBRARY)
     except FileNotFoundError:
         raise StorageError(
-            "the charts' library, which is made when dragstrip is installed, is not there",
+            "the charts' library, which the installation builds, is missing",
             fix="install dragstrip again, e.g. `pip install --editable .`",
         ) from None
 

@@ -1,7 +1,7 @@
 """A picture of the HTML report: a Vega-Lite specification, and all that it says in words.
 
-Whoever cannot see a picture has its title, its summary and its table; whoever points at it, or
-walks through it with the arrow keys, is told the exact values of the nearest stop.
+A reader who cannot see a picture has its title, its summary and its table. Pointing at it, or
+walking through it with the arrow keys, shows the exact values of the nearest stop.
 """
 
 from __future__ import annotations

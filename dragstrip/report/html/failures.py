@@ -1,4 +1,4 @@
-"""The picture of why lookups failed."""
+"""The picture of why requests failed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _REASON_PX = 60
 
 
 def charts(run: Run) -> list[Chart]:
-    """Return the picture; none where no lookup failed."""
+    """Return the picture; none where no request failed."""
     counts = _counts(run)
     if not counts:
         return []
     made = Chart(
         id="failures",
-        title="Why lookups failed",
-        how_to_read="A failed lookup counts as slower than any answer and is never left out.",
+        title="Why requests failed",
+        how_to_read="A failed request counts as slower than any answer and is never left out.",
         summary="; ".join(
             f"{name}: {one.requests - one.verified:,} of {one.requests:,} failed"
             for _, name, one in figures.targets(run)
@@ -72,7 +72,7 @@ def _layers(counts: dict[str, tuple[int, int]]) -> list[Spec]:
             "axis": {"labelLimit": 140},
         },
         "yOffset": {"field": "side", "sort": list(marks.SIDES)},
-        "x": value("count", title="lookups that failed", scale=scale, axis=axis),
+        "x": value("count", title="requests that failed", scale=scale, axis=axis),
     }
     bars: list[Spec] = [
         {

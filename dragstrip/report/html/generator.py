@@ -66,7 +66,7 @@ def charts(run: Run) -> list[Chart]:
     rows = over_time.rows(run, lambda part: {one.rule.name: one.share(part) for one in series})
     made = Chart(
         id="generator",
-        title="How the load generator fared",
+        title="Health of the load generator",
         how_to_read="A generator that is late or out of breath measures itself. The gates judge "
         "the whole run; a single slice above the line does not fail it.",
         summary=_summary(run, series),

@@ -33,21 +33,21 @@ SIGNS = {
 GLOSSARY = {
     "Baseline, challenger": "what runs today, and what might replace it.",
     "Response time": (
-        "from the moment a lookup was due until its answer was complete. Lookups are due at "
+        "from the moment a request was due until its answer was complete. Requests are due at "
         "times of their own, whether or not earlier ones have been answered, as users are."
     ),
-    "Service time": "from the moment a lookup was sent: without the wait for its turn.",
+    "Service time": "from the moment a request was sent: without the wait for a free connection.",
     "p50, p95, p99": (
-        "the time within which 50, 95 or 99 of 100 lookups were answered. Failed lookups "
+        "the time within which 50, 95 or 99 of 100 requests were answered. Failed requests "
         "count as slower than any answer."
     ),
     "Slice, pair": (
-        "the targets take turns under the same load; a turn is a slice, and two slices with "
-        "the same lookups are a pair. Of each slice the first seconds do not count."
+        "the targets have the same load in alternation. Each stretch of it is a slice; two slices "
+        "with the same requests are a pair. Of each slice the first seconds do not count."
     ),
     "95 % interval": (
         "the range in which the true value lies, by a method that is right 95 times of 100. "
-        "Ratios are compared pair by pair, since lookups within a slice resemble each other."
+        "Ratios are compared pair by pair, since requests within a slice resemble each other."
     ),
     "Smallest detectable change": (
         "as many pairs with the same scatter would find a change of this size four times of five."
@@ -80,7 +80,7 @@ def explanation(run: Run, verdict: Verdict) -> str:
         )
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
         return _meaning(run, verdict)
-    asked = f"{verdict.operation} requests" if verdict.operation else "lookups"
+    asked = f"{verdict.operation} requests" if verdict.operation else "requests"
     return (
         f"{run.challenger} answers {OF_HUNDRED[verdict.metric]} of 100 {asked} within "
         f"{verdict.ratio:.2f} times the time that {run.baseline} needs for them (95 % interval "
@@ -93,20 +93,20 @@ def rule(run: Run) -> str:
     rules = run.config["rules"]
     low, high = rules["equivalent"]
     operation = decisive(run.operations, rules_operation(run.config))
-    lookups = "requests of any operation" if operation else "lookups"
+    requests = "requests of any operation" if operation else "requests"
     metric = f"{operation} {rules['metric']}" if operation else rules["metric"]
     return (
         f"The rule, written down before the run: adopt where the whole interval of the "
         f"{metric} ratio is at or below {rules['adopt_ratio']:g} and the challenger's "
         f"{metric} is within {rules['slo_ms']:g} ms; no practical difference where it is "
         f"within {low:g} to {high:g}; else better or worse where it is all on one side of 1. No "
-        f"more than {numbers.percent(rules['max_error_rate'])} of its {lookups} may fail."
+        f"more than {numbers.percent(rules['max_error_rate'])} of its {requests} may fail."
     )
 
 
 def _meaning(run: Run, verdict: Verdict) -> str:
     _, challenger, operation = most_failing(run)
-    asked = f"{operation} requests" if operation else "lookups"
+    asked = f"{operation} requests" if operation else "requests"
     if challenger.error_rate > run.config["rules"]["max_error_rate"]:
         share = numbers.percent(challenger.error_rate)
         if verdict.verdict == "worse":
@@ -118,7 +118,7 @@ def _meaning(run: Run, verdict: Verdict) -> str:
 _MEANINGS = {
     "adopt": "That is as fast as the rule asks for a change, and within its objective.",
     "better": "That is faster, but does not meet all that the rule asks for a change.",
-    "equivalent": "By the rule, that is no practical difference.",
+    "equivalent": "By the rule, that difference does not matter in practice.",
     "worse": "By the rule, the challenger is worse.",
     "inconclusive": "By the rule, that leaves it open.",
     "invalid": "",

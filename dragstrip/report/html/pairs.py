@@ -29,7 +29,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
     made = Chart(
         id="pairs",
         title=f"{declared(verdict)}, pair by pair: {run.challenger} divided by {run.baseline}",
-        how_to_read="In each pair both targets had the same lookups, one after the other. Below 1 "
+        how_to_read="In each pair both targets had the same requests, one after the other. Below 1 "
         "the challenger was faster. The band is the 95 % interval of the ratio over all pairs.",
         summary=_summary(verdict, [row["ratio"] for row in rows]),
         spec=marks.picture(_layers(verdict, rows), rows, zoom=zoom),

@@ -1,4 +1,4 @@
-"""The two pictures of how long lookups took: how many within a time, and how slow the slowest."""
+"""The two pictures of how long requests took: how many within a time, and how slow the slowest."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _within(run: Run, pairs: Pairs) -> Chart:
     time: Spec = {"title": "response time (ms, logarithmic)", "scale": marks.zoomed(log=True)}
     part = value(
         "share",
-        title="share of lookups answered within",
+        title="share of requests answered within",
         scale={"domain": [0, 1]},
         axis={"format": ".0%"},
     )
@@ -73,7 +73,7 @@ def _within(run: Run, pairs: Pairs) -> Chart:
     ]
     return Chart(
         id="within",
-        title="How many lookups were answered within a time",
+        title="How many requests were answered within a time",
         how_to_read=(
             "The further left and the steeper a line, the faster the target. Where a line stays "
             f"below 100 %, the rest failed. {_objective(run, low, high)}"
@@ -99,7 +99,7 @@ def _slowest(run: Run, pairs: Pairs) -> Chart:
     bottom, top = _domain(run, pairs)
     zoom = (_NINES[0], _NINES[-1] * 1.01)
     axis: Spec = {"values": _NINES, "labelExpr": _PERCENTILE}
-    x = value("nines", title="percentile of lookups", scale=marks.zoomed(), axis=axis)
+    x = value("nines", title="percentile of requests", scale=marks.zoomed(), axis=axis)
     scale = {"type": "log", "domain": [bottom, top], "nice": False}
     title = "response time (ms, logarithmic)"
     layers: list[Spec] = [_band(side, x, scale, title) for side in marks.SIDES]
@@ -112,11 +112,11 @@ def _slowest(run: Run, pairs: Pairs) -> Chart:
     ]
     return Chart(
         id="slowest",
-        title="How slow the slowest lookups were",
+        title="How slow the slowest requests were",
         how_to_read=(
-            "Each step to the right looks at fewer and slower lookups: at p99, 99 of 100 were "
+            "Each step to the right looks at fewer and slower requests: at p99, 99 of 100 were "
             "faster. The bands are 95 % intervals; where one reaches the edge of the picture, "
-            f"there were too few lookups to bound it. {_objective(run, bottom, top)}"
+            f"there were too few requests to bound it. {_objective(run, bottom, top)}"
         ),
         summary=_slowest_summary(run, pairs),
         spec=marks.picture(layers, _rows(pairs, top, bottom), zoom=zoom),
@@ -154,7 +154,7 @@ def _stops(run: Run, pairs: Pairs, axis: str) -> tuple[Stop, ...]:
 
 def _with_interval(part: Quantile) -> str:
     if part.ms is None:
-        return "so many failed that it does not exist"
+        return "it does not exist, as too many failed"
     low, high = figures.end_ms(part.low_ms).text, figures.end_ms(part.high_ms).text
     return f"{figures.ms(part.ms).text} ({low} to {high})"
 
@@ -178,7 +178,7 @@ def _table(run: Run, pairs: Pairs) -> Table:
 
 def _within_summary(run: Run) -> str:
     said = [
-        f"{name}: half of the lookups within {figures.ms(side.p50_ms).text}, 95 of 100 within "
+        f"{name}: half of the requests within {figures.ms(side.p50_ms).text}, 95 of 100 within "
         f"{figures.ms(side.p95_ms).text}"
         for name, side in zip(figures.names(run), figures.sides(run), strict=True)
     ]

@@ -59,7 +59,7 @@ def digest(run: Run) -> tuple[str, str]:
 
 
 def commands(run: Run) -> str:
-    """Return the shell commands that race the same lookups at the same times again."""
+    """Return the shell commands that race the same requests at the same times again."""
     lines = [f"dragstrip race --config dragstrip.toml --seed {run.seed}"]
     if run.processes > 1:
         lines[0] += f" --processes {run.processes}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dragstrip.run.model import Run, Split
 
 _PARTS = {
-    "wait": ("wait", "until a connection was free and the lookup was sent"),
+    "wait": ("wait", "until a connection was free and the request was sent"),
     "network": ("network", "on the way there and back, and in the servers before the handler"),
     "handler": ("handler", "in the target's own code"),
     "data": ("data layer", "in its queries"),
@@ -35,8 +35,8 @@ def charts(run: Run) -> list[Chart]:
     made = Chart(
         id="split",
         title="Where the response time went",
-        how_to_read=f"Means of the verified lookups, since only means add up. {said}. The last two "
-        "are what the servers report of themselves (Server-Timing).",
+        how_to_read=f"Means of the verified requests, since only means add up. {said}. The last "
+        "two are what the servers report of themselves (Server-Timing).",
         summary=_summary(run),
         spec=marks.picture([_bars()], rows, height=130, zoom=zoom),
         table=Table(_HEADS, cells),

@@ -29,7 +29,7 @@ def slices(run: Run) -> list[Slice]:
 
 
 def side_of(run: Run, part: Slice) -> str:
-    """Return which target's turn it was: baseline or challenger."""
+    """Return whose slice it was: baseline or challenger."""
     return "baseline" if part.target == run.baseline else "challenger"
 
 
@@ -153,8 +153,8 @@ def _response(run: Run) -> Chart:
         id="response",
         title="Response time over time",
         how_to_read=f"Each mark is one slice: the point is its {metric}, the bar reaches from p50 "
-        "to p99. The background shows whose turn it was. Where both rise or fall at a time, it was "
-        "the machine and not a target.",
+        "to p99. The background shows whose slice it was. Where both rise or fall at a time, it "
+        "was the machine and not a target.",
         summary=between(run, metric, lambda one: one.quantile_ms(metric), figures.ms),
         spec=marks.picture(_response_layers(run, data), data, height=260, zoom=whole),
         table=table,
@@ -199,7 +199,7 @@ def _bar(side: str, y: Spec, high: float) -> Spec:
 _THROUGHPUT: Columns = {
     "due per second": lambda part: figures.rate(part.offered_per_s),
     "achieved per second": lambda part: figures.rate(part.achieved_per_s),
-    "lookups": lambda part: figures.count(part.requests),
+    "requests": lambda part: figures.count(part.requests),
     "verified": lambda part: figures.count(part.verified),
 }
 
@@ -215,7 +215,7 @@ def _throughput(run: Run) -> Chart:
         title="Throughput over time",
         how_to_read="Each point is what one slice achieved."
         if run.closed_model
-        else "Points are the lookups sent in time; the thick line is what was due. A point below "
+        else "Points are the requests sent in time; the thick line is what was due. A point below "
         "the line fell behind.",
         summary=between(run, "throughput", lambda one: one.achieved_per_s, figures.rate),
         spec=marks.picture(_throughput_layers(run, data), data, height=260, zoom=whole),
@@ -229,7 +229,7 @@ def _throughput(run: Run) -> Chart:
 def _throughput_layers(run: Run, rows: list[Spec]) -> list[Spec]:
     top = max(max(row["achieved"], row["offered"]) for row in rows) * 1.1 or 1.0
     scale: Spec = {"domain": [0, top], "nice": False}
-    title = "lookups per second"
+    title = "requests per second"
     offered: Spec = {
         "mark": {"type": "rect", "height": 3, "fill": marks.INK, "opacity": 0.75, "clip": True},
         "encoding": {

@@ -52,7 +52,7 @@ def with_same(check: ExplainedCheck, same: Same) -> ExplainedCheck:
 def _check_same(expectation: Expectation, targets: Sequence[Target]) -> None:
     if expectation.same and len(targets) != 2:
         raise ConfigError(
-            "expect.same compares the answers of two targets, and there are not two",
+            "expect.same needs two targets to compare",
             fix="configure a baseline and a challenger, or leave same out",
         )
     for path in expectation.ignore:

@@ -129,7 +129,7 @@ def agree(asker: Asker, asked: Asked, seed: int, progress: Progress) -> Agreemen
     """
     if len(asker.targets) != 2:
         raise ConfigError(
-            "expect.same compares the answers of two targets, and there are not two",
+            "expect.same needs two targets to compare",
             fix="configure a baseline and a challenger, or leave same out",
         )
     keys = asked.sample(seed)
@@ -204,7 +204,7 @@ def _marks(
     marks: dict[int, Mark] = {}
     differing: list[disagreement.Differing] = []
     for key, *rounds in answers:
-        # Data that changes while it is asked for is no difference between the targets.
+        # Data that changes while it is read does not tell the targets apart.
         for replies in rounds:
             pair = [
                 _mark(reply, form, key, name, where)

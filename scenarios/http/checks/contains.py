@@ -34,7 +34,7 @@ class Contains:
                 ) from None
         if not self._part:
             raise ConfigError(
-                "expect.contains is empty, and every answer holds nothing",
+                "expect.contains is empty, so every answer would pass",
                 fix="give the text that the body must hold",
             )
 

@@ -127,7 +127,7 @@ class RaceChecks:
         """Take what `pack` gave. Raises StorageError."""
         unknown = [name for name in packed if name not in self._built]
         if unknown:
-            raise StorageError(f"there are answers to {unknown[0]}, which is no operation")
+            raise StorageError(f"there are answers to {unknown[0]}, which is not an operation")
         self._agreements = {
             name: unpack(one, self._expectations[name]) for name, one in packed.items()
         }

@@ -37,7 +37,7 @@ def test_equal_targets_are_told_apart_in_one_race_of_twenty() -> None:
     assert found
     assert found.stretches == 400
     assert 0.02 <= found.alarms / found.stretches <= 0.08
-    assert found.standing == "no oftener than promised"
+    assert found.standing == "no more often than promised"
 
 
 def test_sides_that_differ_in_every_run_are_found_and_raise_the_floor() -> None:

@@ -115,7 +115,11 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         ("", "--quick --preset thorough", "--quick and --preset thorough exclude each other"),
         ("", "--preset long", "--preset"),
         ("", "--web --metrics-port 9646", "--web and race.metrics_port exclude each other"),
-        ("", "--web --web-host 0.0.0.0 --web-port 47113", "whoever reaches the web UI can start"),
+        (
+            "",
+            "--web --web-host 0.0.0.0 --web-port 47113",
+            "anyone who reaches the web UI can start",
+        ),
         ("", "--web --web-host 192.0.2.1", "--web-host, --web-port 192.0.2.1:8089"),
         ("race.timeout = 2\nrace.connect_timeout = 3", "", "connect_timeout (3) must not exceed"),
         ("race.timeout = 2\nrace.first_byte_timeout = 3", "", "first_byte_timeout (3) must not"),

@@ -35,7 +35,7 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     [
         (["--workers", "2", "--processes", "2"], "--workers and --processes"),
         (["--workers", "33"], "--workers 33 exceeds race.connections (32)"),
-        (["--workers", "2", "--bind", "here:there"], "--bind: 'here:there' is no HOST[:PORT]"),
+        (["--workers", "2", "--bind", "here:there"], "--bind: 'here:there' is not HOST[:PORT]"),
         (["--workers", "2", "--bind", "192.0.2.1"], "--bind 192.0.2.1:5557: "),
     ],
 )
@@ -54,9 +54,9 @@ def test_a_race_refuses_a_port_that_is_taken(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("master", "words"),
     [
-        ("http://10.0.0.1:5557", "is no HOST[:PORT]"),
-        ("::1", "is no HOST[:PORT]"),
-        ("10.0.0.1:70000", "is no HOST[:PORT]"),
+        ("http://10.0.0.1:5557", "is not HOST[:PORT]"),
+        ("::1", "is not HOST[:PORT]"),
+        ("10.0.0.1:70000", "is not HOST[:PORT]"),
         ("nobody.invalid", "nobody.invalid:5557: "),
     ],
 )

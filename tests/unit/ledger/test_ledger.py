@@ -103,7 +103,7 @@ def test_a_run_is_never_written_over(tmp_path: Path) -> None:
 def test_foreign_and_newer_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "3-00000.rows"
     path.write_bytes(b"something else entirely, and long enough for a header of ours.......")
-    with pytest.raises(StorageError, match="no part of a ledger"):
+    with pytest.raises(StorageError, match="not part of a ledger"):
         reader.read(path)
     path.unlink()
     write(tmp_path, 1).close()

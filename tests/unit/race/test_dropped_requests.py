@@ -106,7 +106,7 @@ def test_where_two_of_a_hundred_are_reset_the_challenger_is_worse(
 ) -> None:
     run, verdict = judged_anyhow(races["resets"].raced.folder)
     assert verdict.verdict == "worse"
-    assert "of its lookups fail" in verdict.reason
+    assert "of its requests fail" in verdict.reason
     assert run.targets["new"].p50_ms < run.targets["old"].p50_ms  # type: ignore[operator]
     share = next(one for name, one in verdict.secondary.items() if name == "reconnects")
     assert share.kind == "difference"

@@ -129,7 +129,7 @@ def figures(race: Recomputed) -> dict[str, tuple[str, ...]]:
 
     found = {
         "path": tuple(target["kind"] for target in targets),
-        "verified lookups": row(lambda one: f"{one.verified:,}"),
+        "verified requests": row(lambda one: f"{one.verified:,}"),
         "failed (95 % limits)": row(failed),
     }
     for reason in sorted({reason for one in sides for reason in one.reasons}):
@@ -150,7 +150,7 @@ def figures(race: Recomputed) -> dict[str, tuple[str, ...]]:
     found["connections opened"] = row(lambda one: f"{one.opened:,}")
     found["reconnected"] = row(reconnected)
     if not race.closed:
-        found["found no free slot"] = row(lambda one: f"{one.no_connection:,}")
+        found["found no free connection"] = row(lambda one: f"{one.no_connection:,}")
     return found
 
 
@@ -337,7 +337,7 @@ def headline(race: Recomputed, raced: Raced) -> str:
     word = raced.verdict.verdict.upper()
     if new.error_rate > rules["max_error_rate"]:
         assert limits(new.failures, new.requests)[0] > rules["max_error_rate"]
-        why = f"{new.error_rate:.2%} of its lookups fail; max_error_rate is 0.001"
+        why = f"{new.error_rate:.2%} of its requests fail; max_error_rate is 0.001"
         return f"{word}: new against old: {why}."
     found = compared(race)[race.metric]
     assert word == by_interval(*found.after(found.count), rules)

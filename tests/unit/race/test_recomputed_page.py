@@ -73,7 +73,7 @@ def test_the_verdict_in_plain_words_has_the_figures_of_the_interval(
         assert page.root.by_id("figure-gauge") is None
         return
     ends = tuple(math.exp(one) for one in (found.mean, found.low, found.high))
-    assert f"new answers 95 of 100 lookups within {ends[0]:.2f} times the time" in said
+    assert f"new answers 95 of 100 requests within {ends[0]:.2f} times the time" in said
     assert "(95 % interval {:.2f} to {:.2f})".format(*ends[1:]) in said
     assert values(page, "gauge") == [[pytest.approx(one) for one in ends]]
 

@@ -64,7 +64,7 @@ def test_the_short_form_fits_a_screen_and_counts_what_it_leaves_out() -> None:
         for again in range(3)
         for run, verdict in runs
     ]
-    skipped = [Skipped(name="notes", reason="it is no folder")]
+    skipped = [Skipped(name="notes", reason="it is not a folder")]
     found = history(many, "old", "p95", skipped)
     text = shown(found, width=80, verbose=False)
     assert len(text.splitlines()) <= 24 - 1
@@ -122,7 +122,7 @@ def test_unlike_runs_are_marked_with_what_differs() -> None:
 
 @pytest.mark.parametrize(
     ("target", "metric", "note"),
-    [("else", "p95", "no target else"), ("old", "p99", "too few lookups a slice for p99")],
+    [("else", "p95", "no target else"), ("old", "p99", "too few requests a slice for p99")],
 )
 def test_what_has_no_value_says_why(target: str, metric: Any, note: str) -> None:
     found = history([made(3, 15.0)], target, metric)
@@ -196,7 +196,7 @@ def test_the_command_names_and_skips_what_is_no_run(
     assert skipped.keys() == {
         *("bare", "binary", "copied", "cut", "empty", "figureless", "future", "notes.txt", "other")
     }
-    assert skipped["notes.txt"] == "it is no folder"
+    assert skipped["notes.txt"] == "it is not a folder"
     assert skipped["empty"] == "it holds no run.json"
     assert skipped["copied"].startswith("it is a copy of run")
     assert "config.race" in skipped["bare"]

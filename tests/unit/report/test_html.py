@@ -242,7 +242,7 @@ def test_an_installation_without_the_library_says_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(assets, "LIBRARY", "none.js")
-    with pytest.raises(StorageError, match="is not there") as raised:
+    with pytest.raises(StorageError, match="which the installation builds, is missing") as raised:
         render.render(*examples()["adopt"])
     assert "install dragstrip again" in str(raised.value.fix)
     assert raised.value.exit_code == 2
@@ -353,4 +353,4 @@ def test_nothing_is_drawn_of_a_target_that_never_answered() -> None:
     own = Page(render.render(run, verdict))
     assert run.targets["new"].split is None
     assert all(row[4] is None for row in values(own.data_tables["within"]))
-    assert "so many failed that it does not exist" in own.text_of("summary-slowest")
+    assert "it does not exist, as too many failed" in own.text_of("summary-slowest")

@@ -97,7 +97,7 @@ def test_a_clause_that_does_not_hold_is_skipped_and_says_why() -> None:
     failing = cases(made("failing"))["max_error_rate of new"].find("skipped")
     assert failing is not None
     assert failing.attrib["message"].startswith(
-        "does not hold: 32 of 1,600 lookups failed (2.000%)"
+        "does not hold: 32 of 1,600 requests failed (2.000%)"
     )
 
 

@@ -169,7 +169,7 @@ def test_an_invalid_run_gives_its_reason_first_and_names_no_winner(name: str) ->
         plain = " ".join(re.sub(r"[\\│╭╮╰╯─]", "", report).split())
         gate = next(gate for gate in verdict.gates if not gate.passed)
         why = " ".join((details_of(gate, run) or words_of(gate)).split()[:3])
-        assert plain.index("INVALID") < plain.index(why) < plain.index("verified lookups")
+        assert plain.index("INVALID") < plain.index(why) < plain.index("verified requests")
         assert "interval" not in plain
         assert "slo_ms" not in plain
         assert not any(word in plain for word in ("ADOPT", "BETTER", "WORSE", "EQUIVALENT"))
@@ -206,7 +206,7 @@ def test_markdown_folds_what_holds_and_leaves_nothing_out(name: str) -> None:
     is_sound = all(gate.passed for gate in verdict.gates)
     assert report.count("<details><summary>") == (2 if is_sound else 1)
     assert report.count("<details open><summary>") == (0 if is_sound else 1)
-    assert report.index("###") < report.index("| verified lookups") < report.index("<details")
+    assert report.index("###") < report.index("| verified requests") < report.index("<details")
     for label, *cells in words.rows(run):
         assert markdown._row((label, *cells)) in report.splitlines()
 

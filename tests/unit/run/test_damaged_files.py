@@ -150,7 +150,7 @@ def test_no_wrong_value_anywhere_is_a_crash(run: Path, call: Call, name: str) ->
     ("place", "value", "says"),
     [
         ("operations", [], "there are no operations"),
-        ("config", {"race": {}, "rules": {}, "dataset": 3}, "config.dataset is no table"),
+        ("config", {"race": {}, "rules": {}, "dataset": 3}, "config.dataset is not a table"),
         ("config", {"race": {"pairs": "x"}, "rules": {}}, "config.race: pairs"),
         ("config", {"race": {}}, "config.rules"),
         ("targets", {}, "no figures of new, old"),
@@ -175,7 +175,7 @@ def test_a_slice_that_is_one_too_many_is_named(run: Path) -> None:
     lines = file.read_bytes().splitlines(keepends=True)
     for more in (lines[0], lines[0].replace(b'"index":0', b'"index":99')):
         file.write_bytes(b"".join([*lines, more]))
-        with pytest.raises(StorageError, match="one too many"):
+        with pytest.raises(StorageError, match="is not in the plan"):
             load_run(run)
     file.write_bytes(b"".join([lines[0].replace(b'"started"', b'"begun"'), *lines[1:]]))
     with pytest.raises(StorageError, match=r"slices.jsonl, line 1, is damaged: started"):
@@ -224,7 +224,7 @@ def test_the_command_itself_says_it_in_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("column", "value", "says"),
-    [("outcome", 200, "an outcome that there is not"), ("target", 7, "a row is of target 7")],
+    [("outcome", 200, "an unknown outcome"), ("target", 7, "a row has target 7")],
 )
 def test_a_row_that_cannot_be_is_named(
     tmp_path: Path, call: Call, column: str, value: int, says: str
@@ -246,4 +246,4 @@ def test_a_part_of_a_ledger_under_another_name_is_named(tmp_path: Path, call: Ca
     part.rename(part.with_name(part.name.replace("0-", "9-", 1)))
     done = call("ledger", str(folder.path))
     assert done.code == 2
-    assert "its head is of another part" in done.err
+    assert "its head belongs to another part" in done.err

@@ -96,7 +96,7 @@ def test_an_answer_for_a_number_that_nobody_has_is_wrong(
     [
         (response(raw=b"<html></html>", status=404), "answered HTTP 404: an HTML page"),
         (response({"error": "Internal server error"}, 500), "HTTP 500: .*Internal server error"),
-        (response(raw=b"hello"), "answered something that is no JSON"),
+        (response(raw=b"hello"), "did not answer with JSON"),
     ],
 )
 def test_another_answer_than_the_contracts_is_named(

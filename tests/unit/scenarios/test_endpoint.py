@@ -232,12 +232,12 @@ def test_a_damaged_handoff_shows_nothing_of_itself() -> None:
         ({"headers": {"Host": "x"}}, "scenario.headers: the connection writes the header Host"),
         ({"headers": {"a b": "x"}}, "scenario.headers: 'a b' is not the name of a header"),
         ({"headers": {"a": "x\ny"}}, "scenario.headers: the value of a holds a line break"),
-        ({"headers": {"a": "{x}"}}, "scenario.headers.a: {x} is filled from a data file"),
+        ({"headers": {"a": "{x}"}}, "scenario.headers.a: {x} needs a data file"),
         ({"headers": {"Cookie": SECRET}}, "scenario.headers: Cookie holds a secret"),
         ({"headers": {"X-Auth-Token": SECRET}}, "X-Auth-Token holds a secret"),
         ({"openapi": "a.json"}, "openapi and operation (--openapi FILE --operation ID) need"),
         ({"curl": "a", "vegeta": "b"}, "curl and vegeta exclude each other"),
-        ({"curl": "a", "method": "GET"}, "method is said by curl already"),
+        ({"curl": "a", "method": "GET"}, "method and curl exclude each other"),
         ({"curl": "gone.txt"}, "scenario.curl: cannot read gone.txt"),
         ({"data": "gone.csv"}, "scenario.data: cannot read gone.csv"),
         ({"method": "POST", "body": "@gone"}, "scenario.body: cannot read gone"),
@@ -267,7 +267,7 @@ def test_bad_settings_are_refused_with_the_field(scenario: dict[str, Any], words
         (None, "scenario.path is not set"),
         ("search", "targets.old.path: it must begin with /"),
         ("/search#top", "targets.old.path: a fragment (#) is never sent"),
-        ("/{id}", "targets.old.path: {id} is filled from a data file, and there is none"),
+        ("/{id}", "targets.old.path: {id} needs a data file"),
     ],
 )
 def test_bad_paths_are_refused(path: str | None, words: str) -> None:

@@ -266,5 +266,5 @@ def test_yaml_is_read_where_it_can_be(
 def test_a_circle_of_references_ends(tmp_path: Path) -> None:
     path = tmp_path / "api.json"
     path.write_text(json.dumps({"paths": {"/x": {"$ref": "#/paths/~1x"}}}))
-    with pytest.raises(ConfigError, match="in a circle"):
+    with pytest.raises(ConfigError, match="form a cycle"):
         openapi.read(path, "x", [])

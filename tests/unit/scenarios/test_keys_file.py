@@ -116,7 +116,7 @@ def test_a_plan_over_a_keys_file_is_read_back(tmp_path: Path) -> None:
 def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "dragstrip.toml"
     path.write_text(f'[dataset]\nworkspace_id = "{ONE}"\n')
-    with pytest.raises(ConfigError, match="is for the numbers of a keys_file"):
+    with pytest.raises(ConfigError, match="needs a keys_file"):
         configuration.load({}, path)
 
 
@@ -127,7 +127,7 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "a late header": (f"62812,{ONE}\nphone,workspace_id", "line 2: no digits"),
     "too many digits": (f"{'7' * 21},{ONE}", "line 1: 21 digits"),
     "no workspace": ("62812", "line 1: no workspace"),
-    "a bad workspace": ("62812,kapso", "line 1: a workspace_id that is no UUID"),
+    "a bad workspace": ("62812,kapso", "line 1: a workspace_id that is not a UUID"),
     "three fields": (f"62812,{ONE},Siti", "line 1: 3 fields"),
     "twice": (f"# a\n+62 812,{ONE}\n\n62812,{ONE.upper()}", "line 4: the same number as in line 2"),
     "semicolons": (f"62812;{ONE}", "line 1: a tab, a semicolon"),

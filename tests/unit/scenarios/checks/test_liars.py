@@ -262,7 +262,7 @@ def test_another_process_judges_by_the_same_comparison(race: Callable[..., Any])
     with race(expect, user, liar) as other:
         other.checks.take(packed)
         assert other.ask(1, [6, 7]) == [Outcome.WRONG_ANSWER, Outcome.OK]
-        with pytest.raises(StorageError, match="no operation"):
+        with pytest.raises(StorageError, match="not an operation"):
             other.checks.take({"else": {}})
 
 
