@@ -31,7 +31,7 @@ from dragstrip.run.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dragstrip.load.distributed.protocol import Turn
+    from dragstrip.load.distributed.protocol import SliceShare
 
 _LOOKUPS = 100_000
 """Counted by each worker in each slice."""
@@ -57,7 +57,7 @@ class Worker:
         self._index = 0
         self._plan: Plan | None = None
         self._end: WorkerEnd | None = None
-        self._turn: Turn | None = None
+        self._turn: SliceShare | None = None
         self._ends_s = 0.0
         self._users: dict[str, int] = {}
         self._tallies = {"0": {"0": _tally(number).encode()}}

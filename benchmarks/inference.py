@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import form
-from benchmarks.verdicts import A_A_BATCH, A_A_RUNS, Plan, TimeIsUp, measure
+from benchmarks.verdicts import A_A_BATCH, A_A_RUNS, SimulationPlan, TimeIsUp, measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     options = _options(argv)
     runs = options.a_a_runs // (2 if options.quick else 1)
-    plan = Plan(options.seed, options.experiments, max(runs, A_A_BATCH), quick=options.quick)
+    plan = SimulationPlan(
+        options.seed, options.experiments, max(runs, A_A_BATCH), quick=options.quick
+    )
     started = time.monotonic()
     try:
         results = measure(plan, options.limit_s)

@@ -44,7 +44,7 @@ def race_at(
     seed: int = 7,
     first: bool = True,
     workers: Workers | None = None,
-    progress: race.Progress | None = None,
+    progress: race.RaceProgress | None = None,
     **settings: Any,
 ) -> race.Result:
     """Race one server's two paths against each other; `settings` are fields of [race].

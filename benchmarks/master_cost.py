@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from benchmarks import instrument
-from dragstrip.run.ipc import Address, Workers, free_port
+from dragstrip.run.ipc import ListenAddress, Workers, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +43,7 @@ class _Sample(NamedTuple):
     rss: int
 
 
-class Watch(instrument.Quiet):
+class WatchedRace(instrument.Quiet):
     """Looks at the processes of a race several times a second."""
 
     def __init__(self) -> None:
@@ -69,8 +69,8 @@ def measure(slice_s: float) -> dict[str, Any]:
 
     Raises RuntimeError when the race does not run to its end.
     """
-    watch = Watch()
-    address = Address("127.0.0.1", free_port())
+    watch = WatchedRace()
+    address = ListenAddress("127.0.0.1", free_port())
     command = [sys.executable, "-m", "benchmarks.fleet", str(address.port), str(WORKERS)]
     with (
         tempfile.TemporaryDirectory(prefix="dragstrip-scale-") as folder,

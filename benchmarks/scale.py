@@ -35,7 +35,7 @@ import orjson
 from benchmarks import form, instrument, master_cost, nginx
 from benchmarks.form import EXIT_MISSING, Bound
 from benchmarks.lookups import DATASET, PATHS
-from benchmarks.master_cost import WORKERS, Watch
+from benchmarks.master_cost import WORKERS, WatchedRace
 from benchmarks.scheduling import placed
 from dragstrip.ledger.rows import Flag, Outcome
 from seeding.dataset.dataset import not_found
@@ -167,7 +167,7 @@ def _memory(lookups: int) -> dict[str, Any]:
 
 def _real_memory(lookups: int) -> dict[str, Any]:
     """Let one process make real lookups until there are enough."""
-    watch = Watch()
+    watch = WatchedRace()
     slice_s, pairs = 30, max(round(lookups / 15_000 / 60), 1)
     with _nginx() as url, tempfile.TemporaryDirectory(prefix="dragstrip-scale-") as folder:
         result = instrument.race_at(

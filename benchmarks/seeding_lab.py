@@ -21,7 +21,7 @@ from dragstrip.lab import credentials, lifecycle
 from dragstrip.lab.paths import Home
 from dragstrip.lab.ports import HOST
 from dragstrip.lab.postgres import SUPERUSER, Postgres
-from dragstrip.lab.services import Settings
+from dragstrip.lab.services import LabSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +40,7 @@ SLOW_PATHS = {"CONVEX_ADMIN_KEY": "", "SUPABASE_DB_URL": ""}
 class SeedingLab:
     """A running lab."""
 
-    settings: Settings
+    settings: LabSettings
     environment: dict[str, str]
 
     def config(
@@ -118,7 +118,7 @@ def running() -> Iterator[SeedingLab]:
     home.chmod(0o711)
     try:
         known = lifecycle.up(home, reporter=_tell, owner_pid=os.getpid(), fallback_ports_only=True)
-        settings = Settings(Home(home), known.ports, credentials.load(Home(home)))
+        settings = LabSettings(Home(home), known.ports, credentials.load(Home(home)))
         yield SeedingLab(settings, embedded.environment(home))
     finally:
         lifecycle.down(home, purge=True)

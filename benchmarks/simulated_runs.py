@@ -50,7 +50,7 @@ _SPIKES = 0.03
 
 
 @dataclass(frozen=True, slots=True)
-class Scenario:
+class SimulatedScenario:
     """How latencies behave. Amplitudes are of log latency; durations are in counted slices."""
 
     name: str
@@ -92,7 +92,7 @@ class Simulated:
 
 
 def simulate(
-    scenario: Scenario,
+    scenario: SimulatedScenario,
     *,
     experiments: int,
     pairs: int,
@@ -130,7 +130,9 @@ def simulate(
 class _State:
     """The targets' lasting state: standard normal, shape (experiments, 2), times its amplitude."""
 
-    def __init__(self, scenario: Scenario, experiments: int, random: np.random.Generator) -> None:
+    def __init__(
+        self, scenario: SimulatedScenario, experiments: int, random: np.random.Generator
+    ) -> None:
         self._scenario = scenario
         self._random = random
         self._value = random.standard_normal((experiments, 2))
@@ -154,7 +156,9 @@ class _State:
         return scenario.state * states
 
 
-def _request_noise(scenario: Scenario, experiments: int, random: np.random.Generator) -> Array:
+def _request_noise(
+    scenario: SimulatedScenario, experiments: int, random: np.random.Generator
+) -> Array:
     shape = (experiments, scenario.requests)
     spikes = random.standard_exponential(shape) * (random.random(shape) < _SPIKES)
     noise: Array = scenario.noise * (random.standard_normal(shape) + 3 * spikes)

@@ -56,7 +56,7 @@ _LOOKUPS = 20_000
 _STARTING_S = 60
 
 
-class Turn(NamedTuple):
+class SpeedRound(NamedTuple):
     """One contender's part of a round; `cpu_us` is processor time for each lookup."""
 
     per_s: float
@@ -109,7 +109,7 @@ def _body(key: int) -> bytes:
     return orjson.dumps(DATASET.answer(key) if key < DATASET.contacts else not_found())
 
 
-def _contenders(url: str, lengths: Lengths, core: int) -> dict[str, Callable[[], Turn]]:
+def _contenders(url: str, lengths: Lengths, core: int) -> dict[str, Callable[[], SpeedRound]]:
     spec = json.dumps(
         {
             "url": url,
@@ -143,8 +143,10 @@ def _lookups() -> list[tuple[str, int]]:
     return [(lookup_path(PATHS[1], key), zlib.crc32(_body(key))) for key in keys.tolist()]
 
 
-def _measure(contenders: dict[str, Callable[[], Turn]], rounds: int) -> dict[str, list[Turn]]:
-    turns: dict[str, list[Turn]] = {name: [] for name in contenders}
+def _measure(
+    contenders: dict[str, Callable[[], SpeedRound]], rounds: int
+) -> dict[str, list[SpeedRound]]:
+    turns: dict[str, list[SpeedRound]] = {name: [] for name in contenders}
     names = list(contenders)
     for number in range(rounds):
         first = number % len(names)
@@ -153,7 +155,7 @@ def _measure(contenders: dict[str, Callable[[], Turn]], rounds: int) -> dict[str
     return turns
 
 
-def _whole_instrument(url: str, lengths: Lengths, core: int) -> Turn:
+def _whole_instrument(url: str, lengths: Lengths, core: int) -> SpeedRound:
     with tempfile.TemporaryDirectory(prefix="dragstrip-speed-") as folder:
         result = race_at(
             url,
@@ -173,10 +175,10 @@ def _whole_instrument(url: str, lengths: Lengths, core: int) -> Turn:
         raise WrongAnswers(f"{OURS}: {wrong} of {len(rows)} lookups failed")
     counted = np.count_nonzero(rows["flags"] & Flag.COUNTED)
     cpu_s = sum(worker["cpu_s"] for worker in workers)
-    return Turn(counted / (len(workers) * lengths.seconds), cpu_s / len(rows) * 1e6)
+    return SpeedRound(counted / (len(workers) * lengths.seconds), cpu_s / len(rows) * 1e6)
 
 
-def _python_client(name: str, spec: bytes, core: int) -> Turn:
+def _python_client(name: str, spec: bytes, core: int) -> SpeedRound:
     with placed({core}):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.speed_clients", name],
@@ -189,16 +191,16 @@ def _python_client(name: str, spec: bytes, core: int) -> Turn:
     said = json.loads(done.stdout)
     if said["wrong"]:
         raise WrongAnswers(f"{name}: {said['wrong']} answers were wrong")
-    return Turn(said["verified"] / said["wall_s"], said["cpu_s"] / said["verified"] * 1e6)
+    return SpeedRound(said["verified"] / said["wall_s"], said["cpu_s"] / said["verified"] * 1e6)
 
 
-def _tool(name: str, load: speed_tools.Load, core: int) -> Turn:
+def _tool(name: str, load: speed_tools.Load, core: int) -> SpeedRound:
     with placed({core}):
         per_s, cpu_s = speed_tools.run(name, load)
-    return Turn(per_s, cpu_s * 1e6)
+    return SpeedRound(per_s, cpu_s * 1e6)
 
 
-def _figures(turns: dict[str, list[Turn]], lengths: Lengths) -> dict[str, Any]:
+def _figures(turns: dict[str, list[SpeedRound]], lengths: Lengths) -> dict[str, Any]:
     missing = {
         name: f"not installed: apt-get install {package}"
         for name, package in speed_tools.PACKAGES.items()
@@ -219,14 +221,14 @@ def _figures(turns: dict[str, list[Turn]], lengths: Lengths) -> dict[str, Any]:
     }
 
 
-def _times(pairs: list[tuple[Turn, Turn]]) -> dict[str, Any]:
+def _times(pairs: list[tuple[SpeedRound, SpeedRound]]) -> dict[str, Any]:
     return {
         "per_s": _spread([ours.per_s / theirs.per_s for ours, theirs in pairs]),
         "per_cpu_s": _spread([theirs.cpu_us / ours.cpu_us for ours, theirs in pairs]),
     }
 
 
-def _of_contender(turns: list[Turn]) -> dict[str, Any]:
+def _of_contender(turns: list[SpeedRound]) -> dict[str, Any]:
     return {
         "per_s": _spread([turn.per_s for turn in turns]),
         "cpu_us": _spread([turn.cpu_us for turn in turns]),

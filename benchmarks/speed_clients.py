@@ -34,7 +34,7 @@ LOCUST: dict[str, type[HttpUser | FastHttpUser]] = {
 
 
 @dataclass
-class Spec:
+class ClientSpec:
     """What to do: `lookups` holds paths with the CRC-32 of their answers."""
 
     url: str
@@ -46,7 +46,7 @@ class Spec:
 
 
 @dataclass
-class Counts:
+class ClientCounts:
     """What has been answered so far."""
 
     right: int = 0
@@ -66,8 +66,8 @@ class Counts:
 def main(argv: list[str]) -> int:
     """Load the server as the specification on the standard input says; print the figures."""
     name = argv[0]
-    spec = Spec(**json.load(sys.stdin))
-    counts = Counts(paths=cycle(spec.lookups))
+    spec = ClientSpec(**json.load(sys.stdin))
+    counts = ClientCounts(paths=cycle(spec.lookups))
     if name == CONNECTION:
         _start_connections(spec, counts)
     else:
@@ -85,7 +85,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _start_connections(spec: Spec, counts: Counts) -> None:
+def _start_connections(spec: ClientSpec, counts: ClientCounts) -> None:
     first = Connection(spec.url, 10)
     prepared = [
         (first.prepare(Request("GET", path, spec.headers)), checksum)
@@ -102,7 +102,7 @@ def _start_connections(spec: Spec, counts: Counts) -> None:
         gevent.spawn(slot, number * len(prepared) // spec.users)
 
 
-def _start_locust(kind: type[Any], spec: Spec, counts: Counts) -> None:
+def _start_locust(kind: type[Any], spec: ClientSpec, counts: ClientCounts) -> None:
     class Caller(kind):  # type: ignore[misc]
         host = spec.url
 

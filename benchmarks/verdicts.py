@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from benchmarks.form import Bound
-from benchmarks.simulated_runs import Array, Scenario, Simulated, simulate, stored_run
+from benchmarks.simulated_runs import Array, Simulated, SimulatedScenario, simulate, stored_run
 from dragstrip.analysis.ratio import Interval, interval
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
@@ -40,22 +40,22 @@ BINNED = 60
 MOST_MOVED = 0.001
 """Each quantile is within 0.025 %, so each log ratio within 0.0005; two of these for 6 pairs."""
 
-STEADY = Scenario("steady", memory=0.02)
-HARD = Scenario("drift and autocorrelation", memory=0.2, drift=0.3, walk=0.03)
-QUIET = Scenario("quiet", memory=0.02, drift=0.1, state=0.05, noise=0.05)
+STEADY = SimulatedScenario("steady", memory=0.02)
+HARD = SimulatedScenario("drift and autocorrelation", memory=0.2, drift=0.3, walk=0.03)
+QUIET = SimulatedScenario("quiet", memory=0.02, drift=0.1, state=0.05, noise=0.05)
 BOUNDED = (
     STEADY,
-    Scenario("autocorrelation", memory=0.2),
-    Scenario("drift", memory=0.02, drift=0.5, walk=0.05),
+    SimulatedScenario("autocorrelation", memory=0.2),
+    SimulatedScenario("drift", memory=0.02, drift=0.5, walk=0.05),
     HARD,
-    Scenario("drifting ratio", memory=0.1, drift=0.3, ratio_drift=0.3),
+    SimulatedScenario("drifting ratio", memory=0.1, drift=0.3, ratio_drift=0.3),
 )
-BEYOND = Scenario("state outlives the slice", memory=1.0)
+BEYOND = SimulatedScenario("state outlives the slice", memory=1.0)
 """Has no bound: a slice must be longer than what it is to average over. Shown all the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SimulationPlan:
     """What is to be measured. `quick` keeps to the scenario that asks the most."""
 
     seed: int
@@ -64,7 +64,7 @@ class Plan:
     quick: bool = False
 
     @property
-    def scenarios(self) -> tuple[Scenario, ...]:
+    def scenarios(self) -> tuple[SimulatedScenario, ...]:
         """The scenarios of which coverage is measured."""
         return (HARD,) if self.quick else (*BOUNDED, BEYOND)
 
@@ -94,7 +94,7 @@ class TimeIsUp(Exception):
     """The benchmark took longer than it was given."""
 
 
-def coverage(plan: Plan, results: Results) -> Iterator[None]:
+def coverage(plan: SimulationPlan, results: Results) -> Iterator[None]:
     """Measure the coverage of the interval in every scenario."""
     for scenario in plan.scenarios:
         for pairs in PAIRS:
@@ -154,7 +154,7 @@ def _pooled(logs: np.ndarray[Any, np.dtype[np.float32]]) -> tuple[float, float]:
     return ratio - half, ratio + half
 
 
-def false_alarms(plan: Plan, results: Results) -> Iterator[None]:
+def false_alarms(plan: SimulationPlan, results: Results) -> Iterator[None]:
     """Judge equal targets by a rule that calls every difference one, in batches of A_A_BATCH.
 
     Whatever tells them apart under any other rule does so under this one. Where one in twenty is
@@ -177,7 +177,7 @@ def false_alarms(plan: Plan, results: Results) -> Iterator[None]:
         results.bound(f"A/A false alarms, {pairs} pairs", alarms, high=MOST_FALSE_ALARMS)
 
 
-def flips(plan: Plan, results: Results) -> Iterator[None]:
+def flips(plan: SimulationPlan, results: Results) -> Iterator[None]:
     """Judge ratios four half-widths below and above each threshold, and at it."""
     rules = RulesConfig()
     low, high = rules.equivalent
@@ -206,7 +206,7 @@ def flips(plan: Plan, results: Results) -> Iterator[None]:
         yield
 
 
-def mirror(plan: Plan, results: Results) -> Iterator[None]:
+def mirror(plan: SimulationPlan, results: Results) -> Iterator[None]:
     """Judge runs of many ratios with the sides as they are and swapped."""
     ratios = np.geomspace(0.5, 2.0, MIRROR_RUNS)
     reverse: dict[Word, set[Word]] = {
@@ -233,7 +233,7 @@ def mirror(plan: Plan, results: Results) -> Iterator[None]:
     results.bound("swapped sides mirror the interval, largest error", worst, high=1e-9)
 
 
-def power(plan: Plan, results: Results) -> Iterator[None]:
+def power(plan: SimulationPlan, results: Results) -> Iterator[None]:
     """Inject a change as large as the minimum detectable effect and see how often it is found."""
     count = plan.experiments
     for pairs in PAIRS:
@@ -255,7 +255,7 @@ def power(plan: Plan, results: Results) -> Iterator[None]:
         yield
 
 
-def resolution(plan: Plan, results: Results) -> Iterator[None]:
+def resolution(plan: SimulationPlan, results: Results) -> Iterator[None]:
     """Make intervals from histograms and from the latencies themselves."""
     for pairs in PAIRS:
         simulated = simulate(
@@ -282,12 +282,12 @@ def _p95_ns(times_ns: NDArray[np.int64]) -> float:
     return _known(histogram.quantile_ns(0.95))
 
 
-def _half_width(scenario: Scenario, pairs: int, seed: int) -> float:
+def _half_width(scenario: SimulatedScenario, pairs: int, seed: int) -> float:
     logs = simulate(scenario, experiments=200, pairs=pairs, seed=seed).log_ratios()
     return float(np.median([mean_of(one).half_width() for one in logs]))
 
 
-def _words(scenario: Scenario, ratio: float, rules: RulesConfig, seed: int) -> list[Word]:
+def _words(scenario: SimulatedScenario, ratio: float, rules: RulesConfig, seed: int) -> list[Word]:
     simulated = simulate(scenario, experiments=FLIP_RUNS, pairs=20, seed=seed, ratio=ratio)
     return [_word(simulated, number, rules) for number in range(FLIP_RUNS)]
 
@@ -313,7 +313,7 @@ def _share(values: Iterable[bool]) -> float:
     return sum(found) / len(found)
 
 
-PARTS: Sequence[Callable[[Plan, Results], Iterator[None]]] = (
+PARTS: Sequence[Callable[[SimulationPlan, Results], Iterator[None]]] = (
     coverage,
     false_alarms,
     flips,
@@ -323,7 +323,7 @@ PARTS: Sequence[Callable[[Plan, Results], Iterator[None]]] = (
 )
 
 
-def measure(plan: Plan, limit_s: float) -> Results:
+def measure(plan: SimulationPlan, limit_s: float) -> Results:
     """Run every part. Raises TimeIsUp."""
     results, started = Results(), time.monotonic()
     for part in PARTS:

@@ -137,7 +137,7 @@ def race(
         **target_pair(given, whole=is_endpoint and not section),
     }
     loaded = presets.load(os.environ, path, preset, settings, sections)
-    result = run_race(loaded, Options(out=Path(runs), seed=seed), _Lines())
+    result = run_race(loaded, Options(out=Path(runs), seed=seed), _StderrProgress())
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
     if result.verdict.verdict == "invalid":
@@ -145,7 +145,7 @@ def race(
     return _stored(result.folder, result.run, result.verdict)
 
 
-class _Lines:
+class _StderrProgress:
     def say(self, line: str) -> None:
         sys.stderr.write(f"{line}\n")
 

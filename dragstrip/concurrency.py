@@ -21,7 +21,7 @@ class Stopped(Exception):
     """Work was left undone because other work failed or the user interrupted."""
 
 
-class Stop:
+class StopSignal:
     """Tells every thread of one command to end after what it is doing.
 
     `wakers` are called as well, once: they end waits that would take their time.
@@ -59,7 +59,7 @@ def paced(items: Iterable[T], per_s: float) -> Iterator[T]:
 
 
 def for_each(
-    items: Iterable[T], work: Callable[[T], R], *, at_once: int, stop: Stop
+    items: Iterable[T], work: Callable[[T], R], *, at_once: int, stop: StopSignal
 ) -> Generator[R, None, None]:
     """Yield the results of `work` in the items' order, a bounded number of items ahead.
 
@@ -90,7 +90,7 @@ def for_each(
 
 
 def all_of(
-    items: Iterable[T], work: Callable[[T], R], stop: Stop, *, grace_s: float = GRACE_S
+    items: Iterable[T], work: Callable[[T], R], stop: StopSignal, *, grace_s: float = GRACE_S
 ) -> list[R]:
     """Return the results of `work`, all items at once; raise the first failure in time.
 
@@ -112,7 +112,7 @@ def all_of(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _raise_first_failure(futures: list[Future[R]], stop: Stop) -> None:
+def _raise_first_failure(futures: list[Future[R]], stop: StopSignal) -> None:
     pending = set(futures)
     while pending:
         done, pending = wait(pending, return_when=FIRST_COMPLETED)

@@ -77,7 +77,7 @@ class Standing:
         return self.of is not None and self.contacts >= self.of
 
 
-class Tally:
+class SeedingProgress:
     """A reporter that knows where every store stands, and shows it in a view or as bars."""
 
     def __init__(
@@ -153,12 +153,12 @@ class Tally:
 
 
 @contextlib.contextmanager
-def progress_on(console: Console, *, as_json: bool = False) -> Iterator[Tally]:
+def progress_on(console: Console, *, as_json: bool = False) -> Iterator[SeedingProgress]:
     """Return a reporter that suits the console."""
     if as_json:
-        yield Tally(JsonLines(console))
+        yield SeedingProgress(JsonLines(console))
     elif not console.is_terminal:
-        yield Tally(Lines(console))
+        yield SeedingProgress(Lines(console))
     else:
         columns = (
             TextColumn("{task.description}"),
@@ -168,7 +168,7 @@ def progress_on(console: Console, *, as_json: bool = False) -> Iterator[Tally]:
             _Left(compact=True),
         )
         with Progress(*columns, console=console, speed_estimate_period=WINDOW_S) as bars:
-            yield Tally(None, bars=bars)
+            yield SeedingProgress(None, bars=bars)
 
 
 class _Count(ProgressColumn):

@@ -10,12 +10,12 @@ from seeding.dataset.workspaces import make_workspaces
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from dragstrip.concurrency import Stop
+    from dragstrip.concurrency import StopSignal
     from seeding.stores import Store
 
 
 def remove_contacts(
-    store: Store, start: int, stop: Stop, tell: Callable[[int], None] = lambda _: None
+    store: Store, start: int, stop: StopSignal, tell: Callable[[int], None] = lambda _: None
 ) -> int:
     """Remove all seeded contacts from index `start` on; return how many.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dragstrip.concurrency import Stop, all_of
+from dragstrip.concurrency import StopSignal, all_of
 from seeding.dataset.dataset import Dataset
 from seeding.expected_digests import Expected
 from seeding.generator_pool import maker_of
@@ -59,7 +59,7 @@ def seed(
     seeded with other contacts that must not be replaced.
     """
     dataset = Dataset(config.dataset.seed, config.dataset.contacts)
-    stop = Stop()
+    stop = StopSignal()
     with maker_of(dataset, processes) as maker, open_stores(config) as stores:
         stop.wakers = [store.stop for store in stores]
         expected = Expected(dataset, maker)
@@ -81,7 +81,7 @@ def reset(config: Config, reporter: Reporter | None = None) -> list[Removed]:
     Rows of others stay, and so does a workspace in which they have a contact. Raises ConfigError
     or BackendError.
     """
-    stop = Stop()
+    stop = StopSignal()
     with open_stores(config) as stores:
         stop.wakers = [store.stop for store in stores]
         return all_of(stores, lambda store: _empty(store, config, reporter or Silent(), stop), stop)
@@ -108,7 +108,7 @@ def _of_unknown_dataset(store: Store, dataset: Dataset) -> Obstacle | None:
     return None if not found or found[0]["contact"]["id"] == known else unknown_dataset(first)
 
 
-def _empty(store: Store, config: Config, reporter: Reporter, stop: Stop) -> Removed:
+def _empty(store: Store, config: Config, reporter: Reporter, stop: StopSignal) -> Removed:
     manifest = store.read_manifest()
     seeds, contacts = {config.dataset.seed}, None
     if manifest is not None:

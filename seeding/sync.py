@@ -17,7 +17,7 @@ from seeding.remove import remove_contacts, remove_workspaces
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from dragstrip.concurrency import Stop
+    from dragstrip.concurrency import StopSignal
     from seeding.dataset.model import Manifest
     from seeding.expected_digests import Expected
     from seeding.generator_pool import Making
@@ -51,7 +51,7 @@ class Filler:
         manifest: Manifest | None,
         obstacle: Obstacle | None,
         reporter: Reporter,
-        stop: Stop,
+        stop: StopSignal,
     ) -> None:
         self._store = store
         self._expected = expected

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dragstrip.concurrency import Stop, all_of, for_each
+from dragstrip.concurrency import StopSignal, all_of, for_each
 from dragstrip.errors import DataDiffers
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.sampling import count_ranges, pages_of, sampled_ranges
@@ -62,7 +62,7 @@ def check_data(
     or half) seeded.
     """
     dataset = Dataset(config.dataset.seed, config.dataset.contacts)
-    stop = Stop()
+    stop = StopSignal()
     with maker_of(dataset, processes) as maker, open_stores(config) as stores:
         stop.wakers = [store.stop for store in stores]
         expected = Expected(dataset, maker)
@@ -95,7 +95,7 @@ class _Check:
         expected: Expected,
         chosen: list[Page] | None,
         reporter: Reporter,
-        stop: Stop,
+        stop: StopSignal,
     ) -> None:
         self._store = store
         self._expected = expected

@@ -45,7 +45,7 @@ Relative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Same(StrictModel):
+class EqualTargets(StrictModel):
     """What equal targets came to in one metric; ratios and effects are of the metric.
 
     Of `stretches` races of `pairs` pairs, `alarms` told the sides apart, where 5 % should; the
@@ -83,7 +83,7 @@ TOLERATED = 0.10
 """A share of false alarms that is told from 5 % by no affordable number of races."""
 
 
-def same(runs: Sequence[Pairs]) -> Same | None:
+def same(runs: Sequence[Pairs]) -> EqualTargets | None:
     """Judge runs of a target against itself, each of PAIRS pairs or more.
 
     None with fewer than three runs, or where a quantile is not a positive finite number. Pairs
@@ -98,7 +98,7 @@ def same(runs: Sequence[Pairs]) -> Same | None:
     widths = [math.sqrt(one.high / one.low) - 1 for one in found]
     pooled = mean_of([float(np.mean(np.log(run) @ [-1, 1])) for run in runs])
     low, high = pooled.interval()
-    return Same(
+    return EqualTargets(
         stretches=len(found),
         alarms=alarms,
         alarm_low=alarm_low,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dragstrip.analysis import metrics
 from dragstrip.analysis.evidence import Evidence, Pairs, Witness
 from dragstrip.analysis.gates import gates
-from dragstrip.analysis.generator_health import Watch
+from dragstrip.analysis.generator_health import GeneratorHealth
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.percentile_bands import distributions
 from dragstrip.errors import StorageError
@@ -76,7 +76,7 @@ class Accounts:
         self._metric = metric
         self.decisive = decisive(plan.operations, operation)
         self._turns = {turn.index: turn for turn in plan.slices}
-        self._books, self._watch = _Books(plan), Watch()
+        self._books, self._watch = _Books(plan), GeneratorHealth()
 
     def enter(self, report: SliceReport) -> None:
         """Take in a slice. Raises StorageError where the plan has none such, or it came before."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import Field, ValidationError
 
 from dragstrip import atomic_file
-from dragstrip.analysis.aa_test import Pairs, Same  # noqa: TC001
+from dragstrip.analysis.aa_test import EqualTargets, Pairs  # noqa: TC001
 from dragstrip.analysis.comparable import Platform, platform
 from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.errors import StorageError
@@ -85,7 +85,7 @@ class SameTarget(StrictModel):
     warmup: float
     runs: list[SameRun]
     invalid: list[list[str]]
-    found: dict[Metric, Same]
+    found: dict[Metric, EqualTargets]
 
 
 class Calibration(StrictModel):
@@ -193,7 +193,7 @@ def _why_stale(found: Calibration, now: Platform) -> str | None:
     return None
 
 
-def _same_of(found: Calibration, sides: Sides) -> dict[Metric, Same]:
+def _same_of(found: Calibration, sides: Sides) -> dict[Metric, EqualTargets]:
     """Return what equal targets came to, if the race has the target that they were."""
     same = found.same
     if same is None:

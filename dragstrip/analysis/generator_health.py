@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Watch:
+class GeneratorHealth:
     """Sees every slice's report once, voided ones too, and keeps a few numbers for each process."""
 
     seen: set[int] = field(default_factory=set)

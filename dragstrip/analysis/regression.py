@@ -14,12 +14,12 @@ import numpy as np
 import scipy
 
 from dragstrip.analysis.ratio import MIN_PAIRS, POWER, fewest
-from dragstrip.analysis.regression_model import Difference as Stated
 from dragstrip.analysis.regression_model import Regression, RegressionWord, Side
+from dragstrip.analysis.regression_model import UnlikeSetting as Stated
 from dragstrip.stats.autocorrelation import LEVEL, Merged, merge
 from dragstrip.stats.t_interval import CONFIDENCE, mean_of
 from dragstrip.stats.two_proportions import Proportion, effective, newcombe
-from dragstrip.stats.welch import Between, Difference, difference
+from dragstrip.stats.welch import Between, MeanDifference, difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ class _Change:
     slices: int
     older_exists: bool
     newer_exists: bool
-    difference: Difference | None
+    difference: MeanDifference | None
     errors: float
     error_ends: tuple[float, float]
 
@@ -157,7 +157,7 @@ def _by_interval(change: _Change, tolerance: float) -> tuple[RegressionWord, str
     return "inconclusive", f"the interval reaches beyond {tolerance:g}"
 
 
-def _detectable(found: Difference) -> float:
+def _detectable(found: MeanDifference) -> float:
     t = scipy.stats.t(found.freedom)
     reach = t.ppf((1 + CONFIDENCE) / 2) + t.ppf(POWER)
     return math.expm1(float(reach) * found.standard_error)

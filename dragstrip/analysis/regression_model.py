@@ -40,7 +40,7 @@ class Side(StrictModel):
     dependent: str | None
 
 
-class Difference(StrictModel):
+class UnlikeSetting(StrictModel):
     """A condition in which the runs are unlike, stated because they were compared all the same."""
 
     what: str
@@ -74,5 +74,5 @@ class Regression(StrictModel):
     between_runs: float | None
     older: Side
     newer: Side
-    unlike: list[Difference]
+    unlike: list[UnlikeSetting]
     lab: bool

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.config.config import Config, RaceConfig
-    from dragstrip.race.race import Progress
+    from dragstrip.race.race import RaceProgress
     from dragstrip.run.model import Run
 
 WARMUP_S = 0.25
@@ -44,7 +44,7 @@ _START_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CalibrationSettings:
     """What the command line adds: how many runs of equal targets (0: none), and of which.
 
     Runs are what the noise floor is found from; more pairs in a run are judged as several races.
@@ -56,7 +56,7 @@ class Settings:
     slice_s: float | None = None
 
 
-def calibrate(config: Config, settings: Settings, progress: Progress) -> Calibration:
+def calibrate(config: Config, settings: CalibrationSettings, progress: RaceProgress) -> Calibration:
     """Measure this machine and store what was found. Raises DragstripError; see errors.py."""
     equal = _equal(config, settings) if settings.runs else None
     progress.say(f"calibrate: about {math.ceil(_duration_s(equal, settings) / 60)} minutes")
@@ -77,7 +77,7 @@ def calibrate(config: Config, settings: Settings, progress: Progress) -> Calibra
     return made
 
 
-def _equal(config: Config, settings: Settings) -> Config:
+def _equal(config: Config, settings: CalibrationSettings) -> Config:
     """Return the configuration of a race of one target against itself."""
     name = settings.target or config.race.baseline
     if name not in config.targets:
@@ -139,13 +139,15 @@ def _slice_s(race: RaceConfig, metric: Metric) -> float:
     return WARMUP_S + math.ceil(10 * max(counted_s, LEAST_SLICE_S)) / 10
 
 
-def _duration_s(equal: Config | None, settings: Settings) -> float:
+def _duration_s(equal: Config | None, settings: CalibrationSettings) -> float:
     if equal is None:
         return CEILING_S
     return CEILING_S + settings.runs * (_START_S + 2 * equal.race.pairs * equal.race.slice)
 
 
-def _race_equals(config: Config, settings: Settings, out: Path, progress: Progress) -> SameTarget:
+def _race_equals(
+    config: Config, settings: CalibrationSettings, out: Path, progress: RaceProgress
+) -> SameTarget:
     options = race.Options(out=out)
     with race.ready(config, options, progress) as setup:
         runs, invalid = [], []

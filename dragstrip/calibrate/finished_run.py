@@ -8,12 +8,12 @@ from dragstrip.errors import InvalidRun
 from dragstrip.race import race
 
 if TYPE_CHECKING:
-    from dragstrip.race.race import Progress
+    from dragstrip.race.race import RaceProgress
     from dragstrip.race.setup import Setup
     from dragstrip.run.model import Run
 
 
-def finished_run(setup: Setup, progress: Progress) -> Run:
+def finished_run(setup: Setup, progress: RaceProgress) -> Run:
     """Race and return the run. Raises InvalidRun when it ends early, or KeyboardInterrupt."""
     result = race.run_once(setup, progress)
     if result.unfinished == "interrupted":

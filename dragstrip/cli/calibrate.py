@@ -62,15 +62,19 @@ def calibrate(
     from dragstrip.report import calibration as trust
 
     config = configuration.load(os.environ, path, {"race": {"rate": rate}})
-    settings = calibrating.Settings(runs=runs, pairs=pairs, target=target, slice_s=slice_s)
-    made = calibrating.calibrate(config, settings, _Lines(Console(stderr=True, highlight=False)))
+    settings = calibrating.CalibrationSettings(
+        runs=runs, pairs=pairs, target=target, slice_s=slice_s
+    )
+    made = calibrating.calibrate(
+        config, settings, _ConsoleProgress(Console(stderr=True, highlight=False))
+    )
     if as_json:
         click.echo(made.model_dump_json(indent=2))
     else:
         Console(highlight=False).print(trust.render(made, verbose=verbose))
 
 
-class _Lines:
+class _ConsoleProgress:
     """Progress as lines; how a single race goes on is of no interest here."""
 
     def __init__(self, console: Console) -> None:

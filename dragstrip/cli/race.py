@@ -29,7 +29,7 @@ from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.errors import UsageError
 from dragstrip.report.exporters import EXPORTERS
-from dragstrip.run.ipc import DEFAULT_PORT, Address, Workers, parse_address, require_free
+from dragstrip.run.ipc import DEFAULT_PORT, ListenAddress, Workers, parse_address, require_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,7 +264,7 @@ def _web_ui(host: str, port: int, config: Config) -> WebUi:
             fix="give one of them: with --web the race's plan may still change",
         )
     secret = config.environment.dragstrip_web_password
-    address = require_free(Address(host, port), "--web-host, --web-port")
+    address = require_free(ListenAddress(host, port), "--web-host, --web-port")
     if secret is None and not ip_address(address.host).is_loopback:
         raise UsageError(
             f"--web-host {host}: anyone who reaches the web UI can start load",

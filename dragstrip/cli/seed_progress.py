@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.config.config import Config
-    from seeding.progress import Tally
+    from seeding.progress import SeedingProgress
 
 INTERRUPTED = 130
 
 
 @contextlib.contextmanager
-def telling(*, as_json: bool) -> Iterator[Tally]:
+def telling(*, as_json: bool) -> Iterator[SeedingProgress]:
     """Tell of progress, of an interrupt and of a failure.
 
     On standard error: bars or lines, or with `as_json` one object a line and nothing else. An
@@ -77,7 +77,7 @@ def print_result(result: object, lines: Iterable[str], as_json: bool) -> None:
         click.echo(line)
 
 
-def _say_stopped(tally: Tally | None, event: str, *, as_json: bool) -> None:
+def _say_stopped(tally: SeedingProgress | None, event: str, *, as_json: bool) -> None:
     standings = tally.standings if tally else []
     if as_json:
         for standing in standings:

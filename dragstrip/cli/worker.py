@@ -19,7 +19,7 @@ from dragstrip.run.ipc import EXIT_USAGE, parse_address
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dragstrip.run.ipc import Address
+    from dragstrip.run.ipc import ListenAddress
 
 _NEVER_CONNECTED = 255
 """How Locust ends a worker that gave up."""
@@ -58,7 +58,7 @@ def worker(master: str, out: Path, otel: bool) -> None:
     click.echo("worker: the race is over", err=True)
 
 
-def _resolve(address: Address) -> None:
+def _resolve(address: ListenAddress) -> None:
     try:
         socket.getaddrinfo(address.host, address.port, proto=socket.IPPROTO_TCP)
     except OSError as error:

@@ -45,7 +45,7 @@ class Command:
         return json.dumps(fields).encode() + b"\n"
 
 
-class Running:
+class RunningCommand:
     """A command under its guard."""
 
     def __init__(self, guard: asyncio.subprocess.Process, process: Identity) -> None:
@@ -56,7 +56,7 @@ class Running:
         self.exit_code: int | None = None
 
     @classmethod
-    async def launch(cls, command: Command) -> Running:
+    async def launch(cls, command: Command) -> RunningCommand:
         """Start the command. Raises LabError when it cannot be executed."""
         guard = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -103,7 +103,7 @@ class Running:
 
 async def run(command: Command) -> int:
     """Run the command to its end; return its exit code. It is ended when this is cancelled."""
-    running = await Running.launch(command)
+    running = await RunningCommand.launch(command)
     waiting = asyncio.ensure_future(running.wait())
     try:
         return await asyncio.shield(waiting)

@@ -11,7 +11,7 @@ from dragstrip.lab import credentials, launch, lock, ports, postgres, state, tea
 from dragstrip.lab.install import install
 from dragstrip.lab.paths import Home
 from dragstrip.lab.processes import Identity
-from dragstrip.lab.services import Settings, describe
+from dragstrip.lab.services import LabSettings, describe
 from dragstrip.lab.services import environment as service_environment
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def status(home: Path | None = None) -> LabState | None:
 def probe(known: LabState) -> dict[str, str | None]:
     """Ask every service how it is, all at once: None means healthy."""
     place = Home(known.home)
-    settings = Settings(place, known.ports, credentials.load(place))
+    settings = LabSettings(place, known.ports, credentials.load(place))
     services = describe(settings)
     with ThreadPoolExecutor(len(services)) as pool:
         return dict(zip(known.services, pool.map(lambda s: s.check(), services), strict=True))
@@ -112,7 +112,7 @@ def environment(home: Path | None = None) -> dict[str, str]:
     trouble = _trouble(known)
     if trouble:
         raise LabError(f"the lab is half up: {trouble}", fix=f"{_NOT_UP}, which starts it again")
-    return service_environment(Settings(place, known.ports, credentials.load(place)))
+    return service_environment(LabSettings(place, known.ports, credentials.load(place)))
 
 
 def resolve(config: Config, home: Path | None = None) -> Config:

@@ -40,7 +40,7 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Settings:
+class LabSettings:
     """What the descriptions are made from."""
 
     home: Home
@@ -73,12 +73,12 @@ class Settings:
         }
 
 
-def describe(settings: Settings) -> list[Service]:
+def describe(settings: LabSettings) -> list[Service]:
     """Return the services in the order in which they start. Raises LabError."""
     return [_postgres(settings), _supabase(settings), _convex(settings), _next(settings)]
 
 
-def environment(settings: Settings) -> dict[str, str]:
+def environment(settings: LabSettings) -> dict[str, str]:
     """Return the addresses and keys of the lab, under the names that the ecosystems use."""
     secrets = settings.secrets
     return {
@@ -96,7 +96,7 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _postgres(settings: Settings) -> Service:
+def _postgres(settings: LabSettings) -> Service:
     postgres = Postgres.place(settings.home)
     port, password = settings.ports["postgres"], settings.secrets["POSTGRES_PASSWORD"]
     variables = settings.variables()
@@ -118,7 +118,7 @@ def _postgres(settings: Settings) -> Service:
     )
 
 
-def _supabase(settings: Settings) -> Service:
+def _supabase(settings: LabSettings) -> Service:
     """Supabase Lite, with the configuration in backends/supabase-lab, which reads these."""
     secrets, node = settings.secrets, Node.find()
     folder = backend("supabase-lab")
@@ -153,7 +153,7 @@ def _supabase(settings: Settings) -> Service:
     )
 
 
-def _convex(settings: Settings) -> Service:
+def _convex(settings: LabSettings) -> Service:
     secrets, node = settings.secrets, Node.find()
     options = [
         f"--functions={backend('convex') / 'convex'}",
@@ -181,7 +181,7 @@ def _convex(settings: Settings) -> Service:
     )
 
 
-def _next(settings: Settings) -> Service:
+def _next(settings: LabSettings) -> Service:
     secrets, node = settings.secrets, Node.find()
     names = ("CRM_API_KEY", "KAPSO_WEBHOOK_SECRET", "SUPABASE_SERVICE_ROLE_KEY")
     folder, port = backend("next"), settings.ports["next"]

@@ -22,10 +22,10 @@ from pydantic import BaseModel
 
 from dragstrip.errors import DragstripError, LabError
 from dragstrip.lab import credentials, logs, state
-from dragstrip.lab.command import Running, run
+from dragstrip.lab.command import RunningCommand, run
 from dragstrip.lab.paths import HOME_VARIABLE, Home, home_error
 from dragstrip.lab.processes import Identity, listens
-from dragstrip.lab.services import Service, Settings, describe
+from dragstrip.lab.services import LabSettings, Service, describe
 from dragstrip.lab.state import LabState, ServicePhase, ServiceState
 
 START_TIMEOUT_S = 90.0
@@ -36,7 +36,7 @@ _SHOWN_LINES = 12
 _log = logging.getLogger("dragstrip.lab.supervisor")
 
 
-class Request(BaseModel):
+class LabRequest(BaseModel):
     """What `up` asks for."""
 
     home: Path
@@ -47,11 +47,11 @@ class Request(BaseModel):
 class Supervisor:
     """One lab's services and their state."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: LabRequest) -> None:
         self._home = Home(request.home)
-        settings = Settings(self._home, request.ports, credentials.load(self._home))
+        settings = LabSettings(self._home, request.ports, credentials.load(self._home))
         self._services = describe(settings)
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningCommand] = {}
         self._watchers: set[asyncio.Task[None]] = set()
         self._up = {service.name: asyncio.Event() for service in self._services}
         self._stopping = asyncio.Event()
@@ -112,7 +112,7 @@ class Supervisor:
             if code != 0:
                 raise self._fault(service, f"`{_title(command.argv)}` exited with {code}")
         self._enter(service.name, "starting")
-        running = await Running.launch(service.command)
+        running = await RunningCommand.launch(service.command)
         self._running[service.name] = running
         known = self.state.services[service.name]
         known.process, known.guard = running.process, running.guard
@@ -124,7 +124,7 @@ class Supervisor:
         self._up[service.name].set()
         tell({"event": "step", "text": f"{service.name} up in {time.monotonic() - begun:.1f} s"})
 
-    async def _wait_until_healthy(self, service: Service, running: Running) -> None:
+    async def _wait_until_healthy(self, service: Service, running: RunningCommand) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while (trouble := await asyncio.to_thread(self._trouble, service, running)) is not None:
             if running.exit_code is not None:
@@ -133,14 +133,14 @@ class Supervisor:
                 raise self._fault(service, f"not healthy after {START_TIMEOUT_S:.0f} s: {trouble}")
             await asyncio.sleep(_CHECK_INTERVAL_S)
 
-    def _trouble(self, service: Service, running: Running) -> str | None:
+    def _trouble(self, service: Service, running: RunningCommand) -> str | None:
         port = self.state.ports[service.name]
         # Another lab may have taken the port meanwhile, and would answer just as well.
         return service.check() or (
             None if listens(running.process.pid, port) else f"port {port} is not its own"
         )
 
-    async def _watch(self, service: Service, running: Running) -> None:
+    async def _watch(self, service: Service, running: RunningCommand) -> None:
         code = await running.wait()
         known = self.state.services[service.name]
         known.exit_code = code
@@ -170,7 +170,7 @@ class Supervisor:
         )
 
 
-async def supervise(request: Request, parent: asyncio.StreamReader) -> int:
+async def supervise(request: LabRequest, parent: asyncio.StreamReader) -> int:
     """Run the lab until it is told to stop; return the exit code."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -260,7 +260,7 @@ async def _open_stdin() -> asyncio.StreamReader:
 
 async def _main() -> int:
     parent = await _open_stdin()
-    request = Request.model_validate_json(await parent.readline())
+    request = LabRequest.model_validate_json(await parent.readline())
     try:
         return await supervise(request, parent)
     except DragstripError as error:

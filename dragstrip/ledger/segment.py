@@ -32,7 +32,7 @@ _FAST = 1
 """Deflate's level: the others save a few per cent of the bytes for several times the work."""
 
 
-class Segment:
+class OpenSegment:
     """Room for SEGMENT_ROWS rows that belongs nowhere until it is put `in_place`.
 
     With a path it is a file; without, memory of this process.

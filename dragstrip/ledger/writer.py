@@ -21,7 +21,7 @@ from dragstrip.ledger.layout import (
     ROW_BYTES,
 )
 from dragstrip.ledger.rows import ABSENT, SEGMENT_BITS, SEGMENT_ROWS, Outcome, Rows
-from dragstrip.ledger.segment import Segment, compress, unwritable
+from dragstrip.ledger.segment import OpenSegment, compress, unwritable
 
 if TYPE_CHECKING:
     import mmap
@@ -58,9 +58,9 @@ class Ledger:
         self._folder = folder
         self._worker = worker
         self._policy = policy
-        self._open: dict[int, Segment] = {}
+        self._open: dict[int, OpenSegment] = {}
         self._maps: dict[int, mmap.mmap] = {}
-        self._spare: Segment | None = None
+        self._spare: OpenSegment | None = None
         self._made = count()
         self._sealed: list[Path] = []
         self._row = 0
@@ -209,11 +209,11 @@ class Ledger:
         self._open[number] = segment
         self._map = self._maps[number] = segment.map
 
-    def _new_segment(self) -> Segment:
+    def _new_segment(self) -> OpenSegment:
         # Named apart from the ledger's files until it has a header that can be read, and apart
         # from one that another thread may be making.
         name = f"{self._worker}-{next(self._made)}.spare"
-        return Segment(self._folder and self._folder / name)
+        return OpenSegment(self._folder and self._folder / name)
 
     def _path(self, number: int) -> Path | None:
         return self._folder and self._folder / f"{self._worker}-{number:05d}.rows"

@@ -30,7 +30,7 @@ class Reading(NamedTuple):
     window_ns: int
 
 
-class Figures(TypedDict):
+class HealthFigures(TypedDict):
     """A slice's health, as in WorkerReport."""
 
     cpu_s: float
@@ -116,7 +116,7 @@ class HealthMonitor:
         self._timer = Timer(self._keep_appointment)
         self._timer.set(self._loop.next_ns)
 
-    def stop(self) -> Figures:
+    def stop(self) -> HealthFigures:
         """Stop watching, and return what was seen."""
         self._timer.close()
         self.last = last = self._read()

@@ -20,7 +20,7 @@ from dragstrip.load.slice_loop import AllWorkersLost, SliceOutcome, run_slices, 
 from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats
 from dragstrip.run import plan as plans
-from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, Stop
+from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, EarlyStop
 from dragstrip.run.live_stats import LIVE_S
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class RaceDriver:
 
     def _stop(self, reason: str) -> None:
         log.error("the race stopped early: %s", reason)
-        Stop(reason).write(self._folder)
+        EarlyStop(reason).write(self._folder)
 
     def _tell(self) -> None:
         while not self.ended.wait(LIVE_S):
@@ -176,7 +176,7 @@ class RaceDriver:
         """End the whole process before anything was sent; a web UI stays, and shows why."""
         if self._environment.web_ui:
             raise UsersMissing(reason)
-        Stop(reason, before_start=True).write(self._folder)
+        EarlyStop(reason, before_start=True).write(self._folder)
         log.error(reason)
         self._exit_code = EXIT_USAGE
         self._runner.quit()

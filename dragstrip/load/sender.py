@@ -28,7 +28,7 @@ _UNSENT = int(Outcome.UNSENT)
 _LONGEST_US = 2**31 - 1
 
 
-class Pace(Protocol):
+class Pacing(Protocol):
     """Decides when a connection makes its next request."""
 
     def enter(self) -> None:
@@ -64,7 +64,7 @@ class Sender:
 
     def __init__(
         self,
-        pace: Pace,
+        pace: Pacing,
         ledger: Ledger,
         client: Client,
         requests: Sequence[Callable[[int], Request | Prepared]],

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from dragstrip.live.web_exchange import WebUi
     from dragstrip.run.folder import RunFolder
-    from dragstrip.run.ipc import Address, Workers
+    from dragstrip.run.ipc import ListenAddress, Workers
 
 LAUNCHER = "dragstrip.load"
 
@@ -108,7 +108,7 @@ def run(
     return False
 
 
-def run_worker(master: Address, runs: Path, *, otel: bool = False) -> int:
+def run_worker(master: ListenAddress, runs: Path, *, otel: bool = False) -> int:
     """Run a worker that takes part in the master's race; return its exit code, as in handover.
 
     Its ledger goes to a folder of the run's name in `runs`. A request to end is passed on, so that

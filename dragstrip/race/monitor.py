@@ -36,7 +36,7 @@ class Stored(NamedTuple):
     run: Run
 
 
-class Progress(Protocol):
+class RaceProgress(Protocol):
     """Hears how the race goes on."""
 
     def say(self, line: str) -> None:
@@ -70,7 +70,7 @@ class RaceMonitor:
     def __init__(
         self,
         stored: Stored,
-        progress: Progress,
+        progress: RaceProgress,
         *,
         review: Callable[[], list[Finding] | None] | None = None,
         remarks: Callable[[], list[str]] | None = None,

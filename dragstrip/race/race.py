@@ -11,8 +11,8 @@ from dragstrip.errors import UsageError
 from dragstrip.live import metrics_server, web_exchange
 from dragstrip.race import locust_process, otel, prechecks
 from dragstrip.race.backends import backends
-from dragstrip.race.monitor import Progress as Progress
 from dragstrip.race.monitor import RaceMonitor as RaceMonitor
+from dragstrip.race.monitor import RaceProgress as RaceProgress
 from dragstrip.race.monitor import Result as Result
 from dragstrip.race.monitor import conclude as conclude
 from dragstrip.race.setup import Options as Options
@@ -41,7 +41,7 @@ _SLICE_MARGIN_S = 15.0
 def race(
     config: Config,
     options: Options,
-    progress: Progress,
+    progress: RaceProgress,
     tell: Callable[[Result], None] = lambda _: None,
 ) -> Result:
     """Compare the configured baseline and challenger. Raises DragstripError; see errors.py.
@@ -88,7 +88,7 @@ def race(
 
 @contextmanager
 def ready(
-    config: Config, options: Options, progress: Progress, known: Calibrated | None = None
+    config: Config, options: Options, progress: RaceProgress, known: Calibrated | None = None
 ) -> Iterator[Setup]:
     """Yield a race that may start: backends up, targets proven fit by the scenario.
 
@@ -104,13 +104,13 @@ def ready(
         yield Setup(found, scenario, facts, options, known)
 
 
-def run_once(setup: Setup, progress: Progress) -> Result:
+def run_once(setup: Setup, progress: RaceProgress) -> Result:
     """Store a plan, run it, and conclude; the scenario does not review the targets again."""
     stored = setup.store()
     return perform(setup, stored, RaceMonitor(stored, progress), progress)
 
 
-def perform(setup: Setup, stored: Stored, monitor: RaceMonitor, progress: Progress) -> Result:
+def perform(setup: Setup, stored: Stored, monitor: RaceMonitor, progress: RaceProgress) -> Result:
     """Run Locust on a stored plan, and conclude from whatever it recorded.
 
     A race that the web UI starts returns when that is ended, which it has to be from outside.

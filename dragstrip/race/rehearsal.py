@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config
     from dragstrip.scenario import Operation, Request, Scenario, Target
-    from dragstrip.scenario.json_diff import Difference
+    from dragstrip.scenario.json_diff import JsonDifference
 
 _BODY_CHARACTERS = 600
 _LINES = 16
@@ -45,14 +45,14 @@ def shown_requests(config: Config) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class RehearsedAnswers:
     """What both targets answered once, as text, and whether that was right and alike."""
 
     text: str
     alike: bool
 
 
-def send_once(config: Config) -> Answers:
+def send_once(config: Config) -> RehearsedAnswers:
     """Send the first request of each operation to each target. Raises DragstripError."""
     config, scenario = bind(config)
     scenario.variables()
@@ -62,7 +62,7 @@ def send_once(config: Config) -> Answers:
         text, same = _compared(operation, answers)
         parts.append(text)
         alike = alike and same
-    return Answers("\n\n".join(parts), alike)
+    return RehearsedAnswers("\n\n".join(parts), alike)
 
 
 def _request_lines(scenario: Scenario, target: Target, operation: Operation) -> Iterator[str]:
@@ -161,7 +161,7 @@ def _differences(baseline: _Answer, challenger: _Answer) -> Iterator[str]:
         yield f"{one.path}: {values[0]} from {names[0]}, {values[1]} from {names[1]}"
 
 
-def _in_json(old: Any, new: Any) -> Iterator[Difference]:
+def _in_json(old: Any, new: Any) -> Iterator[JsonDifference]:
     """Yield the first difference of each member."""
     if isinstance(old, dict) and isinstance(new, dict):
         members = [(name, old.get(name, ABSENT), new.get(name, ABSENT)) for name in old | new]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config
     from dragstrip.live.follow import State
     from dragstrip.live.web_exchange import WebUi
-    from dragstrip.race.monitor import Progress, Result, Stored
+    from dragstrip.race.monitor import RaceProgress, Result, Stored
     from dragstrip.race.setup import Setup
     from dragstrip.run.model import Run
     from dragstrip.run.plan import Plan
@@ -42,7 +42,7 @@ class WebStart(RaceMonitor):
         ui: WebUi,
         setup: Setup,
         stored: Stored,
-        progress: Progress,
+        progress: RaceProgress,
         *,
         check: Callable[[Config], None],
         tell: Callable[[Result], None],

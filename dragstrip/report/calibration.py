@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from dragstrip.analysis.aa_test import Same
+    from dragstrip.analysis.aa_test import EqualTargets
     from dragstrip.analysis.calibration import Calibration, Ceiling, SameTarget
     from dragstrip.config.config import Metric
 
@@ -66,7 +66,7 @@ def _table(found: SameTarget, *, verbose: bool) -> Table:
 _IN_SHORT = ("told apart", "smallest", "ratio", "noise")
 
 
-def _column(one: Same) -> list[tuple[str, str]]:
+def _column(one: EqualTargets) -> list[tuple[str, str]]:
     alarms = f"{one.alarms} of {one.stretches}"
     return [
         (f"told apart (races of {one.pairs} pairs)", alarms),
@@ -89,7 +89,7 @@ def _conclusions(found: SameTarget, *, verbose: bool) -> Iterator[str]:
         yield f"{len(found.invalid)} runs were invalid and left out; they failed {failed}."
 
 
-def _conclusion(metric: Metric, one: Same) -> str:
+def _conclusion(metric: Metric, one: EqualTargets) -> str:
     if one.standing == "too often":
         return (
             f"{metric}: equal targets were told apart in more than 5 % of races. Intervals on this "

@@ -35,7 +35,7 @@ EXIT_USAGE = 2
 EXIT_UNFINISHED = 3
 
 
-class Address(NamedTuple):
+class ListenAddress(NamedTuple):
     """Where a master listens, or is found."""
 
     host: str
@@ -50,12 +50,12 @@ class Workers:
     """Workers that are started elsewhere, and how long their master waits for them."""
 
     count: int
-    bind: Address
+    bind: ListenAddress
     wait_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class EarlyStop:
     """Why a race ended early; `before_start` says that no request was sent."""
 
     reason: str
@@ -68,10 +68,10 @@ class Stop:
             atomic_file.write_json(folder / STOP_FILE, asdict(self) | {"reason": reason})
 
 
-def read_stop(folder: Path) -> Stop | None:
+def read_stop(folder: Path) -> EarlyStop | None:
     """Return what `write` left, if it did."""
     with suppress(TypeError):
-        return Stop(**atomic_file.read_json(folder / STOP_FILE))
+        return EarlyStop(**atomic_file.read_json(folder / STOP_FILE))
     return None
 
 
@@ -84,7 +84,7 @@ def read_handoff() -> bytes | None:
         return pipe.read()
 
 
-def parse_address(text: str, what: str) -> Address:
+def parse_address(text: str, what: str) -> ListenAddress:
     """Read HOST or HOST:PORT; `what` names the flag or argument. Raises UsageError."""
     host, colon, port = text.rpartition(":") if ":" in text else (text, "", "")
     number = int(port) if port.isascii() and port.isdecimal() else 0
@@ -93,7 +93,7 @@ def parse_address(text: str, what: str) -> Address:
             f"{what}: {text!r} is not HOST[:PORT]",
             fix=f"give a name or an IPv4 address, and a port unless it is {DEFAULT_PORT}",
         )
-    return Address(host, number or DEFAULT_PORT)
+    return ListenAddress(host, number or DEFAULT_PORT)
 
 
 def free_port() -> int:
@@ -104,12 +104,12 @@ def free_port() -> int:
         return port
 
 
-def require_free(address: Address, what: str = "--bind") -> Address:
+def require_free(address: ListenAddress, what: str = "--bind") -> ListenAddress:
     """Return the address in figures, if a process could listen there. Raises UsageError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            found = Address(socket.gethostbyname(address.host), address.port)
+            found = ListenAddress(socket.gethostbyname(address.host), address.port)
             probe.bind(found)
         except OSError as error:
             raise UsageError(

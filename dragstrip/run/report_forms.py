@@ -20,12 +20,12 @@ Second = Annotated[float, Field(ge=0, le=_LAST_SECOND)]
 Number = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 
 
-class _Form(BaseModel):
+class _ReportForm(BaseModel):
     # What a later version adds is allowed.
     model_config = ConfigDict(strict=True, extra="ignore")
 
 
-class _Tally(_Form):
+class _Tally(_ReportForm):
     requests: Count
     verified: Count
     on_time: Count
@@ -43,7 +43,7 @@ class _Tally(_Form):
 _Tallies = dict[Number, dict[Number, _Tally]]
 
 
-class _Worker(_Form):
+class _Worker(_ReportForm):
     worker: Count
     start_ns: int
     end_ns: int
@@ -55,7 +55,7 @@ class _Worker(_Form):
     tallies: _Tallies
 
 
-class SliceForm(_Form):
+class SliceForm(_ReportForm):
     """A line of slices.jsonl."""
 
     index: Count
@@ -65,12 +65,12 @@ class SliceForm(_Form):
     workers: list[_Worker]
 
 
-class _Final(_Form):
+class _Final(_ReportForm):
     rows: Count
     tallies: _Tallies
 
 
-class FinishForm(_Form):
+class FinishForm(_ReportForm):
     """finish.json."""
 
     run_id: str
@@ -78,7 +78,7 @@ class FinishForm(_Form):
     lost_workers: list[Count]
 
 
-class _Brief(_Form):
+class _Brief(_ReportForm):
     verified: Count
     failed: dict[str, Count]
     uncounted: Count
@@ -86,7 +86,7 @@ class _Brief(_Form):
     sum_s: float
 
 
-class LiveForm(_Form):
+class LiveForm(_ReportForm):
     """live.json."""
 
     slice: Count | None

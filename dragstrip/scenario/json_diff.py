@@ -19,7 +19,7 @@ _SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class JsonDifference:
     """`path` is where, as in "recent_messages[2].content"; one side may be ABSENT."""
 
     path: str
@@ -30,7 +30,7 @@ class Difference:
         return f"{self.path} is {shown(self.found)}, expected {shown(self.expected)}"
 
 
-def first_difference(expected: Any, found: Any, path: str = "") -> Difference | None:
+def first_difference(expected: Any, found: Any, path: str = "") -> JsonDifference | None:
     """Return the first difference in the expected value's order, None when both are the same.
 
     Types count: 1, 1.0, "1" and true are four different values.
@@ -41,10 +41,12 @@ def first_difference(expected: Any, found: Any, path: str = "") -> Difference | 
         return _in_lists(expected, found, path)
     if type(expected) is type(found) and expected == found:
         return None
-    return Difference(path or "the whole", expected, found)
+    return JsonDifference(path or "the whole", expected, found)
 
 
-def _in_objects(expected: dict[str, Any], found: dict[str, Any], path: str) -> Difference | None:
+def _in_objects(
+    expected: dict[str, Any], found: dict[str, Any], path: str
+) -> JsonDifference | None:
     for key in [*expected, *(key for key in found if key not in expected)]:
         difference = first_difference(
             expected.get(key, ABSENT), found.get(key, ABSENT), f"{path}.{key}" if path else key
@@ -54,7 +56,7 @@ def _in_objects(expected: dict[str, Any], found: dict[str, Any], path: str) -> D
     return None
 
 
-def _in_lists(expected: list[Any], found: list[Any], path: str) -> Difference | None:
+def _in_lists(expected: list[Any], found: list[Any], path: str) -> JsonDifference | None:
     for n in range(max(len(expected), len(found))):
         difference = first_difference(
             expected[n] if n < len(expected) else ABSENT,

@@ -39,7 +39,7 @@ _DECIMALS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class DependenceEvidence:
     """P-values of the two tests against independence."""
 
     serial: float
@@ -67,8 +67,8 @@ class Merged:
     values: NDArray[np.float64]
     pairs: int
     size: int
-    before: Evidence
-    after: Evidence
+    before: DependenceEvidence
+    after: DependenceEvidence
 
     @property
     def merged(self) -> int:
@@ -103,13 +103,13 @@ def merge(log_ratios: Sequence[float] | NDArray[np.float64]) -> Merged:
     return Merged(values, pairs, size, before, after)
 
 
-def examine(values: NDArray[np.float64]) -> Evidence:
+def examine(values: NDArray[np.float64]) -> DependenceEvidence:
     """Return both p-values for values of shape (n,) in the order of time; 1 where n < 4."""
     rounded = values.round(_DECIMALS)
     if len(values) < _TESTED or np.ptp(rounded) == 0:
-        return Evidence(1.0, 1.0)
+        return DependenceEvidence(1.0, 1.0)
     trend = scipy.stats.kendalltau(np.arange(len(values)), rounded).pvalue
-    return Evidence(serial_p_value(rounded), float(trend))
+    return DependenceEvidence(serial_p_value(rounded), float(trend))
 
 
 def serial_p_value(values: NDArray[np.float64]) -> float:

@@ -34,7 +34,7 @@ _NO_SCATTER = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class CrossCheck:
+class BootstrapCheck:
     """The bootstrap's interval, in the unit of the values, and whether the t-interval agrees."""
 
     low: float
@@ -44,7 +44,7 @@ class CrossCheck:
 
 def cross_check(
     values: Sequence[float] | NDArray[np.float64], seed: int, resamples: int = RESAMPLES
-) -> CrossCheck | None:
+) -> BootstrapCheck | None:
     """Compare the two intervals for values of shape (n,).
 
     They disagree when one end of the bootstrap's lies farther from the same end of the
@@ -56,7 +56,7 @@ def cross_check(
         return None
     mean = mean_of(values)
     apart = max(abs(a - b) for a, b in zip(ends, mean.interval(), strict=True))
-    return CrossCheck(*ends, agrees=apart <= tolerance(mean.count) * mean.half_width())
+    return BootstrapCheck(*ends, agrees=apart <= tolerance(mean.count) * mean.half_width())
 
 
 def tolerance(count: int) -> float:

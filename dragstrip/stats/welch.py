@@ -29,7 +29,7 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class MeanDifference:
     """newer - older, in the unit of the values, with its standard error."""
 
     value: float
@@ -46,7 +46,7 @@ class Difference:
         return self.value - half, self.value + half
 
 
-def difference(older: Mean, newer: Mean, between: Between | None = None) -> Difference:
+def difference(older: Mean, newer: Mean, between: Between | None = None) -> MeanDifference:
     """Compare two means of independent values, two or more each.
 
     `between` widens the interval by what two runs differ by; without it the interval only holds for
@@ -56,7 +56,7 @@ def difference(older: Mean, newer: Mean, between: Between | None = None) -> Diff
     if between is not None:
         parts.append((2 * between.deviation**2, between.freedom))
     total = sum(variance for variance, _ in parts)
-    return Difference(newer.value - older.value, math.sqrt(total), _freedom(parts, total))
+    return MeanDifference(newer.value - older.value, math.sqrt(total), _freedom(parts, total))
 
 
 def _freedom(parts: list[tuple[float, int]], total: float) -> float:

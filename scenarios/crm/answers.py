@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx
 import orjson
 
-from dragstrip.concurrency import Stop, all_of
+from dragstrip.concurrency import StopSignal, all_of
 from dragstrip.errors import BackendError, DataDiffers
 from dragstrip.redact import excerpt
 from dragstrip.scenario import targets_of
@@ -52,7 +52,7 @@ def check_answers(
     chosen = [target for name, target in targets_of(config).items() if _is_among(name, targets)]
     dataset = Dataset(config.dataset.seed, config.dataset.contacts)
     indices = choose_indices(dataset, sample)
-    stop = Stop()
+    stop = StopSignal()
 
     def ask_all(target: Target) -> None:
         with client_of(target, config.race.timeout) as client:

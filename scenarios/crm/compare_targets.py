@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 import orjson
 
-from dragstrip.concurrency import Stop, for_each, paced
+from dragstrip.concurrency import StopSignal, for_each, paced
 from dragstrip.errors import BackendError, ConfigError, DataDiffers
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import ABSENT, first_difference
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config
     from dragstrip.scenario import Target
-    from dragstrip.scenario.json_diff import Difference
+    from dragstrip.scenario.json_diff import JsonDifference
     from scenarios.crm.keys_file import KeysFile
 
 AT_ONCE = 4
@@ -142,7 +142,7 @@ class _Targets:
             document = _twice(partial(self._compare, key))
             return document["found"], references.mark(document)
 
-        yield from for_each(paced(keys, self._per_s), ask, at_once=AT_ONCE, stop=Stop())
+        yield from for_each(paced(keys, self._per_s), ask, at_once=AT_ONCE, stop=StopSignal())
 
     def changed(self, key: int, references: References) -> str | None:
         """Return how a key's answers changed."""
@@ -213,7 +213,7 @@ def _read(answer: httpx.Response) -> tuple[Any, str, str]:
     return document, f"gave an answer not of the contract's form: {problem}" if problem else "", ""
 
 
-def _words(difference: Difference, first: str, other: str) -> str:
+def _words(difference: JsonDifference, first: str, other: str) -> str:
     """Say where two answers part, without the values."""
     kinds = [_KINDS[type(value)] for value in (difference.expected, difference.found)]
     if kinds[0] != kinds[1]:

@@ -15,14 +15,14 @@ _STEPS = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class BatchPermit:
     """What one transaction may hold. `epoch` counts the halvings before it."""
 
     rows: int
     epoch: int
 
 
-class Pace:
+class BatchPace:
     """Rows in a transaction and transactions side by side, shared by all threads of a store.
 
     Both start at their greatest. Each is 1 at the least, so that work never stops.
@@ -39,12 +39,12 @@ class Pace:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[Turn]:
+    def turn(self) -> Iterator[BatchPermit]:
         """Wait until one more transaction may run, and yield what it may hold."""
         with self._changed:
             self._changed.wait_for(lambda: self._active < self.at_once)
             self._active += 1
-            turn = Turn(self.rows, self._epoch)
+            turn = BatchPermit(self.rows, self._epoch)
         try:
             yield turn
         finally:
@@ -52,7 +52,7 @@ class Pace:
                 self._active -= 1
                 self._changed.notify_all()
 
-    def overloaded(self, turn: Turn) -> None:
+    def overloaded(self, turn: BatchPermit) -> None:
         """The backend was too busy: run fewer side by side, and once that is one, smaller ones."""
         with self._changed:
             if not self._is_news(turn):
@@ -62,7 +62,7 @@ class Pace:
             else:
                 self.rows = max(1, self.rows // 2)
 
-    def too_large(self, turn: Turn, rows: int) -> None:
+    def too_large(self, turn: BatchPermit, rows: int) -> None:
         """A transaction of so many rows was more than the backend takes."""
         with self._changed:
             if self._is_news(turn):
@@ -79,7 +79,7 @@ class Pace:
             self.at_once = min(self._most_at_once, self.at_once + 1)
             self._changed.notify_all()
 
-    def _is_news(self, turn: Turn) -> bool:
+    def _is_news(self, turn: BatchPermit) -> bool:
         """Transactions that ran side by side fail together, and are one reason to slow down."""
         if turn.epoch != self._epoch:
             return False

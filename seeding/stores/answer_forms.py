@@ -11,11 +11,11 @@ from dragstrip.errors import BackendError
 _Count = Annotated[int, Field(ge=0)]
 
 
-class _Form(BaseModel):
+class _StoreForm(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class _Manifest(_Form):
+class _Manifest(_StoreForm):
     seed: int
     contacts: _Count
     digest: str | None
@@ -23,7 +23,7 @@ class _Manifest(_Form):
     state: str
 
 
-class _Range(_Form):
+class _Range(_StoreForm):
     model_config = ConfigDict(extra="forbid")
 
     start: _Count
@@ -31,25 +31,25 @@ class _Range(_Form):
     digest: str | None
 
 
-class _Contact(_Form):
+class _StoredContact(_StoreForm):
     index: _Count
     digest: str
 
 
-class _Deleted(_Form):
+class _Deleted(_StoreForm):
     deleted: _Count
     more: bool = False
 
 
-class _Checkpoint(_Form):
+class _Checkpoint(_StoreForm):
     display_table_name: str
 
 
-class _ImportPhase(_Form):
+class _ImportPhase(_StoreForm):
     state: str
 
 
-class _Import(_Form):
+class _Import(_StoreForm):
     state: _ImportPhase
 
 
@@ -58,17 +58,17 @@ class _ListedImport(_Import):
     checkpoints: list[_Checkpoint] | None = None
 
 
-class _PreparedWorkspace(_Form):
+class _PreparedWorkspace(_StoreForm):
     id: str
     document_id: str
 
 
-class _PreparedTables(_Form):
+class _PreparedTables(_StoreForm):
     contacts: int | str
     conversations: int | str
 
 
-class _Prepared(_Form):
+class _Prepared(_StoreForm):
     salt: str
     tables: _PreparedTables
     workspaces: list[_PreparedWorkspace]
@@ -82,7 +82,7 @@ INDEX: TypeAdapter[Any] = TypeAdapter(_Count | None)
 COUNT: TypeAdapter[Any] = TypeAdapter(_Count)
 DELETED: TypeAdapter[Any] = TypeAdapter(_Deleted)
 RANGES: TypeAdapter[Any] = TypeAdapter(list[_Range])
-CONTACTS: TypeAdapter[Any] = TypeAdapter(list[_Contact])
+CONTACTS: TypeAdapter[Any] = TypeAdapter(list[_StoredContact])
 ROWS: TypeAdapter[Any] = TypeAdapter(list[dict[str, Any]])
 
 

@@ -10,7 +10,7 @@ import httpx
 
 from seeding.dataset.digest import RANGE
 from seeding.stores import answer_forms, convex_batches
-from seeding.stores.aimd import Pace
+from seeding.stores.aimd import BatchPace
 from seeding.stores.base import RangeDigest
 from seeding.stores.convex_api import ConvexApi, NoSuchFunction, Refused, TooMuch
 from seeding.stores.convex_batches import Encoded, first_batch
@@ -53,7 +53,7 @@ class ConvexStore:
         self._refusals = 0
         self._settled = False
         self._settling = threading.Lock()
-        self._pace = Pace(rows=convex_batches.ROWS, at_once=self.concurrency)
+        self._pace = BatchPace(rows=convex_batches.ROWS, at_once=self.concurrency)
 
     def read_manifest(self) -> Manifest | None:
         """Return what the deployment was seeded with, or None."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from seeding.dataset.model import Context, Manifest, Workspace
-    from seeding.stores.postgres_connections import Connection
+    from seeding.stores.postgres_connections import DatabaseConnection
     from seeding.stores.postgres_copy import Payloads
     from seeding.stores.rows import Row
 
@@ -143,7 +143,7 @@ class PostgresStore:
         """Run one statement and return the one value that it gives, if it gives any."""
         return self._run(lambda connection: _value(connection, statement, parameters))
 
-    def _run(self, call: Callable[[Connection], T]) -> T:
+    def _run(self, call: Callable[[DatabaseConnection], T]) -> T:
         try:
             return self._connections(call)
         except psycopg.Error as error:
@@ -163,7 +163,7 @@ class PostgresStore:
         )
 
 
-def _value(connection: Connection, statement: str, parameters: Sequence[Any]) -> Any:
+def _value(connection: DatabaseConnection, statement: str, parameters: Sequence[Any]) -> Any:
     # Merged here and sent as one message: a transaction in one round trip.
     cursor = psycopg.ClientCursor(connection)
     cursor.execute(f"{PREAMBLE}; {statement}".encode(), parameters)
@@ -173,14 +173,14 @@ def _value(connection: Connection, statement: str, parameters: Sequence[Any]) ->
     return row[0] if row else None
 
 
-def _insert(connection: Connection, batch: Payloads) -> None:
+def _insert(connection: DatabaseConnection, batch: Payloads) -> None:
     connection.execute(f"begin; {PREAMBLE}".encode())
     for table, payload in batch.items():
         _copy(connection, f"public.{table}", COLUMNS[table], payload)
     connection.execute("commit")
 
 
-def _merge(connection: Connection, batch: Payloads) -> None:
+def _merge(connection: DatabaseConnection, batch: Payloads) -> None:
     connection.execute(f"begin; {PREAMBLE}".encode())
     for table, payload in batch.items():
         connection.execute(
@@ -196,7 +196,9 @@ def _merge(connection: Connection, batch: Payloads) -> None:
     connection.execute("commit")
 
 
-def _copy(connection: Connection, table: str, columns: Iterable[str], payload: bytes) -> None:
+def _copy(
+    connection: DatabaseConnection, table: str, columns: Iterable[str], payload: bytes
+) -> None:
     with connection.cursor().copy(copy_into(table, columns).encode()) as taken:
         taken.write(payload)
 

@@ -41,7 +41,7 @@ _LASTING = re.compile(
 )
 
 
-class Connection(psycopg.Connection[Any]):
+class DatabaseConnection(psycopg.Connection[Any]):
     """A connection that never waits for ever, even for a server that is frozen."""
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = _ANSWER_S) -> Any:
@@ -70,9 +70,9 @@ class Connections:
         self.retry = Retrier(name, self.place, VARIABLE)
         self._parameters = _parameters(parts)
         register_secret(str(parts.get("password") or ""))
-        self._idle: deque[Connection] = deque()
+        self._idle: deque[DatabaseConnection] = deque()
 
-    def __call__(self, call: Callable[[Connection], T]) -> T:
+    def __call__(self, call: Callable[[DatabaseConnection], T]) -> T:
         """Return what `call` returns; it is repeated, so it must bear that.
 
         Raises BackendError for a database that cannot be reached, and psycopg.Error for anything
@@ -93,7 +93,7 @@ class Connections:
             except IndexError:
                 return
 
-    def _once(self, call: Callable[[Connection], T]) -> T:
+    def _once(self, call: Callable[[DatabaseConnection], T]) -> T:
         connection = self._take()
         try:
             result = call(connection)
@@ -110,16 +110,18 @@ class Connections:
         self._idle.append(connection)
         return result
 
-    def _take(self) -> Connection:
+    def _take(self) -> DatabaseConnection:
         try:
             return self._idle.pop()
         except IndexError:
             return self._connect()
 
-    def _connect(self) -> Connection:
+    def _connect(self) -> DatabaseConnection:
         try:
             # Prepared statements do not survive a pooler that hands each transaction on.
-            return Connection.connect(**self._parameters, autocommit=True, prepare_threshold=None)
+            return DatabaseConnection.connect(
+                **self._parameters, autocommit=True, prepare_threshold=None
+            )
         except psycopg.OperationalError as error:
             said = self.said(error)
             if _LASTING.search(said):

@@ -26,7 +26,7 @@ from dragstrip.config.config import Config, DatasetConfig
 from dragstrip.lab import credentials, lifecycle
 from dragstrip.lab.paths import Home
 from dragstrip.lab.postgres import SUPERUSER
-from dragstrip.lab.services import Settings, describe
+from dragstrip.lab.services import LabSettings, describe
 from seeding.stores import open_stores
 from tests.lab.lab_homes import wait_until
 
@@ -55,7 +55,7 @@ class Backends:
     """A running lab, and the command line pointed at it."""
 
     home: Path
-    settings: Settings
+    settings: LabSettings
     environment: dict[str, str]
     _restarted: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -225,7 +225,7 @@ def running_backends() -> Iterator[Backends]:
 
 
 def _backends(home: Path, known: LabState) -> Backends:
-    settings = Settings(Home(home), known.ports, credentials.load(Home(home)))
+    settings = LabSettings(Home(home), known.ports, credentials.load(Home(home)))
     return Backends(home, settings, embedded.environment(home))
 
 

@@ -150,7 +150,7 @@ def test_workspaces_are_written_read_and_deleted(store: PostgresStore) -> None:
 def test_a_batch_is_stored_once_whatever_becomes_of_its_commit(
     store: PostgresStore, url: str, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres_connections.Connection.wait, "__defaults__", (0.1, 2.0))
+    monkeypatch.setattr(postgres_connections.DatabaseConnection.wait, "__defaults__", (0.1, 2.0))
     with postgres_proxy(url) as proxy, a_store(proxy.url) as cut:
         assert cut.read_manifest() is None
         proxy.fault = fault

@@ -80,7 +80,7 @@ def run(
     *,
     processes: int = 1,
     seed: int = 7,
-    progress: race.Progress | None = None,
+    progress: race.RaceProgress | None = None,
 ) -> race.Result:
     """Race in this process, without lab, seeding and preflight, which stand-ins cannot pass."""
     options = race.Options(out=out, processes=processes, seed=seed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dragstrip.concurrency import Stop, Stopped, all_of, for_each
+from dragstrip.concurrency import Stopped, StopSignal, all_of, for_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ class Failure(Exception):
 
 
 def test_the_first_failure_is_raised_though_others_fail_when_they_are_woken() -> None:
-    stop, woken = Stop(), threading.Event()
+    stop, woken = StopSignal(), threading.Event()
     stop.wakers = [woken.set]
 
     def work(name: str) -> None:
@@ -38,7 +38,7 @@ def test_the_first_failure_is_raised_though_others_fail_when_they_are_woken() ->
 
 
 def test_what_does_not_end_is_not_waited_for_for_ever() -> None:
-    stop, released = Stop(), threading.Event()
+    stop, released = StopSignal(), threading.Event()
 
     def work(name: str) -> None:
         if name == "fails":
@@ -53,7 +53,7 @@ def test_what_does_not_end_is_not_waited_for_for_ever() -> None:
 
 
 def test_whoever_wants_no_more_leaves_the_others_alone() -> None:
-    stop = Stop()
+    stop = StopSignal()
     results = for_each(range(100), lambda number: number, at_once=2, stop=stop)
     assert next(results) == 0
     results.close()
@@ -69,7 +69,7 @@ def test_items_are_taken_as_they_are_needed() -> None:
             taken.append(number)
             yield number
 
-    results = for_each(items(), lambda number: number, at_once=2, stop=Stop())
+    results = for_each(items(), lambda number: number, at_once=2, stop=StopSignal())
     assert next(results) == 0
     assert len(taken) <= 6
     results.close()

@@ -27,7 +27,7 @@ SILENT_S = 10
 """A worker that was not heard of for longer is lost. A shorter pause may be a busy machine's."""
 
 
-class Turn(NamedTuple):
+class SliceShare(NamedTuple):
     """A worker's share of a slice: every `of`-th arrival from `position`."""
 
     slice: int
@@ -95,7 +95,7 @@ class WorkerEnd:
         self._totals: FinalCounts | None = None
         self._problem: str | None = None
 
-    def hear(self, orders: Orders) -> Turn | None:
+    def hear(self, orders: Orders) -> SliceShare | None:
         """Take in orders; return the slice to begin now, if there is one."""
         if orders["run_id"] != self._run_id or orders["seq"] <= self._heard:
             return None
@@ -106,7 +106,7 @@ class WorkerEnd:
         last = -1 if self._slice is None else self._slice
         if orders["acknowledged"] >= last:
             self._report = None
-        turn = Turn(*orders["turn"]) if orders["turn"] else None
+        turn = SliceShare(*orders["turn"]) if orders["turn"] else None
         busy = self._slice is not None and not self._done
         if turn is None or busy or turn.slice <= last:
             return None
@@ -147,7 +147,7 @@ class _Member:
     heard: int = 0
     sent: int = 0
     silent_s: int = 0
-    turn: Turn | None = None
+    turn: SliceShare | None = None
     acknowledged: int = -1
     report: WorkerReport | None = None
     totals: FinalCounts | None = None
@@ -201,7 +201,7 @@ class MasterEnd:
         for member in self._members.values():
             member.turn = member.report = None
         for position, number in enumerate(workers):
-            self._members[number].turn = Turn(index, position, len(workers))
+            self._members[number].turn = SliceShare(index, position, len(workers))
 
     def report_of(self, worker: int) -> WorkerReport | None:
         """Return a worker's report of the slice announced last, once it is here."""

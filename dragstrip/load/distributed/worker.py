@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from locust.env import Environment
 
-    from dragstrip.load.distributed.protocol import Orders, Turn
+    from dragstrip.load.distributed.protocol import Orders, SliceShare
     from dragstrip.load.locust_user import Work
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ class RaceWorker:
             sys.stderr.write("error: the master has given this worker up\n")
             gevent.spawn(self._runner.quit)
 
-    def _run(self, end: WorkerEnd, turn: Turn) -> None:
+    def _run(self, end: WorkerEnd, turn: SliceShare) -> None:
         assert self._share is not None  # noqa: S101
         assert self._plan is not None  # noqa: S101
         try:

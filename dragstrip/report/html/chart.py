@@ -32,7 +32,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class ColourStop:
     """A place in the picture that the cursor can be at, and what is told there.
 
     `at` is its place on the chart's axis, in the axis's unit.
@@ -65,7 +65,7 @@ class Chart:
     summary: str
     spec: Spec
     table: Table
-    stops: tuple[Stop, ...] = ()
+    stops: tuple[ColourStop, ...] = ()
     walk: Literal["x", "y"] = "x"
     zoom: tuple[float, float] | None = None
     log: bool = False

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, Stop, Table
+from dragstrip.report.html.chart import Cell, Chart, ColourStop, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -89,6 +89,6 @@ def _layers(counts: dict[str, tuple[int, int]]) -> list[Spec]:
     return [*bars, numbers]
 
 
-def _stop(run: Run, reason: str, pair: tuple[int, int]) -> Stop:
+def _stop(run: Run, reason: str, pair: tuple[int, int]) -> ColourStop:
     told = (figures.count(count).text for count in pair)
-    return Stop(reason, reason, tuple(zip(figures.names(run), told, strict=True)))
+    return ColourStop(reason, reason, tuple(zip(figures.names(run), told, strict=True)))

@@ -10,7 +10,7 @@ from dragstrip.analysis.operations import declared, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, Key, Stop, Table
+from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def _rows(run: Run, verdict: Verdict) -> Iterator[Spec]:
         }
 
 
-def _stop(run: Run, verdict: Verdict, row: Spec) -> Stop:
-    return Stop(
+def _stop(run: Run, verdict: Verdict, row: Spec) -> ColourStop:
+    return ColourStop(
         row["pair"],
         f"pair {row['pair']}: ratio {numbers.ratio(row['ratio'])}",
         (

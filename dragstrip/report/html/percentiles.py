@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, Stop, Table
+from dragstrip.report.html.chart import Cell, Chart, ColourStop, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _band(side: str, x: Spec, scale: Spec, title: str) -> Spec:
     }
 
 
-def _stops(run: Run, pairs: Pairs, axis: str) -> tuple[Stop, ...]:
+def _stops(run: Run, pairs: Pairs, axis: str) -> tuple[ColourStop, ...]:
     made = []
     for pair in pairs:
         share = pair[0].share
@@ -148,7 +148,7 @@ def _stops(run: Run, pairs: Pairs, axis: str) -> tuple[Stop, ...]:
             (name, _with_interval(part))
             for name, part in zip(figures.names(run), pair, strict=True)
         ]
-        made.append(Stop(at, title, tuple(values)))
+        made.append(ColourStop(at, title, tuple(values)))
     return tuple(made)
 
 

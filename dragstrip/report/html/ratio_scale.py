@@ -11,7 +11,7 @@ from dragstrip.analysis.operations import declared
 from dragstrip.report import text
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Chart, Key, Stop, Table
+from dragstrip.report.html.chart import Chart, ColourStop, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
         spec=_spec(run, zones, found),
         table=Table(("ratio", "interval from", "to"), [tuple(map(figures.ratio, found.values()))]),
         stops=(
-            Stop(
+            ColourStop(
                 verdict.ratio,
                 f"{declared(verdict)}, challenger/baseline",
                 (

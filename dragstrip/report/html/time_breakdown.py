@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, Key, Stop, Table
+from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -41,7 +41,9 @@ def charts(run: Run) -> list[Chart]:
         spec=marks.picture([_bars()], rows, height=130, zoom=zoom),
         table=Table(_HEADS, cells),
         stops=tuple(
-            Stop(side, name, tuple(zip(_HEADS[1:], (one.text for one in row[1:]), strict=True)))
+            ColourStop(
+                side, name, tuple(zip(_HEADS[1:], (one.text for one in row[1:]), strict=True))
+            )
             for (side, name, _), row in zip(figures.targets(run), cells, strict=True)
         ),
         walk="y",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, Key, Stop, Table
+from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def title_of(run: Run, part: Slice) -> str:
     return f"pair {part.pair + 1}, {part.target} ({side_of(run, part)})"
 
 
-def told(run: Run, columns: Columns) -> tuple[Table, tuple[Stop, ...]]:
+def told(run: Run, columns: Columns) -> tuple[Table, tuple[ColourStop, ...]]:
     """Return the table of the slices, and the stops that tell the same of each."""
     cells = [[say(part) for say in columns.values()] for part in slices(run)]
     titles = [title_of(run, part) for part in slices(run)]
@@ -95,7 +95,7 @@ def told(run: Run, columns: Columns) -> tuple[Table, tuple[Stop, ...]]:
         [(Cell(title), *row) for title, row in zip(titles, cells, strict=True)],
     )
     stops = tuple(
-        Stop(
+        ColourStop(
             (start + end) / 2,
             title,
             tuple((head, cell.text) for head, cell in zip(columns, row, strict=True)),

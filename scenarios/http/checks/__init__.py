@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from dragstrip.scenario import Operation, Reply, Target
     from dragstrip.scenario.json_path import JsonPath
-    from scenarios.http.checks.expectation import Expectation, ExplainedCheck
+    from scenarios.http.checks.expectation import ExpectedAnswer, ExplainedCheck
     from scenarios.http.checks.same import Same
     from scenarios.http.rows import Rows
 
@@ -29,7 +29,7 @@ _REMEMBERED = 100_000
 
 
 def build(
-    expectation: Expectation, data: Rows, targets: Sequence[Target], operation: Operation
+    expectation: ExpectedAnswer, data: Rows, targets: Sequence[Target], operation: Operation
 ) -> ExplainedCheck:
     """Return what decides whether an answer is right, for either target.
 
@@ -49,7 +49,7 @@ def with_same(check: ExplainedCheck, same: Same) -> ExplainedCheck:
     return All([check, same])
 
 
-def _check_same(expectation: Expectation, targets: Sequence[Target]) -> None:
+def _check_same(expectation: ExpectedAnswer, targets: Sequence[Target]) -> None:
     if expectation.same and len(targets) != 2:
         raise ConfigError(
             "expect.same needs two targets to compare",
@@ -97,7 +97,7 @@ class Known(Remembered):
         self.explain = check.explain
 
 
-def _parts(expectation: Expectation, data: Rows) -> list[ExplainedCheck]:
+def _parts(expectation: ExpectedAnswer, data: Rows) -> list[ExplainedCheck]:
     parts: list[ExplainedCheck] = [Status(expectation.status)]
     parts += [Header(name, value) for name, value in expectation.header.items()]
     parts += [Contains(text) for text in expectation.contains]

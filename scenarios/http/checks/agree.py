@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import orjson
 
-from dragstrip.concurrency import Stop, for_each, paced
+from dragstrip.concurrency import StopSignal, for_each, paced
 from dragstrip.errors import ConfigError, PreflightError
 from dragstrip.ledger.rows import Outcome
 from dragstrip.scenario.untimed_client import client_of, reply_of, send
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Operation, Progress, Reply, Request, Target
     from scenarios.http.checks.answer_form import AnswerForm, Mark
     from scenarios.http.checks.differences import Place
-    from scenarios.http.checks.expectation import Expectation
+    from scenarios.http.checks.expectation import ExpectedAnswer
 
 COMPARED = 200
 """Keys that are compared before the race: all of them where there are no more."""
@@ -52,7 +52,7 @@ class Asked(NamedTuple):
     """One operation of a race, and how its requests are made."""
 
     operation: Operation
-    expectation: Expectation
+    expectation: ExpectedAnswer
     request: Callable[[Target, int], Request]
     keys: int
 
@@ -69,7 +69,7 @@ class Asked(NamedTuple):
         return 2 * len(self.sample(0))
 
 
-class Answers(NamedTuple):
+class AgreedAnswers(NamedTuple):
     """What each of both targets answered to a key, the first time and the second."""
 
     key: int
@@ -103,12 +103,14 @@ class Asker:
             for client, target in zip(self._clients, self.targets, strict=True)
         ]
 
-    def ask_twice(self, asked: Asked, keys: Sequence[int]) -> Iterator[Answers]:
+    def ask_twice(self, asked: Asked, keys: Sequence[int]) -> Iterator[AgreedAnswers]:
         """Yield the answers to each key, as long as memory and time allow, and to one at least."""
 
         def once(keys: Sequence[int]) -> Iterator[list[Reply]]:
             due = paced(keys, self.per_s)
-            yield from for_each(due, lambda k: self.ask(asked, k), at_once=AT_ONCE, stop=Stop())
+            yield from for_each(
+                due, lambda k: self.ask(asked, k), at_once=AT_ONCE, stop=StopSignal()
+            )
 
         began_s, first, held = time.monotonic(), [], 0
         for replies in once(keys):
@@ -118,7 +120,7 @@ class Asker:
                 break
         time.sleep(max(0.0, began_s + _APART_S - time.monotonic()))
         for key, before, after in zip(keys, first, once(keys[: len(first)]), strict=False):
-            yield Answers(key, before, after)
+            yield AgreedAnswers(key, before, after)
 
 
 def agree(asker: Asker, asked: Asked, seed: int, progress: Progress) -> Agreement:
@@ -148,7 +150,9 @@ def agree(asker: Asker, asked: Asked, seed: int, progress: Progress) -> Agreemen
     return Agreement(form, secret, noise, _marks(answers, form, where))
 
 
-def _noise(answers: Sequence[Answers], form: AnswerForm, where: disagreement.Where) -> list[Noise]:
+def _noise(
+    answers: Sequence[AgreedAnswers], form: AnswerForm, where: disagreement.Where
+) -> list[Noise]:
     """Return in which places of a target's answers it differs from itself."""
     found: list[Noise] = []
     for number, name in enumerate(where.names):
@@ -169,7 +173,10 @@ def _noise(answers: Sequence[Answers], form: AnswerForm, where: disagreement.Whe
 
 
 def _require_something_left(
-    answers: Sequence[Answers], form: AnswerForm, noise: Sequence[Noise], where: disagreement.Where
+    answers: Sequence[AgreedAnswers],
+    form: AnswerForm,
+    noise: Sequence[Noise],
+    where: disagreement.Where,
 ) -> None:
     """Raise PreflightError where noise is all that the answers hold."""
     for _, first, _ in answers:
@@ -199,7 +206,7 @@ def _holds_something(value: object) -> bool:
 
 
 def _marks(
-    answers: Sequence[Answers], form: AnswerForm, where: disagreement.Where
+    answers: Sequence[AgreedAnswers], form: AnswerForm, where: disagreement.Where
 ) -> dict[int, Mark]:
     marks: dict[int, Mark] = {}
     differing: list[disagreement.Differing] = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip import atomic_file
 from dragstrip.errors import StorageError
-from scenarios.http.checks.same import Counts
+from scenarios.http.checks.same import ComparedCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FOLDER = "compared"
 
 
-def write(run: Path, process: int, counts: Mapping[str, Counts]) -> None:
+def write(run: Path, process: int, counts: Mapping[str, ComparedCounts]) -> None:
     """Store the counts of a process, by operation. Raises StorageError."""
     file = run / FOLDER / f"{process}.json"
     document = {name: [one.answers, one.compared] for name, one in counts.items()}
@@ -26,18 +26,18 @@ def write(run: Path, process: int, counts: Mapping[str, Counts]) -> None:
         raise StorageError(f"cannot write {file}: {error.strerror}", fix="make room") from None
 
 
-def read(run: Path) -> dict[str, Counts]:
+def read(run: Path) -> dict[str, ComparedCounts]:
     """Return the counts of all processes whose files are there, by operation."""
-    found: dict[str, Counts] = {}
+    found: dict[str, ComparedCounts] = {}
     for file in sorted((run / FOLDER).glob("*.json")):
         for name, (answers, compared) in (atomic_file.read_json(file) or {}).items():
-            counts = found.setdefault(name, Counts())
+            counts = found.setdefault(name, ComparedCounts())
             counts.answers += answers
             counts.compared += compared
     return found
 
 
-def in_words(counts: Mapping[str, Counts]) -> str:
+def in_words(counts: Mapping[str, ComparedCounts]) -> str:
     """Return the sentence for reports; nothing where nothing was judged by `same`."""
     judged = {name: one for name, one in counts.items() if one.answers}
     parts = [f"{one.compared:,} of {one.answers:,} answers" for one in judged.values()]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Reply
     from scenarios.http.checks.answer_form import AnswerForm
     from scenarios.http.checks.differences import Place
-    from scenarios.http.checks.expectation import Expectation
+    from scenarios.http.checks.expectation import ExpectedAnswer
 
 _AROUND = 24
 _OTHER_CHECKS = (
@@ -30,7 +30,7 @@ class Where(NamedTuple):
 
     operation: str
     names: Sequence[str]
-    expectation: Expectation
+    expectation: ExpectedAnswer
 
 
 class Differing(NamedTuple):

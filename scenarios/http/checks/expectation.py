@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Reply
 
 
-class Expectation(Protocol):
+class ExpectedAnswer(Protocol):
     """The fields of `expect`; scenarios/http/settings.py reads them from the configuration."""
 
     @property

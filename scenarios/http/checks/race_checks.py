@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.scenario import Check, Operation, Progress, Request, Target
-    from scenarios.http.checks.expectation import Expectation, ExplainedCheck
+    from scenarios.http.checks.expectation import ExpectedAnswer, ExplainedCheck
     from scenarios.http.checks.same import Agreement
     from scenarios.http.rows import Rows
 
@@ -31,7 +31,7 @@ class RaceChecks:
     def __init__(
         self,
         operations: Sequence[Operation],
-        expectations: Mapping[str, Expectation],
+        expectations: Mapping[str, ExpectedAnswer],
         rows: Rows,
         targets: Sequence[Target],
         requests: Requests,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dragstrip.scenario import Reply
-    from scenarios.http.checks.expectation import Expectation
+    from scenarios.http.checks.expectation import ExpectedAnswer
 
 _OK = int(Outcome.OK)
 _KEPT = 65_536
@@ -31,7 +31,7 @@ _KEPT = 65_536
 _SETTLED = -1
 
 
-class _Known:
+class _KnownAnswer:
     """What is known of a key.
 
     `waiting` answers came from the target number `first` alone and wait for the other's; `bodies`
@@ -48,7 +48,7 @@ class _Known:
 
 
 @dataclass(slots=True)
-class Counts:
+class ComparedCounts:
     """How many answers were judged by `same`, and how many with the other target's at hand."""
 
     answers: int = 0
@@ -72,21 +72,21 @@ class Agreement:
     secret: bytes = field(repr=False)
     noise: list[Noise] = field(default_factory=list)
     marks: dict[int, Mark] = field(default_factory=dict, repr=False)
-    counts: Counts = field(default_factory=Counts)
+    counts: ComparedCounts = field(default_factory=ComparedCounts)
 
     def __post_init__(self) -> None:
-        self._known = {key: _Known(mark) for key, mark in self.marks.items()}
-        self._lately: OrderedDict[int, _Known] = OrderedDict()
+        self._known = {key: _KnownAnswer(mark) for key, mark in self.marks.items()}
+        self._lately: OrderedDict[int, _KnownAnswer] = OrderedDict()
 
     def check(self, target: int) -> Same:
         """Return the check for one of the two targets, by its number."""
         return Same(self, target)
 
-    def find(self, key: int) -> _Known | None:
+    def find(self, key: int) -> _KnownAnswer | None:
         """Return what is known of a key."""
         return self._known.get(key) or self._lately.get(key)
 
-    def keep(self, key: int, known: _Known) -> None:
+    def keep(self, key: int, known: _KnownAnswer) -> None:
         """Keep what was answered first; what was kept longest makes room."""
         self._lately[key] = known
         if len(self._lately) > _KEPT:
@@ -104,7 +104,7 @@ class Agreement:
         }
 
 
-def form_of(expectation: Expectation, secret: bytes, noise: Iterable[str] = ()) -> AnswerForm:
+def form_of(expectation: ExpectedAnswer, secret: bytes, noise: Iterable[str] = ()) -> AnswerForm:
     """Return how answers are compared: as configured, and without what is noise."""
     ignored = dict.fromkeys([*expectation.ignore, *noise])
     return AnswerForm(
@@ -115,7 +115,7 @@ def form_of(expectation: Expectation, secret: bytes, noise: Iterable[str] = ()) 
     )
 
 
-def unpack(packed: Mapping[str, Any], expectation: Expectation) -> Agreement:
+def unpack(packed: Mapping[str, Any], expectation: ExpectedAnswer) -> Agreement:
     """Read what Agreement.pack gave. Raises StorageError."""
     try:
         secret = bytes.fromhex(packed["secret"])
@@ -182,20 +182,20 @@ class Same:
         mark = self._agreement.form.mark(reply)
         if isinstance(mark, Outcome):
             return int(mark)
-        known = _Known(mark, self._target)
+        known = _KnownAnswer(mark, self._target)
         known.waiting = 1
         known.bodies[self._target] = body
         self._agreement.keep(key, known)
         return _OK
 
-    def _take_note(self, known: _Known) -> None:
+    def _take_note(self, known: _KnownAnswer) -> None:
         if known.first == self._target:
             known.waiting += 1
         else:
             self._counts.compared += known.waiting + 1
             known.first, known.waiting = _SETTLED, 0
 
-    def _outcome(self, known: _Known, reply: Reply) -> Outcome:
+    def _outcome(self, known: _KnownAnswer, reply: Reply) -> Outcome:
         mark = self._agreement.form.mark(reply)
         if isinstance(mark, Outcome):
             return mark

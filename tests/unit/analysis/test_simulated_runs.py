@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from benchmarks import inference, verdicts
-from benchmarks.simulated_runs import Scenario, simulate, stored_run
-from benchmarks.verdicts import Plan, Results
+from benchmarks.simulated_runs import SimulatedScenario, simulate, stored_run
+from benchmarks.verdicts import Results, SimulationPlan
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
@@ -30,14 +30,14 @@ def test_the_same_seed_gives_the_same_races_and_the_ratio_is_exact() -> None:
 
 
 def test_quantiles_are_those_of_the_latencies() -> None:
-    made = simulate(Scenario("any"), experiments=2, pairs=3, seed=1, keep_latencies=True)
+    made = simulate(SimulatedScenario("any"), experiments=2, pairs=3, seed=1, keep_latencies=True)
     assert made.latencies is not None
     expected = np.quantile(made.latencies, 0.95, axis=3, method="inverted_cdf")
     assert made.quantiles["p95"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_state_lasts_as_long_as_it_is_told_to() -> None:
-    scenario = Scenario("state alone", memory=0.1, state=1, noise=0, requests=200)
+    scenario = SimulatedScenario("state alone", memory=0.1, state=1, noise=0, requests=200)
     made = simulate(scenario, experiments=200, pairs=2, seed=1, keep_latencies=True)
     assert made.latencies is not None
     state = made.latencies[:, 0, 0] - math.log(20)
@@ -46,7 +46,7 @@ def test_state_lasts_as_long_as_it_is_told_to() -> None:
 
 
 def test_a_simulated_run_is_a_run() -> None:
-    made = simulate(Scenario("any"), experiments=1, pairs=6, seed=1)
+    made = simulate(SimulatedScenario("any"), experiments=1, pairs=6, seed=1)
     run = stored_run(made, 0, RulesConfig())
     assert next(validator("run").iter_errors(json.loads(run.model_dump_json())), None) is None
     old, new = by_pair(run, "p95")
@@ -69,7 +69,7 @@ def test_a_small_run_keeps_its_bounds_and_pooled_requests_do_not(
     results = Results()
     monkeypatch.setattr(verdicts, "BINNED", 5)
     for part in (verdicts.coverage, verdicts.flips, verdicts.resolution):
-        for _ in part(Plan(7, 300), results):
+        for _ in part(SimulationPlan(7, 300), results):
             pass
     assert [bound for bound in results.bounds if not bound.passed] == []
     hard = [row for row in results.tables["coverage"] if row["scenario"] == small.name]
@@ -108,6 +108,6 @@ def test_time_that_is_up_is_no_success(
 
 
 def test_quick_keeps_to_the_scenario_that_asks_the_most() -> None:
-    assert Plan(1, 100, quick=True).scenarios == (verdicts.HARD,)
+    assert SimulationPlan(1, 100, quick=True).scenarios == (verdicts.HARD,)
     assert verdicts.HARD in verdicts.BOUNDED
-    assert set(Plan(1, 100).scenarios) > set(verdicts.BOUNDED)
+    assert set(SimulationPlan(1, 100).scenarios) > set(verdicts.BOUNDED)

@@ -8,7 +8,7 @@ import pytest
 
 from dragstrip.analysis import calibration
 from dragstrip.calibrate import calibrate
-from dragstrip.calibrate.calibrate import Settings
+from dragstrip.calibrate.calibrate import CalibrationSettings
 from dragstrip.config.config import Config
 from dragstrip.errors import DragstripError, InvalidRun
 from tests.support.runs import conclude, plan_of, record
@@ -26,26 +26,28 @@ CONFIG = Config.model_validate(
 
 
 def test_one_target_is_raced_against_itself_with_enough_lookups_in_every_slice() -> None:
-    equal = calibrate._equal(CONFIG, Settings())
+    equal = calibrate._equal(CONFIG, CalibrationSettings())
     first, second = (equal.targets[name] for name in (equal.race.baseline, equal.race.challenger))
     assert first == second == CONFIG.targets["old"]
     assert equal.race.pairs == 6
     assert equal.race.rate * equal.race.counted_s > 90
-    assert calibrate._duration_s(equal, Settings()) < 5.5 * 60
+    assert calibrate._duration_s(equal, CalibrationSettings()) < 5.5 * 60
 
 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        (Settings(runs=2), "--runs"),
-        (Settings(pairs=5), "--pairs"),
-        (Settings(target="none"), "old"),
-        (Settings(slice_s=0.2), "--slice"),
-        (Settings(slice_s=float("nan")), "--slice"),
-        (Settings(runs=500), "fewer --runs"),
+        (CalibrationSettings(runs=2), "--runs"),
+        (CalibrationSettings(pairs=5), "--pairs"),
+        (CalibrationSettings(target="none"), "old"),
+        (CalibrationSettings(slice_s=0.2), "--slice"),
+        (CalibrationSettings(slice_s=float("nan")), "--slice"),
+        (CalibrationSettings(runs=500), "fewer --runs"),
     ],
 )
-def test_what_makes_no_sense_is_refused_with_a_way_out(settings: Settings, says: str) -> None:
+def test_what_makes_no_sense_is_refused_with_a_way_out(
+    settings: CalibrationSettings, says: str
+) -> None:
     with pytest.raises(DragstripError) as refused:
         calibrate._equal(CONFIG, settings)
     assert refused.value.exit_code == 2

@@ -9,7 +9,7 @@ import pytest
 
 from dragstrip.cli.main import main
 from dragstrip.errors import UsageError
-from dragstrip.run.ipc import DEFAULT_PORT, Stop, parse_address, read_stop
+from dragstrip.run.ipc import DEFAULT_PORT, EarlyStop, parse_address, read_stop
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_an_address_has_locusts_port_unless_it_names_one() -> None:
 
 def test_a_reason_to_stop_reads_back_and_a_damaged_one_is_none(tmp_path: Path) -> None:
     assert read_stop(tmp_path) is None
-    Stop("2 of 4 workers came", before_start=True).write(tmp_path)
-    assert read_stop(tmp_path) == Stop("2 of 4 workers came", before_start=True)
+    EarlyStop("2 of 4 workers came", before_start=True).write(tmp_path)
+    assert read_stop(tmp_path) == EarlyStop("2 of 4 workers came", before_start=True)
     (tmp_path / "stopped.json").write_text('{"reason"')
     assert read_stop(tmp_path) is None

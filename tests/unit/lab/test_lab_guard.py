@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dragstrip.errors import LabError
-from dragstrip.lab.command import Command, Running, StopSteps, run
+from dragstrip.lab.command import Command, RunningCommand, StopSteps, run
 from dragstrip.lab.processes import Identity
 from tests.lab.lab_homes import wait_until
 
@@ -85,7 +85,7 @@ def test_stopping_asks_step_by_step_and_then_kills(
 ) -> None:
     async def start_and_stop() -> int:
         argv = (sys.executable, "-c", FAMILY, ignored)
-        running = await Running.launch(command(tmp_path, *argv, stop=stop))
+        running = await RunningCommand.launch(command(tmp_path, *argv, stop=stop))
         both = await asyncio.to_thread(family, tmp_path / "log")
         assert len(both) == 2
         running.request_stop()
@@ -98,7 +98,7 @@ def test_stopping_asks_step_by_step_and_then_kills(
 
 def test_children_go_when_the_service_ends_by_itself(tmp_path: Path) -> None:
     async def start_and_kill() -> int:
-        running = await Running.launch(command(tmp_path, sys.executable, "-c", FAMILY, ""))
+        running = await RunningCommand.launch(command(tmp_path, sys.executable, "-c", FAMILY, ""))
         parent, child = await asyncio.to_thread(family, tmp_path / "log")
         parent.signal(signal.SIGKILL)
         code = await running.wait()

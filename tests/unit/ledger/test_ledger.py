@@ -20,7 +20,7 @@ from dragstrip.ledger.segment import compress
 from dragstrip.ledger.writer import Ledger, Policy
 
 if TYPE_CHECKING:
-    from dragstrip.ledger.segment import Segment
+    from dragstrip.ledger.segment import OpenSegment
 
 
 def write(folder: Path, count: int, worker: int = 3) -> Ledger:
@@ -169,7 +169,7 @@ def test_each_row_is_harvested_once_whatever_the_order(
 
 def test_a_segment_made_ready_at_the_last_moment_is_not_lost(tmp_path: Path) -> None:
     class Overtaken(Ledger):
-        def _new_segment(self) -> Segment:
+        def _new_segment(self) -> OpenSegment:
             if self.begun and self._spare is None:
                 self._spare = super()._new_segment()  # as another thread does
             return super()._new_segment()

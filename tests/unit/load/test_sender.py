@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
-    from dragstrip.load.sender import Pace
+    from dragstrip.load.sender import Pacing
 
 TARGET = 1
 NUMBER = 70_001
@@ -78,7 +78,7 @@ class Bench:
         self.connection = Connection(url, LONG_S)
         self._request = request or (lambda key: Request("GET", f"/{key}", {}))
 
-    def sender(self, pace: Pace | None = None) -> Sender:
+    def sender(self, pace: Pacing | None = None) -> Sender:
         return Sender(
             pace or self.dispatcher,
             self.ledger,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dragstrip.errors import BackendError
 from seeding.dataset.dataset import Dataset
-from seeding.stores.aimd import Pace
+from seeding.stores.aimd import BatchPace
 from seeding.stores.convex import ConvexStore
 from seeding.stores.convex_batches import encode, first_batch
 from tests.unit.seeding.scripted_server import Answer, serving
@@ -148,7 +148,7 @@ def test_a_number_that_convex_would_round_is_refused(wrong: int) -> None:
 def test_pace_stays_between_one_and_where_it_began(
     rows: int, at_once: int, events: list[str]
 ) -> None:
-    pace = Pace(rows=rows, at_once=at_once)
+    pace = BatchPace(rows=rows, at_once=at_once)
     for event in events:
         before = (pace.rows, pace.at_once)
         with pace.turn() as turn:
@@ -169,7 +169,7 @@ def test_pace_stays_between_one_and_where_it_began(
 
 
 def test_pace_comes_back_to_where_it_began() -> None:
-    pace = Pace(rows=1_000, at_once=3)
+    pace = BatchPace(rows=1_000, at_once=3)
     for _ in range(20):
         with pace.turn() as turn:
             pace.overloaded(turn)
@@ -180,7 +180,7 @@ def test_pace_comes_back_to_where_it_began() -> None:
 
 
 def test_transactions_that_fail_together_slow_down_once() -> None:
-    pace = Pace(rows=1_000, at_once=4)
+    pace = BatchPace(rows=1_000, at_once=4)
     with pace.turn() as first, pace.turn() as second, pace.turn() as third:
         pace.overloaded(first)
         pace.overloaded(second)
@@ -189,7 +189,7 @@ def test_transactions_that_fail_together_slow_down_once() -> None:
 
 
 def test_no_more_run_side_by_side_than_the_pace_allows() -> None:
-    pace = Pace(rows=10, at_once=2)
+    pace = BatchPace(rows=10, at_once=2)
     running, most = 0, 0
     lock, both = threading.Lock(), threading.Barrier(2)
 

@@ -7,7 +7,7 @@ import io
 import orjson
 from rich.console import Console
 
-from seeding.progress import WINDOW_S, JsonLines, Lines, Standing, Tally, progress_on
+from seeding.progress import WINDOW_S, JsonLines, Lines, SeedingProgress, Standing, progress_on
 
 
 class Clock:
@@ -32,7 +32,7 @@ class Store:
 
     def __init__(self) -> None:
         self._clock = Clock()
-        self._tally = Tally(None, self._clock)
+        self._tally = SeedingProgress(None, self._clock)
         self._tally.start("Convex", 10_000_000, "seed")
 
     @property
@@ -65,7 +65,7 @@ def test_the_rate_is_that_of_the_recent_past() -> None:
 
 def test_lines_have_rate_and_time_left_and_do_not_come_too_often() -> None:
     on, clock = console(), Clock()
-    tally = Tally(Lines(on, clock), clock)
+    tally = SeedingProgress(Lines(on, clock), clock)
     tally.start("Convex", 100_000, "seed")
     for _ in range(30):
         clock.now_s += 0.5
@@ -84,7 +84,7 @@ def test_lines_have_rate_and_time_left_and_do_not_come_too_often() -> None:
 
 def test_an_unknown_end_has_no_time_left() -> None:
     on, clock = console(), Clock()
-    tally = Tally(Lines(on, clock), clock)
+    tally = SeedingProgress(Lines(on, clock), clock)
     tally.start("Convex", None, "remove")
     clock.now_s += 10
     tally.advance("Convex", 5_000)
@@ -94,7 +94,7 @@ def test_an_unknown_end_has_no_time_left() -> None:
 
 def test_machines_get_one_object_a_line() -> None:
     on, clock = console(), Clock()
-    tally = Tally(JsonLines(on, clock), clock)
+    tally = SeedingProgress(JsonLines(on, clock), clock)
     tally.start("Supabase", 10_000, "verify")
     clock.now_s += 2
     tally.advance("Supabase", 2_000)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import Tally
-from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, Totals, Turn, WorkerEnd
+from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, SliceShare, Totals, WorkerEnd
 from dragstrip.load.slice_loop import AllWorkersLost, SliceCoordinator, run_slices
 from tests.support.runs import plan_of
 
@@ -52,7 +52,7 @@ class SimulatedWorker:
     steps: int = 0
     dead: bool = False
     totals: Totals = field(default_factory=Totals)
-    _turn: Turn | None = None
+    _turn: SliceShare | None = None
     _left: int = 0
 
     def hear(self, orders: Orders) -> None:
@@ -216,7 +216,7 @@ def ends() -> tuple[MasterEnd, WorkerEnd]:
     master, worker = MasterEnd(RUN), WorkerEnd(RUN, 0)
     master.hear(worker.snapshot(0))
     master.announce(0, [0])
-    assert worker.hear(master.orders(0)) == Turn(0, 0, 1)
+    assert worker.hear(master.orders(0)) == SliceShare(0, 0, 1)
     return master, worker
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from scenarios.http.checks.expectation import Expectation
+    from scenarios.http.checks.expectation import ExpectedAnswer
 
 LONG_S = 30
 ORDER = Operation("order")
@@ -95,7 +95,7 @@ def race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
     @contextmanager
     def of(
-        expect: Expectation,
+        expect: ExpectedAnswer,
         honest: Callable[[str], Answer],
         liar: Callable[[str], Answer],
         rows: Table = USERS,

@@ -13,7 +13,7 @@ from dragstrip.errors import StorageError
 from dragstrip.ledger.rows import Outcome
 from scenarios.http.checks import compared, same
 from scenarios.http.checks.answer_form import Mark
-from scenarios.http.checks.same import Agreement, Counts, Noise, form_of, unpack
+from scenarios.http.checks.same import Agreement, ComparedCounts, Noise, form_of, unpack
 from tests.support.expectations import Expect, reply
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def test_an_answer_to_a_known_key_is_compared_with_what_both_answered() -> None:
             7, reply({"id": 8})
         )
         assert check.explain(7, reply({"id": 7})) == ""
-    assert agreed.counts == Counts(answers=20, compared=20)
+    assert agreed.counts == ComparedCounts(answers=20, compared=20)
 
 
 def test_a_key_that_was_not_compared_before_is_compared_with_the_other_targets_answer() -> None:
@@ -60,7 +60,7 @@ def test_a_key_that_was_not_compared_before_is_compared_with_the_other_targets_a
     assert "against what was answered first to key 2" in challenger.explain(2, reply({"id": 0}))
     assert challenger(3, reply({"id": 3})) == Outcome.OK
     assert baseline(3, reply({})) == Outcome.WRONG_ANSWER
-    assert agreed.counts == Counts(answers=6, compared=6)
+    assert agreed.counts == ComparedCounts(answers=6, compared=6)
 
 
 def test_answers_of_one_target_alone_are_not_counted_as_compared() -> None:
@@ -69,11 +69,11 @@ def test_answers_of_one_target_alone_are_not_counted_as_compared() -> None:
     for at in range(3):
         assert baseline(1, reply({"id": 1, "at": at})) == Outcome.OK
     assert baseline(1, reply({"id": 2})) == Outcome.WRONG_ANSWER
-    assert agreed.counts == Counts(answers=4, compared=0)
+    assert agreed.counts == ComparedCounts(answers=4, compared=0)
     assert challenger(1, reply({"id": 1})) == Outcome.OK
-    assert agreed.counts == Counts(answers=5, compared=5)
+    assert agreed.counts == ComparedCounts(answers=5, compared=5)
     assert challenger(2, reply({"id": 2})) == Outcome.OK
-    assert agreed.counts == Counts(answers=6, compared=5)
+    assert agreed.counts == ComparedCounts(answers=6, compared=5)
 
 
 def test_what_is_kept_of_first_answers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_an_answer_fails_just_where_it_differs_from_the_first_of_its_key(
     for key, target, _ in answers:
         sides.setdefault(key, set()).add(target)
     expected = sum(key in known or len(sides[key]) == 2 for key, _, _ in answers)
-    assert agreed.counts == Counts(len(answers), expected)
+    assert agreed.counts == ComparedCounts(len(answers), expected)
 
 
 @pytest.mark.parametrize("tolerance", [None, 0.5])
@@ -132,10 +132,14 @@ def test_what_cannot_be_read_is_refused(packed: dict[str, object]) -> None:
 
 
 def test_the_processes_counts_are_added_up(tmp_path: Path) -> None:
-    compared.write(tmp_path, 0, {"search": Counts(6_000, 5_900), "order": Counts(10, 10)})
-    compared.write(tmp_path, 1, {"search": Counts(4_000, 3_912), "order": Counts(0, 0)})
+    compared.write(
+        tmp_path, 0, {"search": ComparedCounts(6_000, 5_900), "order": ComparedCounts(10, 10)}
+    )
+    compared.write(
+        tmp_path, 1, {"search": ComparedCounts(4_000, 3_912), "order": ComparedCounts(0, 0)}
+    )
     counts = compared.read(tmp_path)
-    assert counts == {"search": Counts(10_000, 9_812), "order": Counts(10, 10)}
+    assert counts == {"search": ComparedCounts(10_000, 9_812), "order": ComparedCounts(10, 10)}
     del counts["order"]
     words = "9,812 of 10,000 answers were compared with the other target's."
     assert compared.in_words(counts) == words
