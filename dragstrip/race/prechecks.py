@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MOST_RISK = 0.05
 """Of a run whose smallest slice holds too few requests by the chance of its arrivals alone."""
 
+LEAST_RISK = 0.001
+"""Of the same where dragstrip chooses the rate."""
+
 
 _ONE = (PlannedOperation(name="lookup"),)
 
@@ -92,7 +95,8 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
 def lowest_rate(config: Config, operations: Sequence[PlannedOperation] = _ONE) -> int:
     """Return the lowest rate at which every slice holds the answers that a verdict needs."""
     share = _share(operations, decisive(operations, config.rules.operation))
-    expected = _enough(config.race, SAMPLES_NEEDED[config.rules.metric], share)
+    # Nothing was asked for, so that no more than one run in a thousand need be in vain.
+    expected = _enough(config.race, SAMPLES_NEEDED[config.rules.metric], share, LEAST_RISK)
     return math.ceil(expected / config.race.counted_s / share)
 
 
@@ -113,9 +117,9 @@ def _risk(race: RaceConfig, expected: float, needed: int, share: float) -> float
     return 1 - (1 - one) ** race.pairs
 
 
-def _enough(race: RaceConfig, needed: int, share: float) -> int:
+def _enough(race: RaceConfig, needed: int, share: float, most_risk: float = MOST_RISK) -> int:
     expected = needed
-    while _risk(race, expected, needed, share) > MOST_RISK:
+    while _risk(race, expected, needed, share) > most_risk:
         expected += 1
     return expected
 

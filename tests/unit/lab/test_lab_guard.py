@@ -31,13 +31,13 @@ time.sleep(600)
 STARTER = """
 import asyncio, sys
 from pathlib import Path
-from dragstrip.lab.command import Command, Running
+from dragstrip.lab.command import Command, RunningCommand
 
 async def main():
     log = Path(sys.argv[1])
     argv = (sys.executable, "-c", sys.argv[2], "SIGTERM")
     stop = (("SIGTERM", 0.1),)
-    await Running.launch(Command(argv=argv, cwd=log.parent, env={}, log=log, stop=stop))
+    await RunningCommand.launch(Command(argv=argv, cwd=log.parent, env={}, log=log, stop=stop))
     await asyncio.sleep(600)
 
 asyncio.run(main())

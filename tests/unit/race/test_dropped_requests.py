@@ -114,13 +114,16 @@ def test_where_two_of_a_hundred_are_reset_the_challenger_is_worse(
 
 
 @pytest.mark.parametrize("name", list(KEEPING))
-def test_a_server_that_closes_idle_connections_collects_no_failures(
+def test_a_server_that_closes_idle_connections_collects_next_to_no_failures(
     races: dict[str, Dropping], name: str
 ) -> None:
     raced, server = races[name].raced, races[name].server
     rows = raced.rows(1)
-    assert set(rows["outcome"].tolist()) == {Outcome.OK}
-    assert len(rows) == len(server.lookups)
+    lost = rows["outcome"] == Outcome.CLOSED
+    assert set(rows[~lost]["outcome"].tolist()) == {Outcome.OK}
+    # Without a word, a close can cross the request on the wire: no client can tell the two apart.
+    assert lost.mean() <= (0.01 if name == "unannounced" else 0)
+    assert (~lost).sum() <= len(server.lookups) <= len(rows)
     assert rows["reconnected"].sum() > 0
 
 

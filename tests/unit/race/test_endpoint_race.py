@@ -284,7 +284,7 @@ def test_bad_input_is_one_error_with_a_fix_and_nothing_is_sent(
             "other.url: must hold no user name or password",
         ),
         ("ftp://127.0.0.1:{port}/", "targets.other.url: must be an http:// or https:// address"),
-        ("http://127.0.0.1:{port}/{{id}}", "there is none"),
+        ("http://127.0.0.1:{port}/{{id}}", "targets.other.path: {id} needs a data file"),
         ("http://no-such-host.invalid/", "no-such-host.invalid does not resolve"),
         ("http://192.0.2.1/x", "requests to each target, at 192.0.2.1"),
     ],
