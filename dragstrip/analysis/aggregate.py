@@ -216,7 +216,7 @@ class _Books:
 
     def totals(self) -> dict[str, TargetTotals]:
         """Return the totals of both targets by name."""
-        duration_s = self.plan.counted_s * len(self.used)
+        duration_s = self.plan.race.counted_s * len(self.used)
         return {
             target.name: TargetTotals(
                 kind=target.kind,
@@ -259,10 +259,10 @@ def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tallies: Tallies
         ended=datetime.fromtimestamp(report["ended"], UTC),
         generator=_generator(report, whole),
         operations={
-            name: Figures(**metrics.figures(tally, plan.counted_s))
+            name: Figures(**metrics.figures(tally, plan.race.counted_s))
             for name, tally in _by_name(plan, own)
         },
-        **metrics.figures(whole, plan.counted_s),
+        **metrics.figures(whole, plan.race.counted_s),
     )
 
 

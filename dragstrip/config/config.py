@@ -22,6 +22,7 @@ from dragstrip.config.sections import RaceConfig as RaceConfig
 from dragstrip.config.sections import RulesConfig as RulesConfig
 from dragstrip.config.sections import ScenarioConfig as ScenarioConfig
 from dragstrip.config.sections import TargetConfig as TargetConfig
+from dragstrip.config.text_file import text_of
 from dragstrip.errors import ConfigError
 from dragstrip.redact import redact, register_address, register_secret
 from dragstrip.strict_model import StrictModel
@@ -222,13 +223,7 @@ def _register(field: str, value: str) -> None:
 def _from_file(path: str | None, variable: str) -> str:
     if not path:
         return ""
-    try:
-        return decode(Path(path.strip()).read_bytes())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            f"{variable}: cannot read {path}: {reason}", fix=f"correct {variable}"
-        ) from None
+    return text_of(Path(path.strip()), variable, f"correct {variable}")
 
 
 def read_document(path: Path | None) -> dict[str, Any]:

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator
 
+from dragstrip.redact import STARS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-HIDDEN = "***"
-
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SECRET_NAME = re.compile(
     r"auth(?!or\b)|cookie|token|secret|passw|credential|session|signature|api-?key|^x-key$",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"(?:(Bearer|Basic|Token) )?(env|file):(.+)")
-# The connection writes these itself.
-_OF_THE_CONNECTION = frozenset(
+OF_THE_CONNECTION = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te"}
 )
+"""The connection decides these: a second opinion would let two readers see two messages."""
 
 
 def is_secret(name: str) -> bool:
@@ -39,16 +39,16 @@ def reference_in(value: str) -> tuple[str, str, str] | None:
 def hidden(headers: Mapping[str, str], also: frozenset[str] = frozenset()) -> dict[str, str]:
     """Return headers fit to be shown; `also` are further names, in lower case, to hide."""
     return {
-        name: HIDDEN if is_secret(name) or name.lower() in also else value
+        name: STARS if is_secret(name) or name.lower() in also else value
         for name, value in headers.items()
     }
 
 
 def _sound(headers: dict[str, str]) -> dict[str, str]:
     for name, value in headers.items():
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a header; write 'Name: value'")
-        if name.lower() in _OF_THE_CONNECTION:
+        if name.lower() in OF_THE_CONNECTION:
             raise ValueError(f"the connection writes the header {name} itself; leave it out")
         if _CONTROL.search(value):
             raise ValueError(f"the value of {name} holds a line break or a control character")

@@ -43,5 +43,6 @@ def load(
     chosen = {**(PRESETS[preset] if preset else {}), **flags, **more.pop("race", {})}
     config = configuration.load(environ, path, {**more, "race": chosen})
     if preset == "quick" and "rate" not in config.race.model_fields_set:
-        config = configuration.load(environ, path, {**more, "race": {"rate": QUICK_RATE, **chosen}})
+        race = config.race.model_copy(update={"rate": QUICK_RATE})
+        config = config.model_copy(update={"race": race})
     return config

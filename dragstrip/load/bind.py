@@ -157,10 +157,10 @@ def _targets(config: Config, asked: dict[str, str]) -> dict[str, Target]:
 def _set_defaults(parser: Any, **_: Any) -> None:
     # Locust would listen on every interface, and drop what is in flight when a test stops. When a
     # race stops nothing is in flight: its connections wait for arrivals that never come.
-    in_race = plans.current() or _gets_plan_later()
+    plan = plans.current()
+    in_race = plan or _gets_plan_later()
     wait_s = 0 if in_race else _or_exit(_configuration).race.timeout + 1
     parser.set_defaults(web_host="127.0.0.1", class_picker=not in_race, stop_timeout=wait_s)
-    plan = plans.current()
     if plan and serves_web():
         web_ui.add_settings(parser, plan)
 

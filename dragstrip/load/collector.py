@@ -11,6 +11,7 @@ from gevent.event import Event
 from gevent.lock import Semaphore
 
 from dragstrip.errors import StorageError
+from dragstrip.run.ipc import EXIT_UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +25,6 @@ CHUNK_ROWS = 1024
 """Rows that are fed at once: a long computation would make requests late."""
 
 _PAUSE_S = 0.0005
-_EXIT_UNFINISHED = 3
 
 
 class Collector:
@@ -120,4 +120,4 @@ def _in_thread(work: Callable[[], None]) -> None:
 
 def _end_process(_: Exception) -> None:
     # Raised in any greenlet, this ends the main one.
-    raise SystemExit(_EXIT_UNFINISHED)
+    raise SystemExit(EXIT_UNFINISHED)

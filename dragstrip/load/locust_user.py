@@ -44,11 +44,10 @@ import gevent.socket
 from locust import User, constant, task
 
 from dragstrip.load import locust_compat
-from dragstrip.load.context import LAB_MARK as LAB_MARK
 from dragstrip.load.context import Work as Work  # noqa: TC001
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.http.timeouts import Limits
-from dragstrip.load.run_slice import run_slice as run_slice
+from dragstrip.run.ipc import EXIT_UNFINISHED
 from dragstrip.run.plan import PARENT_VARIABLE
 
 if TYPE_CHECKING:
@@ -119,6 +118,6 @@ def end_with_parent() -> None:
 
     def watch() -> None:
         gevent.socket.wait_read(int(descriptor))
-        os._exit(3)
+        os._exit(EXIT_UNFINISHED)
 
     gevent.spawn(watch)

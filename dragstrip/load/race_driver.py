@@ -13,9 +13,9 @@ from locust import LoadTestShape
 from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from dragstrip.errors import DragstripError
+from dragstrip.ledger.tallies import Tallies
 from dragstrip.load import locust_compat, web_ui
-from dragstrip.load.distributed.protocol import Totals
-from dragstrip.load.locust_user import run_slice
+from dragstrip.load.run_slice import run_slice
 from dragstrip.load.slice_loop import AllWorkersLost, SliceOutcome, run_slices, write_finish
 from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats
@@ -228,7 +228,7 @@ class OwnShare:
     def __init__(self, plan: Plan, work: Work) -> None:
         self._plan = plan
         self._work = work
-        self._totals = Totals()
+        self._totals = Tallies()
 
     @property
     def rows(self) -> int:
@@ -243,16 +243,14 @@ class OwnShare:
     def run(self, turn: PlannedSlice, position: int, of: int) -> WorkerReport:
         """Run a share of a slice and return its report."""
         self._add_up()
-        report = run_slice(self._plan, turn, self._work, position, of)
-        self._work.collector.tidy()
-        return report
+        return run_slice(self._plan, turn, self._work, position, of)
 
     def close(self) -> FinalCounts:
         """Store what is over and return the sum; call it when no user runs any more."""
         self._work.close()
         self._add_up()
-        return self._totals.counts(self.rows)
+        return {"rows": self.rows, "tallies": self._totals.encode()}
 
     def _add_up(self) -> None:
         # Not the slice's report: should anything have ended after that, the sum will show it.
-        self._totals.add(self._work.counts.encode())
+        self._totals.merge(self._work.counts.tallies)

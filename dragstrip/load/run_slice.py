@@ -70,7 +70,7 @@ def _schedule(
     position: int,
     of: int,
 ) -> Schedule:
-    if is_active and plan.race.rate == 0:
+    if is_active and plan.race.closed_model:
         keys = arrivals.closed_keys(plan, turn, worker)
         return Closed(keys, span, arrivals.closed_operations(plan, turn, worker))
     blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, turn)

@@ -47,7 +47,7 @@ class Pacing(Protocol):
 class Sender:
     """The loop of one connection. `number` and `target` go into its rows.
 
-    `prepares` and `checks` have one for each operation, by its number: what makes the request of a
+    `requests` and `checks` have one for each operation, by its number: what makes the request of a
     key, and what decides whether the answer is right.
     """
 
@@ -114,6 +114,8 @@ class Sender:
                 self._end_failed(row, now_ns, failed)
                 continue
             except Exception:
+                # The scenario could not build it. Locust reports what is raised; a request that was
+                # killed stays in flight.
                 end(row, now_ns, monotonic_ns(), _UNSENT)
                 raise
             sent_ns = client.sent_ns

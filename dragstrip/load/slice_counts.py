@@ -18,22 +18,22 @@ class SliceCounts:
     def __init__(self) -> None:
         self.slice_index: int | None = None
         self._end_ns = 0
-        self._tallies = Tallies()
+        self.tallies = Tallies()
 
     def begin(self, slice_index: int, end_ns: int) -> None:
         """Begin a slice that ends at `end_ns`, with nothing counted."""
         self.slice_index = slice_index
         self._end_ns = end_ns
-        self._tallies = Tallies()
+        self.tallies = Tallies()
 
     def __call__(self, rows: Rows) -> None:
         """Count rows."""
-        self._tallies.add(rows, self._end_ns)
+        self.tallies.add(rows, self._end_ns)
 
     def encode(self) -> Form:
         """Return the tallies as in WorkerReport."""
-        return self._tallies.encode()
+        return self.tallies.encode()
 
     def briefs(self) -> dict[str, dict[str, Brief]]:
         """Return what the tallies came to up to now, by target, then by operation."""
-        return self._tallies.briefs()
+        return self.tallies.briefs()

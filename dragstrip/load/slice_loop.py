@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from dragstrip import atomic_file
-from dragstrip.run.plan import SLICES_FILE
+from dragstrip.run.plan import FINISH_FILE, SLICES_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from dragstrip.load.distributed.protocol import MasterEnd
     from dragstrip.run.plan import Plan, PlannedSlice
     from dragstrip.run.slice_report import Finish, SliceReport, WorkerReport
-
-FINISH_FILE = "finish.json"
 
 _GRACE_S = 15
 

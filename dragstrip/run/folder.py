@@ -23,7 +23,7 @@ from dragstrip.errors import StorageError
 from dragstrip.ledger import reader
 from dragstrip.run import plan as plans
 from dragstrip.run.model import Run
-from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run.plan import FINISH_FILE, LEDGER_FOLDER, SLICES_FILE
 from dragstrip.run.report_forms import first_problem
 from dragstrip.run.slice_report import parse_finish, parse_slice
 from dragstrip.run.whole_run import whole
@@ -41,7 +41,6 @@ NEEDED_BYTES = 100 * 2**20
 LATEST = "latest"
 RUN_FILE = "run.json"
 VERDICT_FILE = "verdict.json"
-FINISH_FILE = "finish.json"
 PLAN_FILE = "plan.json"
 
 

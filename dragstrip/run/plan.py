@@ -29,6 +29,7 @@ SCHEMA_VERSION = 2
 PLAN_VARIABLE = "DRAGSTRIP_PLAN"
 PARENT_VARIABLE = "DRAGSTRIP_PARENT_FD"
 SLICES_FILE = "slices.jsonl"
+FINISH_FILE = "finish.json"
 LEDGER_FOLDER = "ledger"
 MOST_OPERATIONS = 256
 """The ledger has a byte for an operation's number."""
@@ -114,11 +115,6 @@ class Plan(StrictModel):
         return Config(
             scenario=self.scenario, targets=targets, dataset=self.dataset, race=self.race
         ).with_environment(environ)
-
-    @property
-    def counted_s(self) -> float:
-        """How many seconds of each slice count."""
-        return self.race.counted_s
 
 
 def alternate(pairs: int, seed: int) -> tuple[PlannedSlice, ...]:

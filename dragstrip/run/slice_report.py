@@ -7,11 +7,9 @@ from typing import Any, NotRequired, TypedDict, cast
 import orjson
 
 from dragstrip.ledger.tallies import Form  # noqa: TC001
+from dragstrip.run.plan import FINISH_FILE, SLICES_FILE
 from dragstrip.run.report_forms import FinishForm, SliceForm, require
 from dragstrip.run.upgrade import renamed
-
-SLICES_FILE = "slices.jsonl"
-FINISH_FILE = "finish.json"
 
 
 class WorkerReport(TypedDict):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
-from dragstrip.cleaning import decode
+from dragstrip.config.headers import OF_THE_CONNECTION
+from dragstrip.config.text_file import text_of
 from dragstrip.errors import ConfigError
 from scenarios.http.described import Body
 from scenarios.http.settings import Method
@@ -13,23 +14,14 @@ from scenarios.http.settings import Method
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The connection writes these, and says itself which encodings it can read.
-_LEFT_OUT = frozenset(
-    {"host", "content-length", "connection", "accept-encoding", "transfer-encoding", "te"}
-    | {"upgrade", "expect", "keep-alive", "proxy-connection"}
-)
+# The connection says itself which encodings it can read.
+_LEFT_OUT = OF_THE_CONNECTION | {"accept-encoding", "keep-alive", "proxy-connection"}
 METHODS = get_args(Method)
 
 
 def text_of_file(path: Path, field: str) -> str:
-    """Read a text file. Raises ConfigError."""
-    try:
-        return decode(path.read_bytes())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            f"scenario.{field}: cannot read {path}: {reason}", fix=f"correct --{field}"
-        ) from None
+    """Read the text file of a field of [scenario]. Raises ConfigError."""
+    return text_of(path, f"scenario.{field}", f"correct --{field}")
 
 
 def path_of(url: str, place: str) -> str:

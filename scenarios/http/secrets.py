@@ -9,8 +9,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dragstrip.cleaning import clean, decode
+from dragstrip.cleaning import clean
 from dragstrip.config.headers import is_secret, reference_in
+from dragstrip.config.text_file import text_of
 from dragstrip.errors import ConfigError
 from dragstrip.redact import register_secret
 
@@ -59,13 +60,7 @@ def _from_environment(name: str, field: str) -> str:
 
 
 def _from_file(name: str, field: str) -> str:
-    try:
-        value = decode(Path(name).read_bytes())
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(
-            f"{field}: cannot read {name}: {reason}", fix="correct file:PATH"
-        ) from None
+    value = text_of(Path(name), field, "correct file:PATH")
     if not value.strip():
         raise ConfigError(f"{field}: {name} is empty", fix="write the value into it")
     return _cleaned(value, f"{field}: file:{name}")

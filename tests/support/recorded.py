@@ -9,11 +9,11 @@ import numpy as np
 
 from dragstrip.ledger.layout import ROW
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome, select
+from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import Tally
 from dragstrip.ledger.writer import Ledger
-from dragstrip.load.distributed.protocol import Totals
-from dragstrip.run.folder import FINISH_FILE, RunFolder
-from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE, PlannedOperation
+from dragstrip.run.folder import RunFolder
+from dragstrip.run.plan import FINISH_FILE, LEDGER_FOLDER, SLICES_FILE, PlannedOperation
 from tests.support.runs import SECOND, plan_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def record_run(
     folder = RunFolder(path)
     folder.write_plan(plan)
     ledgers = [Ledger(path / LEDGER_FOLDER, worker, policy) for worker in range(workers)]
-    totals = [Totals() for _ in ledgers]
+    totals = [Tallies() for _ in ledgers]
     random = np.random.default_rng(7)
     with (path / SLICES_FILE).open("w") as file:
         for turn in plan.slices:
@@ -58,13 +58,13 @@ def record_run(
                 for worker, ledger in enumerate(ledgers)
             ]
             for total, report in zip(totals, reports, strict=True):
-                total.add(report["tallies"])
+                total.merge_encoded(report["tallies"])
             line = {"index": turn.index, "started": 0, "ended": 1, "void": None, "workers": reports}
             file.write(json.dumps(line) + "\n")
     finish = {
         "run_id": plan.run_id,
         "workers": {
-            str(worker): total.counts(ledger.begun)
+            str(worker): {"rows": ledger.begun, "tallies": total.encode()}
             for worker, (total, ledger) in enumerate(zip(totals, ledgers, strict=True))
         },
         "lost_workers": [],

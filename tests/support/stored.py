@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from dragstrip.run.folder import FINISH_FILE, RunFolder
-from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run.folder import RunFolder
+from dragstrip.run.plan import FINISH_FILE, LEDGER_FOLDER, SLICES_FILE
 from tests.support import runs
 
 if TYPE_CHECKING:

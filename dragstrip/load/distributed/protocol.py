@@ -15,10 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 from dragstrip.ledger.live_counts import Brief, total
-from dragstrip.ledger.tallies import Tallies
 
 if TYPE_CHECKING:
-    from dragstrip.ledger.tallies import Form
     from dragstrip.run.live_stats import Live
     from dragstrip.run.slice_report import FinalCounts, WorkerReport
 
@@ -70,7 +68,7 @@ class Orders(TypedDict):
     run_id: str
     seq: int
     turn: tuple[int, int, int] | None
-    """The slice to run, as a Turn; one that was begun already is not begun again."""
+    """The slice to run, as a SliceShare; one that was begun already is not begun again."""
     acknowledged: int
     """The last slice of which the master has the report, -1 for none."""
     finish: bool
@@ -260,18 +258,3 @@ class MasterEnd:
             "settled": member.totals is not None,
             "dismissed": worker in self.lost,
         }
-
-
-class Totals:
-    """The sum of a process's slices."""
-
-    def __init__(self) -> None:
-        self._tallies = Tallies()
-
-    def add(self, tallies: Form) -> None:
-        """Add the tallies of a report."""
-        self._tallies.merge_encoded(tallies)
-
-    def counts(self, rows: int) -> FinalCounts:
-        """Return the sum; `rows` is how many requests the process began."""
-        return {"rows": rows, "tallies": self._tallies.encode()}

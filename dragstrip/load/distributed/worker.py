@@ -112,11 +112,7 @@ class RaceWorker:
         self._offered.set()
         try:
             self._accept(offer)
-        except Unfit as problem:
-            self._refuse(str(problem))
-        except DragstripError as error:
-            self._refuse(error.message)
-        except OSError as error:
+        except (Unfit, DragstripError, OSError) as error:
             self._refuse(str(error))
 
     def _accept(self, offer: dict[str, Any]) -> None:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dragstrip.config.headers import NAME, OF_THE_CONNECTION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -14,12 +16,7 @@ if TYPE_CHECKING:
 
 _METHODS = frozenset({"GET", "OPTIONS", "PUT", "DELETE", "POST", "PATCH"})
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _FORBIDDEN_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
-# The connection decides these: a second opinion would let two readers see two messages.
-_OURS = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te"}
-)
 
 
 class UnfitRequest(Exception):
@@ -34,7 +31,6 @@ class Prepared:
     """
 
     address: Address
-    method: str
     data: bytes = field(repr=False)
 
 
@@ -51,7 +47,7 @@ class RequestWriter:
 
     def prepare(self, request: Request) -> Prepared:
         """Return the whole request for use by many. Raises UnfitRequest."""
-        return Prepared(self._address, request.method, self.write(request))
+        return Prepared(self._address, self.write(request))
 
     def write(self, request: Request) -> bytes:
         """Return the whole request. Raises UnfitRequest before anything could be sent."""
@@ -74,9 +70,9 @@ class RequestWriter:
         merged = dict(self._always)
         for name, value in headers.items():
             lowered = name.lower()
-            if not _NAME.fullmatch(name):
+            if not NAME.fullmatch(name):
                 raise UnfitRequest("a header's name is not a token")
-            if lowered in _OURS:
+            if lowered in OF_THE_CONNECTION:
                 raise UnfitRequest(f"the header {lowered} is set by the connection")
             merged[lowered] = value
         for name, value in merged.items():

@@ -10,8 +10,7 @@ import pytest
 from dragstrip.analysis.recount import recount
 from dragstrip.ledger.layout import HEADER, ROW, ROW_BYTES
 from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome
-from dragstrip.run.folder import FINISH_FILE
-from dragstrip.run.plan import LEDGER_FOLDER, SLICES_FILE
+from dragstrip.run.plan import FINISH_FILE, LEDGER_FOLDER, SLICES_FILE
 from tests.support.recorded import record_run
 
 if TYPE_CHECKING:

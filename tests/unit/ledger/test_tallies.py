@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from dragstrip.ledger.live_counts import brief, total
 from dragstrip.ledger.tallies import Tallies, each, of_target
 from dragstrip.ledger.tally import Tally, merged
-from dragstrip.run.folder import FINISH_FILE
-from dragstrip.run.plan import SLICES_FILE
+from dragstrip.run.plan import FINISH_FILE, SLICES_FILE
 from dragstrip.run.slice_report import parse_finish, parse_slice
 from tests.support.recorded import record_run
 from tests.unit.ledger.test_tally import END_NS, some_rows, tally_of

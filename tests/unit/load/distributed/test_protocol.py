@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import Tally
-from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, SliceShare, Totals, WorkerEnd
+from dragstrip.load.distributed.protocol import SILENT_S, MasterEnd, SliceShare, WorkerEnd
 from dragstrip.load.slice_loop import AllWorkersLost, SliceCoordinator, run_slices
 from tests.support.runs import plan_of
 
@@ -51,7 +51,7 @@ class SimulatedWorker:
     rows: int = 0
     steps: int = 0
     dead: bool = False
-    totals: Totals = field(default_factory=Totals)
+    totals: Tallies = field(default_factory=Tallies)
     _turn: SliceShare | None = None
     _left: int = 0
 
@@ -62,7 +62,7 @@ class SimulatedWorker:
             self._turn, self._left = turn, self.pace
             self.rows += len(range(turn.position, ARRIVALS, turn.of))
         if self.end.finishing and self._turn is None:
-            self.end.finish(self.totals.counts(self.rows))
+            self.end.finish({"rows": self.rows, "tallies": self.totals.encode()})
 
     def step(self) -> None:
         self.steps += 1
@@ -72,7 +72,7 @@ class SimulatedWorker:
             if self._left <= 0:
                 share = len(range(self._turn.position, ARRIVALS, self._turn.of))
                 report = report_of(self.end.worker, share)
-                self.totals.add(report["tallies"])
+                self.totals.merge_encoded(report["tallies"])
                 self.end.complete(report)
                 self._turn = None
 
