@@ -13,7 +13,7 @@ import numpy as np
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
-from dragstrip.config.target_pair import target_pair
+from dragstrip.config.target_pair import ENDPOINT, chosen_scenario, is_described, target_pair
 from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.race.race import Options, conclude
 from dragstrip.race.race import race as run_race
@@ -98,8 +98,9 @@ class StoredRun:
 
         Raises StorageError where the run kept no ledger or it cannot be read.
         """
-        rows = [segment.rows for segment in run_folder.RunFolder(self.folder).read_ledger()]
-        return np.concatenate(rows)
+        folder = run_folder.RunFolder(self.folder)
+        folder.require_rows()
+        return np.concatenate([segment.rows for segment in folder.read_ledger()])
 
 
 def load_run(run: str | Path = "latest", runs: str | Path = "runs") -> StoredRun:
@@ -129,12 +130,11 @@ def race(
     """
     given = [one for one in (baseline, challenger) if one is not None]
     path = Path(config) if config else None
-    section = configuration.read_document(path).get("scenario") or {}
-    # As on the command line: two addresses by themselves say what is asked.
-    is_endpoint = bool(given) and scenario is None and not section.get("name")
+    section = configuration.read_section(path, "scenario")
+    name = chosen_scenario(given, _name(scenario), section)
     sections: dict[str, dict[str, Any]] = {
-        "scenario": {"name": "endpoint" if is_endpoint else _name(scenario)},
-        **target_pair(given, whole=is_endpoint and not section),
+        "scenario": {"name": name},
+        **target_pair(given, whole=name == ENDPOINT and not is_described(section)),
     }
     loaded = presets.load(os.environ, path, preset, settings, sections)
     result = run_race(loaded, Options(out=Path(runs), seed=seed), _StderrProgress())

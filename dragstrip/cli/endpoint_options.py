@@ -14,7 +14,7 @@ import click
 
 from dragstrip.cli.options import option_group
 from dragstrip.config import config as configuration
-from dragstrip.config.target_pair import target_pair
+from dragstrip.config.target_pair import ENDPOINT, chosen_scenario, is_described, target_pair
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config
     from dragstrip.config.presets import Preset
-
-NAME = "endpoint"
-
-_DESCRIBES = ("operations", "path", "curl", "vegeta", "openapi")
-"""Fields of [scenario] that say what is asked, so that an address is only where paths begin."""
 
 _options = option_group(
     click.option("--data", metavar="FILE", help="CSV, TSV or JSON lines; fills each {column}."),
@@ -103,14 +98,14 @@ class EndpointOptions:
 
         Two addresses without a scenario are endpoints. Raises UsageError.
         """
-        section = _section(path, "scenario")
-        chosen = scenario or section.get("name") or (NAME if targets else None)
-        if chosen != NAME:
+        section = configuration.read_section(path, "scenario")
+        chosen = chosen_scenario(targets, scenario, section)
+        if chosen != ENDPOINT:
             self._require_none(chosen)
             return {"scenario": {"name": scenario}, **target_pair(targets)}
         own = self._fields(section)
-        described = any(section.get(name) or own.get(name) for name in _DESCRIBES)
-        return {"scenario": {"name": NAME, **own}, **target_pair(targets, whole=not described)}
+        is_whole = not is_described(section, own)
+        return {"scenario": {"name": ENDPOINT, **own}, **target_pair(targets, whole=is_whole)}
 
     def _fields(self, section: dict[str, Any]) -> dict[str, Any]:
         expect = {
@@ -140,7 +135,7 @@ class EndpointOptions:
         if given:
             flag = "--" + given[0].replace("_", "-")
             raise UsageError(
-                f"{flag} is for the scenario {NAME}, but the race is of {scenario or 'lookup'}",
+                f"{flag} is for the scenario {ENDPOINT}, but the race is of {scenario or 'lookup'}",
                 fix="name two addresses, or give --scenario endpoint",
             )
 
@@ -164,8 +159,8 @@ def default_preset(
     path: Path | None,
 ) -> Preset | None:
     """Return the preset: the quick one for two addresses of which nothing else is said."""
-    race = _section(path, "race")
-    is_pair = "targets" in sections and sections["scenario"]["name"] == NAME
+    race = configuration.read_section(path, "race")
+    is_pair = "targets" in sections and sections["scenario"]["name"] == ENDPOINT
     if preset or not is_pair or any(given[name] or name in race for name in ("pairs", "slice")):
         return preset
     return "quick"
@@ -181,11 +176,11 @@ def settled(
     from dragstrip.race import prechecks, setup
     from dragstrip.scenario.planned import planned
 
-    if config.scenario.name != NAME:
+    if config.scenario.name != ENDPOINT:
         return config
     race = config.race
     shape = f"race: {race.pairs} pairs of {race.slice:g} s slices"
-    if rate is None and "rate" not in _section(path, "race"):
+    if rate is None and "rate" not in configuration.read_section(path, "race"):
         _, scenario = setup.bind(config)
         lowest = prechecks.lowest_rate(config, planned(scenario))
         race = race.model_copy(update={"rate": lowest})
@@ -242,8 +237,3 @@ def _header(line: str) -> tuple[str, str]:
         # Not quoted: a secret may stand in it.
         raise UsageError("--header: it must be written as 'Name: value'", fix="add the colon")
     return name.strip(), value.strip()
-
-
-def _section(path: Path | None, name: str) -> dict[str, Any]:
-    section = configuration.read_document(path).get(name, {})
-    return section if isinstance(section, dict) else {}

@@ -16,9 +16,8 @@ from dragstrip.analysis.recount import recount
 from dragstrip.cli import output as stdout
 from dragstrip.cli.options import examples, runs_folder
 from dragstrip.errors import StorageError, UsageError
-from dragstrip.ledger import export, reader
+from dragstrip.ledger import export
 from dragstrip.run import folder as run_folder
-from dragstrip.run.plan import LEDGER_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,11 +69,7 @@ def ledger(
                 raise UsageError(f"{flag} is for an export", fix="add --format csv or parquet")
         return _show(recount(folder))
     which = _Chosen(folder.read_plan(), target, slice_index)
-    if not reader.files(folder.path / LEDGER_FOLDER):
-        raise StorageError(
-            f"{folder.path} holds no rows",
-            fix='race with race.ledger = "keep" or "compress"',
-        )
+    folder.require_rows()
     if form == "parquet":
         _export_parquet(folder, which, output)
     else:

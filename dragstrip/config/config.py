@@ -244,6 +244,15 @@ def read_document(path: Path | None) -> dict[str, Any]:
         raise ConfigError(f"{source} is nested too deeply", fix="correct the file") from None
 
 
+def read_section(path: Path | None, name: str) -> dict[str, Any]:
+    """Return a section of the configuration file, unchecked; {} where it is no table.
+
+    Raises ConfigError.
+    """
+    section = read_document(path).get(name, {})
+    return section if isinstance(section, dict) else {}
+
+
 def _require_tables(document: Mapping[str, Any], source: Path) -> None:
     sections = Config.model_fields.keys() & document.keys() - {"environment"}
     for section in sorted(sections):

@@ -1,4 +1,4 @@
-"""Two addresses on the command line, as the sections of a configuration that they stand for."""
+"""Two addresses that are given for one race, as the sections of a configuration they stand for."""
 
 from __future__ import annotations
 
@@ -8,10 +8,28 @@ from urllib.parse import urlsplit
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+ENDPOINT = "endpoint"
+"""The scenario of two addresses that say by themselves what is asked."""
+
+_DESCRIBES = ("operations", "path", "curl", "vegeta", "openapi")
+"""Fields of [scenario] that say what is asked, so that an address is only where paths begin."""
 
 _FIX = "write it as http://host:port/path or https://host/path"
 _NAMES = ("baseline", "challenger")
+
+
+def chosen_scenario(
+    given: Sequence[str], scenario: str | None, section: Mapping[str, Any]
+) -> str | None:
+    """Return the scenario's name: as chosen, or as in [scenario], or of two addresses ENDPOINT."""
+    return scenario or section.get("name") or (ENDPOINT if given else None)
+
+
+def is_described(*sections: Mapping[str, Any]) -> bool:
+    """Whether fields of [scenario] say what is asked."""
+    return any(section.get(name) for section in sections for name in _DESCRIBES)
 
 
 def target_pair(given: Sequence[str], *, whole: bool = False) -> dict[str, dict[str, Any]]:

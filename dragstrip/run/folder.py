@@ -95,6 +95,13 @@ class RunFolder:
         """Yield what every process recorded. Raises StorageError."""
         return reader.segments(self.path / LEDGER_FOLDER)
 
+    def require_rows(self) -> None:
+        """Check that the run kept a ledger. Raises StorageError."""
+        if not reader.files(self.path / LEDGER_FOLDER):
+            raise StorageError(
+                f"{self.path} holds no rows", fix='race with race.ledger = "keep" or "compress"'
+            )
+
     def read_slices(self) -> Iterator[SliceReport]:
         """Yield the reports of the slices that ran to their end; a line cut off is left out.
 
