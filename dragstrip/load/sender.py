@@ -138,19 +138,23 @@ class Sender:
 
     def _end_failed(self, row: int, begun_ns: int, failed: SendFailed) -> None:
         client = self._client
-        sent_ns = client.sent_ns or begun_ns
-        first_byte_ns = client.first_byte_ns
-        self._ledger.end(
-            row,
-            sent_ns,
-            monotonic_ns(),
-            failed.outcome,
-            failed.status,
-            first_byte_us=(
-                min((first_byte_ns - sent_ns) // 1000, _LONGEST_US) if first_byte_ns else ABSENT
-            ),
-            opened=client.opened,
-            reconnected=client.reconnected,
-        )
+        if failed.outcome is Outcome.UNSENT:
+            # What the client knows is of the request before.
+            self._ledger.end(row, begun_ns, monotonic_ns(), _UNSENT)
+        else:
+            sent_ns = client.sent_ns or begun_ns
+            first_byte_ns = client.first_byte_ns
+            self._ledger.end(
+                row,
+                sent_ns,
+                monotonic_ns(),
+                failed.outcome,
+                failed.status,
+                first_byte_us=(
+                    min((first_byte_ns - sent_ns) // 1000, _LONGEST_US) if first_byte_ns else ABSENT
+                ),
+                opened=client.opened,
+                reconnected=client.reconnected,
+            )
         # What fails without waiting, like a connection that is refused, would keep others waiting.
         gevent.sleep(0)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.ledger.rows import Rows
+    from dragstrip.load.http.request import Prepared
     from dragstrip.load.sender import Pacing
 
 TARGET = 1
@@ -71,12 +72,16 @@ def serving(respond: Callable[[int], bytes]) -> ByteServer:
 class Bench:
     """A slot over a connection of its own, with a ledger on disk."""
 
-    def __init__(self, folder: Path, url: str, request: Callable[[int], Request] | None = None):
+    def __init__(
+        self, folder: Path, url: str, request: Callable[[int], Request | Prepared] | None = None
+    ):
         self.folder = folder
         self.ledger = Ledger(folder, 0)
         self.dispatcher = Dispatcher()
         self.connection = Connection(url, LONG_S)
-        self._request = request or (lambda key: Request("GET", f"/{key}", {}))
+        self._request: Callable[[int], Request | Prepared] = request or (
+            lambda key: Request("GET", f"/{key}", {})
+        )
 
     def sender(self, pace: Pacing | None = None) -> Sender:
         return Sender(
@@ -224,6 +229,30 @@ def test_a_request_that_cannot_be_built_is_a_row_that_was_not_sent(tmp_path: Pat
     assert rows["outcome"].tolist() == [Outcome.UNSENT] * 2
     assert (rows["done_ns"] >= rows["sent_ns"]).all()
     assert (rows["sent_ns"] >= rows["scheduled_ns"]).all()
+
+
+def test_a_request_that_was_not_sent_has_nothing_of_the_one_before(tmp_path: Path) -> None:
+    with serving(answer).serving() as server:
+        bench = Bench(
+            tmp_path,
+            server.url,
+            lambda key: bench.connection.prepare(
+                Request("GET", f"/{key}" if key else "no path", {})
+            ),
+        )
+        greenlet = gevent.spawn(bench.sender().run)
+        gevent.sleep(0)
+        bench.lookups(1, 0)
+        bench.wait_until_at_rest()
+        greenlet.kill()
+        bench.connection.close()
+    sent, unsent = bench.rows()
+    assert (sent["outcome"], sent["opened"]) == (Outcome.OK, 1)
+    assert (unsent["outcome"], unsent["opened"], unsent["first_byte_us"]) == (
+        *(Outcome.UNSENT, 0),
+        ABSENT,
+    )
+    assert unsent["sent_ns"] > sent["done_ns"]
 
 
 @pytest.fixture
