@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from dragstrip.config.presets import Preset
     from dragstrip.ledger.rows import Rows
     from dragstrip.live.follow import State
-    from dragstrip.run.folder import RunFolder
     from dragstrip.run.model import Run, Verdict
     from dragstrip.scenario import Scenario
 
@@ -107,7 +106,7 @@ def load_run(run: str | Path = "latest", runs: str | Path = "runs") -> StoredRun
     """Read a stored run: a folder, an id under `runs`, or "latest". Raises StorageError."""
     folder = run_folder.find(str(run), Path(runs))
     stored = folder.read_run()
-    return _stored(folder, *conclude(folder, stored, interrupted=stored.interrupted))
+    return StoredRun(folder.path, *conclude(folder, stored, interrupted=stored.interrupted))
 
 
 def race(
@@ -130,19 +129,20 @@ def race(
     """
     given = [one for one in (baseline, challenger) if one is not None]
     path = Path(config) if config else None
-    section = configuration.read_section(path, "scenario")
+    document = configuration.read_document(path)
+    section = configuration.section_of(document, "scenario")
     name = chosen_scenario(given, _name(scenario), section)
     sections: dict[str, dict[str, Any]] = {
         "scenario": {"name": name},
         **target_pair(given, whole=name == ENDPOINT and not is_described(section)),
     }
-    loaded = presets.load(os.environ, path, preset, settings, sections)
+    loaded = presets.load(os.environ, path, preset, settings, sections, document)
     result = run_race(loaded, Options(out=Path(runs), seed=seed), _StderrProgress())
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
     if result.verdict.verdict == "invalid":
         raise InvalidRun(f"run {result.run.id} is invalid: {result.verdict.reason}")
-    return _stored(result.folder, result.run, result.verdict)
+    return StoredRun(result.folder.path, result.run, result.verdict)
 
 
 class _StderrProgress:
@@ -151,10 +151,6 @@ class _StderrProgress:
 
     def watch(self, state: State, metric: Metric) -> None:
         pass
-
-
-def _stored(folder: RunFolder, run: Run, verdict: Verdict) -> StoredRun:
-    return StoredRun(folder.path, run, verdict)
 
 
 def _name(scenario: str | type[Scenario] | None) -> str | None:

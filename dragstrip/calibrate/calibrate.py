@@ -22,6 +22,7 @@ from dragstrip.calibrate.finished_run import finished_run
 from dragstrip.config.config import Metric
 from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.race import prechecks, race
+from dragstrip.race.setup import bind
 from dragstrip.run.machine import these_versions, this_machine
 from dragstrip.scenario.find import find
 from dragstrip.scenario.target import url_of
@@ -149,7 +150,7 @@ def _race_equals(
     config: Config, settings: CalibrationSettings, out: Path, progress: RaceProgress
 ) -> SameTarget:
     options = race.Options(out=out)
-    with race.ready(config, options, progress) as setup:
+    with race.ready(*bind(config), options, progress) as setup:
         runs, invalid = [], []
         for number in range(settings.runs):
             progress.say(f"equal targets: run {number + 1} of {settings.runs}")

@@ -19,6 +19,7 @@ from dragstrip.calibrate.null_scenario import KEYS, NAME
 from dragstrip.config.config import Config
 from dragstrip.errors import InvalidRun
 from dragstrip.race import race
+from dragstrip.race.setup import bind
 from dragstrip.scenario.find import find
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class _Races:
         return Attempt(rate_per_s=rate, held=not failed, failed=failed)
 
     def _run(self, *, rate: float) -> Run:
-        with race.ready(self._at(rate), self._options, _Unheard()) as setup:
+        with race.ready(*bind(self._at(rate)), self._options, _Unheard()) as setup:
             return finished_run(setup, _Unheard())
 
     def _at(self, rate: float) -> Config:

@@ -18,8 +18,7 @@ from dragstrip.config.target_pair import ENDPOINT, chosen_scenario, is_described
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Mapping, Sequence
 
     from dragstrip.config.config import Config
     from dragstrip.config.presets import Preset
@@ -92,13 +91,14 @@ class EndpointOptions:
     keep_failures: bool
 
     def sections(
-        self, targets: Sequence[str], path: Path | None, scenario: str | None
+        self, targets: Sequence[str], document: Mapping[str, Any], scenario: str | None
     ) -> dict[str, dict[str, Any]]:
         """Return the sections scenario, targets and race that the command line stands for.
 
-        Two addresses without a scenario are endpoints. Raises UsageError.
+        `document` is the configuration file's. Two addresses without a scenario are endpoints.
+        Raises UsageError.
         """
-        section = configuration.read_section(path, "scenario")
+        section = configuration.section_of(document, "scenario")
         chosen = chosen_scenario(targets, scenario, section)
         if chosen != ENDPOINT:
             self._require_none(chosen)
@@ -156,10 +156,10 @@ def default_preset(
     preset: Preset | None,
     given: dict[str, Any],
     sections: dict[str, dict[str, Any]],
-    path: Path | None,
+    document: Mapping[str, Any],
 ) -> Preset | None:
     """Return the preset: the quick one for two addresses of which nothing else is said."""
-    race = configuration.read_section(path, "race")
+    race = configuration.section_of(document, "race")
     is_pair = "targets" in sections and sections["scenario"]["name"] == ENDPOINT
     if preset or not is_pair or any(given[name] or name in race for name in ("pairs", "slice")):
         return preset
@@ -167,21 +167,22 @@ def default_preset(
 
 
 def settled(
-    config: Config, rate: float | None, path: Path | None, options: EndpointOptions
+    config: Config, rate: float | None, document: Mapping[str, Any], options: EndpointOptions
 ) -> Config:
-    """Return the configuration with the lowest rate that a verdict needs, unless one was chosen.
+    """Return an endpoint's configuration, bound, with a rate: if none was chosen, the lowest.
 
-    Load goes to other machines only with consent. Raises UsageError.
+    That is the lowest that a verdict needs. Load goes to other machines only with consent. Raises
+    UsageError.
     """
     from dragstrip.race import prechecks, setup
     from dragstrip.scenario.planned import planned
 
     if config.scenario.name != ENDPOINT:
         return config
+    config, scenario = setup.bind(config)
     race = config.race
     shape = f"race: {race.pairs} pairs of {race.slice:g} s slices"
-    if rate is None and "rate" not in configuration.read_section(path, "race"):
-        _, scenario = setup.bind(config)
+    if rate is None and "rate" not in configuration.section_of(document, "race"):
         lowest = prechecks.lowest_rate(config, planned(scenario))
         race = race.model_copy(update={"rate": lowest})
         config = config.model_copy(update={"race": race})
@@ -215,13 +216,12 @@ def rehearse(config: Config, options: EndpointOptions) -> int | None:
 
 
 def _require_consent(config: Config) -> None:
-    from dragstrip.race import outlook, setup
+    from dragstrip.race import outlook
 
-    bound, _ = setup.bind(config)
-    hosts = outlook.remote_hosts(bound)
+    hosts = outlook.remote_hosts(config)
     if not hosts:
         return
-    what = f"{outlook.requests(bound)} to each target, at {' and '.join(hosts)}"
+    what = f"{outlook.requests(config)} to each target, at {' and '.join(hosts)}"
     if not sys.stdin.isatty():
         raise UsageError(
             f"the race sends {what}; load for other machines needs consent",

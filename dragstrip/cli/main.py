@@ -10,7 +10,8 @@ import click
 
 from dragstrip.cli import crash, output
 from dragstrip.cli.options import examples
-from dragstrip.errors import DragstripError, StorageError
+from dragstrip.errors import UNFORESEEN_CODE, DragstripError, StorageError
+from dragstrip.redact import redact
 from dragstrip.version import VERSION
 
 _COMMANDS = {
@@ -29,7 +30,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """Loads a subcommand's module only when it is called, so that `--help` stays quick."""
+    """Loads a subcommand's module when it is called: no command waits for another's imports."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -71,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         code = _run(argv)
     except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 0
+        code = _code_of(ended)
     sys.exit(output.exit_code(code))
 
 
@@ -96,6 +97,15 @@ def _run(argv: list[str] | None) -> int:
     except Exception as error:  # noqa: BLE001
         return crash.report(error, _command(argv))
     return code if isinstance(code, int) else 0
+
+
+def _code_of(ended: SystemExit) -> int:
+    """Return the code that somebody else's code ends with; a text is said, and is a failure."""
+    if ended.code is None or isinstance(ended.code, int):
+        return ended.code or 0
+    sys.stderr.write(f"error: {redact(str(ended.code))}\n")
+    # Python would take 1, which means that a valid run does not meet a requirement.
+    return UNFORESEEN_CODE
 
 
 def _has_working_directory() -> bool:

@@ -25,6 +25,7 @@ from dragstrip.cli.options import (
     verbose,
 )
 from dragstrip.cli.requirement import judge, requirement
+from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.errors import UsageError
@@ -202,17 +203,18 @@ def race(
         "metrics_port": metrics_port,
         "otel": otel,
     }
+    document = configuration.read_document(path)
     own = {"keys_file": keys_file, "workspace_id": workspace_id}
     sections: dict[str, dict[str, Any]] = {
         "dataset": own,
-        **endpoint.sections(targets, path, scenario),
+        **endpoint.sections(targets, document, scenario),
     }
-    chosen = default_preset(_preset(preset, quick), given, sections, path)
-    config = presets.load(os.environ, path, chosen, given, sections)
+    chosen = default_preset(_preset(preset, quick), given, sections, document)
+    config = presets.load(os.environ, path, chosen, given, sections, document)
     rehearsed = rehearse(config, endpoint)
     if rehearsed is not None:
         return rehearsed
-    config = settled(config, rate, path, endpoint)
+    config = settled(config, rate, document, endpoint)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
     options = racing.Options(
         out=out,

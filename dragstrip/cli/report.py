@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @verbose
 def report(run: str, out: Path, form: str, require: Requirement | None, verbose: bool) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
-    from dragstrip.race.race import conclude
+    from dragstrip.race.monitor import conclude
     from dragstrip.report import terminal
     from dragstrip.run import folder as run_folder
 

@@ -122,13 +122,15 @@ def load(
     environ: Mapping[str, str],
     path: Path | None = None,
     overrides: Mapping[str, Mapping[str, Any]] | None = None,
+    document: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read the configuration file and the environment.
 
-    `path` must exist when given; otherwise ./dragstrip.toml is read if it is there. `overrides`
-    maps a section to the fields that the command line sets. Raises ConfigError.
+    `path` must exist when given; otherwise ./dragstrip.toml is read if it is there, and neither
+    where `document` has what it says already. `overrides` maps a section to the fields that the
+    command line sets. Raises ConfigError.
     """
-    document = read_document(path)
+    document = dict(read_document(path) if document is None else document)
     _require_tables(document, path or DEFAULT_FILE)
     for section, fields in (overrides or {}).items():
         merged = dict(document.get(section, {}))
@@ -244,12 +246,9 @@ def read_document(path: Path | None) -> dict[str, Any]:
         raise ConfigError(f"{source} is nested too deeply", fix="correct the file") from None
 
 
-def read_section(path: Path | None, name: str) -> dict[str, Any]:
-    """Return a section of the configuration file, unchecked; {} where it is no table.
-
-    Raises ConfigError.
-    """
-    section = read_document(path).get(name, {})
+def section_of(document: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a section of what stands in the file, unchecked; {} where it is no table."""
+    section = document.get(name, {})
     return section if isinstance(section, dict) else {}
 
 

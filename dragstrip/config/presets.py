@@ -31,17 +31,18 @@ def load(
     preset: Preset | None,
     given: Mapping[str, Any],
     sections: Mapping[str, Mapping[str, Any]] | None = None,
+    document: Mapping[str, Any] | None = None,
 ) -> Config:
     """Read the configuration for a race. Raises ConfigError.
 
     `given` are the fields of [race] that the command line sets, None for those it does not, and
     `sections` those of other sections. They come before the preset, which comes before the file:
-    both are said for this one race.
+    both are said for this one race. `document` is what stands in the file, if it was read already.
     """
     more = dict(sections or {})
     flags = {name: value for name, value in given.items() if value is not None}
     chosen = {**(PRESETS[preset] if preset else {}), **flags, **more.pop("race", {})}
-    config = configuration.load(environ, path, {**more, "race": chosen})
+    config = configuration.load(environ, path, {**more, "race": chosen}, document)
     if preset == "quick" and "rate" not in config.race.model_fields_set:
         race = config.race.model_copy(update={"rate": QUICK_RATE})
         config = config.model_copy(update={"race": race})

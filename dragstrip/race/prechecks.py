@@ -92,7 +92,7 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
     )
 
 
-def lowest_rate(config: Config, operations: Sequence[PlannedOperation] = _ONE) -> int:
+def lowest_rate(config: Config, operations: Sequence[PlannedOperation]) -> int:
     """Return the lowest rate at which every slice holds the answers that a verdict needs."""
     share = _share(operations, decisive(operations, config.rules.operation))
     # Nothing was asked for, so that no more than one run in a thousand need be in vain.

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.model import Calibrated
     from dragstrip.run.plan import Plan
+    from dragstrip.scenario import Scenario
 
 _START_S = 60.0
 _SLICE_MARGIN_S = 15.0
@@ -55,8 +56,7 @@ def race(
     # What this machine can send says nothing of the workers'.
     ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
 
-    def check(asked: Config) -> None:
-        _, scenario = bind(asked)
+    def check(asked: Config, scenario: Scenario) -> None:
         prechecks.require(
             asked,
             processes=options.processes,
@@ -64,16 +64,21 @@ def race(
             operations=planned(scenario),
         )
 
-    check(config)
+    check(config, scenario)
     run_folder.require_room(options.out)
     metrics_server.require_port(config.race)
     if config.race.otel:
         otel.require()
-    with ready(config, options, progress, known) as setup:
+    with ready(config, scenario, options, progress, known) as setup:
         stored = setup.store()
         if options.web:
             monitor: RaceMonitor = WebStart(
-                options.web, setup, stored, progress, check=check, tell=tell
+                options.web,
+                setup,
+                stored,
+                progress,
+                check=lambda asked: check(*bind(asked)),
+                tell=tell,
             )
         else:
             monitor = RaceMonitor(
@@ -88,13 +93,16 @@ def race(
 
 @contextmanager
 def ready(
-    config: Config, options: Options, progress: RaceProgress, known: Calibrated | None = None
+    config: Config,
+    scenario: Scenario,
+    options: Options,
+    progress: RaceProgress,
+    known: Calibrated | None = None,
 ) -> Iterator[Setup]:
-    """Yield a race that may start: backends up, targets proven fit by the scenario.
+    """Yield a race that may start: backends up, targets proven fit by the scenario, as bound.
 
     A lab that was started for it goes down afterwards, whatever ends the block.
     """
-    config, scenario = bind(config)
     with (
         signals_as_interrupts(),
         backends(config, scenario, progress.say, keep_lab=options.keep_lab) as found,

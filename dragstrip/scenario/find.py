@@ -89,7 +89,8 @@ def _load(path: Path) -> ModuleType:
     sys.path.append(str(place.parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        # A file that ends the program, even with code 0, holds no scenario.
         del sys.modules[name]
         raise ConfigError(
             f"scenario: {path} cannot be loaded: {type(error).__name__}: {error}",
@@ -101,7 +102,7 @@ def _load(path: Path) -> ModuleType:
 def _import(module: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except ImportError as error:
+    except (ImportError, SystemExit) as error:
         raise ConfigError(
             f'scenario: "{name}" cannot be imported: {error}', fix="correct the name"
         ) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +16,28 @@ from tests.support.command_line import dragstrip
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+ADDRESSES = ("race", "http://127.0.0.1:9/a", "http://127.0.0.1:9/b")
+QUOTE = "'"
+SHOP = """
+import sys
+
+from dragstrip.scenario import Operation, Request, Scenario
+
+
+class Shop(Scenario):
+    name = "shop"
+    operations = [Operation("search")]
+
+    def validate(self):
+        sys.exit("set SHOP_KEY first")
+
+    def request(self, target, operation, key):
+        return Request("GET", "/", {})
+
+    def check(self, target, operation):
+        return lambda key, reply: 0
+"""
 
 
 def test_help_lists_every_command(tmp_path: Path) -> None:
@@ -79,3 +103,30 @@ def test_a_misspelt_field_in_the_file_is_named(tmp_path: Path) -> None:
     result = dragstrip("race", cwd=tmp_path)
     assert result.returncode == 2
     assert "race.ratee: unknown field; did you mean rate?" in result.stderr
+
+
+@pytest.mark.parametrize("code", ["'set SHOP_KEY first'", "0", ""])
+def test_a_scenario_file_that_ends_the_program_is_an_error(tmp_path: Path, code: str) -> None:
+    (tmp_path / "shop.py").write_text(f"import sys\nsys.exit({code})\n")
+    result = dragstrip(*ADDRESSES, "--scenario", "shop.py", cwd=tmp_path)
+    assert result.returncode == 2
+    assert f"shop.py cannot be loaded: SystemExit: {code.strip(QUOTE)}".rstrip() in result.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_scenario_that_ends_the_program_with_a_text_did_not_race(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    result = dragstrip(*ADDRESSES, "--scenario", "shop.py", cwd=tmp_path)
+    assert result.returncode == 70
+    assert result.stderr.endswith("error: set SHOP_KEY first\n")
+
+
+def test_a_configuration_from_a_pipe_is_read_once_and_checked(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = Thread(target=lambda: pipe.write_text("[race]\nratee = 5\n"), daemon=True)
+    writer.start()
+    result = dragstrip(*ADDRESSES, "--config", str(pipe), "--dry-run", cwd=tmp_path)
+    writer.join()
+    assert result.returncode == 2
+    assert "race.ratee: unknown field" in result.stderr
