@@ -62,7 +62,7 @@ class Screen:
 
     def say(self, line: str) -> None:
         """Report a step in words."""
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, soft_wrap=True)
 
     def watch(self, state: State, metric: Metric) -> None:
         """Show how the race stands. Called several times a second."""
@@ -108,7 +108,7 @@ def _sides(state: State, clock: Clock, metric: Metric) -> Table:
     for head in heads:
         table.add_column(head, justify="right")
     for number, (name, cells) in enumerate(zip(words.names(state), sides, strict=True)):
-        is_on = state.turn is not None and state.turn.target == number
+        is_on = state.slice_ is not None and state.slice_.target == number
         has_failed = bool(state.counted[number]["failed"])
         styles = {"failed requests": "red"} if has_failed else {}
         table.add_row(

@@ -88,7 +88,7 @@ def test_every_dropped_request_is_a_failure(races: dict[str, Dropping], name: st
     assert len(rows) == len(server.lookups)
     assert reasons(rows) == {outcome: len(server.lookups) // number}
     assert raced.run.targets["new"].failed == reasons(counted(rows))
-    # Fewer by what was dropped last: after it, its slot may have had nothing more to ask.
+    # Fewer by what was dropped last: after it, its user may have had nothing more to ask.
     assert 0 < rows["reconnected"].sum() <= len(server.lookups) // number
 
 
@@ -114,16 +114,13 @@ def test_where_two_of_a_hundred_are_reset_the_challenger_is_worse(
 
 
 @pytest.mark.parametrize("name", list(KEEPING))
-def test_a_server_that_closes_idle_connections_collects_next_to_no_failures(
+def test_a_server_that_closes_idle_connections_collects_no_failures(
     races: dict[str, Dropping], name: str
 ) -> None:
     raced, server = races[name].raced, races[name].server
     rows = raced.rows(1)
-    lost = rows["outcome"] == Outcome.CLOSED
-    assert set(rows[~lost]["outcome"].tolist()) == {Outcome.OK}
-    # Without a word, a close can cross the request on the wire: no client can tell the two apart.
-    assert lost.mean() <= (0.01 if name == "unannounced" else 0)
-    assert (~lost).sum() <= len(server.lookups) <= len(rows)
+    assert set(rows["outcome"].tolist()) == {Outcome.OK}
+    assert len(rows) == len(server.lookups)
     assert rows["reconnected"].sum() > 0
 
 
@@ -147,9 +144,9 @@ def test_connections_are_those_that_the_server_has_seen(
 ) -> None:
     raced, server = races[name].raced, races[name].server
     rows = raced.rows(1)
-    first_of_slots = len(np.unique(rows["slot"][rows["opened"] > 0]))
+    first_connections = len(np.unique(rows["connection"][rows["opened"] > 0]))
     assert rows["opened"].sum() == server.connections
-    assert rows["reconnected"].sum() == server.connections - first_of_slots
+    assert rows["reconnected"].sum() == server.connections - first_connections
     assert raced.rows(0)["reconnected"].sum() == 0
 
 
