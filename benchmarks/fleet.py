@@ -57,7 +57,7 @@ class Worker:
         self._index = 0
         self._plan: Plan | None = None
         self._end: WorkerEnd | None = None
-        self._turn: SliceShare | None = None
+        self._share: SliceShare | None = None
         self._ends_s = 0.0
         self._users: dict[str, int] = {}
         self._tallies = {"0": {"0": _tally(number).encode()}}
@@ -101,9 +101,9 @@ class Worker:
         self._send("spawning_complete", counts)
 
     def _obey(self, end: WorkerEnd, plan: Plan, orders: Any) -> None:
-        turn = end.hear(orders)
-        if turn:
-            self._turn = turn
+        share = end.hear(orders)
+        if share:
+            self._share = share
             self.begun += 1
             self._ends_s = time.monotonic() + plan.race.slice
         if end.finishing:
@@ -111,9 +111,9 @@ class Worker:
         self.over |= end.dismissed or end.settled
 
     def _end_slice(self, end: WorkerEnd, now_s: float) -> None:
-        if self._turn is None or now_s < self._ends_s:
+        if self._share is None or now_s < self._ends_s:
             return
-        self._turn = None
+        self._share = None
         self.ended += 1
         now_ns = time.monotonic_ns()
         end.complete(

@@ -107,7 +107,7 @@ def simulate(
     kept = np.empty((*shape, scenario.requests), np.float32) if keep_latencies else None
     state = _State(scenario, experiments, random)
     machine = np.zeros(experiments)
-    turns = _turns(experiments, pairs, seed)
+    turns = _slices(experiments, pairs, seed)
     every = np.arange(experiments)
     ranks = {metric: math.ceil(q * scenario.requests) - 1 for metric, q in QUANTILES.items()}
     for number in range(2 * pairs):
@@ -165,10 +165,10 @@ def _request_noise(
     return noise
 
 
-def _turns(experiments: int, pairs: int, seed: int) -> NDArray[np.int64]:
+def _slices(experiments: int, pairs: int, seed: int) -> NDArray[np.int64]:
     """Return whose turn each slice is, 0 for the baseline, shape (experiments, 2 * pairs)."""
     orders = [alternate(pairs, seed + number) for number in range(experiments)]
-    return np.array([[turn.target for turn in order] for order in orders])
+    return np.array([[slice_.target for slice_ in order] for order in orders])
 
 
 def stored_run(
@@ -183,8 +183,10 @@ def stored_run(
     values = {metric: simulated.milliseconds(metric)[experiment] for metric in QUANTILES}
     pairs = values["p95"].shape[0]
     slices = [
-        _slice(turn.index, turn.pair, turn.position, names[turn.target], turn.target, values)
-        for turn in alternate(pairs, 0)
+        _slice(
+            slice_.index, slice_.pair, slice_.position, names[slice_.target], slice_.target, values
+        )
+        for slice_ in alternate(pairs, 0)
     ]
     race = RaceConfig(baseline=baseline, challenger=challenger, pairs=pairs)
     return Run(

@@ -64,7 +64,7 @@ class SpeedRound(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """How many rounds, and the seconds that a turn settles and counts."""
+    """How many rounds, and the seconds that a turn warms up and counts."""
 
     rounds: int
     settle_s: float

@@ -92,14 +92,14 @@ def _start_connections(spec: ClientSpec, counts: ClientCounts) -> None:
         for path, checksum in spec.lookups
     ]
 
-    def slot(place: int) -> None:
+    def user(place: int) -> None:
         connection = Connection(spec.url, 10)
         for request, checksum in islice(cycle(prepared), place, None):
             reply = connection.send(request)
             counts.check(reply.status, reply.body, checksum)
 
     for number in range(spec.users):
-        gevent.spawn(slot, number * len(prepared) // spec.users)
+        gevent.spawn(user, number * len(prepared) // spec.users)
 
 
 def _start_locust(kind: type[Any], spec: ClientSpec, counts: ClientCounts) -> None:

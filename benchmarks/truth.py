@@ -67,7 +67,7 @@ STALL_RATE = 200
 STALL_DELAY_MS = 5.0
 _STALL_COUNTED_S = 10.0
 _STALL_SLICE_S = _SETTLE_S + _STALL_COUNTED_S
-_STALL_SLOTS = 340
+_STALL_CONNECTIONS = 340
 """More than can be waiting when the stall ends."""
 _PEER_USERS = 10
 
@@ -211,7 +211,7 @@ def _stall(cores: Cores, pairs: int) -> dict[str, Any]:
             warmup=_SETTLE_S,
             rate=STALL_RATE,
             arrivals="constant",
-            connections=_STALL_SLOTS,
+            connections=_STALL_CONNECTIONS,
         )
     reported_ms = [one.p99_ms or 0.0 for one in result.run.slices]
     return {

@@ -75,16 +75,16 @@ class Accounts:
         self._plan = plan
         self._metric = metric
         self.decisive = decisive(plan.operations, operation)
-        self._turns = {turn.index: turn for turn in plan.slices}
+        self._slices = {slice_.index: slice_ for slice_ in plan.slices}
         self._books, self._watch = _Books(plan), GeneratorHealth()
 
     def enter(self, report: SliceReport) -> None:
         """Take in a slice. Raises StorageError where the plan has none such, or it came before."""
         index = report["index"]
-        if index not in self._turns or index in self._watch.seen:
+        if index not in self._slices or index in self._watch.seen:
             raise StorageError(f"slices.jsonl is damaged: slice {index} is not in the plan")
         self._watch.see(report)
-        self._books.enter(self._turns[index], report)
+        self._books.enter(self._slices[index], report)
 
     def summary(
         self,
@@ -97,7 +97,7 @@ class Accounts:
         witness = self._watch.witness(
             finish,
             self._books.send_delay_p99_ms(),
-            whole=len(self._watch.seen) == len(self._turns),
+            whole=len(self._watch.seen) == len(self._slices),
             interrupted=interrupted,
         )
         return self._judged(self._plan.pairs, witness, data_after, interrupted=interrupted)
@@ -141,8 +141,8 @@ def with_distributions(summary: Summary, plan: Plan, reports: Iterable[SliceRepo
     """Add each target's distributions to its totals; `reports` are those that were summarised."""
     names = {number: target.name for number, target in enumerate(plan.targets)}
     numbers = {name: number for number, name in names.items()}
-    turns = {part.index: numbers[part.target] for part in summary.slices}
-    found = distributions(reports, turns, summary.sums)
+    counted = {part.index: numbers[part.target] for part in summary.slices}
+    found = distributions(reports, counted, summary.sums)
     totals = {
         name: _with_distribution(plan, summary.totals[name], found[number])
         for number, name in names.items()
@@ -199,17 +199,17 @@ class _Books:
         )
         return baseline, challenger
 
-    def enter(self, turn: PlannedSlice, report: SliceReport) -> None:
+    def enter(self, slice_: PlannedSlice, report: SliceReport) -> None:
         """Take in a slice; its pair counts from the second one on."""
-        tallies = None if report.get("void") else tallies_of(report, turn.target)
-        part = _slice(self.plan, turn, report, tallies or Tallies())
-        other = self._waiting.pop(turn.pair, None)
+        tallies = None if report.get("void") else tallies_of(report, slice_.target)
+        part = _slice(self.plan, slice_, report, tallies or Tallies())
+        other = self._waiting.pop(slice_.pair, None)
         if other is None:
-            self._waiting[turn.pair] = (part, tallies)
+            self._waiting[slice_.pair] = (part, tallies)
         elif tallies is None or other[1] is None:
-            self.voided.add(turn.pair)
+            self.voided.add(slice_.pair)
         else:
-            self.used.add(turn.pair)
+            self.used.add(slice_.pair)
             self.slices += sorted((other[0], part), key=lambda one: one.index)
             self._sums.merge(tallies)
             self._sums.merge(other[1])
@@ -247,14 +247,14 @@ def _by_name(plan: Plan, tallies: Sequence[Tally]) -> Iterator[tuple[str, Tally]
             yield operation.name, tally
 
 
-def _slice(plan: Plan, turn: PlannedSlice, report: SliceReport, tallies: Tallies) -> Slice:
-    own = [tallies.of(turn.target, number) for number in range(len(plan.operations))]
+def _slice(plan: Plan, slice_: PlannedSlice, report: SliceReport, tallies: Tallies) -> Slice:
+    own = [tallies.of(slice_.target, number) for number in range(len(plan.operations))]
     whole = merged(own)
     return Slice(
-        index=turn.index,
-        pair=turn.pair,
-        position=turn.position,
-        target=plan.targets[turn.target].name,
+        index=slice_.index,
+        pair=slice_.pair,
+        position=slice_.position,
+        target=plan.targets[slice_.target].name,
         started=datetime.fromtimestamp(report["started"], UTC),
         ended=datetime.fromtimestamp(report["ended"], UTC),
         generator=_generator(report, whole),

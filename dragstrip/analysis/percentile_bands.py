@@ -111,17 +111,17 @@ class Distributions(NamedTuple):
 
 
 def distributions(
-    reports: Iterable[SliceReport], turns: dict[int, int], sums: Sums
+    reports: Iterable[SliceReport], counted: dict[int, int], sums: Sums
 ) -> tuple[Distributions, Distributions]:
     """Return the distributions of (baseline, challenger).
 
-    `turns` are the slices that count, by index, each with the number of its target, and `sums` what
-    they come to. Of `reports`, one is held at a time.
+    `counted` are the slices that count, by index, each with the number of its target, and `sums`
+    what they come to. Of `reports`, one is held at a time.
     """
     scatters = [Scatter(merged(tallies)) for tallies in sums]
     parts = [[Scatter(tally) for tally in tallies if len(tallies) > 1] for tallies in sums]
     for report in reports:
-        target = turns.get(report["index"])
+        target = counted.get(report["index"])
         if target is not None:
             scatters[target].see(report, target)
             for operation, part in enumerate(parts[target]):

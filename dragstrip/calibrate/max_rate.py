@@ -145,7 +145,7 @@ class _Races:
             "rate": rate,
             "arrivals": "poisson",
             "keys": "uniform",
-            "connections": max(self._config.race.connections, _slots(rate)),
+            "connections": max(self._config.race.connections, _users(rate)),
             "pairs": 1,
             "slice": SLICE_S,
             "warmup": WARMUP_S,
@@ -161,7 +161,7 @@ class _Races:
         )
 
 
-def _slots(rate: float) -> int:
+def _users(rate: float) -> int:
     """Return how many connections a pause takes that the gates on lateness still allow."""
     return math.ceil(rate * MOST_LAG_MS / 1000)
 

@@ -69,7 +69,11 @@ COLUMNS = (
         "bit 0: the row counts; bit 1: no connection was free at the scheduled time",
     ),
     Column(
-        "slot", "u2", "begin", "number", "number of the connection in its process, modulo 65,536"
+        "connection",
+        "u2",
+        "begin",
+        "number",
+        "number of the connection in its process, modulo 65,536",
     ),
     Column("sent_ns", "i8", "both", "time", "just before it was sent"),
     Column(
@@ -98,7 +102,7 @@ COLUMNS = (
         "u1",
         "end",
         "number",
-        "1 if one of them replaced a connection that the slot had before",
+        "1 if one of them replaced a connection that the Locust user had before",
     ),
     Column(
         "operation",

@@ -73,14 +73,14 @@ class Tally:
             rows[name] for name in ("scheduled_ns", "sent_ns", "done_ns")
         )
         sent = counted & (outcome != _UNSENT)
-        had_slot = (flags & _NO_CONNECTION) == 0
+        had_connection = (flags & _NO_CONNECTION) == 0
         self.requests += int(counted.sum())
         self.on_time += int((sent & (sent_ns <= end_ns)).sum())
-        self.no_connection += int((counted & ~had_slot).sum())
+        self.no_connection += int((counted & ~had_connection).sum())
         self.opened += int(rows["opened"][counted].sum())
         self.reconnected += int(rows["reconnected"][counted].sum())
         self.bytes += int(rows["bytes"][counted].sum())
-        self._count("send_delay", (sent_ns - scheduled_ns)[sent & had_slot])
+        self._count("send_delay", (sent_ns - scheduled_ns)[sent & had_connection])
         right = counted & (outcome == _OK)
         self.verified += int(right.sum())
         self._count("response", (done_ns - scheduled_ns)[right])

@@ -81,7 +81,7 @@ class Ledger:
         slice_index: int,
         target: int,
         flags: int,
-        slot: int,
+        user: int,
         now_ns: int,
         operation: int = 0,
     ) -> int:
@@ -99,7 +99,7 @@ class Ledger:
             slice_index,
             target,
             flags,
-            slot,
+            user,
             now_ns,
             operation,
             _IN_FLIGHT,

@@ -33,7 +33,8 @@ class State:
 
     `counted` are all requests so far by the target's number, `by_operation` the same by the
     operation's as well. `slices` and `totals` are what the complete pairs came to, `latest` each
-    target's last slice in one, `workers` the reports of the last slice, `turn` the slice under way.
+    target's last slice in one, `workers` the reports of the last slice, `slice_` the
+    slice under way.
     Of several operations, `decisive` is the one that the rule looks at.
     """
 
@@ -42,7 +43,7 @@ class State:
     slices_done: int = 0
     pairs_complete: int = 0
     pairs_voided: int = 0
-    turn: PlannedSlice | None = None
+    slice_: PlannedSlice | None = None
     by_operation: Counts = ((), ())
     latest: dict[str, Slice] = field(default_factory=dict)
     slices: list[Slice] = field(default_factory=list)
@@ -169,13 +170,13 @@ class Follower:
         self,
         counted: Counts,
         now: Live | None = None,
-        turn: PlannedSlice | None = None,
+        slice_: PlannedSlice | None = None,
     ) -> State:
         # A counter must not go down, though a process that is lost takes its counts with it.
         self._shown = _each(self._shown, counted, most)
         return replace(
             self._state,
-            turn=turn,
+            slice_=slice_,
             by_operation=self._shown,
             processes=now["processes"] if now else len(self._workers),
             lost=now["lost"] if now else 0,

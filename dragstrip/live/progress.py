@@ -23,16 +23,16 @@ class Clock:
         self._slice_s = plan.race.slice
         self._planned = len(plan.slices)
         self._now = now
-        self._turn: int | None = None
+        self._slice: int | None = None
         self._since_s = now()
         self._seen: deque[tuple[float, tuple[int, int]]] = deque()
 
     def see(self, state: State) -> None:
         """Take in how the race stands now."""
         now_s = self._now()
-        turn = state.turn.index if state.turn else None
-        if turn != self._turn:
-            self._turn, self._since_s = turn, now_s
+        slice_ = state.slice_.index if state.slice_ else None
+        if slice_ != self._slice:
+            self._slice, self._since_s = slice_, now_s
         self._seen.append((now_s, (_sent(state, 0), _sent(state, 1))))
         while self._seen[0][0] < now_s - _RATE_OVER_S:
             self._seen.popleft()
@@ -50,7 +50,7 @@ class Clock:
     def left_s(self, state: State) -> float:
         """Return how long the slices that are not over will take, in seconds."""
         to_come_s = (self._planned - state.slices_done) * self._slice_s
-        under_way_s = self._now() - self._since_s if state.turn else 0.0
+        under_way_s = self._now() - self._since_s if state.slice_ else 0.0
         return max(0.0, to_come_s - min(under_way_s, self._slice_s))
 
 

@@ -100,7 +100,7 @@ def _buckets(counted: Brief) -> list[tuple[str, float]]:
 
 
 def _progress(state: State) -> Iterator[Metric]:
-    plan, turn = state.plan, state.turn
+    plan, slice_ = state.plan, state.slice_
     for name, words, value in (
         ("slices_planned", "Slices of the race.", len(plan.slices)),
         ("slices_done", "Slices that are over.", state.slices_done),
@@ -110,9 +110,13 @@ def _progress(state: State) -> Iterator[Metric]:
         (
             "slice",
             "Number of the slice under way, from 0; -1 for none.",
-            turn.index if turn else -1,
+            slice_.index if slice_ else -1,
         ),
-        ("pair", "Number of the pair under way, from 0; -1 for none.", turn.pair if turn else -1),
+        (
+            "pair",
+            "Number of the pair under way, from 0; -1 for none.",
+            slice_.pair if slice_ else -1,
+        ),
         ("planned_rate", "Planned arrivals per second; 0: closed model.", plan.race.rate),
     ):
         yield GaugeMetricFamily(f"dragstrip_{name}", words, value=value)
@@ -122,7 +126,7 @@ def _progress(state: State) -> Iterator[Metric]:
         labels=["target"],
     )
     for number, target in enumerate(plan.targets):
-        active.add_metric([target.name], int(turn is not None and turn.target == number))
+        active.add_metric([target.name], int(slice_ is not None and slice_.target == number))
     yield active
 
 

@@ -29,7 +29,7 @@ def stage(state: State, clock: Clock) -> str:
     planned = len(state.plan.slices)
     if state.slices_done == planned:
         return "every slice is over"
-    target = f" ({names(state)[state.turn.target]})" if state.turn else ""
+    target = f" ({names(state)[state.slice_.target]})" if state.slice_ else ""
     return f"slice {state.slices_done + 1} of {planned}{target}, {clock.left(state)} left"
 
 

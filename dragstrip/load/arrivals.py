@@ -49,22 +49,22 @@ class Arrivals:
         )
 
 
-def blocks_of_slice(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
+def blocks_of_slice(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
-    seed, race = (plan.seed, turn.pair), plan.race
+    seed, race = (plan.seed, slice_.pair), plan.race
     random = np.random.default_rng(list(seed))
     offsets_s = _OFFSETS[race.arrivals](random, race.rate, race.slice)
-    first = turn.pair * round(race.rate * race.slice)
+    first = slice_.pair * round(race.rate * race.slice)
     return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
 
 
-def blocks_of_trickle(plan: Plan, turn: PlannedSlice) -> Iterator[Arrivals]:
+def blocks_of_trickle(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     """Draw the few uncounted requests that keep the other target awake, a block at a time."""
-    seed = (plan.seed, turn.index, _TRICKLE_STREAM)
+    seed = (plan.seed, slice_.index, _TRICKLE_STREAM)
     random = np.random.default_rng(list(seed))
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
     offsets_s = _constant(random, rate, plan.race.slice)
-    first = turn.index * round(rate * plan.race.slice)
+    first = slice_.index * round(rate * plan.race.slice)
     return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
 
 
@@ -76,15 +76,15 @@ def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arriv
         drawn += len(block)
 
 
-def closed_keys(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
+def closed_keys(plan: Plan, slice_: PlannedSlice, worker: int) -> Iterator[int]:
     """Yield a worker's keys in the closed model for ever: the same for both slices of a pair."""
-    seed = (plan.seed, turn.pair, worker, _CLOSED_STREAM)
+    seed = (plan.seed, slice_.pair, worker, _CLOSED_STREAM)
     return key_stream(plan.race, plan.keys, seed)
 
 
-def closed_operations(plan: Plan, turn: PlannedSlice, worker: int) -> Iterator[int]:
+def closed_operations(plan: Plan, slice_: PlannedSlice, worker: int) -> Iterator[int]:
     """Yield the operation that goes with each of `closed_keys`."""
-    seed = (plan.seed, turn.pair, worker, _CLOSED_STREAM)
+    seed = (plan.seed, slice_.pair, worker, _CLOSED_STREAM)
     return operation_stream(plan.operations, seed)
 
 

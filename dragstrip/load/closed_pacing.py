@@ -45,7 +45,7 @@ class ClosedPacing:
         self._next_ns = (now_ns if missed else self._next_ns) + self._period_ns
         return now_ns, next(self._keys), NO_SLICE, 0, next(self._operations)
 
-    def withdraw(self, slot: Any) -> bool:  # noqa: ARG002
+    def withdraw(self, user: Any) -> bool:  # noqa: ARG002
         """Let a pause that is under way not end by itself; return whether there was one."""
         if self._timer is None:
             return False

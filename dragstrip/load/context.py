@@ -77,7 +77,7 @@ class Work:
         self._requests: dict[str, list[Callable[[int], Prepared]]] = {}
         self._checks: dict[str, list[Check]] = {}
         self._attached = False
-        self._slots_started = self._slots_open = 0
+        self._connections_started = self._connections_open = 0
 
     def attach(self, environment: Environment) -> None:
         """Feed an environment's statistics from now on."""
@@ -104,8 +104,8 @@ class Work:
 
     def sender(self, target: str, connection: Connection) -> Sender:
         """Return the loop of a new connection. A target's connections share prepared requests."""
-        self._slots_started += 1
-        self._slots_open += 1
+        self._connections_started += 1
+        self._connections_open += 1
         if target not in self._requests:
             asked, operations = self.targets[target], self.scenario.operations
             self._requests[target] = [self._prepared(asked, one, connection) for one in operations]
@@ -117,7 +117,7 @@ class Work:
             self._requests[target],
             self._checks[target],
             target=list(self.targets).index(target),
-            number=self._slots_started,
+            number=self._connections_started,
         )
 
     def _prepared(
@@ -128,13 +128,13 @@ class Work:
 
         return lru_cache(_REQUESTS)(prepare) if operation.repeats else prepare
 
-    def slot_closed(self) -> None:
+    def connection_closed(self) -> None:
         """Note that a connection closed. When the last one has, count every request.
 
         So it is before Locust prints its statistics, or a worker sends its last.
         """
-        self._slots_open -= 1
-        if self._slots_open == 0:
+        self._connections_open -= 1
+        if self._connections_open == 0:
             self.collector.collect()
 
     def snapshot(self) -> dict[str, Any]:
@@ -167,7 +167,7 @@ class Work:
         return self.race.request_events or self.race.otel
 
     def _closed_pacing(self) -> ClosedPacing:
-        seed = (self.seed, self.worker, self._slots_started)
+        seed = (self.seed, self.worker, self._connections_started)
         keys = arrivals.key_stream(self.race, self.scenario.keys, seed)
         operations = arrivals.operation_stream(planned(self.scenario), seed)
         return ClosedPacing(keys, self.race.rate / self.race.connections, operations)

@@ -26,7 +26,7 @@ class Dispatcher:
     def __init__(self) -> None:
         self._schedule = Schedule()
         self._idle: OrderedDict[Any, None] = OrderedDict()
-        self._slots = 0
+        self._users = 0
         self._timer: Timer | None = None
         self._timer_ns = NEVER_NS
 
@@ -43,7 +43,7 @@ class Dispatcher:
     @property
     def at_rest(self) -> bool:
         """Whether every request is taken, and every connection has finished its own."""
-        return self._schedule.next_ns == NEVER_NS and self._slots == len(self._idle)
+        return self._schedule.next_ns == NEVER_NS and self._users == len(self._idle)
 
     def abandon(self) -> Iterator[Arrival]:
         """Yield the requests that no connection has taken; no connection gets them any more."""
@@ -52,11 +52,11 @@ class Dispatcher:
 
     def enter(self) -> None:
         """Add a connection; until it leaves, it is busy whenever it does not wait in `take`."""
-        self._slots += 1
+        self._users += 1
 
     def leave(self) -> None:
         """Remove a connection."""
-        self._slots -= 1
+        self._users -= 1
 
     def take(self) -> Arrival:
         """Block the calling greenlet until there is a request for it, and return that."""
@@ -64,21 +64,21 @@ class Dispatcher:
         schedule = self._schedule
         if schedule.next_ns <= now_ns:
             # An idle connection was idle before this was due, and would get it in a moment.
-            return schedule.take(now_ns, slot_was_free=bool(self._idle))
-        slot = getcurrent()
-        self._idle[slot] = None
+            return schedule.take(now_ns, connection_was_free=bool(self._idle))
+        user = getcurrent()
+        self._idle[user] = None
         if schedule.next_ns < self._timer_ns:
             self._wait_for_next()
         try:
             arrival: Arrival = get_hub().switch()
         except BaseException:
-            self._idle.pop(slot, None)
+            self._idle.pop(user, None)
             raise
         return arrival
 
-    def withdraw(self, slot: Any) -> bool:
+    def withdraw(self, user: Any) -> bool:
         """Give no request to a greenlet that is idle; return whether it was."""
-        return self._idle.pop(slot, self) is None
+        return self._idle.pop(user, self) is None
 
     def close(self) -> None:
         """Give the timer back."""
@@ -101,5 +101,5 @@ class Dispatcher:
             if self._schedule.next_ns > now_ns:
                 self._wait_for_next()
                 return
-            slot, _ = idle.popitem(last=False)
-            slot.switch(self._schedule.take(now_ns, slot_was_free=True))
+            user, _ = idle.popitem(last=False)
+            user.switch(self._schedule.take(now_ns, connection_was_free=True))

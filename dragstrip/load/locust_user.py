@@ -79,7 +79,7 @@ class ConnectionUser(User):
     def on_stop(self) -> None:
         """Close the connection."""
         self.connection.close()
-        self.work.slot_closed()
+        self.work.connection_closed()
 
     def stop(self, force: bool = False) -> bool:
         """Stop: at once when it waits for a request, else, unless forced, after the one it is at.

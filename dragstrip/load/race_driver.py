@@ -62,7 +62,7 @@ class RaceShape(LoadTestShape):
         if self._begun:
             driver.ended.wait()
         self._begun = True
-        return None if driver.ended.is_set() else (driver.slots, driver.spawn_per_s)
+        return None if driver.ended.is_set() else (driver.users, driver.spawn_per_s)
 
 
 def _write_live(folder: Path, now: Live) -> None:
@@ -83,9 +83,9 @@ class RaceDriver:
     """Drives a race in the process that says what comes next. Subclasses say who sends requests."""
 
     def __init__(self, environment: Environment, plan: Plan, folder: Path) -> None:
-        self.slots = 2 * plan.race.connections
-        self.spawn_per_s = float(min(self.slots, SPAWN_PER_S))
-        self.places_s = self.slots / SPAWN_PER_S + _PLACES_S
+        self.users = 2 * plan.race.connections
+        self.spawn_per_s = float(min(self.users, SPAWN_PER_S))
+        self.places_s = self.users / SPAWN_PER_S + _PLACES_S
         self.started = gevent.event.Event()
         self.ready = gevent.event.Event()
         self.ended = gevent.event.Event()
@@ -166,7 +166,7 @@ class RaceDriver:
     def _gather(self) -> None:
         """Wait for what must be there before users are started."""
 
-    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
+    def _run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         raise NotImplementedError
 
     def _finish(self) -> Finish:
@@ -205,13 +205,13 @@ class SingleProcessDriver(RaceDriver):
     def _prepare(self) -> None:
         self._share = OwnShare(self._plan, self._make_work(self._plan))
 
-    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
+    def _run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         last_s = time.monotonic() + self.places_s
-        while (count := self._runner.user_count) < self.slots:
+        while (count := self._runner.user_count) < self.users:
             if time.monotonic() > last_s:
-                raise UsersMissing(f"only {count} of {self.slots} users are there")
+                raise UsersMissing(f"only {count} of {self.users} users are there")
             gevent.sleep(POLL_S)
-        return SliceOutcome(time.time(), [self._share.run(turn, 0, 1)])
+        return SliceOutcome(time.time(), [self._share.run(slice_, 0, 1)])
 
     def _live(self) -> Live:
         return {**self._share.so_far(), "processes": 1, "lost": 0}
@@ -240,10 +240,10 @@ class OwnShare:
         counts = self._work.counts
         return {"slice": counts.slice_index, "targets": counts.briefs()}
 
-    def run(self, turn: PlannedSlice, position: int, of: int) -> WorkerReport:
+    def run(self, slice_: PlannedSlice, position: int, of: int) -> WorkerReport:
         """Run a share of a slice and return its report."""
         self._add_up()
-        return run_slice(self._plan, turn, self._work, position, of)
+        return run_slice(self._plan, slice_, self._work, position, of)
 
     def close(self) -> FinalCounts:
         """Store what is over and return the sum; call it when no user runs any more."""

@@ -26,7 +26,7 @@ _DRAIN_POLL_S = 0.01
 _ROWS_AT_ONCE = 1000
 
 
-def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int) -> WorkerReport:
+def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: int) -> WorkerReport:
     """Run this process's share of a slice, wait for its answers, and report how it went.
 
     The share is every `of`-th arrival from `position`; in the closed model, what the process's own
@@ -38,12 +38,12 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
     health = HealthMonitor(before=work.clocks)
     start_ns = monotonic_ns() + _LEAD_NS
     end_ns = start_ns + round(plan.race.slice * 1e9)
-    work.counts.begin(turn.index, end_ns)
+    work.counts.begin(slice_.index, end_ns)
     for number, dispatcher in enumerate(dispatchers):
-        is_active = number == turn.target
+        is_active = number == slice_.target
         settled_ns = start_ns + round(plan.race.warmup * 1e9) if is_active else NEVER_NS
-        span = Span(turn.index, start_ns, settled_ns, end_ns)
-        dispatcher.load(_schedule(plan, turn, span, work.worker, is_active, position, of))
+        span = Span(slice_.index, start_ns, settled_ns, end_ns)
+        dispatcher.load(_schedule(plan, slice_, span, work.worker, is_active, position, of))
     gevent.sleep((end_ns - monotonic_ns()) / 1e9)
     for dispatcher in dispatchers:
         dispatcher.stop()
@@ -63,7 +63,7 @@ def run_slice(plan: Plan, turn: PlannedSlice, work: Work, position: int, of: int
 
 def _schedule(
     plan: Plan,
-    turn: PlannedSlice,
+    slice_: PlannedSlice,
     span: Span,
     worker: int,
     is_active: bool,
@@ -71,9 +71,9 @@ def _schedule(
     of: int,
 ) -> Schedule:
     if is_active and plan.race.closed_model:
-        keys = arrivals.closed_keys(plan, turn, worker)
-        return Closed(keys, span, arrivals.closed_operations(plan, turn, worker))
-    blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, turn)
+        keys = arrivals.closed_keys(plan, slice_, worker)
+        return Closed(keys, span, arrivals.closed_operations(plan, slice_, worker))
+    blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, slice_)
     return Open(arrivals.shares(blocks, position, of), span)
 
 

@@ -40,7 +40,7 @@ class Schedule:
 
     next_ns = NEVER_NS
 
-    def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:
+    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:
         """Return the request that is due, and go on to the next."""
         raise NotImplementedError
 
@@ -61,18 +61,18 @@ class Open(Schedule):
         self._arrivals = _in_time(blocks, span)
         self._advance()
 
-    def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
+    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:  # noqa: ARG002
         """Return the next arrival, flagged if it had to wait for a connection."""
         scheduled_ns, key, slice_index, flags, operation = arrival = self._head
         self._advance()
-        if slot_was_free:
+        if connection_was_free:
             return arrival
         return scheduled_ns, key, slice_index, flags | _NO_CONNECTION, operation
 
     def rest(self) -> Iterator[Arrival]:
         """Yield the arrivals that no connection has taken."""
         while self.next_ns != NEVER_NS:
-            yield self.take(0, slot_was_free=False)
+            yield self.take(0, connection_was_free=False)
 
     def _advance(self) -> None:
         self._head = next(self._arrivals, _END)
@@ -90,7 +90,7 @@ class Closed(Schedule):
         self._span = span
         self.next_ns = span.start_ns
 
-    def take(self, now_ns: int, *, slot_was_free: bool) -> Arrival:  # noqa: ARG002
+    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:  # noqa: ARG002
         """Return a request that is due now."""
         span = self._span
         flags = _COUNTED if span.counted_from_ns <= now_ns < span.end_ns else 0

@@ -40,7 +40,7 @@ class Pacing(Protocol):
     def take(self) -> Arrival:
         """Block the calling greenlet until there is a request for it, and return that."""
 
-    def withdraw(self, slot: Any) -> bool:
+    def withdraw(self, user: Any) -> bool:
         """Let a greenlet that waits in `take` never come out of it; return whether it did."""
 
 
@@ -93,10 +93,10 @@ class Sender:
         finally:
             self._pace.leave()
 
-    def stop(self, slot: Any) -> bool:
+    def stop(self, user: Any) -> bool:
         """Begin no other request; return whether its greenlet waits for one, now for ever."""
         self._stopping = True
-        return self._pace.withdraw(slot)
+        return self._pace.withdraw(user)
 
     def _loop(self) -> None:
         # Names bound here are found faster than attributes.

@@ -43,10 +43,10 @@ def run_slices(plan: Plan, run_slice: Callable[[PlannedSlice], SliceOutcome], fo
     Raises OSError where it cannot be written, and what `run_slice` raises.
     """
     with (folder / SLICES_FILE).open("ab") as file:
-        for turn in plan.slices:
-            outcome = run_slice(turn)
+        for slice_ in plan.slices:
+            outcome = run_slice(slice_)
             line: SliceReport = {
-                "index": turn.index,
+                "index": slice_.index,
                 "started": outcome.started,
                 "ended": time.time(),
                 "void": outcome.void,
@@ -83,7 +83,7 @@ class SliceCoordinator:
         self._send = send
         self._pause = pause
 
-    def run_slice(self, turn: PlannedSlice) -> SliceOutcome:
+    def run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         """Share a slice among the workers present. Raises AllWorkersLost.
 
         A worker that is lost before it has reported makes the slice void; the others' reports are
@@ -91,7 +91,7 @@ class SliceCoordinator:
         """
         workers = self._workers_present()
         started = time.time()
-        self._end.announce(turn.index, workers)
+        self._end.announce(slice_.index, workers)
         for worker in workers:
             self._send(worker)
         race = self._plan.race

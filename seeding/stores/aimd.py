@@ -39,33 +39,33 @@ class BatchPace:
         self._changed = threading.Condition()
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[BatchPermit]:
+    def permit(self) -> Iterator[BatchPermit]:
         """Wait until one more transaction may run, and yield what it may hold."""
         with self._changed:
             self._changed.wait_for(lambda: self._active < self.at_once)
             self._active += 1
-            turn = BatchPermit(self.rows, self._epoch)
+            permit = BatchPermit(self.rows, self._epoch)
         try:
-            yield turn
+            yield permit
         finally:
             with self._changed:
                 self._active -= 1
                 self._changed.notify_all()
 
-    def overloaded(self, turn: BatchPermit) -> None:
+    def overloaded(self, permit: BatchPermit) -> None:
         """The backend was too busy: run fewer side by side, and once that is one, smaller ones."""
         with self._changed:
-            if not self._is_news(turn):
+            if not self._is_news(permit):
                 return
             if self.at_once > 1:
                 self.at_once //= 2
             else:
                 self.rows = max(1, self.rows // 2)
 
-    def too_large(self, turn: BatchPermit, rows: int) -> None:
+    def too_large(self, permit: BatchPermit, rows: int) -> None:
         """A transaction of so many rows was more than the backend takes."""
         with self._changed:
-            if self._is_news(turn):
+            if self._is_news(permit):
                 self.rows = max(1, min(self.rows, rows) // 2)
 
     def succeeded(self) -> None:
@@ -79,9 +79,9 @@ class BatchPace:
             self.at_once = min(self._most_at_once, self.at_once + 1)
             self._changed.notify_all()
 
-    def _is_news(self, turn: BatchPermit) -> bool:
+    def _is_news(self, permit: BatchPermit) -> bool:
         """Transactions that ran side by side fail together, and are one reason to slow down."""
-        if turn.epoch != self._epoch:
+        if permit.epoch != self._epoch:
             return False
         self._epoch += 1
         self._successes = 0

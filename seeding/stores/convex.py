@@ -204,18 +204,18 @@ class ConvexStore:
 
     def _write_some(self, contexts: Sequence[Encoded]) -> int:
         """Send one transaction, of the size that is right by now; return how many it held."""
-        with self._pace.turn() as turn:
-            batch = first_batch(contexts, turn.rows)
+        with self._pace.permit() as permit:
+            batch = first_batch(contexts, permit.rows)
             value = b"[%b]" % b",".join(context.json for context in batch)
             try:
                 self._api.mutation_once("writeContexts", "contexts", value)
             except (Busy, httpx.TransportError):
-                self._pace.overloaded(turn)
+                self._pace.overloaded(permit)
                 raise
             except TooMuch:
                 if len(batch) == 1:
                     raise
-                self._pace.too_large(turn, sum(context.rows for context in batch))
+                self._pace.too_large(permit, sum(context.rows for context in batch))
                 return 0
             self._pace.succeeded()
             return len(batch)

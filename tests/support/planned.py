@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from dragstrip.run.plan import Plan, PlannedSlice
 
 
-def of_slice(plan: Plan, turn: PlannedSlice) -> Arrivals:
-    return _joined(blocks_of_slice(plan, turn))
+def of_slice(plan: Plan, slice_: PlannedSlice) -> Arrivals:
+    return _joined(blocks_of_slice(plan, slice_))
 
 
-def trickle(plan: Plan, turn: PlannedSlice) -> Arrivals:
-    return _joined(blocks_of_trickle(plan, turn))
+def trickle(plan: Plan, slice_: PlannedSlice) -> Arrivals:
+    return _joined(blocks_of_trickle(plan, slice_))
 
 
 def _joined(blocks: Iterable[Arrivals]) -> Arrivals:

@@ -35,7 +35,7 @@ _ROW = np.dtype(
             ("target", "u1"),
             ("flags", "u1"),
         ),
-        *(("slot", "<u2"), ("sent_ns", "<i8"), ("done_ns", "<i8"), ("first_byte_us", "<i4")),
+        *(("connection", "<u2"), ("sent_ns", "<i8"), ("done_ns", "<i8"), ("first_byte_us", "<i4")),
         *(("query_us", "<i4"), ("total_us", "<i4"), ("bytes", "<u4"), ("status", "<u2")),
         *(("opened", "u1"), ("reconnected", "u1"), ("padding", "V3"), ("outcome", "u1")),
     ]
@@ -175,23 +175,23 @@ class Recomputed:
     @cached_property
     def whole_pairs(self) -> list[int]:
         """The pairs of which both slices ran to their end, in their order."""
-        ended = Counter(self.turns[index]["pair"] for index in self.reports)
+        ended = Counter(self.planned[index]["pair"] for index in self.reports)
         return sorted(pair for pair, slices in ended.items() if slices == 2)
 
     @cached_property
     def voided_pairs(self) -> list[int]:
-        void = {self.turns[i]["pair"] for i, report in self.reports.items() if report.get("void")}
+        void = {self.planned[i]["pair"] for i, report in self.reports.items() if report.get("void")}
         return [pair for pair in self.whole_pairs if pair in void]
 
     @cached_property
-    def turns(self) -> dict[int, Any]:
-        return {turn["index"]: turn for turn in self.plan["slices"]}
+    def planned(self) -> dict[int, Any]:
+        return {slice_["index"]: slice_ for slice_ in self.plan["slices"]}
 
     @cached_property
     def used(self) -> list[Any]:
-        """The turns that count, in their order."""
+        """The slices that count, in their order."""
         pairs = set(self.whole_pairs) - set(self.voided_pairs)
-        return [turn for turn in self.plan["slices"] if turn["pair"] in pairs]
+        return [slice_ for slice_ in self.plan["slices"] if slice_["pair"] in pairs]
 
     @property
     def pairs(self) -> int:
@@ -200,7 +200,7 @@ class Recomputed:
     @cached_property
     def slices(self) -> dict[int, Part]:
         """The slices that count by their index."""
-        return {turn["index"]: self._part([turn]) for turn in self.used}
+        return {slice_["index"]: self._part([slice_]) for slice_ in self.used}
 
     @cached_property
     def totals(self) -> tuple[Part, Part]:
@@ -211,21 +211,21 @@ class Recomputed:
     def pairwise(self, of: Callable[[Part], float | None]) -> tuple[Values, Values]:
         """Return a value of each slice, baseline's and challenger's, by pair; NaN for none."""
         found: dict[int, list[float]] = {0: [], 1: []}
-        for turn in sorted(self.used, key=lambda turn: turn["pair"]):
-            value = of(self.slices[turn["index"]])
-            found[turn["target"]].append(math.nan if value is None else value)
+        for slice_ in sorted(self.used, key=lambda slice_: slice_["pair"]):
+            value = of(self.slices[slice_["index"]])
+            found[slice_["target"]].append(math.nan if value is None else value)
         return np.array(found[0]), np.array(found[1])
 
-    def _part(self, turns: list[Any]) -> Part:
+    def _part(self, slices: list[Any]) -> Part:
         rows, on_time = [np.zeros(0, _ROW)], [np.zeros(0, bool)]
-        for turn in turns:
-            for worker in self.reports[turn["index"]]["workers"]:
+        for slice_ in slices:
+            for worker in self.reports[slice_["index"]]["workers"]:
                 mine = self.ledger[worker["worker"]]
-                here = (mine["slice"] == turn["index"]) & (mine["target"] == turn["target"])
+                here = (mine["slice"] == slice_["index"]) & (mine["target"] == slice_["target"])
                 counted = mine[here & (mine["flags"] & _COUNTED != 0)]
                 rows.append(counted)
                 on_time.append(counted["sent_ns"] <= worker["end_ns"])
-        return Part(np.concatenate(rows), np.concatenate(on_time), self.counted_s * len(turns))
+        return Part(np.concatenate(rows), np.concatenate(on_time), self.counted_s * len(slices))
 
 
 @dataclass(frozen=True)

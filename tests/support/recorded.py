@@ -52,14 +52,20 @@ def record_run(
     totals = [Tallies() for _ in ledgers]
     random = np.random.default_rng(7)
     with (path / SLICES_FILE).open("w") as file:
-        for turn in plan.slices:
+        for slice_ in plan.slices:
             reports = [
-                _run_slice(ledger, turn, worker, random, lookups, hung, operations)
+                _run_slice(ledger, slice_, worker, random, lookups, hung, operations)
                 for worker, ledger in enumerate(ledgers)
             ]
             for total, report in zip(totals, reports, strict=True):
                 total.merge_encoded(report["tallies"])
-            line = {"index": turn.index, "started": 0, "ended": 1, "void": None, "workers": reports}
+            line = {
+                "index": slice_.index,
+                "started": 0,
+                "ended": 1,
+                "void": None,
+                "workers": reports,
+            }
             file.write(json.dumps(line) + "\n")
     finish = {
         "run_id": plan.run_id,
@@ -77,24 +83,24 @@ def record_run(
 
 def _run_slice(
     ledger: Ledger,
-    turn: PlannedSlice,
+    slice_: PlannedSlice,
     worker: int,
     random: np.random.Generator,
     lookups: int,
     hung: int,
     operations: int,
 ) -> dict[str, Any]:
-    start_ns = (10 * worker + turn.index + 1) * 4 * SECOND
+    start_ns = (10 * worker + slice_.index + 1) * 4 * SECOND
     end_ns = start_ns + 3 * SECOND
     scheduled_ns = start_ns + np.sort(random.integers(0, 3 * SECOND, lookups))
     took_ns = random.lognormal(16, 0.5, lookups).astype(int)
     chosen = random.choice(len(OUTCOMES), lookups, p=SHARES)
     for n in range(lookups):
         due, took, (outcome, status) = int(scheduled_ns[n]), int(took_ns[n]), OUTCOMES[chosen[n]]
-        target = 1 - turn.target if n % 50 == 0 else turn.target
-        counted = target == turn.target and due > start_ns + SECOND
+        target = 1 - slice_.target if n % 50 == 0 else slice_.target
+        counted = target == slice_.target and due > start_ns + SECOND
         flags = Flag.COUNTED if counted else 0
-        row = ledger.begin(due, n, turn.index, target, flags, n % 8, due + 1000, n % operations)
+        row = ledger.begin(due, n, slice_.index, target, flags, n % 8, due + 1000, n % operations)
         if n >= hung:
             query_us = ABSENT if n % 3 else took // 2000
             timings = (took // 1000, query_us, took // 1500, n % 7 == 0)

@@ -74,14 +74,14 @@ def plan_of(
     )
 
 
-def rows_of(turn: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int) -> Rows:
+def rows_of(slice_: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int) -> Rows:
     """Return the counted rows of a slice with these response times, evenly due."""
     rows: Rows = np.zeros(len(response_ms), ROW)
     rows["scheduled_ns"] = start_ns + np.linspace(1.0, 2.9, len(rows)) * SECOND
     rows["sent_ns"] = rows["scheduled_ns"] + 100_000
     rows["done_ns"] = rows["scheduled_ns"] + (response_ms * 1e6).astype(np.int64)
-    rows["slice"] = turn.index
-    rows["target"] = turn.target
+    rows["slice"] = slice_.index
+    rows["target"] = slice_.target
     rows["status"] = 200
     rows["outcome"] = Outcome.OK
     rows["first_byte_us"] = 700
@@ -91,7 +91,7 @@ def rows_of(turn: PlannedSlice, response_ms: np.ndarray[Any, Any], start_ns: int
     return rows
 
 
-def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3) -> SliceReport:
+def report_of(slice_: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3) -> SliceReport:
     end_ns = start_ns + 3 * SECOND
     tallies = Tallies()
     tallies.add(rows, end_ns)
@@ -106,9 +106,9 @@ def report_of(turn: PlannedSlice, rows: Rows, start_ns: int, cpu_s: float = 0.3)
         "clock_step_ms": 0.01,
         "tallies": tallies.encode(),
     }
-    began = STARTED.timestamp() + 3 * turn.index
+    began = STARTED.timestamp() + 3 * slice_.index
     return {
-        "index": turn.index,
+        "index": slice_.index,
         "started": began,
         "ended": began + 3,
         "void": None,
@@ -134,17 +134,17 @@ def record(
     medians = np.broadcast_to(np.array(medians_ms, float), (kinds, 2))
     random = np.random.default_rng(seed)
     reports = []
-    for turn in plan.slices:
-        start_ns = (1 + turn.index) * 4 * SECOND
+    for slice_ in plan.slices:
+        start_ns = (1 + slice_.index) * 4 * SECOND
         shift = np.exp(random.normal(0, noise))
         operations = np.arange(samples) % kinds
-        typical_ms = medians[operations, turn.target]
+        typical_ms = medians[operations, slice_.target]
         response_ms = typical_ms * shift * random.lognormal(0, 0.5, samples)
-        rows = rows_of(turn, response_ms, start_ns)
+        rows = rows_of(slice_, response_ms, start_ns)
         rows["operation"] = operations
         if spoil:
-            spoil(turn, rows)
-        reports.append(report_of(turn, rows, start_ns))
+            spoil(slice_, rows)
+        reports.append(report_of(slice_, rows, start_ns))
     return reports
 
 

@@ -129,9 +129,9 @@ class RaceMaster(RaceDriver):
         reasons = "; ".join(f"one cannot take part: {why}" for why in self._unfit.values())
         return f"{came}: {reasons}" if reasons else f"{came} within {self._wait_s:g} s"
 
-    def _run_slice(self, turn: PlannedSlice) -> SliceOutcome:
+    def _run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         try:
-            return self._coordinator.run_slice(turn)
+            return self._coordinator.run_slice(slice_)
         except AllWorkersLost:
             write_finish(self._folder, self._coordinator.outcome())
             raise
@@ -194,7 +194,7 @@ class RaceMaster(RaceDriver):
         while members := self._end.members:
             if self._member_ids() != self._chosen:
                 self._choose()
-                self._master.start(self.slots, self.spawn_per_s)
+                self._master.start(self.users, self.spawn_per_s)
                 last_s = self._end.seconds + self.places_s
             missing = self._not_in_place()
             if not missing:
@@ -207,7 +207,7 @@ class RaceMaster(RaceDriver):
 
     def _not_in_place(self) -> list[int]:
         names = [one.__name__ for one in self._environment.user_classes]
-        wanted = share_users(self.slots, sorted(self._chosen), names)
+        wanted = share_users(self.users, sorted(self._chosen), names)
         members = self._end.members
         return [one for one in members if self._users_on(one) != wanted.get(self._ids[one])]
 

@@ -67,7 +67,7 @@ class Orders(TypedDict):
 
     run_id: str
     seq: int
-    turn: tuple[int, int, int] | None
+    share: tuple[int, int, int] | None
     """The slice to run, as a SliceShare; one that was begun already is not begun again."""
     acknowledged: int
     """The last slice of which the master has the report, -1 for none."""
@@ -104,12 +104,12 @@ class WorkerEnd:
         last = -1 if self._slice is None else self._slice
         if orders["acknowledged"] >= last:
             self._report = None
-        turn = SliceShare(*orders["turn"]) if orders["turn"] else None
+        share = SliceShare(*orders["share"]) if orders["share"] else None
         busy = self._slice is not None and not self._done
-        if turn is None or busy or turn.slice <= last:
+        if share is None or busy or share.slice <= last:
             return None
-        self._slice, self._done = turn.slice, False
-        return turn
+        self._slice, self._done = share.slice, False
+        return share
 
     def complete(self, report: WorkerReport) -> None:
         """Note that the slice begun last is over."""
@@ -145,7 +145,7 @@ class _Member:
     heard: int = 0
     sent: int = 0
     silent_s: int = 0
-    turn: SliceShare | None = None
+    share: SliceShare | None = None
     acknowledged: int = -1
     report: WorkerReport | None = None
     totals: FinalCounts | None = None
@@ -185,9 +185,9 @@ class MasterEnd:
             return
         member.heard, member.silent_s = snapshot["seq"], 0
         member.so_far = snapshot["so_far"]
-        turn, report = member.turn, snapshot["report"]
-        if report and turn and member.acknowledged < turn.slice == snapshot["slice"]:
-            member.report, member.acknowledged = report, turn.slice
+        share, report = member.share, snapshot["report"]
+        if report and share and member.acknowledged < share.slice == snapshot["slice"]:
+            member.report, member.acknowledged = report, share.slice
         if self._finishing and snapshot["totals"]:
             member.totals = snapshot["totals"]
         if snapshot["problem"]:
@@ -197,9 +197,9 @@ class MasterEnd:
         """Share a slice among workers; the others take no part in it."""
         self._announced = index
         for member in self._members.values():
-            member.turn = member.report = None
+            member.share = member.report = None
         for position, number in enumerate(workers):
-            self._members[number].turn = SliceShare(index, position, len(workers))
+            self._members[number].share = SliceShare(index, position, len(workers))
 
     def report_of(self, worker: int) -> WorkerReport | None:
         """Return a worker's report of the slice announced last, once it is here."""
@@ -209,7 +209,7 @@ class MasterEnd:
         """Ask every worker for its totals."""
         self._finishing = True
         for member in self._members.values():
-            member.turn = member.report = None
+            member.share = member.report = None
 
     def live(self) -> Live:
         """Return how the slice announced last is doing, by what was heard of it."""
@@ -252,7 +252,7 @@ class MasterEnd:
         return {
             "run_id": self._run_id,
             "seq": member.sent,
-            "turn": member.turn,
+            "share": member.share,
             "acknowledged": member.acknowledged,
             "finish": self._finishing,
             "settled": member.totals is not None,

@@ -153,23 +153,23 @@ class RaceWorker:
             return
         self._unanswered_s = 0.0
         was_finishing = self._end.finishing
-        turn = self._end.hear(orders)
-        if turn:
-            gevent.spawn(self._run, self._end, turn)
+        share = self._end.hear(orders)
+        if share:
+            gevent.spawn(self._run, self._end, share)
         if self._end.finishing and not was_finishing:
             gevent.spawn(self._finish, self._end)
         if self._end.dismissed:
             sys.stderr.write("error: the master has given this worker up\n")
             gevent.spawn(self._runner.quit)
 
-    def _run(self, end: WorkerEnd, turn: SliceShare) -> None:
+    def _run(self, end: WorkerEnd, share: SliceShare) -> None:
         assert self._share is not None  # noqa: S101
         assert self._plan is not None  # noqa: S101
         try:
-            planned = self._plan.slices[turn.slice]
-            end.complete(self._share.run(planned, turn.position, turn.of))
+            planned = self._plan.slices[share.slice]
+            end.complete(self._share.run(planned, share.position, share.of))
         except Exception as error:
-            log.exception("slice %d cannot be run", turn.slice)
+            log.exception("slice %d cannot be run", share.slice)
             end.fail(error.message if isinstance(error, DragstripError) else redact(repr(error)))
         self._news.set()
 

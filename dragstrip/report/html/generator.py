@@ -61,7 +61,7 @@ def charts(run: Run) -> list[Chart]:
         return []
     series = _series(run)
     columns: over_time.Columns = {one.rule.words: one.cell for one in series}
-    table, stops = over_time.told(run, columns | {"found no free connection": _no_slot})
+    table, stops = over_time.told(run, columns | {"found no free connection": _no_connection})
     zoom = over_time.zoom(run)
     rows = over_time.rows(run, lambda part: {one.rule.name: one.share(part) for one in series})
     made = Chart(
@@ -97,7 +97,7 @@ def _layers(series: list[_Series], rows: list[Spec]) -> list[Spec]:
     return [*made, marks.cursor("x", over_time.x())]
 
 
-def _no_slot(part: Slice) -> Cell:
+def _no_connection(part: Slice) -> Cell:
     return figures.count(part.generator.no_connection if part.generator else 0)
 
 

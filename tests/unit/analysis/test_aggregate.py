@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 def by_many(pairs: int, workers: int) -> Iterator[SliceReport]:
     """Yield a race's slices as so many processes would report them, each made when asked for."""
     one, two = record(plan_of(1), samples=60)
-    for turn in plan_of(pairs).slices:
-        report = deepcopy(one if turn.index % 2 == 0 else two)
+    for slice_ in plan_of(pairs).slices:
+        report = deepcopy(one if slice_.index % 2 == 0 else two)
         forms = next(iter(report["workers"][0]["tallies"].values()))
         shares = [{**report["workers"][0], "worker": number} for number in range(workers)]
         for share in shares:
-            share["tallies"] = {str(turn.target): forms}
-        yield {**report, "index": turn.index, "workers": shares}  # type: ignore[typeddict-item]
+            share["tallies"] = {str(slice_.target): forms}
+        yield {**report, "index": slice_.index, "workers": shares}  # type: ignore[typeddict-item]
 
 
 def peak_bytes(pairs: int, workers: int) -> int:

@@ -100,9 +100,9 @@ def test_an_operations_figures_are_those_of_a_race_of_it_alone() -> None:
 def test_a_rare_operation_that_fails_cannot_be_outvoted() -> None:
     plan = plan_of(operations=[PlannedOperation(name="lookup", weight=99), OPERATIONS[1]])
 
-    def spoil(turn: PlannedSlice, rows: Rows) -> None:
+    def spoil(slice_: PlannedSlice, rows: Rows) -> None:
         rows["operation"] = np.arange(len(rows)) % 20 == 0
-        if turn.target == 1:
+        if slice_.target == 1:
             fail(rows, slice(0, 20, 20))
 
     run, verdict = conclude(plan, record(plan, spoil=spoil), rules={"max_error_rate": 0.01})
@@ -134,8 +134,8 @@ def test_the_fewest_requests_are_those_of_the_operation_that_decides() -> None:
 def test_an_operation_of_which_nothing_is_verified_makes_the_run_invalid() -> None:
     plan = plan_of(operations=OPERATIONS)
 
-    def spoil(turn: PlannedSlice, rows: Rows) -> None:
-        if turn.target == 1:
+    def spoil(slice_: PlannedSlice, rows: Rows) -> None:
+        if slice_.target == 1:
             fail(rows, slice(1, None, 2))
 
     _, verdict = conclude(plan, record(plan, spoil=spoil))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dragstrip.run.plan import PlannedSlice
 
 PLAN = plan_of(pairs=6)
-TURN = next(turn for turn in PLAN.slices if turn.target == 0)
+TURN = next(slice_ for slice_ in PLAN.slices if slice_.target == 0)
 MEDIAN = SHARES.index(0.5)
 
 
@@ -99,7 +99,7 @@ def test_bands_hold_the_truth_as_often_as_they_say(shared: float) -> None:
 
 
 def test_what_no_answer_reports_is_part_of_the_rest() -> None:
-    def silent(turn: PlannedSlice, rows: Rows) -> None:
+    def silent(slice_: PlannedSlice, rows: Rows) -> None:
         rows["query_us"] = rows["total_us"] = -1
 
     found = conclude(PLAN, record(PLAN, spoil=silent))[0].targets["old"].split
@@ -109,7 +109,7 @@ def test_what_no_answer_reports_is_part_of_the_rest() -> None:
 
 
 def test_a_server_that_claims_more_than_there_was_is_not_believed() -> None:
-    def boasting(turn: PlannedSlice, rows: Rows) -> None:
+    def boasting(slice_: PlannedSlice, rows: Rows) -> None:
         rows["total_us"] = 9_000_000
         rows["query_us"] = 100
 

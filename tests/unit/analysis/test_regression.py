@@ -100,12 +100,12 @@ def test_swapping_the_runs_mirrors_the_verdict(
         assert back.verdict not in mirror
 
 
-def half_fail(turn: PlannedSlice, rows: Rows) -> None:
+def half_fail(slice_: PlannedSlice, rows: Rows) -> None:
     fail(rows, slice(0, 100))
 
 
-def a_few_fail(turn: PlannedSlice, rows: Rows) -> None:
-    if turn.index < 2:
+def a_few_fail(slice_: PlannedSlice, rows: Rows) -> None:
+    if slice_.index < 2:
         fail(rows, slice(0, 3), Outcome.TIMEOUT)
 
 

@@ -28,8 +28,8 @@ OLD, NEW = 0, 1
 def some_fail(target: int, every: int, count: int) -> Any:
     """Make the first lookups of every so many slices of one target fail."""
 
-    def change(turn: PlannedSlice, rows: Rows) -> None:
-        if turn.target == target and turn.pair % every == 0:
+    def change(slice_: PlannedSlice, rows: Rows) -> None:
+        if slice_.target == target and slice_.pair % every == 0:
             fail(rows, slice(0, count))
 
     return change
@@ -120,10 +120,10 @@ def test_no_cross_check_where_resamples_have_next_to_no_scatter() -> None:
     assert verdict.high is not None
 
 
-def slowing(turn: PlannedSlice, rows: Rows) -> None:
+def slowing(slice_: PlannedSlice, rows: Rows) -> None:
     """Let the challenger grow slower from pair to pair."""
-    if turn.target == NEW:
-        spent = (rows["done_ns"] - rows["scheduled_ns"]) * 0.15 * turn.pair
+    if slice_.target == NEW:
+        spent = (rows["done_ns"] - rows["scheduled_ns"]) * 0.15 * slice_.pair
         rows["done_ns"] += spent.astype(np.int64)
 
 

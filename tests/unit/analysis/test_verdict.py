@@ -79,8 +79,8 @@ def test_too_few_pairs_never_name_a_winner(pairs: int) -> None:
 def spoil(target: int, share: float, response_ms: float = 1.0) -> Any:
     """Make a share of one target's lookups fail, fast."""
 
-    def change(turn: PlannedSlice, rows: Rows) -> None:
-        if turn.target == target:
+    def change(slice_: PlannedSlice, rows: Rows) -> None:
+        if slice_.target == target:
             some = slice(0, round(share * len(rows)))
             fail(rows, some)
             rows["done_ns"][some] = rows["scheduled_ns"][some] + round(response_ms * 1e6)
@@ -103,7 +103,7 @@ def test_a_baseline_that_fails_fast_does_not_win_either() -> None:
 
 
 def test_two_failing_targets_leave_it_open() -> None:
-    def both(turn: PlannedSlice, rows: Rows) -> None:
+    def both(slice_: PlannedSlice, rows: Rows) -> None:
         fail(rows, slice(0, 2))
 
     verdict = verdict_of((20.0, 2.0), spoil=both)
@@ -122,24 +122,24 @@ def test_failures_rank_as_slower_than_any_answer() -> None:
     assert after.p99_ms is None
 
 
-def wrong(turn: PlannedSlice, rows: Rows) -> None:
-    if turn.index == 3:
+def wrong(slice_: PlannedSlice, rows: Rows) -> None:
+    if slice_.index == 3:
         fail(rows, slice(0, 1), Outcome.WRONG_ANSWER, 200)
 
 
-def wrong_while_settling(turn: PlannedSlice, rows: Rows) -> None:
-    if turn.index == 3:
+def wrong_while_settling(slice_: PlannedSlice, rows: Rows) -> None:
+    if slice_.index == 3:
         fail(rows, slice(0, 1), Outcome.WRONG_ANSWER, 200)
         rows["flags"][0] = 0
 
 
-def late(turn: PlannedSlice, rows: Rows) -> None:
+def late(slice_: PlannedSlice, rows: Rows) -> None:
     rows["sent_ns"] += 60_000_000
     rows["done_ns"] += 60_000_000
 
 
-def unsent(turn: PlannedSlice, rows: Rows) -> None:
-    if turn.target == NEW:
+def unsent(slice_: PlannedSlice, rows: Rows) -> None:
+    if slice_.target == NEW:
         rows["sent_ns"][:20] += 10**10
         rows["done_ns"][:20] += 10**10
         rows["flags"][:1] |= np.uint8(Flag.NO_CONNECTION)
@@ -147,13 +147,13 @@ def unsent(turn: PlannedSlice, rows: Rows) -> None:
         rows["outcome"][1:20] = Outcome.UNSENT
 
 
-def no_connection(turn: PlannedSlice, rows: Rows) -> None:
-    if turn.target == NEW:
+def no_connection(slice_: PlannedSlice, rows: Rows) -> None:
+    if slice_.target == NEW:
         rows["flags"][:3] |= np.uint8(Flag.NO_CONNECTION)
 
 
-def reconnecting(turn: PlannedSlice, rows: Rows) -> None:
-    if turn.target == NEW:
+def reconnecting(slice_: PlannedSlice, rows: Rows) -> None:
+    if slice_.target == NEW:
         rows["opened"][:15] = rows["reconnected"][:15] = 1
 
 
@@ -272,11 +272,11 @@ def test_data_that_changed_makes_the_run_invalid_and_names_the_difference() -> N
 def test_a_closed_model_is_labelled_and_not_judged_by_what_is_due() -> None:
     plan = plan_of(rate=0)
 
-    def wait_for_slots(turn: PlannedSlice, rows: Rows) -> None:
-        late(turn, rows)
-        no_connection(turn, rows)
+    def wait_for_connections(slice_: PlannedSlice, rows: Rows) -> None:
+        late(slice_, rows)
+        no_connection(slice_, rows)
 
-    run, verdict = conclude(plan, record(plan, (20.0, 20.0), spoil=wait_for_slots))
+    run, verdict = conclude(plan, record(plan, (20.0, 20.0), spoil=wait_for_connections))
     assert run.closed_model
     assert verdict.closed_model
     assert failed_gates(verdict) == set()
@@ -395,7 +395,7 @@ def test_not_worse_needs_the_upper_end_alone() -> None:
 
 
 def test_quantiles_are_nearest_rank() -> None:
-    def hundred(turn: PlannedSlice, rows: Rows) -> None:
+    def hundred(slice_: PlannedSlice, rows: Rows) -> None:
         rows["done_ns"] = (
             rows["scheduled_ns"] + np.random.default_rng(0).permutation(100) * 10**6 + 10**6
         )

@@ -102,7 +102,7 @@ def test_csv_has_every_row_as_recorded(folder: RunFolder, ledger: Ledger) -> Non
         assert line["operation"] == ("lookup", "message")[row["operation"]]
         assert line["outcome"] == outcome.name.lower()
         assert line["counted"] == str(int(bool(row["flags"] & Flag.COUNTED)))
-        for name in ("slice", "key", "slot", "scheduled_ns", "sent_ns"):
+        for name in ("slice", "key", "connection", "scheduled_ns", "sent_ns"):
             assert line[name] == str(row[name])
         for name in ("done_ns", "bytes", "status", "opened", "reconnected", "first_byte_us"):
             assert line[name] == (str(row[name]) if has_ended else "")

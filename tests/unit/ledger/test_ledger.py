@@ -42,7 +42,7 @@ def test_rows_come_back_as_written(tmp_path: Path) -> None:
         "slice": 4,
         "target": 1,
         "flags": 3,
-        "slot": 7,
+        "connection": 7,
         "sent_ns": 5,
         "done_ns": 6,
         "first_byte_us": 9,

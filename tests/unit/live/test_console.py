@@ -111,14 +111,14 @@ def test_a_condition_that_is_broken_is_named_at_once(tmp_path: Path) -> None:
 def test_rate_and_time_left_follow_the_slice_under_way(tmp_path: Path) -> None:
     plan, hand = plan_of(pairs=PAIRS), Hand()
     clock, follower = Clock(plan, hand), Follower(tmp_path, plan, "p95")
-    turn = plan.slices[0]
+    slice_ = plan.slices[0]
     for second in range(3):
-        live_stats.write(tmp_path, under_way(0, turn.target, 50 * second))
+        live_stats.write(tmp_path, under_way(0, slice_.target, 50 * second))
         state = follower.look()
         clock.see(state)
         hand.now_s += 1
-    assert clock.per_s(turn.target) == 50
-    assert clock.per_s(1 - turn.target) == 0
+    assert clock.per_s(slice_.target) == 50
+    assert clock.per_s(1 - slice_.target) == 0
     # Eight slices of three seconds; the first is as good as over.
     assert clock.left_s(state) == 21
 

@@ -86,32 +86,32 @@ def test_every_slice_counts_once_and_a_line_cut_off_not_yet(tmp_path: Path) -> N
 
 def test_a_slice_under_way_counts_until_its_report_is_there(tmp_path: Path) -> None:
     plan = plan_of(pairs=1)
-    turn = plan.slices[0]
+    slice_ = plan.slices[0]
     follower = Follower(tmp_path, plan, "p95")
     for verified in (40, 150):
-        live_stats.write(tmp_path, under_way(turn.index, turn.target, verified))
+        live_stats.write(tmp_path, under_way(slice_.index, slice_.target, verified))
         state = follower.look()
-        assert state.counted[turn.target]["verified"] == verified
-        assert state.turn == turn
+        assert state.counted[slice_.target]["verified"] == verified
+        assert state.slice_ == slice_
     append(tmp_path, record(plan)[0])
     state = follower.look()
-    assert state.counted[turn.target]["verified"] == 200
-    assert state.turn is None
+    assert state.counted[slice_.target]["verified"] == 200
+    assert state.slice_ is None
 
 
 def test_counters_stay_where_they_were_when_a_process_takes_its_counts_with_it(
     tmp_path: Path,
 ) -> None:
     plan = plan_of(pairs=1)
-    turn = plan.slices[0]
+    slice_ = plan.slices[0]
     follower = Follower(tmp_path, plan, "p95")
-    live_stats.write(tmp_path, under_way(turn.index, turn.target, 150))
+    live_stats.write(tmp_path, under_way(slice_.index, slice_.target, 150))
     follower.look()
-    left = report_of(turn, rows_of(turn, np.full(90, 5.0), 0), 0)
+    left = report_of(slice_, rows_of(slice_, np.full(90, 5.0), 0), 0)
     append(tmp_path, {**left, "void": "worker 1 was lost"})
-    live_stats.write(tmp_path, under_way(turn.index, turn.target, 90, lost=1))
+    live_stats.write(tmp_path, under_way(slice_.index, slice_.target, 90, lost=1))
     state = follower.look()
-    assert state.counted[turn.target]["verified"] == 150
+    assert state.counted[slice_.target]["verified"] == 150
     assert state.lost == 1
 
 
@@ -166,7 +166,7 @@ def test_operations_are_followed_one_by_one(tmp_path: Path) -> None:
         for name, each in run.targets["new"].operations.items()
     }
     verified = [[each["verified"] for each in side] for side in state.by_operation]
-    done = [turn.target for turn in plan.slices[:5]]
+    done = [slice_.target for slice_ in plan.slices[:5]]
     expected = [[100 * done.count(target), 100 * done.count(target)] for target in (0, 1)]
     expected[last.target][1] += 7
     assert verified == expected

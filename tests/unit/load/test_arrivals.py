@@ -52,9 +52,9 @@ def test_both_sides_of_a_pair_get_the_same_arrivals(model: str) -> None:
 @pytest.mark.parametrize("model", ["poisson", "constant"])
 def test_operations_change_neither_times_nor_keys(model: str) -> None:
     one, mixed = (plan(arrivals=model, operations=each) for each in (ONE, MIXED))
-    for turn in one.slices[:3]:
+    for slice_ in one.slices[:3]:
         for drawn in (planned.of_slice, planned.trickle):
-            alone, among = drawn(one, turn), drawn(mixed, turn)
+            alone, among = drawn(one, slice_), drawn(mixed, slice_)
             assert np.array_equal(alone.offsets_ns, among.offsets_ns)
             assert np.array_equal(alone.keys, among.keys)
             assert not alone.operations.any()
@@ -124,10 +124,10 @@ def test_the_shares_of_all_workers_are_the_whole(workers: int) -> None:
 @given(workers=st.integers(1, 40), rate=st.sampled_from([3, 500, 2000]))
 def test_shares_of_blocks_are_blocks_of_shares(model: str, workers: int, rate: float) -> None:
     made = plan(rate=rate, arrivals=model, operations=MIXED)
-    turn = made.slices[0]
-    whole = planned.of_slice(made, turn)
+    slice_ = made.slices[0]
+    whole = planned.of_slice(made, slice_)
     for position in {0, workers // 2, workers - 1}:
-        blocks = list(arrivals.shares(arrivals.blocks_of_slice(made, turn), position, workers))
+        blocks = list(arrivals.shares(arrivals.blocks_of_slice(made, slice_), position, workers))
         mine = whole.share(position, workers)
         assert np.concatenate([block.offsets_ns for block in blocks]).tolist() == (
             mine.offsets_ns.tolist()
@@ -158,8 +158,8 @@ def test_how_many_arrivals_a_poisson_slice_has_varies_as_it_should() -> None:
 def test_the_closed_models_keys_are_those_of_the_pair_and_the_worker() -> None:
     made = plan(rate=0)
 
-    def first(turn: int, worker: int) -> list[int]:
-        return list(islice(arrivals.closed_keys(made, made.slices[turn], worker), 2000))
+    def first(slice_: int, worker: int) -> list[int]:
+        return list(islice(arrivals.closed_keys(made, made.slices[slice_], worker), 2000))
 
     assert first(0, 0) == first(1, 0)
     assert first(0, 0) != first(2, 0)
@@ -171,8 +171,8 @@ def test_the_closed_models_keys_are_those_of_the_pair_and_the_worker() -> None:
 def test_the_closed_models_operations_are_those_of_the_pair_and_the_worker() -> None:
     made = plan(rate=0, operations=MIXED)
 
-    def first(turn: int, worker: int) -> list[int]:
-        return list(islice(arrivals.closed_operations(made, made.slices[turn], worker), 2000))
+    def first(slice_: int, worker: int) -> list[int]:
+        return list(islice(arrivals.closed_operations(made, made.slices[slice_], worker), 2000))
 
     assert first(0, 0) == first(1, 0)
     assert first(0, 0) != first(2, 0)
@@ -266,10 +266,10 @@ def test_the_trickle_is_small_and_differs_from_slice_to_slice() -> None:
 
 
 def test_slices_alternate_abba_with_both_starts() -> None:
-    order = [turn.target for turn in alternate(40, seed=5)]
+    order = [slice_.target for slice_ in alternate(40, seed=5)]
     blocks = [order[i : i + 4] for i in range(0, len(order), 4)]
 
     assert set(map(tuple, blocks)) == {(0, 1, 1, 0), (1, 0, 0, 1)}
-    assert order == [turn.target for turn in alternate(40, seed=5)]
-    assert [turn.pair for turn in alternate(3, 1)] == [0, 0, 1, 1, 2, 2]
-    assert [turn.position for turn in alternate(3, 1)] == [0, 1, 0, 1, 0, 1]
+    assert order == [slice_.target for slice_ in alternate(40, seed=5)]
+    assert [slice_.pair for slice_ in alternate(3, 1)] == [0, 0, 1, 1, 2, 2]
+    assert [slice_.position for slice_ in alternate(3, 1)] == [0, 1, 0, 1, 0, 1]

@@ -1,4 +1,4 @@
-"""When slots get their lookups: every one once, in time, and whatever becomes of the slots."""
+"""When users get their lookups: every one once, in time, and whatever becomes of the users."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MS = 1_000_000
 LONG_S = 30
 
 
-class Slots:
+class Users:
     """Greenlets that take lookups of a dispatcher and are busy with each for a while."""
 
     def __init__(self, dispatcher: Dispatcher, count: int, busy_s: float = 0.0) -> None:
@@ -85,14 +85,14 @@ def due_at(
 @settings(max_examples=25, deadline=None)
 @given(
     offsets=st.lists(st.integers(0, 20 * MS), max_size=30).map(sorted),
-    slots=st.integers(1, 8),
+    users=st.integers(1, 8),
     busy_ms=st.sampled_from([0, 1, 3]),
 )
 def test_every_lookup_is_handed_out_once_in_order_and_never_early(
-    offsets: list[int], slots: int, busy_ms: int
+    offsets: list[int], users: int, busy_ms: int
 ) -> None:
     dispatcher = Dispatcher()
-    workers = Slots(dispatcher, slots, busy_ms / 1000)
+    workers = Users(dispatcher, users, busy_ms / 1000)
     start_ns = monotonic_ns() + MS
     dispatcher.load(due_at(offsets, start_ns=start_ns, settle_ns=10 * MS))
     workers.wait_for(len(offsets))
@@ -108,102 +108,102 @@ def test_every_lookup_is_handed_out_once_in_order_and_never_early(
         assert bool(flags & Flag.COUNTED) == (scheduled_ns - start_ns >= 10 * MS)
 
 
-def test_idle_slots_take_turns(dispatcher: Dispatcher) -> None:
-    slots = Slots(dispatcher, 3)
+def test_idle_users_take_turns(dispatcher: Dispatcher) -> None:
+    users = Users(dispatcher, 3)
     for _ in range(3):
         dispatcher.load(due_at([0, 5 * MS, 10 * MS]))
-        slots.wait_for(0)
-    slots.end()
-    assert [number for number, _, _ in slots.taken] == [0, 1, 2] * 3
+        users.wait_for(0)
+    users.end()
+    assert [number for number, _, _ in users.taken] == [0, 1, 2] * 3
 
 
 def test_all_that_is_due_is_handed_out_by_one_turn_of_the_event_loop(
     dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(dispatcher, 5)
+    users = Users(dispatcher, 5)
     start_ns = monotonic_ns()
     dispatcher.load(due_at([MS, 2 * MS, 3 * MS], start_ns=start_ns))
     while monotonic_ns() < start_ns + 5 * MS:
         pass
-    slots.wait_for(3)
-    slots.end()
+    users.wait_for(3)
+    users.end()
 
-    assert len(set(slots.iterations)) == 1
-    # The loop was late for them, but slots were free.
-    assert all(arrival[3] & Flag.NO_CONNECTION == 0 for _, arrival, _ in slots.taken)
+    assert len(set(users.iterations)) == 1
+    # The loop was late for them, but connections were free.
+    assert all(arrival[3] & Flag.NO_CONNECTION == 0 for _, arrival, _ in users.taken)
 
 
-def test_a_lookup_that_finds_no_slot_waits_keeps_its_due_time_and_says_so(
+def test_a_lookup_that_finds_no_user_waits_keeps_its_due_time_and_says_so(
     dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(dispatcher, 1, busy_s=0.02)
+    users = Users(dispatcher, 1, busy_s=0.02)
     start_ns = monotonic_ns()
     dispatcher.load(due_at([0, MS, 200 * MS], start_ns=start_ns))
-    slots.wait_for(3)
-    slots.end()
+    users.wait_for(3)
+    users.end()
 
-    assert [arrival[3] & Flag.NO_CONNECTION for _, arrival, _ in slots.taken] == [
+    assert [arrival[3] & Flag.NO_CONNECTION for _, arrival, _ in users.taken] == [
         0,
         Flag.NO_CONNECTION,
         0,
     ]
-    _, (scheduled_ns, *_), at_ns = slots.taken[1]
+    _, (scheduled_ns, *_), at_ns = users.taken[1]
     assert scheduled_ns == start_ns + MS
     assert at_ns - scheduled_ns >= 10 * MS
 
 
-def test_a_slot_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it(
+def test_a_user_that_is_killed_while_idle_gets_nothing_and_takes_nothing_with_it(
     dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(dispatcher, 3)
-    gevent.kill(slots.greenlets[0])
+    users = Users(dispatcher, 3)
+    gevent.kill(users.greenlets[0])
     dispatcher.load(due_at([0, MS, 2 * MS, 3 * MS]))
-    slots.wait_for(4)
-    slots.end()
-    takers = [number for number, _, _ in slots.taken]
+    users.wait_for(4)
+    users.end()
+    takers = [number for number, _, _ in users.taken]
     # Who is idle by the third depends on how busy the machine is.
     assert takers[:2] == [1, 2]
     assert set(takers) == {1, 2}
-    assert [arrival[1] for _, arrival, _ in slots.taken] == [0, 1, 2, 3]
+    assert [arrival[1] for _, arrival, _ in users.taken] == [0, 1, 2, 3]
 
 
-def test_the_dispatcher_is_not_at_rest_while_a_slot_is_busy_even_if_that_is_killed(
+def test_the_dispatcher_is_not_at_rest_while_a_user_is_busy_even_if_that_is_killed(
     dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(dispatcher, 1, busy_s=LONG_S)
+    users = Users(dispatcher, 1, busy_s=LONG_S)
     assert dispatcher.at_rest
     dispatcher.load(due_at([0]))
     assert not dispatcher.at_rest
     with gevent.Timeout(LONG_S):
-        while not slots.taken:
+        while not users.taken:
             gevent.sleep(0.001)
     assert not dispatcher.at_rest
-    slots.end()
+    users.end()
     assert dispatcher.at_rest
 
 
-def test_a_slot_that_was_withdrawn_is_never_woken(dispatcher: Dispatcher) -> None:
-    slots = Slots(dispatcher, 2)
-    first = slots.greenlets[0]
+def test_a_user_that_was_withdrawn_is_never_woken(dispatcher: Dispatcher) -> None:
+    users = Users(dispatcher, 2)
+    first = users.greenlets[0]
     assert dispatcher.withdraw(first)
     assert not dispatcher.withdraw(first)
     dispatcher.load(due_at([0, MS]))
     with gevent.Timeout(LONG_S):
-        while len(slots.taken) < 2:
+        while len(users.taken) < 2:
             gevent.sleep(0.001)
-    slots.end()
-    assert [number for number, _, _ in slots.taken] == [1, 1]
+    users.end()
+    assert [number for number, _, _ in users.taken] == [1, 1]
 
 
-def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(dispatcher: Dispatcher) -> None:
+def test_what_is_abandoned_is_yielded_once_and_no_user_gets_it(dispatcher: Dispatcher) -> None:
     dispatcher.load(due_at([0, 0, 5 * MS]))
     left = dispatcher.abandon()
-    slots = Slots(dispatcher, 1)
+    users = Users(dispatcher, 1)
     rest = list(left)
     gevent.sleep(0.01)
-    slots.end()
+    users.end()
 
-    assert slots.taken == []
+    assert users.taken == []
     assert [key for _, key, *_ in rest] == [0, 1, 2]
     assert [operation for *_, operation in rest] == [0, 1, 2]
     assert all(flags == Flag.NO_CONNECTION | Flag.COUNTED for *_, flags, _ in rest)
@@ -213,7 +213,7 @@ def test_what_is_abandoned_is_yielded_once_and_no_slot_gets_it(dispatcher: Dispa
 def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(
     dispatcher: Dispatcher,
 ) -> None:
-    slots = Slots(dispatcher, 3, busy_s=0.001)
+    users = Users(dispatcher, 3, busy_s=0.001)
     start_ns = monotonic_ns() + 5 * MS
     span = Span(2, start_ns, start_ns + 10 * MS, start_ns + 20 * MS)
     dispatcher.load(Closed(itertools.count(), span, itertools.cycle([0, 1])))
@@ -221,16 +221,16 @@ def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(
         while monotonic_ns() < start_ns + 25 * MS:
             gevent.sleep(0.001)
     dispatcher.stop()
-    slots.wait_for(0)
-    sent = len(slots.taken)
+    users.wait_for(0)
+    sent = len(users.taken)
     gevent.sleep(0.01)
-    slots.end()
+    users.end()
 
-    assert len(slots.taken) == sent
-    assert [arrival[1] for _, arrival, _ in slots.taken] == list(range(sent))
-    assert slots.taken[0][2] >= start_ns
-    assert set(Counter(number for number, _, _ in slots.taken)) == {0, 1, 2}
-    for _, (scheduled_ns, key, _, flags, operation), at_ns in slots.taken:
+    assert len(users.taken) == sent
+    assert [arrival[1] for _, arrival, _ in users.taken] == list(range(sent))
+    assert users.taken[0][2] >= start_ns
+    assert set(Counter(number for number, _, _ in users.taken)) == {0, 1, 2}
+    for _, (scheduled_ns, key, _, flags, operation), at_ns in users.taken:
         assert scheduled_ns <= at_ns
         assert operation == key % 2
         assert flags in {0, Flag.COUNTED}

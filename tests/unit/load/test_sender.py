@@ -70,7 +70,7 @@ def serving(respond: Callable[[int], bytes]) -> ByteServer:
 
 
 class Bench:
-    """A slot over a connection of its own, with a ledger on disk."""
+    """A user over a connection of its own, with a ledger on disk."""
 
     def __init__(
         self, folder: Path, url: str, request: Callable[[int], Request | Prepared] | None = None
@@ -156,7 +156,7 @@ def test_each_lookup_has_its_row_with_all_that_is_known_of_it(tmp_path: Path) ->
     assert rows["reconnected"].tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 0]
     assert set(rows["slice"].tolist()) == {3}
     assert set(rows["target"].tolist()) == {TARGET}
-    assert set(rows["slot"].tolist()) == {NUMBER & 0xFFFF}
+    assert set(rows["connection"].tolist()) == {NUMBER & 0xFFFF}
     assert rows[["query_us", "total_us"]][0].tolist() == (250, 1500)
     assert rows[["query_us", "total_us"]][1].tolist() == (ABSENT, ABSENT)
     assert (rows["scheduled_ns"] <= rows["sent_ns"]).all()
@@ -263,7 +263,7 @@ def held() -> Iterator[threading.Event]:
     event.set()
 
 
-def test_a_slot_killed_in_the_middle_leaves_its_row_in_flight(
+def test_a_user_killed_in_the_middle_leaves_its_row_in_flight(
     tmp_path: Path, held: threading.Event
 ) -> None:
     def hold(key: int) -> bytes:
@@ -284,7 +284,7 @@ def test_a_slot_killed_in_the_middle_leaves_its_row_in_flight(
     assert bench.dispatcher.at_rest
 
 
-def test_a_slot_that_is_stopped_ends_with_the_lookup_under_way(
+def test_a_user_that_is_stopped_ends_with_the_lookup_under_way(
     tmp_path: Path, held: threading.Event
 ) -> None:
     def hold(key: int) -> bytes:
@@ -381,42 +381,42 @@ def in_race(
         ledger=Ledger(tmp_path, 3),
         racing=True,
     )
-    slots = []
+    users = []
     for name in list(work.targets) * race.connections:
         connection = Connection(url, race.timeout)
         sender = work.sender(name, connection)
-        slots.append(gevent.spawn(sender.run))
+        users.append(gevent.spawn(sender.run))
     gevent.sleep(0)
-    return plan, work, slots
+    return plan, work, users
 
 
-def recount(rows: Rows, turn: int, target: int, end_ns: int) -> Tally:
+def recount(rows: Rows, slice_: int, target: int, end_ns: int) -> Tally:
     tally = Tally()
-    tally.add(rows[(rows["slice"] == turn) & (rows["target"] == target)], end_ns)
+    tally.add(rows[(rows["slice"] == slice_) & (rows["target"] == target)], end_ns)
     return tally
 
 
 def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_path: Path) -> None:
     with serving(answer).serving() as server:
-        plan, work, slots = in_race(tmp_path, server.url)
-        reports = [run_slice(plan, turn, work, 0, 1) for turn in plan.slices]
-        gevent.killall(slots)
+        plan, work, users = in_race(tmp_path, server.url)
+        reports = [run_slice(plan, slice_, work, 0, 1) for slice_ in plan.slices]
+        gevent.killall(users)
         work.close()
     rows = np.concatenate([segment.rows for segment in reader.segments(tmp_path)])
     sequences = []
-    for turn, report in zip(plan.slices, reports, strict=True):
-        own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
+    for slice_, report in zip(plan.slices, reports, strict=True):
+        own = rows[(rows["slice"] == slice_.index) & (rows["target"] == slice_.target)]
         sequences.append(own["key"].tolist())
         settled_ns = report["start_ns"] + round(plan.race.warmup * 1e9)
         inside = (own["scheduled_ns"] >= settled_ns) & (own["scheduled_ns"] < report["end_ns"])
         assert ((own["flags"] == Flag.COUNTED) == inside).all()
         assert inside.any()
         assert (own["scheduled_ns"] >= report["start_ns"]).all()
-        assert not (rows[rows["target"] != turn.target]["flags"] & Flag.NO_CONNECTION).any()
+        assert not (rows[rows["target"] != slice_.target]["flags"] & Flag.NO_CONNECTION).any()
         assert report["worker"] == 3
         for target, operation, form in each(report["tallies"]):
             assert operation == 0
-            again = recount(rows, turn.index, target, report["end_ns"])
+            again = recount(rows, slice_.index, target, report["end_ns"])
             assert Tally.decode(form) == again
     shorter = min(map(len, sequences))
     assert shorter > plan.race.connections
@@ -434,25 +434,25 @@ def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, ra
             peer.send(answer(0, body=json.dumps({name: int(asked[2])}).encode()))
 
     with ByteServer(script).serving() as server:
-        plan, work, slots = in_race(tmp_path, server.url, KeysAndStores(), rate=rate, slice=0.5)
-        reports = [run_slice(plan, turn, work, 0, 1) for turn in plan.slices]
-        gevent.killall(slots)
+        plan, work, users = in_race(tmp_path, server.url, KeysAndStores(), rate=rate, slice=0.5)
+        reports = [run_slice(plan, slice_, work, 0, 1) for slice_ in plan.slices]
+        gevent.killall(users)
         work.close()
     rows = np.concatenate([segment.rows for segment in reader.segments(tmp_path)])
     sequences = []
-    for turn, report in zip(plan.slices, reports, strict=True):
-        own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
+    for slice_, report in zip(plan.slices, reports, strict=True):
+        own = rows[(rows["slice"] == slice_.index) & (rows["target"] == slice_.target)]
         order = np.argsort(own["scheduled_ns"], kind="stable")
         sequences.append(own[["key", "operation"]][order].tolist())
         assert set(own["operation"].tolist()) == {0, 1}
         counted = Tallies.decode(report["tallies"])
         assert (
             sum(tally.rows for tally in counted.by_place.values())
-            == (rows["slice"] == turn.index).sum()
+            == (rows["slice"] == slice_.index).sum()
         )
         for (target, operation), tally in counted.by_place.items():
             of_operation = rows[rows["operation"] == operation]
-            assert tally == recount(of_operation, turn.index, target, report["end_ns"])
+            assert tally == recount(of_operation, slice_.index, target, report["end_ns"])
     assert (rows["outcome"] == Outcome.OK).all()
     shorter = min(map(len, sequences))
     assert shorter > plan.race.connections
@@ -470,17 +470,17 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
 
     settings: dict[str, Any] = {"rate": 100, "timeout": 0.3, "connections": 2}
     with serving(hold).serving() as server:
-        plan, work, slots = in_race(tmp_path, server.url, **settings)
-        turn = plan.slices[0]
+        plan, work, users = in_race(tmp_path, server.url, **settings)
+        slice_ = plan.slices[0]
         before = work.snapshot()
-        report = run_slice(plan, turn, work, 0, 1)
+        report = run_slice(plan, slice_, work, 0, 1)
         after = work.snapshot()
         held.set()
-        gevent.killall(slots)
+        gevent.killall(users)
         work.close()
     rows = np.concatenate([segment.rows for segment in reader.segments(tmp_path)])
-    own = rows[rows["target"] == turn.target]
-    due = planned.of_slice(plan, turn)
+    own = rows[rows["target"] == slice_.target]
+    due = planned.of_slice(plan, slice_)
 
     assert sorted(own["key"].tolist()) == sorted(due.keys.tolist())
     assert sorted(own["scheduled_ns"].tolist()) == (due.offsets_ns + report["start_ns"]).tolist()
@@ -489,7 +489,7 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
     assert len(unsent) > 0
     assert (unsent["flags"] & Flag.NO_CONNECTION).all()
     assert (before["rows"], before["slice"], before["tallies"]) == (0, None, {})
-    assert (after["rows"], after["slice"]) == (len(rows), turn.index)
+    assert (after["rows"], after["slice"]) == (len(rows), slice_.index)
     assert after["tallies"] == report["tallies"]
 
 

@@ -52,7 +52,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def test_slots_are_opened_no_faster_than_that(pauses: list[float]) -> None:
+def test_users_are_opened_no_faster_than_that(pauses: list[float]) -> None:
     steps = dispatch([Node("a"), Node("b")], 1000, {"a", "b"})
     totals = [sum(step["a"].values()) for step in steps]
     assert totals == list(range(SPAWN_PER_S, 501, SPAWN_PER_S))

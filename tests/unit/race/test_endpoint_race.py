@@ -138,8 +138,8 @@ def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(tmp_path: Pa
     assert race.files_with(SECRET) == []
     # Of sequential keys, each follows on the one before it, in both slices of a pair.
     rows = [row for part in race.folder.read_ledger() for row in part.rows]
-    for turn in range(12):
-        due = sorted((row["scheduled_ns"], row["key"]) for row in rows if row["slice"] == turn)
+    for slice_ in range(12):
+        due = sorted((row["scheduled_ns"], row["key"]) for row in rows if row["slice"] == slice_)
         counted = [key for _, key in due]
         assert len(counted) > 40
         steps = Counter((b - a) % 40 for a, b in itertools.pairwise(counted))

@@ -31,8 +31,8 @@ def served_p95_ms(known: Known, target: int) -> list[float]:
     asked_ns, answered_ns = beside(rows, served(known, target), DATASET.phone)
     counted = rows["flags"] & Flag.COUNTED != 0
     return [
-        nearest_rank((answered_ns - asked_ns)[counted & (rows["slice"] == turn)], 0.95) / 1e6
-        for turn in np.unique(rows["slice"][counted])
+        nearest_rank((answered_ns - asked_ns)[counted & (rows["slice"] == slice_)], 0.95) / 1e6
+        for slice_ in np.unique(rows["slice"][counted])
     ]
 
 

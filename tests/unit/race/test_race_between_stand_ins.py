@@ -81,11 +81,11 @@ def test_every_planned_lookup_is_sent_and_recorded_once(
     plan = raced.folder.read_plan()
     assert raced.code in {0, 3}, raced.errors
     assert not raced.run.interrupted
-    for turn in plan.slices:
-        own = rows[(rows["slice"] == turn.index) & (rows["target"] == turn.target)]
-        other = rows[(rows["slice"] == turn.index) & (rows["target"] != turn.target)]
-        assert sorted(own["key"].tolist()) == sorted(planned.of_slice(plan, turn).keys.tolist())
-        assert sorted(other["key"].tolist()) == sorted(planned.trickle(plan, turn).keys.tolist())
+    for slice_ in plan.slices:
+        own = rows[(rows["slice"] == slice_.index) & (rows["target"] == slice_.target)]
+        other = rows[(rows["slice"] == slice_.index) & (rows["target"] != slice_.target)]
+        assert sorted(own["key"].tolist()) == sorted(planned.of_slice(plan, slice_).keys.tolist())
+        assert sorted(other["key"].tolist()) == sorted(planned.trickle(plan, slice_).keys.tolist())
         assert not (other["flags"] & Flag.COUNTED).any()
 
 
@@ -115,14 +115,14 @@ def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
         for worker in report["workers"]
     }
 
-    def offsets(turn: PlannedSlice) -> list[tuple[int, int]]:
+    def offsets(slice_: PlannedSlice) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
         for part in raced.folder.read_ledger():
             mine = part.rows[
-                (part.rows["slice"] == turn.index) & (part.rows["target"] == turn.target)
+                (part.rows["slice"] == slice_.index) & (part.rows["target"] == slice_.target)
             ]
             if len(mine):
-                due = mine["scheduled_ns"] - starts[turn.index, part.worker]
+                due = mine["scheduled_ns"] - starts[slice_.index, part.worker]
                 found += zip(due.tolist(), mine["key"].tolist(), strict=True)
         return sorted(found)
 

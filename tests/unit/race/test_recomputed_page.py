@@ -132,15 +132,15 @@ def number_of_bin(duration_ns: int) -> int:
 
 
 def test_slices_and_pairs_are_those_of_the_ledger(page: Page, race: Recomputed) -> None:
-    turns = sorted(race.used, key=lambda one: one["index"])
-    parts = [part_of(race, turn) for turn in turns]
+    slices = sorted(race.used, key=lambda one: one["index"])
+    parts = [part_of(race, slice_) for slice_ in slices]
     assert values(page, "response") == [
         [None, *(one.response_ms(q) for q in QUANTILES.values())] for one in parts
     ]
     assert values(page, "throughput") == [
         [None, one.offered_per_s, one.achieved_per_s, one.requests, one.verified] for one in parts
     ]
-    workers = [race.reports[turn["index"]]["workers"] for turn in turns]
+    workers = [race.reports[slice_["index"]]["workers"] for slice_ in slices]
     assert values(page, "generator") == [
         [
             None,
@@ -182,11 +182,11 @@ def test_parts_and_failures_are_those_of_the_ledger(page: Page, race: Recomputed
 
 
 def parts_of(race: Recomputed, target: int) -> list[Part]:
-    return [part_of(race, turn) for turn in race.used if turn["target"] == target]
+    return [part_of(race, slice_) for slice_ in race.used if slice_["target"] == target]
 
 
-def part_of(race: Recomputed, turn: dict[str, Any]) -> Part:
-    return race.slices[turn["index"]]
+def part_of(race: Recomputed, slice_: dict[str, Any]) -> Part:
+    return race.slices[slice_["index"]]
 
 
 def cells(table: list[list[Cell]]) -> dict[str, tuple[str, ...]]:

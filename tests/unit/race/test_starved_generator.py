@@ -26,7 +26,7 @@ STOPPED_S = 0.3
 @dataclass(frozen=True)
 class Starved:
     stopped: Raced
-    slots: Raced
+    users: Raced
     stepped: Raced
 
 
@@ -42,11 +42,11 @@ def starved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starved]:
             return stack.enter_context(racing(place / name, configuration, modules=modules))
 
         stopped = start("stopped", new.url)
-        slots = start("slots", slow.url, connections=4, pairs=1, timeout=1)
+        users = start("users", slow.url, connections=4, pairs=1, timeout=1)
         stepped = start("stepped", new.url, clock_steps.modules_in(place / "clock"))
         wait_until(lambda: stopped.under_way(slices=1))
         hold_up(stopped)
-        yield Starved(stopped.wait(), slots.wait(), stepped.wait())
+        yield Starved(stopped.wait(), users.wait(), stepped.wait())
 
 
 def hold_up(raced: Raced) -> None:
@@ -89,15 +89,15 @@ def test_a_generator_that_was_held_up_makes_the_run_invalid(starved: Starved) ->
 
 
 def test_too_few_connections_make_the_run_invalid(starved: Starved) -> None:
-    assert_proves_nothing(starved.slots, "no_connection")
-    new = starved.slots.run.targets["new"]
+    assert_proves_nothing(starved.users, "no_connection")
+    new = starved.users.run.targets["new"]
     assert new.no_connection > new.requests / 2
     # What no connection was ever free for is a failed lookup like any other, and none is left out.
-    rows, plan = starved.slots.rows(1), starved.slots.folder.read_plan()
+    rows, plan = starved.users.rows(1), starved.users.folder.read_plan()
     assert new.failed["unsent"] > 0
     assert Outcome.OK in rows["outcome"]
-    turn = next(one for one in plan.slices if one.target == 1)
-    assert (rows["slice"] == turn.index).sum() == len(planned.of_slice(plan, turn))
+    slice_ = next(one for one in plan.slices if one.target == 1)
+    assert (rows["slice"] == slice_.index).sum() == len(planned.of_slice(plan, slice_))
 
 
 def test_more_than_the_machine_can_do_makes_the_run_invalid(tmp_path: Path) -> None:

@@ -274,10 +274,12 @@ def test_whoever_is_there_shares_all_arrivals(races: Races, name: str) -> None:
     counts: dict[int, list[int]] = {}
     voided = set()
     for line in one.slices:
-        turn = plan.slices[line["index"]]
-        tallies = [Tally.decode(each["tallies"][str(turn.target)]["0"]) for each in line["workers"]]
-        counts.setdefault(turn.pair, []).append(sum(tally.rows for tally in tallies))
-        voided |= {turn.pair} if line["void"] else set()
+        slice_ = plan.slices[line["index"]]
+        tallies = [
+            Tally.decode(each["tallies"][str(slice_.target)]["0"]) for each in line["workers"]
+        ]
+        counts.setdefault(slice_.pair, []).append(sum(tally.rows for tally in tallies))
+        voided |= {slice_.pair} if line["void"] else set()
     for pair, (first, second) in counts.items():
         assert (first == second) == (pair not in voided)
 

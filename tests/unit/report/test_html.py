@@ -321,9 +321,9 @@ def values(table: list[list[Any]]) -> list[list[float | None]]:
 
 
 def test_parts_that_some_answers_do_not_report_stay_with_the_rest() -> None:
-    def without(turn: PlannedSlice, rows: Rows) -> None:
+    def without(slice_: PlannedSlice, rows: Rows) -> None:
         rows["query_us"][:5] = -1
-        if turn.target == 1:
+        if slice_.target == 1:
             rows["total_us"][0] = -1
 
     plan = plan_of()
@@ -344,8 +344,8 @@ def test_parts_that_some_answers_do_not_report_stay_with_the_rest() -> None:
 
 
 def test_nothing_is_drawn_of_a_target_that_never_answered() -> None:
-    def never(turn: PlannedSlice, rows: Rows) -> None:
-        if turn.target == 1:
+    def never(slice_: PlannedSlice, rows: Rows) -> None:
+        if slice_.target == 1:
             fail(rows, slice(None))
 
     plan = plan_of()

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
-def some_fail(turn: PlannedSlice, rows: Rows) -> None:
-    if turn.target == 1:
+def some_fail(slice_: PlannedSlice, rows: Rows) -> None:
+    if slice_.target == 1:
         fail(rows, slice(0, 3), status=503)
         fail(rows, slice(3, 4), status=500)
 

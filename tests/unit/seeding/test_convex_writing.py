@@ -151,12 +151,12 @@ def test_pace_stays_between_one_and_where_it_began(
     pace = BatchPace(rows=rows, at_once=at_once)
     for event in events:
         before = (pace.rows, pace.at_once)
-        with pace.turn() as turn:
-            assert (turn.rows, pace.at_once) == before
+        with pace.permit() as permit:
+            assert (permit.rows, pace.at_once) == before
             if event == "busy":
-                pace.overloaded(turn)
+                pace.overloaded(permit)
             elif event == "large":
-                pace.too_large(turn, turn.rows)
+                pace.too_large(permit, permit.rows)
             else:
                 pace.succeeded()
         after = (pace.rows, pace.at_once)
@@ -171,8 +171,8 @@ def test_pace_stays_between_one_and_where_it_began(
 def test_pace_comes_back_to_where_it_began() -> None:
     pace = BatchPace(rows=1_000, at_once=3)
     for _ in range(20):
-        with pace.turn() as turn:
-            pace.overloaded(turn)
+        with pace.permit() as permit:
+            pace.overloaded(permit)
     assert (pace.rows, pace.at_once) == (1, 1)
     for _ in range(16 * 20):
         pace.succeeded()
@@ -181,7 +181,7 @@ def test_pace_comes_back_to_where_it_began() -> None:
 
 def test_transactions_that_fail_together_slow_down_once() -> None:
     pace = BatchPace(rows=1_000, at_once=4)
-    with pace.turn() as first, pace.turn() as second, pace.turn() as third:
+    with pace.permit() as first, pace.permit() as second, pace.permit() as third:
         pace.overloaded(first)
         pace.overloaded(second)
         pace.too_large(third, 900)
@@ -195,7 +195,7 @@ def test_no_more_run_side_by_side_than_the_pace_allows() -> None:
 
     def work() -> None:
         nonlocal running, most
-        with pace.turn():
+        with pace.permit():
             with lock:
                 running += 1
                 most = max(most, running)

@@ -52,29 +52,29 @@ class SimulatedWorker:
     steps: int = 0
     dead: bool = False
     totals: Tallies = field(default_factory=Tallies)
-    _turn: SliceShare | None = None
+    _share: SliceShare | None = None
     _left: int = 0
 
     def hear(self, orders: Orders) -> None:
-        turn = self.end.hear(orders)
-        if turn:
-            self.began.append(turn.slice)
-            self._turn, self._left = turn, self.pace
-            self.rows += len(range(turn.position, ARRIVALS, turn.of))
-        if self.end.finishing and self._turn is None:
+        share = self.end.hear(orders)
+        if share:
+            self.began.append(share.slice)
+            self._share, self._left = share, self.pace
+            self.rows += len(range(share.position, ARRIVALS, share.of))
+        if self.end.finishing and self._share is None:
             self.end.finish({"rows": self.rows, "tallies": self.totals.encode()})
 
     def step(self) -> None:
         self.steps += 1
         self.dead |= self.steps == self.dies_at
-        if self._turn and not self.dead:
+        if self._share and not self.dead:
             self._left -= 1
             if self._left <= 0:
-                share = len(range(self._turn.position, ARRIVALS, self._turn.of))
+                share = len(range(self._share.position, ARRIVALS, self._share.of))
                 report = report_of(self.end.worker, share)
                 self.totals.merge_encoded(report["tallies"])
                 self.end.complete(report)
-                self._turn = None
+                self._share = None
 
 
 class Network:

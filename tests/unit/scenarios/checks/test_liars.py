@@ -50,7 +50,7 @@ class Said:
 
 @dataclass
 class Race:
-    """Two servers and the checks of one operation, and slots that send to either."""
+    """Two servers and the checks of one operation, and users that send to either."""
 
     servers: list[PlainServer]
     checks: RaceChecks
