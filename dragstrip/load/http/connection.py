@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 
     from dragstrip.scenario import Request
 
-DEFAULT_HEADERS = {"user-agent": "dragstrip", "accept": "application/json"}
+# Said in so many words, so that no side compresses by a default of its own.
+DEFAULT_HEADERS = {
+    "user-agent": "dragstrip",
+    "accept": "application/json",
+    "accept-encoding": "identity",
+}
 
 # Idle for less, a connection is not looked at until one ended that the server had not announced:
 # that costs a twentieth of the rate, and comes too soon after the last read to see much more. What
@@ -206,7 +211,7 @@ class Connection:
     def _ask(self, data: bytes) -> None:
         """Send the request and read until the answer is whole. Raises _NothingWritten."""
         wire, parser = self._wire, self._parser
-        parser.begin()
+        parser.begin(bodyless=data.startswith(b"HEAD "))
         self.sent_ns = now_ns = monotonic_ns()
         self._phase = _FIRST_BYTE
         at_ns, end_ns = now_ns + self._first_byte_limit_ns, self._end_ns
@@ -254,7 +259,7 @@ class Connection:
         if known is not None:
             return Reply(known.status, known.content_type, known.server_timing, body, known.lines)
         head, header = parser.head or "", parser.header
-        if CONTENT_ENCODING in head:
+        if CONTENT_ENCODING in head and not parser.is_bodyless:
             encoding = header(CONTENT_ENCODING)
             try:
                 body = decompress.decode(body, encoding, self._limits.max_body_bytes)

@@ -10,6 +10,7 @@ from dragstrip.scenario.check import header_in
 _PROTOCOL = b"HTTP/1."
 _END_OF_HEAD = b"\r\n\r\n"
 # How the headers of interest stand in a head that was made lower case.
+CONNECTION = "\r\nconnection:"
 CONTENT_TYPE = "\r\ncontent-type:"
 CONTENT_LENGTH = "\r\ncontent-length:"
 CONTENT_ENCODING = "\r\ncontent-encoding:"
@@ -47,6 +48,7 @@ class AnswerParser:
     # lines between CRLFs.
     __slots__ = (
         "_body",
+        "_bodyless",
         "_head",
         "_heads",
         "_max_body_bytes",
@@ -71,8 +73,9 @@ class AnswerParser:
         self._parser = HttpResponseParser(self)
         self.begin()
 
-    def begin(self) -> None:
-        """Forget the last answer."""
+    def begin(self, *, bodyless: bool = False) -> None:
+        """Forget the last answer. The next is `bodyless` where it answers a HEAD."""
+        self._bodyless = bodyless
         self.done = self.reusable = False
         self.status = self.received = self.size = 0
         self.head: str | None = None
@@ -85,7 +88,7 @@ class AnswerParser:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes. Raises Malformed and TooLarge; then the connection is spent."""
-        if self.received == 0 and self._heads.learning:
+        if self.received == 0 and self._heads.learning and not self._bodyless:
             if not self._recall(data):
                 self._parse(data)
                 self._learn(data)
@@ -138,6 +141,8 @@ class AnswerParser:
             self.reusable = False
         if self.head is None:
             self._settle_head()
+            if self._bodyless and self.head is not None:
+                self._end_without_body()
         if not self.done:
             self._check_wire_bytes()
         if self.size > self._max_body_bytes:
@@ -151,6 +156,11 @@ class AnswerParser:
         if self.head is not None:
             self.done = CONTENT_LENGTH not in self.head and TRANSFER_ENCODING not in self.head
         return self.done
+
+    @property
+    def is_bodyless(self) -> bool:
+        """Whether the answer has no body, whatever its head says (RFC 9112, section 6.3)."""
+        return self._bodyless or self.status in {204, 304}
 
     def header(self, key: str) -> str:
         """Return the value of a header of interest in lower case; several make one list."""
@@ -199,8 +209,22 @@ class AnswerParser:
         if TRANSFER_ENCODING in self.head:
             if self.header(TRANSFER_ENCODING) != "chunked":
                 raise Malformed("its transfer coding is not chunked")
-        elif not self.done and int(self.header(CONTENT_LENGTH) or 0) > self._max_body_bytes:
+        elif self.done or self._bodyless:
+            return
+        elif int(self.header(CONTENT_LENGTH) or 0) > self._max_body_bytes:
             raise self._body_too_large()
+
+    def _end_without_body(self) -> None:
+        """End an answer whose head says what a GET would have brought."""
+        self.done = True
+        self.reusable = (
+            len(self._head) == len(self.head or "") + 2
+            and self._head.startswith(b"HTTP/1.1")
+            and "close" not in self.header(CONNECTION)
+        )
+        # A body that did come is no part of the answer.
+        self._body, self._more, self.size = b"", None, 0
+        self._parser = HttpResponseParser(self)
 
     def _check_wire_bytes(self) -> None:
         rest = self.received - self.size

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dragstrip.load.http.address import Address
     from dragstrip.scenario import Request
 
-_METHODS = frozenset({"GET", "OPTIONS", "PUT", "DELETE", "POST", "PATCH"})
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "POST", "PATCH"})
 _WITH_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 _FORBIDDEN_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 

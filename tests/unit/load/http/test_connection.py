@@ -7,12 +7,14 @@ import threading
 import zlib
 from time import monotonic_ns
 
+import brotli
 import gevent
 import gevent.socket
 import pytest
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http.connection import Connection
+from dragstrip.load.http.decompress import zstd
 from dragstrip.scenario import Request
 from tests.support.byte_server import Peer, answer, chunked
 from tests.support.talking import BODY, GET, PATIENT, POST, always, failure, once, talking
@@ -212,6 +214,12 @@ class TestBodies:
             (answer(zlib.compress(BODY)[2:-4], "Content-Encoding: deflate"), BODY),
             (answer(BODY, "Content-Encoding: identity"), BODY),
             (chunked(gzip.compress(BODY), headers=("Content-Encoding: gzip",)), BODY),
+            (answer(brotli.compress(BODY), "Content-Encoding: br"), BODY),
+            (answer(brotli.compress(BODY * 9999), "Content-Encoding: BR"), BODY * 9999),
+            (answer(zstd.compress(BODY), "Content-Encoding: zstd"), BODY),
+            (answer(zstd.compress(b"a") + zstd.compress(b"b"), "Content-Encoding: zstd"), b"ab"),
+            (answer(b"", "Content-Encoding: gzip", status="204 No Content", length=False), b""),
+            (answer(b"", "Content-Encoding: br", status="304 Not Modified", length=False), b""),
             (b"HTTP/1.1 100 Continue\r\n\r\n" + answer(BODY), BODY),
             (b"HTTP/1.1 103 Hints\r\nContent-Type: text/html\r\n\r\n" * 3 + answer(BODY), BODY),
         ],
@@ -235,6 +243,47 @@ class TestBodies:
         with talking(always(answer(body))) as (connection, server):
             assert connection.send(GET).body == body
             assert connection.send(GET).body == body
+            assert server.connections == 1
+
+    @pytest.mark.parametrize(
+        ("head", "opened"),
+        [
+            (answer(b"", "Content-Length: 5000000", length=False), [1, 0]),
+            (answer(b"", "Content-Encoding: gzip", "Content-Length: 10", length=False), [1, 0]),
+            (answer(b"", length=False), [1, 0]),
+            (answer(b"", "Transfer-Encoding: chunked", length=False), [1, 0]),
+            (b"HTTP/1.1 103 Hints\r\n\r\n" + answer(b""), [1, 0]),
+            (answer(b"", "Content-Length: 10", "Connection: close", length=False), [1, 1]),
+            (answer(BODY), [1, 1]),
+            (answer(b"\r\n\r\n"), [1, 1]),
+            (answer(b"", length=False).replace(b"HTTP/1.1", b"HTTP/1.0"), [1, 1]),
+        ],
+    )
+    def test_head_has_none_whatever_the_answer_says(self, head: bytes, opened: list[int]) -> None:
+        seen = []
+        with talking(always(head)) as (connection, server):
+            for _ in opened:
+                reply = connection.send(Request("HEAD", "/", {}))
+                assert (reply.status, reply.body, reply.content_type) == (
+                    200,
+                    b"",
+                    "application/json",
+                )
+                seen.append(connection.opened)
+            assert server.requests[0].startswith(b"HEAD / HTTP/1.1\r\n")
+            assert b"content-length" not in server.requests[0]
+        assert seen == opened
+
+    def test_get_after_head_with_the_same_head(self) -> None:
+        def script(peer: Peer, _: int) -> None:
+            while True:
+                isolated = peer.request().startswith(b"HEAD")
+                peer.send(answer(BODY)[: -len(BODY)] if isolated else answer(BODY))
+
+        with talking(script) as (connection, server):
+            for method in ["GET", "HEAD", "GET", "HEAD", "HEAD", "GET"]:
+                reply = connection.send(Request(method, "/", {}))
+                assert reply.body == (BODY if method == "GET" else b"")
             assert server.connections == 1
 
     def test_redirects_are_not_followed(self) -> None:
@@ -287,7 +336,12 @@ class TestRefusedAnswers:
             (chunked(BODY).replace(b": chunked", b": gzip, chunked"), "transfer coding", 200),
             (chunked(BODY).replace(b": chunked", b": gzip"), "transfer coding", 200),
             (chunked(BODY).replace(b"e\r\n", b"xyz\r\n"), "malformed answer: ", 200),
-            (answer(BODY, "Content-Encoding: br"), "content coding is 'br'", 200),
+            (answer(BODY, "Content-Encoding: snappy"), "content coding is 'snappy'", 200),
+            (answer(BODY, "Content-Encoding: br"), "compressed body is damaged", 200),
+            (answer(BODY, "Content-Encoding: zstd"), "compressed body is damaged", 200),
+            (answer(brotli.compress(BODY)[:-1], "Content-Encoding: br"), "is cut off", 200),
+            (answer(zstd.compress(BODY)[:-1], "Content-Encoding: zstd"), "is cut off", 200),
+            (answer(brotli.compress(BODY) + b"!", "Content-Encoding: br"), "is damaged", 200),
             (answer(BODY, "Content-Encoding: gzip, gzip"), "content coding is 'gzip, gzip'", 200),
             (answer(BODY, "Content-Encoding: gzip"), "compressed body is damaged", 200),
             (answer(gzip.compress(BODY)[:-1], "Content-Encoding: gzip"), "is cut off", 200),

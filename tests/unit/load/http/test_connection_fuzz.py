@@ -8,6 +8,7 @@ import tracemalloc
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+import brotli
 import h11
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -17,6 +18,7 @@ from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http import decompress
 from dragstrip.load.http.client import SendFailed
 from dragstrip.load.http.connection import Connection
+from dragstrip.load.http.decompress import zstd
 from dragstrip.load.http.parser import (
     CONTENT_TYPE,
     SERVER_TIMING,
@@ -29,7 +31,7 @@ from tests.support.byte_server import ByteServer, Peer, answer, chunked
 from tests.support.talking import GET
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dragstrip.scenario.check import Reply
 
@@ -188,7 +190,15 @@ def read_with_h11(wire: bytes) -> tuple[int, bytes] | None:
         return None
 
 
-@given(st.binary(max_size=2000), st.sampled_from(["gzip", "deflate", "identity", ""]))
+_CODINGS = ["gzip", "deflate", "br", "zstd", "identity", ""]
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "br": brotli.compress,
+    "zstd": zstd.compress,
+}
+
+
+@given(st.binary(max_size=2000), st.sampled_from(_CODINGS))
 def test_any_body_decodes_to_bounded_bytes_or_is_refused(body: bytes, encoding: str) -> None:
     try:
         decoded = decompress.decode(body, encoding, 3000)
@@ -197,21 +207,23 @@ def test_any_body_decodes_to_bounded_bytes_or_is_refused(body: bytes, encoding: 
     assert len(decoded) <= 3000
 
 
-@given(st.binary(max_size=500), st.integers(0, 10_000))
-def test_a_cut_compressed_body_is_never_taken(body: bytes, place: int) -> None:
-    packed = gzip.compress(body)
-    assert decompress.decode(packed, "gzip", 1000) == body
+@given(st.binary(max_size=500), st.integers(0, 10_000), st.sampled_from([*_PACKERS]))
+def test_a_cut_compressed_body_is_never_taken(body: bytes, place: int, coding: str) -> None:
+    packed = _PACKERS[coding](body)
+    assert decompress.decode(packed, coding, 1000) == body
     with pytest.raises(Malformed):
-        decompress.decode(packed[: place % len(packed)], "gzip", 1000)
+        decompress.decode(packed[: place % len(packed)], coding, 1000)
 
 
-@pytest.mark.parametrize("members", [1, 2])
-def test_a_bomb_costs_no_more_than_the_bound(members: int) -> None:
-    bomb = gzip.compress(bytes(1 << 26), 9)
+@pytest.mark.parametrize(
+    ("coding", "members"), [("gzip", 1), ("gzip", 2), ("br", 1), ("zstd", 1), ("zstd", 2)]
+)
+def test_a_bomb_costs_no_more_than_the_bound(coding: str, members: int) -> None:
+    bomb = _PACKERS[coding](bytes(1 << 26))
     tracemalloc.start()
     try:
         with pytest.raises(TooLarge):
-            decompress.decode(bomb * members, "gzip", 1 << 20)
+            decompress.decode(bomb * members, coding, 1 << 20)
         assert tracemalloc.get_traced_memory()[1] < 1 << 22
     finally:
         tracemalloc.stop()

@@ -25,6 +25,7 @@ class TestWire:
                 b"GET /lookup?phone=62 HTTP/1.1\r\n"
                 b"host: 127.0.0.1:%d\r\n"
                 b"user-agent: dragstrip\r\naccept: application/json\r\n"
+                b"accept-encoding: identity\r\n"
                 b"x-api-key: secret-0123456789\r\n\r\n" % server.port
             ]
 
@@ -43,11 +44,15 @@ class TestWire:
             connection.send(Request("GET", "/", headers))
             headers["X-Request-Id"] = "2"
             connection.send(Request("GET", "/", headers))
-            connection.send(Request("GET", "/", {"Accept": "text/html"}))
+            connection.send(
+                Request("GET", "/", {"Accept": "text/html", "Accept-Encoding": "br, zstd"})
+            )
         assert [b"x-request-id: 1" in r for r in server.requests] == [True, False, False]
         assert [b"x-request-id: 2" in r for r in server.requests] == [False, True, False]
         assert [r.count(b"accept: ") for r in server.requests] == [1, 1, 1]
         assert b"accept: text/html" in server.requests[2]
+        assert b"accept-encoding: br, zstd\r\n" in server.requests[2]
+        assert b"identity" not in server.requests[2]
 
     def test_prepared_once_and_sent_by_many(self) -> None:
         with talking(always(answer(BODY))) as (connection, server):
@@ -122,7 +127,7 @@ class TestNeverSent:
             (Request("GET", "relative", {}), "path holds"),
             (Request("GET", "", {}), "path holds"),
             (Request("GET /\r\n", "/", {}), "method"),
-            (Request("HEAD", "/", {}), "method 'HEAD' is not supported"),
+            (Request("TRACE", "/", {}), "method 'TRACE' is not supported"),
         ],
     )
     def test_what_would_change_the_meaning(self, sent: Request, words: str) -> None:
