@@ -10,12 +10,13 @@ import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from dragstrip.analysis import calibration
 from dragstrip.analysis.aa_test import LEAST_RUNS, PAIRS, same
 from dragstrip.analysis.calibration import Calibration, SameRun, SameTarget
 from dragstrip.analysis.gates import SAMPLES_NEEDED, failed_gates
+from dragstrip.analysis.operations import decisive, only, rules_operation
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.calibrate import max_rate
 from dragstrip.calibrate.finished_run import finished_run
@@ -24,16 +25,18 @@ from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.race import prechecks, race
 from dragstrip.race.setup import bind
 from dragstrip.run.machine import these_versions, this_machine
-from dragstrip.scenario.find import find
+from dragstrip.scenario import targets_of
+from dragstrip.scenario.planned import planned
 from dragstrip.scenario.target import url_of
 from dragstrip.signals import signals_as_interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from dragstrip.config.config import Config, RaceConfig
+    from dragstrip.config.config import Config
     from dragstrip.race.race import RaceProgress
     from dragstrip.run.model import Run
+    from dragstrip.run.plan import PlannedOperation
 
 WARMUP_S = 0.25
 LEAST_SLICE_S = 1.0
@@ -60,12 +63,18 @@ class CalibrationSettings:
 def calibrate(config: Config, settings: CalibrationSettings, progress: RaceProgress) -> Calibration:
     """Measure this machine and store what was found. Raises DragstripError; see errors.py."""
     equal = _equal(config, settings) if settings.runs else None
+    operations = _operations(equal) if equal else ()
+    if equal:
+        # What is missing or wrong is better said now than when the ceiling has been found.
+        prechecks.require(equal, processes=1, operations=operations)
     progress.say(f"calibrate: about {math.ceil(_duration_s(equal, settings) / 60)} minutes")
     with tempfile.TemporaryDirectory(prefix="dragstrip-calibrate-") as folder:
         with signals_as_interrupts():
             found = max_rate.seek(config, Path(folder), progress.say)
         if equal:
-            prechecks.require(equal, processes=1, ceiling_per_s=found.rate_per_s)
+            prechecks.require(
+                equal, processes=1, operations=operations, ceiling_per_s=found.rate_per_s
+            )
         same_target = _race_equals(equal, settings, Path(folder), progress) if equal else None
     made = Calibration(
         made=datetime.now(UTC),
@@ -95,25 +104,14 @@ def _equal(config: Config, settings: CalibrationSettings) -> Config:
         raise UsageError(
             f"--pairs {settings.pairs} is fewer than a race has", fix=f"give {PAIRS} or more"
         )
-    _require_reachable(config, name)
-    slice_s = settings.slice_s or _slice_s(config.race, config.rules.metric)
+    again = f"{name[:34]}-again"
+    equal = _with_race(config, baseline=name, challenger=again).model_copy(
+        update={"targets": {name: config.targets[name], again: config.targets[name]}}
+    )
+    slice_s = settings.slice_s or _slice_s(equal, _operations(equal))
     if not WARMUP_S < slice_s < math.inf:
         raise UsageError(f"--slice must be longer than {WARMUP_S} s", fix="leave it out")
-    again = f"{name[:34]}-again"
-    changes = {
-        "baseline": name,
-        "challenger": again,
-        "pairs": settings.pairs,
-        "slice": slice_s,
-        "warmup": WARMUP_S,
-        "ledger": "drop",
-    }
-    equal = config.model_copy(
-        update={
-            "targets": {name: config.targets[name], again: config.targets[name]},
-            "race": config.race.model_copy(update=changes),
-        }
-    )
+    equal = _with_race(equal, pairs=settings.pairs, slice=slice_s, warmup=WARMUP_S, ledger="drop")
     if _duration_s(equal, settings) > MOST_S:
         raise UsageError(
             f"that takes {_duration_s(equal, settings) / 60:.0f} minutes",
@@ -122,21 +120,29 @@ def _equal(config: Config, settings: CalibrationSettings) -> Config:
     return equal
 
 
-def _require_reachable(config: Config, name: str) -> None:
-    # Whatever is missing is better said now than when the ceiling has been found.
-    scenario = find(config.scenario.name)(config)
-    scenario.validate()
-    if not config.uses_lab:
+def _with_race(config: Config, **changes: Any) -> Config:
+    return config.model_copy(update={"race": config.race.model_copy(update=changes)})
+
+
+def _operations(config: Config) -> Sequence[PlannedOperation]:
+    """Return the scenario's operations, once nothing is missing that a race needs of it.
+
+    Raises DragstripError.
+    """
+    bound, scenario = bind(config)
+    if not bound.uses_lab:
         scenario.variables()
-        url_of(config, name)
+        targets_of(bound)
+    return planned(scenario)
 
 
-def _slice_s(race: RaceConfig, metric: Metric) -> float:
-    """Return how long a slice must be to hold enough requests for the metric, by any chance."""
-    needed = SAMPLES_NEEDED[metric]
+def _slice_s(config: Config, operations: Sequence[PlannedOperation]) -> float:
+    """Return how long a slice must be to hold enough requests for the rule, by any chance."""
+    race, needed = config.race, SAMPLES_NEEDED[config.rules.metric]
+    share = prechecks.decisive_share(operations, config.rules.operation)
     # Four standard deviations of a Poisson count, and some: the smallest of a hundred slices.
     enough = needed + 4 * math.sqrt(needed) + 8
-    counted_s = enough / race.rate if race.rate else LEAST_SLICE_S
+    counted_s = enough / race.rate / share if race.rate else LEAST_SLICE_S
     return WARMUP_S + math.ceil(10 * max(counted_s, LEAST_SLICE_S)) / 10
 
 
@@ -172,6 +178,8 @@ def _conclude(config: Config, runs: list[Run], invalid: list[list[str]]) -> Same
             f"{LEAST_RUNS} are needed; the others fail {gates}",
             fix="leave this machine to the calibration, or lower --rate",
         )
+    # What decides a race is what the noise floor is held against.
+    runs = [only(run, decisive(run.operations, rules_operation(run.config))) for run in runs]
     metrics = list(_metrics(runs))
     slices = [
         {metric: list(zip(*by_pair(run, metric), strict=True)) for metric in metrics}

@@ -48,7 +48,7 @@ def add_settings(parser: Any, plan: Plan) -> None:
         "pairs": "Pairs of slices",
         "slice": "Seconds of a slice",
         "warmup": "Seconds of each slice that do not count",
-        "keys": "uniform, zipf:S or hot:N",
+        "keys": "uniform, sequential, zipf:S or hot:N",
         "miss": "Share of requests whose phone number no contact has",
     }
     for name in web_exchange.SETTINGS:

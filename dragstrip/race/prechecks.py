@@ -12,21 +12,18 @@ from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.ratio import MIN_PAIRS
 from dragstrip.errors import ConfigError, UsageError
-from dragstrip.run.plan import PlannedOperation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dragstrip.config.config import Config, RaceConfig
+    from dragstrip.run.plan import PlannedOperation
 
 MOST_RISK = 0.05
 """Of a run whose smallest slice holds too few requests by the chance of its arrivals alone."""
 
 LEAST_RISK = 0.001
 """Of the same where dragstrip chooses the rate."""
-
-
-_ONE = (PlannedOperation(name="lookup"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +36,13 @@ def require(
     config: Config,
     *,
     processes: int,
+    operations: Sequence[PlannedOperation],
     ceiling_per_s: float | None = None,
-    operations: Sequence[PlannedOperation] = _ONE,
 ) -> None:
     """Check that a race can lead to a verdict. Raises UsageError naming every reason why not.
 
-    `ceiling_per_s` is the most that one process was found to send on this machine, and `operations`
-    are the scenario's.
+    `operations` are the scenario's, and `ceiling_per_s` is the most that one process was found to
+    send on this machine.
     """
     problems = [
         *_pairs(config.race),
@@ -75,7 +72,7 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
         yield _Problem(error.message, error.fix or "leave it out")
         return
     race, needed = config.race, SAMPLES_NEEDED[config.rules.metric]
-    share = _share(operations, operation)
+    share = decisive_share(operations, operation)
     per_s = race.rate * share
     if race.closed_model or _risk(race, per_s * race.counted_s, needed, share) <= MOST_RISK:
         return
@@ -94,14 +91,15 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
 
 def lowest_rate(config: Config, operations: Sequence[PlannedOperation]) -> int:
     """Return the lowest rate at which every slice holds the answers that a verdict needs."""
-    share = _share(operations, decisive(operations, config.rules.operation))
+    share = decisive_share(operations, config.rules.operation)
     # Nothing was asked for, so that no more than one run in a thousand need be in vain.
     expected = _enough(config.race, SAMPLES_NEEDED[config.rules.metric], share, LEAST_RISK)
     return math.ceil(expected / config.race.counted_s / share)
 
 
-def _share(operations: Sequence[PlannedOperation], name: str | None) -> float:
-    """Return an operation's share of the arrivals; 1 for None."""
+def decisive_share(operations: Sequence[PlannedOperation], wanted: str | None) -> float:
+    """Return the share of the arrivals on which the rule decides. Raises ConfigError."""
+    name = decisive(operations, wanted)
     if name is None:
         return 1.0
     weights = {operation.name: operation.weight for operation in operations}

@@ -14,6 +14,7 @@ from dragstrip.config import presets
 from dragstrip.config.config import Config, RulesConfig
 from dragstrip.errors import DragstripError, UsageError
 from dragstrip.race import prechecks
+from dragstrip.run.plan import PlannedOperation
 from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, plan_of, record
 
@@ -153,13 +154,21 @@ def test_bad_input_is_one_error_with_a_fix_and_nothing_is_sent(
         backend.accept()
 
 
+ONE = (PlannedOperation(name="lookup"),)
+
+
 def configure(metric: str = "p95", **race: Any) -> Config:
     return Config.model_validate({"race": race, "rules": {"metric": metric}})
 
 
+def require(config: Config, **how: Any) -> None:
+    given: dict[str, Any] = {"processes": 1, "operations": ONE} | how
+    prechecks.require(config, **given)
+
+
 def refusal(config: Config, **how: Any) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        prechecks.require(config, **{"processes": 1} | how)
+        require(config, **how)
     return caught.value
 
 
@@ -178,7 +187,7 @@ def test_the_rate_and_the_slice_that_are_named_suffice(metric: str, arrivals: st
     fix = str(refusal(configure(metric, **race)).fix).split()
     rate, length = float(fix[fix.index("--rate") + 1].strip(",")), float(fix[-1])
     for better in ({"rate": rate}, {"slice": length}):
-        prechecks.require(configure(metric, **race | better), processes=1)
+        require(configure(metric, **race | better))
     assert "race.rate" in refusal(configure(metric, **race | {"rate": rate * 0.7})).message
 
 
@@ -191,7 +200,7 @@ def test_of_several_operations_the_one_that_decides_must_have_enough(arrivals: s
         "rate": 40.0,
         "arrivals": arrivals,
     }
-    prechecks.require(configure(**race), processes=1)
+    require(configure(**race))
     config = Config.model_validate({"race": race, "rules": {"operation": "message"}})
     refused = refusal(config, operations=OPERATIONS)
     assert "gives about 45 message requests a slice" in refused.message
@@ -199,9 +208,7 @@ def test_of_several_operations_the_one_that_decides_must_have_enough(arrivals: s
     rate, length = float(fix[fix.index("--rate") + 1].strip(",")), float(fix[-1])
     for better in ({"rate": rate}, {"slice": length}):
         changed = config.race.model_copy(update=better)
-        prechecks.require(
-            config.model_copy(update={"race": changed}), processes=1, operations=OPERATIONS
-        )
+        require(config.model_copy(update={"race": changed}), operations=OPERATIONS)
 
 
 def test_arrivals_that_chance_may_make_too_few_are_refused() -> None:
@@ -209,20 +216,20 @@ def test_arrivals_that_chance_may_make_too_few_are_refused() -> None:
     race: dict[str, Any] = {"slice": 2.0, "warmup": 1.0, "rate": expected, "pairs": 6}
     risk = 1 - stats.poisson.sf(58, expected) ** 6
     assert 0.01 < risk < 0.05
-    prechecks.require(configure(**race), processes=1)
+    require(configure(**race))
     # The same risk a pair, but many more of them.
     assert "needs 59" in refusal(configure(**race | {"pairs": 100})).message
 
 
 def test_a_closed_model_has_no_rate_to_judge() -> None:
-    prechecks.require(configure(rate=0), processes=1, ceiling_per_s=1.0)
+    require(configure(rate=0), ceiling_per_s=1.0)
 
 
 def test_a_rate_beyond_the_calibrated_ceiling_is_refused() -> None:
     config = configure(rate=9000)
-    prechecks.require(config, processes=1)
-    prechecks.require(config, processes=2, ceiling_per_s=5000.0)
-    refused = refusal(config, processes=1, ceiling_per_s=5000.0)
+    require(config)
+    require(config, processes=2, ceiling_per_s=5000.0)
+    refused = refusal(config, ceiling_per_s=5000.0)
     assert "race.rate = 9000 is beyond" in refused.message
     assert "--rate 5000" in str(refused.fix)
 
@@ -259,4 +266,4 @@ def test_presets_take_as_long_as_they_say_and_can_settle_a_race(
     monkeypatch.chdir(tmp_path)
     config = presets.load({}, None, preset, {})
     assert config.race.pairs * 2 * config.race.slice / 60 == minutes
-    prechecks.require(config, processes=1)
+    require(config)
