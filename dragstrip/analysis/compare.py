@@ -9,6 +9,7 @@ from dragstrip.analysis import regression
 from dragstrip.analysis.calibration import between_runs
 from dragstrip.analysis.comparable import unlike
 from dragstrip.analysis.gates import SAMPLES_NEEDED, failed_gates
+from dragstrip.analysis.operations import decisive, names_of, only, rules_operation
 from dragstrip.errors import InvalidRun, UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def compare(
 ) -> Regression:
     """Compare one target of two runs; `force` compares what is unlike, and states it.
 
-    Without a name, the target is the baseline of both: what runs today. `known` is the machine's
+    Of several operations, the quantile is of the one that the newer run's rule looks at. Without a
+    name, the target is the baseline of both: what runs today. `known` is the machine's
     calibration, if it has one. Raises UsageError where the
     runs cannot be compared or must not be, and InvalidRun where one of them proves nothing.
     """
@@ -42,14 +44,17 @@ def compare(
         )
     _require_order(older, newer)
     name = _target(older, newer, target)
+    operation = _operation(older, newer)
     for run in (older, newer):
         _require_valid(run)
-        _require_samples(run, name, tolerance.metric)
+        _require_samples(only(run, operation), name, tolerance.metric)
     differences = unlike(older, newer, name)
     if differences and not force:
         raise _refusal(differences[0], len(differences) - 1)
     between = between_runs(newer, name, tolerance.metric, found=known)
-    return regression.compare(older, newer, name, tolerance, between=between, unlike=differences)
+    return regression.compare(
+        older, newer, name, tolerance, operation=operation, between=between, unlike=differences
+    )
 
 
 def _require_order(older: Run, newer: Run) -> None:
@@ -76,6 +81,16 @@ def _target(older: Run, newer: Run, wanted: str | None) -> str:
                 fix="both have: " + _names(older, newer),
             )
     return name
+
+
+def _operation(older: Run, newer: Run) -> str | None:
+    operation = decisive(newer.operations, rules_operation(newer.config))
+    if operation and operation not in names_of(older):
+        raise UsageError(
+            f"rules.operation: run {older.id} has no operation {operation} beside others",
+            fix="race the same scenario both times",
+        )
+    return operation
 
 
 def _names(older: Run, newer: Run) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.comparable import unlike
 from dragstrip.analysis.gates import SAMPLES_NEEDED
+from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.slo import typical
 from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.run.model import Milliseconds, Word  # noqa: TC001
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 class Moment(StrictModel):
     """One stored run. `ratio` is of the quantile that its rule looks at; null when invalid.
 
+    Of several operations, that is the quantile of `operation`.
+
     `value_ms` is the target's own quantile in a typical slice, with its interval; null where there
     is none, and then `note` says why. `unlike` names the conditions in which it differs from the
     reference, and with which it cannot be compared therefore.
@@ -40,6 +43,7 @@ class Moment(StrictModel):
     closed_model: bool
     verdict: Word
     metric: Metric
+    operation: str | None = None
     ratio: float | None
     low: float | None
     high: float | None
@@ -58,11 +62,15 @@ class Skipped(StrictModel):
 
 
 class History(StrictModel):
-    """The runs in the order they were made. `reference` is the run that others are held against."""
+    """The runs in the order they were made. `reference` is the run that others are held against.
+
+    Of several operations, the values are of `operation`; null for all requests.
+    """
 
     schema_version: Literal[1] = 1
     target: str
     metric: Metric
+    operation: str | None = None
     reference: str | None
     runs: list[Moment]
     skipped: list[Skipped]
@@ -73,15 +81,18 @@ def history(
     target: str,
     metric: Metric,
     skipped: Sequence[Skipped] = (),
+    *,
+    operation: str | None = None,
 ) -> History:
     """Return what became of a target over these runs, in any order."""
     ordered = sorted(stored, key=lambda one: (one[0].started, one[0].id))
-    values = [_value(run, verdict, target, metric) for run, verdict in ordered]
+    values = [_value(run, verdict, target, metric, operation) for run, verdict in ordered]
     measured = [run for (run, _), value in zip(ordered, values, strict=True) if value[0]]
     reference = measured[-1] if measured else None
     return History(
         target=target,
         metric=metric,
+        operation=operation,
         reference=reference.id if reference else None,
         runs=[
             _moment(run, verdict, value, _unlike(run, reference, target))
@@ -94,14 +105,16 @@ def history(
 Value = tuple[tuple[float, float, float] | None, str | None]
 
 
-def _value(run: Run, verdict: Verdict, target: str, metric: Metric) -> Value:
+def _value(run: Run, verdict: Verdict, target: str, metric: Metric, operation: str | None) -> Value:
     """Return the value with its interval, or why there is none."""
     if verdict.verdict == "invalid":
         failed = ", ".join(gate.name for gate in verdict.gates if not gate.passed)
         return None, f"invalid: {failed}" if failed else "invalid"
     if target not in run.targets:
         return None, f"no target {target}"
-    slices = [one for one in run.slices if one.target == target]
+    if operation and operation not in names_of(run):
+        return None, f"no operation {operation} beside others"
+    slices = [one for one in only(run, operation).slices if one.target == target]
     if min((one.requests for one in slices), default=0) < SAMPLES_NEEDED[metric]:
         return None, f"too few requests a slice for {metric}"
     found = typical([one.quantile_ms(metric) or 0.0 for one in slices])
@@ -126,6 +139,7 @@ def _moment(run: Run, verdict: Verdict, value: Value, differences: list[str]) ->
         closed_model=run.closed_model,
         verdict=verdict.verdict,
         metric=verdict.metric,
+        operation=verdict.operation,
         ratio=verdict.ratio,
         low=verdict.low,
         high=verdict.high,

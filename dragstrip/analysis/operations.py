@@ -9,7 +9,7 @@ from dragstrip.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dragstrip.run.model import OperationTotals, Run, Verdict
+    from dragstrip.run.model import OperationTotals, Run
 
 
 class Weighted(Protocol):
@@ -69,9 +69,21 @@ def rules_operation(config: Mapping[str, Mapping[str, object]]) -> str | None:
     return wanted if isinstance(wanted, str) else None
 
 
-def declared(verdict: Verdict) -> str:
-    """Return the name of the metric that the rule looks at, with its operation's if of several."""
-    return f"{verdict.operation} {verdict.metric}" if verdict.operation else verdict.metric
+class Declared(Protocol):
+    """A metric, and of several operations the one that it is of."""
+
+    @property
+    def metric(self) -> str:
+        """The quantile."""
+
+    @property
+    def operation(self) -> str | None:
+        """The operation; None for all requests."""
+
+
+def declared(what: Declared) -> str:
+    """Return the name of a metric, with its operation's if of several."""
+    return f"{what.operation} {what.metric}" if what.operation else what.metric
 
 
 def most_failing(run: Run) -> tuple[OperationTotals, OperationTotals, str | None]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
+from dragstrip.analysis.operations import only
 from dragstrip.analysis.ratio import MIN_PAIRS, POWER, fewest
 from dragstrip.analysis.regression_model import Regression, RegressionWord, Side
 from dragstrip.analysis.regression_model import UnlikeSetting as Stated
@@ -75,11 +76,15 @@ def compare(
     target: str,
     tolerance: Tolerance,
     *,
+    operation: str | None = None,
     between: Between | None = None,
     unlike: Sequence[Unlike] = (),
 ) -> Regression:
-    """Compare a target of two valid runs. `between` is what repeated runs differ by, as logs."""
-    old, new = (_measure(run, target, tolerance.metric) for run in (older, newer))
+    """Compare a target of two valid runs. `between` is what repeated runs differ by, as logs.
+
+    Quantiles are of the `operation` alone, failures of all requests: no operation hides them.
+    """
+    old, new = (_measure(run, target, tolerance.metric, operation) for run in (older, newer))
     change = _change(old, new, between)
     word, reason = _decide(change, tolerance)
     found = change.difference
@@ -89,6 +94,7 @@ def compare(
         reason=reason,
         target=target,
         metric=tolerance.metric,
+        operation=operation,
         tolerance=tolerance.ratio,
         error_tolerance=tolerance.errors,
         ratio=math.exp(found.value) if found else None,
@@ -100,20 +106,24 @@ def compare(
         error_low=change.error_ends[0],
         error_high=change.error_ends[1],
         between_runs=between.deviation if between else None,
-        older=_side(older, target, old),
-        newer=_side(newer, target, new),
+        older=_side(older, target, operation, old),
+        newer=_side(newer, target, operation, new),
         unlike=[Stated(what=one.what, older=one.older, newer=one.newer) for one in unlike],
         lab=older.lab or newer.lab,
     )
 
 
-def _measure(run: Run, target: str, metric: Metric) -> _Measured:
-    slices = sorted((one for one in run.slices if one.target == target), key=lambda s: s.index)
-    values = [one.quantile_ms(metric) or math.nan for one in slices]
+def _measure(run: Run, target: str, metric: Metric, operation: str | None) -> _Measured:
+    slices = _slices(run, target)
+    values = [one.quantile_ms(metric) or math.nan for one in _slices(only(run, operation), target)]
     exists = len(values) >= 2 and all(map(math.isfinite, values))
     due = [one.requests for one in slices]
     failed = [one.requests - one.verified for one in slices]
     return _Measured(slices, merge(np.log(values)) if exists else None, effective(failed, due))
+
+
+def _slices(run: Run, target: str) -> list[Slice]:
+    return sorted((one for one in run.slices if one.target == target), key=lambda s: s.index)
 
 
 def _change(older: _Measured, newer: _Measured, between: Between | None) -> _Change:
@@ -199,8 +209,8 @@ def _times(side: _Measured, slices: int) -> Proportion:
     return Proportion(side.errors.failed * share, side.errors.total * share)
 
 
-def _side(run: Run, target: str, measured: _Measured) -> Side:
-    total = run.targets[target]
+def _side(run: Run, target: str, operation: str | None, measured: _Measured) -> Side:
+    total, timed = run.targets[target], only(run, operation).targets[target]
     logs = measured.logs
     return Side(
         run=run.id,
@@ -208,9 +218,9 @@ def _side(run: Run, target: str, measured: _Measured) -> Side:
         requests=total.requests,
         failed=total.failed,
         error_rate=total.error_rate,
-        p50_ms=total.p50_ms,
-        p95_ms=total.p95_ms,
-        p99_ms=total.p99_ms,
+        p50_ms=timed.p50_ms,
+        p95_ms=timed.p95_ms,
+        p99_ms=timed.p99_ms,
         typical_ms=math.exp(mean_of(logs.values).value) if logs else None,
         slices=len(measured.slices),
         values=len(logs.values) if logs else 0,

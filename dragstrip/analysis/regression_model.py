@@ -19,8 +19,9 @@ Change = Annotated[float, Field(ge=-1, le=1)]
 
 
 class Side(StrictModel):
-    """One run's target. Quantiles are of all its counted requests, null where too many failed.
+    """One run's target. Quantiles are of its counted requests, null where too many failed.
 
+    Those of the operation that is compared; requests and failures are of all operations.
     `typical_ms` is the geometric mean of the slices' metric, of which `ratio` is the quotient.
     `dependent` says what spoke against independent slices, and `values` how many were left when
     neighbours had been merged for it.
@@ -51,6 +52,7 @@ class UnlikeSetting(StrictModel):
 class Regression(StrictModel):
     """newer/older of one target's metric with its 95 % interval; null where there is none.
 
+    Of several operations, the metric is of `operation`.
     `error_difference` is newer - older, with its own 95 % interval. `between_runs` is the standard
     deviation of the log by which repeated runs differ, as calibration found it; null when unknown,
     and then the interval covers the two stretches of time and nothing beyond.
@@ -61,6 +63,7 @@ class Regression(StrictModel):
     reason: str
     target: str
     metric: Metric
+    operation: str | None = None
     tolerance: float
     error_tolerance: Share
     ratio: float | None

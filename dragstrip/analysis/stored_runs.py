@@ -26,9 +26,9 @@ def read(
 ) -> History:
     """Return the history of a target over the runs in a folder, the `last` ones if so many.
 
-    Without a target or a metric these are the newest run's baseline and its rule's. Raises
-    StorageError where the folder cannot be read or holds no run, UsageError for a target that no
-    run knows.
+    Without a target or a metric these are the newest run's baseline and its rule's; of several
+    operations, it is the one that this rule looks at. Raises StorageError where the folder cannot
+    be read or holds no run, UsageError for a target that no run knows.
     """
     stored, skipped = _stored(out)
     if not stored:
@@ -43,7 +43,13 @@ def read(
         raise UsageError(
             f"--target: no run has a target {target}", fix=f"name one of {', '.join(names)}"
         )
-    return over_time(chosen, target or newest.baseline, metric or verdict.metric, skipped)
+    return over_time(
+        chosen,
+        target or newest.baseline,
+        metric or verdict.metric,
+        skipped,
+        operation=verdict.operation,
+    )
 
 
 def _stored(out: Path) -> tuple[list[Stored], list[Skipped]]:

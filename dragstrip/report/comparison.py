@@ -10,6 +10,7 @@ from rich.text import Text
 
 from dragstrip.analysis import numbers
 from dragstrip.analysis.numbers import milliseconds, percent
+from dragstrip.analysis.operations import declared
 from dragstrip.report import text
 from dragstrip.report.markdown import escape, table
 
@@ -83,7 +84,7 @@ def _intervals(found: Regression) -> list[str]:
     ]
     if found.ratio is not None and found.low is not None and found.high is not None:
         sentences.append(
-            f"{found.metric} newer/older = {numbers.ratio(found.ratio)} (95 % interval "
+            f"{declared(found)} newer/older = {numbers.ratio(found.ratio)} (95 % interval "
             f"{numbers.ratios(found.low, found.high)}, {found.older.slices} and "
             f"{found.newer.slices} slices; smallest detectable change "
             f"{percent(found.minimum_detectable_effect)})"
@@ -131,15 +132,16 @@ def rows(found: Regression) -> list[tuple[str, str, str]]:
         return label, cell(found.older), cell(found.newer)
 
     reasons = sorted({*found.older.failed, *found.newer.failed})
+    timed = found.operation or "response"
     return [
         row("run", lambda side: side.run),
         row("requests", lambda side: numbers.count(side.requests)),
         row("failed", lambda side: percent(side.error_rate)),
         *(_failures(found, reason) for reason in reasons),
-        row("response p50", lambda side: milliseconds(side.p50_ms)),
-        row("response p95", lambda side: milliseconds(side.p95_ms)),
-        row("response p99", lambda side: milliseconds(side.p99_ms)),
-        row(f"{found.metric} of a slice", lambda side: milliseconds(side.typical_ms)),
+        row(f"{timed} p50", lambda side: milliseconds(side.p50_ms)),
+        row(f"{timed} p95", lambda side: milliseconds(side.p95_ms)),
+        row(f"{timed} p99", lambda side: milliseconds(side.p99_ms)),
+        row(f"{declared(found)} of a slice", lambda side: milliseconds(side.typical_ms)),
     ]
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dragstrip.analysis import numbers
+from dragstrip.analysis.operations import declared
 from dragstrip.report import text
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _in_short(history: History) -> RenderableType:
     if any(one.lab for one in shown.runs):
         parts.insert(0, Text(_lab(shown), style="yellow"))
     for one in shown.runs[-1:]:
-        sides = f"{one.metric} {one.challenger}/{one.baseline}"
+        sides = f"{declared(one)} {one.challenger}/{one.baseline}"
         parts.append(Text(f"newest: {one.verdict.upper()}, {sides} {_ratio(one)}"))
     left = len(history.runs) - len(shown.runs)
     unlike = sum(bool(one.unlike) for one in shown.runs)
@@ -110,7 +111,7 @@ def _lab(history: History) -> str:
 
 def _title(history: History) -> str:
     return (
-        f"{history.metric} of {history.target} in a typical slice, with its 95 % interval "
+        f"{declared(history)} of {history.target} in a typical slice, with its 95 % interval "
         "(equal steps are equal ratios)"
     )
 
@@ -125,7 +126,7 @@ def _list(history: History) -> Table:
         table.add_row(
             Text(one.run),
             Text(f"{one.started:%Y-%m-%d %H:%M}"),
-            Text(f"{one.metric} {one.challenger}/{one.baseline}"),
+            Text(f"{declared(one)} {one.challenger}/{one.baseline}"),
             Text("lab" if one.lab else ""),
             Text(one.verdict.upper(), style=text.COLOURS[one.verdict]),
             Text(_ratio(one)),
@@ -153,7 +154,7 @@ class _Drawing:
         width = max(room, _LEAST_WIDTH)
         table = _table()
         table.add_column(Text("run", style="dim"), no_wrap=True)
-        table.add_column(Text(self._history.metric, style="dim"), no_wrap=True)
+        table.add_column(Text(declared(self._history), style="dim"), no_wrap=True)
         table.add_column(_ends(axis, width) if axis else "", no_wrap=True, overflow="crop")
         for one, name, value in zip(rows, first, second, strict=True):
             drawn = bar(one, axis, width) if axis else ""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
+from dragstrip.analysis.compare import compare
+from dragstrip.analysis.history import history
 from dragstrip.analysis.operations import decisive, only
+from dragstrip.analysis.regression import Tolerance
 from dragstrip.analysis.rule_checks import clauses
+from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
-from dragstrip.errors import ConfigError
+from dragstrip.errors import ConfigError, UsageError
+from dragstrip.report.comparison import markdown
 from dragstrip.run.model import Run
 from dragstrip.run.plan import PlannedOperation
 from tests.support.recorded import OPERATIONS
-from tests.support.runs import conclude, fail, plan_of, record
+from tests.support.runs import STARTED, conclude, fail, plan_of, record
 
 if TYPE_CHECKING:
     from dragstrip.ledger.rows import Rows
@@ -172,3 +178,61 @@ def test_a_run_from_before_there_were_operations_had_one() -> None:
     for part in (*stored["slices"], *stored["targets"].values()):
         assert part.pop("operations") == {}
     assert Run.model_validate(stored).model_copy(update={"config": run.config}) == run
+
+
+def on_two_days(operation: str) -> tuple[Run, Run]:
+    """Return runs in which the baseline's messages take twice as long the day after."""
+    rules, runs = {"operation": operation}, []
+    for day, message_ms in enumerate((10.0, 20.0)):
+        plan = plan_of(operations=OPERATIONS)
+        medians = ((20.0, 20.0), (message_ms, message_ms))
+        run, _ = conclude(plan, record(plan, medians, seed=day, noise=0.02), rules=rules)
+        update = {"id": f"run-{day}", "started": STARTED + timedelta(days=day)}
+        runs.append(run.model_copy(update=update))
+    return runs[0], runs[1]
+
+
+@pytest.mark.parametrize(("operation", "ratio"), [("lookup", 1.0), ("message", 2.0)])
+def test_a_comparison_over_time_looks_at_the_operation_that_decides(
+    operation: str, ratio: float
+) -> None:
+    older, newer = on_two_days(operation)
+    found = compare(older, newer, Tolerance())
+    assert found.operation == operation
+    assert (found.verdict == "regression") is (ratio == 2)
+    assert found.ratio == pytest.approx(ratio, rel=0.1)
+    assert found.newer.p95_ms == newer.targets["old"].operations[operation].p95_ms
+    assert found.newer.requests == newer.targets["old"].requests
+    assert f"{operation} p95 newer/older" in markdown(found)
+
+
+def test_failures_of_another_operation_are_not_lost_in_a_comparison() -> None:
+    def messages_fail(turn: PlannedSlice, rows: Rows) -> None:
+        fail(rows, slice(1, None, 2))
+
+    older, _ = on_two_days("lookup")
+    plan = plan_of(operations=OPERATIONS)
+    newer, _ = conclude(plan, record(plan, spoil=messages_fail))
+    newer = newer.model_copy(
+        update={"id": "failing", "started": STARTED + timedelta(days=2), "gates": older.gates}
+    )
+    assert compare(older, newer, Tolerance()).verdict == "regression"
+
+
+def test_a_run_without_that_operation_is_not_compared() -> None:
+    _, newer = on_two_days("message")
+    plan = plan_of()
+    older, _ = conclude(plan, record(plan))
+    older = older.model_copy(update={"id": "older", "started": STARTED - timedelta(days=1)})
+    with pytest.raises(UsageError, match="run older has no operation message"):
+        compare(older, newer, Tolerance(), force=True)
+
+
+def test_a_history_is_of_the_operation_that_decides() -> None:
+    stored = [(run, judge(run, RulesConfig(operation="message"))) for run in on_two_days("message")]
+    found = history(stored, "old", "p95", operation="message")
+    values = [one.value_ms or 0 for one in found.runs]
+    assert values[1] / values[0] == pytest.approx(2, rel=0.05)
+    plan = plan_of()
+    alone = history([conclude(plan, record(plan))], "old", "p95", operation="message")
+    assert alone.runs[0].note == "no operation message beside others"
