@@ -22,9 +22,9 @@ import orjson
 from benchmarks import form
 from dragstrip.ledger.rows import Outcome
 from dragstrip.scenario import Reply
+from dragstrip.scenario.answer_form import AnswerForm, Mark
 from dragstrip.scenario.json_path import parse
 from scenarios.http.checks import Known
-from scenarios.http.checks.answer_form import AnswerForm, Mark
 from scenarios.http.checks.contains import Contains, Matches
 from scenarios.http.checks.equals import Equals
 from scenarios.http.checks.header import Header

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import socket
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config
     from dragstrip.run.folder import RunFolder
     from dragstrip.scenario import Check, Progress, Request, Target
-    from scenarios.http.described import DescribedOperation
+    from dragstrip.scenario.answer_form import AnswerForm
     from scenarios.http.rows import Rows
 
 _COMPARED_PER_S = 50.0
@@ -38,7 +37,7 @@ class Endpoint(Scenario):
     """Asks what is described for every row of a data file, or one request again and again."""
 
     name = "endpoint"
-    target_fields = ("headers", "path")
+    target_fields = ("headers", "path", "auth")
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
@@ -100,6 +99,10 @@ class Endpoint(Scenario):
     def check(self, target: Target, operation: Operation) -> Check:
         """Return what `expect` of the operation asks for."""
         return self.checks.check(target, operation)
+
+    def answer_form(self, operation: Operation) -> AnswerForm:
+        """Return how `expect` of the operation compares answers."""
+        return self.checks.form(operation)
 
     @property
     def checks(self) -> RaceChecks:
@@ -165,10 +168,6 @@ class Endpoint(Scenario):
             for operation in description.operations
             for name, target in description.targets.items()
         }
-
-    def _operation(self, name: str) -> DescribedOperation:
-        assert self._description is not None  # noqa: S101
-        return next(one for one in self._description.operations if one.name == name)
 
     def _unused(self, data: DataFile | None) -> list[str]:
         if data is None or self._description is None:
@@ -237,17 +236,8 @@ def _digest(description: Description) -> str:
 
 
 def _remarks_on(config: Config) -> list[str]:
-    """Return what is worth knowing of the addresses. Raises ConfigError for an unknown host."""
+    """Return what is worth knowing of the addresses."""
     targets = targets_of(config)
-    for name, target in targets.items():
-        parts = urlsplit(target.url)
-        try:
-            socket.getaddrinfo(parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise ConfigError(
-                f"targets.{name}.url: the host {parts.hostname} does not resolve to an address",
-                fix="correct the host",
-            ) from None
     remarks = []
     requests = {(one.url, config.targets[name].path) for name, one in targets.items()}
     if len(targets) > 1 and len(requests) == 1:

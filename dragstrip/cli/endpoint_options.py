@@ -16,6 +16,7 @@ from dragstrip.cli.options import option_group
 from dragstrip.config import config as configuration
 from dragstrip.config.target_pair import ENDPOINT, chosen_scenario, is_described, target_pair
 from dragstrip.errors import UsageError
+from dragstrip.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +45,29 @@ _options = option_group(
         type=click.IntRange(100, 599),
         metavar="N",
         help="Status of a right answer; may be repeated; by default any 2xx.",
+    ),
+    click.option(
+        "--expect-header",
+        multiple=True,
+        metavar="'NAME: VALUE'",
+        help="Header of a right answer; may be repeated; without VALUE, it need only be there.",
+    ),
+    click.option(
+        "--expect-contains",
+        multiple=True,
+        metavar="TEXT",
+        help="Text that the body of a right answer holds; may be repeated.",
+    ),
+    click.option(
+        "--expect-schema", metavar="FILE", help="JSON Schema under which a right answer is valid."
+    ),
+    click.option(
+        "--expect-column",
+        metavar="NAME",
+        help="Column of --data that a right answer equals, whole or at --expect-at.",
+    ),
+    click.option(
+        "--expect-at", metavar="JSONPATH", help="Where in the answer --expect-column stands."
     ),
     click.option("--same-answers", is_flag=True, help="Both targets must answer alike."),
     click.option(
@@ -79,6 +103,11 @@ class EndpointOptions:
     body: str | None
     content_type: str | None
     expect_status: tuple[int, ...]
+    expect_header: tuple[str, ...]
+    expect_contains: tuple[str, ...]
+    expect_schema: str | None
+    expect_column: str | None
+    expect_at: str | None
     same_answers: bool
     ignore: tuple[str, ...]
     curl: str | None
@@ -109,12 +138,19 @@ class EndpointOptions:
 
     def _fields(self, section: dict[str, Any]) -> dict[str, Any]:
         expect = {
-            **section.get("expect", {}),
-            **({"status": list(self.expect_status)} if self.expect_status else {}),
-            **({"same": True} if self.same_answers else {}),
-            **({"ignore": list(self.ignore)} if self.ignore else {}),
+            "status": list(self.expect_status),
+            "header": dict(_header(line, "--expect-header") for line in self.expect_header),
+            "contains": list(self.expect_contains),
+            "schema": self.expect_schema,
+            "column": self.expect_column,
+            "at": self.expect_at,
+            "same": self.same_answers,
+            "ignore": list(self.ignore),
         }
-        headers = {**section.get("headers", {}), **dict(map(_header, self.header))}
+        given = {name: value for name, value in expect.items() if value}
+        expect = {**section.get("expect", {}), **given}
+        own_headers = dict(_header(line, "--header") for line in self.header)
+        headers = {**section.get("headers", {}), **own_headers}
         return {
             "data": self.data,
             "method": self.method and self.method.upper(),
@@ -210,7 +246,7 @@ def rehearse(config: Config, options: EndpointOptions) -> int | None:
         return 0
     if options.once:
         answers = rehearsal.send_once(config)
-        click.echo(answers.text)
+        click.echo(redact(answers.text))
         return 0 if answers.alike else 1
     return None
 
@@ -231,9 +267,9 @@ def _require_consent(config: Config) -> None:
         raise click.Abort
 
 
-def _header(line: str) -> tuple[str, str]:
+def _header(line: str, flag: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not name.strip():
         # Not quoted: a secret may stand in it.
-        raise UsageError("--header: it must be written as 'Name: value'", fix="add the colon")
+        raise UsageError(f"{flag}: it must be written as 'Name: value'", fix="add the colon")
     return name.strip(), value.strip()

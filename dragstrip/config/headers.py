@@ -44,7 +44,8 @@ def hidden(headers: Mapping[str, str], also: frozenset[str] = frozenset()) -> di
     }
 
 
-def _sound(headers: dict[str, str]) -> dict[str, str]:
+def sound(headers: dict[str, str]) -> dict[str, str]:
+    """Return headers that may stand in a configuration. Raises ValueError."""
     for name, value in headers.items():
         if not NAME.fullmatch(name):
             raise ValueError(f"{name!r} is not the name of a header; write 'Name: value'")
@@ -60,5 +61,5 @@ def _sound(headers: dict[str, str]) -> dict[str, str]:
     return headers
 
 
-Headers = Annotated[dict[str, str], AfterValidator(_sound)]
+Headers = Annotated[dict[str, str], AfterValidator(sound)]
 """Values by name. A secret is named, as `env:NAME` or `file:PATH`, and does not stand here."""

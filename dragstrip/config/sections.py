@@ -9,7 +9,7 @@ from uuid import UUID  # noqa: TC003
 from pydantic import ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
-from dragstrip.config.headers import Headers  # noqa: TC001
+from dragstrip.config.headers import Headers, sound
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ class TargetConfig(StrictModel):
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
     to trust for https instead of the well-known ones. `headers` and `path` are where its requests
-    differ from the other target's, in the scenario `endpoint`.
+    differ from the other target's, in the scenario `endpoint`; `auth` is the value of the header
+    Authorization, as in "Bearer env:TOKEN".
     """
 
     kind: str = "http"
@@ -31,6 +32,21 @@ class TargetConfig(StrictModel):
     ca_file: Authorities | None = None
     headers: Headers = Field(default_factory=dict)
     path: str | None = None
+    auth: str | None = None
+
+    @model_validator(mode="after")
+    def _one_authorization(self) -> Self:
+        # Not of the field alone: the error for a field shows its value.
+        if self.auth is not None:
+            sound({"Authorization": self.auth})
+            if any(name.lower() == "authorization" for name in self.headers):
+                raise ValueError("auth and the header Authorization exclude each other")
+        return self
+
+    @property
+    def own_headers(self) -> dict[str, str]:
+        """The headers of this target alone, with its authorization."""
+        return {**self.headers, **({"Authorization": self.auth} if self.auth else {})}
 
 
 class ScenarioConfig(StrictModel):

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dragstrip.errors import ConfigError
 from dragstrip.load.arrivals import TRICKLE_PER_S
 from dragstrip.scenario import targets_of
 
@@ -15,9 +16,21 @@ if TYPE_CHECKING:
 
 
 def remote_hosts(config: Config) -> list[str]:
-    """Return the hosts of a race's targets that are not this machine."""
-    hosts = [urlsplit(target.url).hostname or "" for target in targets_of(config).values()]
-    return [host for host in dict.fromkeys(hosts) if not _is_loopback(host)]
+    """Return the hosts of a race's targets that are not this machine.
+
+    Raises ConfigError for one that does not resolve.
+    """
+    hosts: dict[str, bool] = {}
+    for name, target in targets_of(config).items():
+        host = urlsplit(target.url).hostname or ""
+        try:
+            hosts[host] = _is_loopback(host)
+        except (OSError, UnicodeError):
+            raise ConfigError(
+                f"targets.{name}.url: the host {host} does not resolve to an address",
+                fix="correct the host",
+            ) from None
+    return [host for host, is_loopback in hosts.items() if not is_loopback]
 
 
 def requests(config: Config) -> str:
@@ -31,8 +44,5 @@ def requests(config: Config) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return False
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return all(ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in found)

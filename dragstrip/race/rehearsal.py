@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import orjson
 
 from dragstrip.config.headers import hidden
 from dragstrip.ledger.rows import Outcome
+from dragstrip.race import outlook
 from dragstrip.race.setup import bind
 from dragstrip.scenario import targets_of
-from dragstrip.scenario.json_diff import ABSENT, first_difference
+from dragstrip.scenario.differences import are_comparable, differences, in_words
+from dragstrip.scenario.json_diff import shown
 from dragstrip.scenario.untimed_client import client_of, reply_of, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import httpx
-
     from dragstrip.config.config import Config
-    from dragstrip.scenario import Operation, Request, Scenario, Target
-    from dragstrip.scenario.json_diff import JsonDifference
+    from dragstrip.scenario import Operation, Reply, Request, Scenario, Target
+    from dragstrip.scenario.answer_form import AnswerForm
+    from dragstrip.scenario.differences import Place
 
 _BODY_CHARACTERS = 600
 _LINES = 16
 _COLUMN = 58
-_DIFFERENCES = 5
+_DIFFERENCES = 10
 
 
 def shown_requests(config: Config) -> str:
@@ -56,10 +61,11 @@ def send_once(config: Config) -> RehearsedAnswers:
     """Send the first request of each operation to each target. Raises DragstripError."""
     config, scenario = bind(config)
     scenario.variables()
+    outlook.remote_hosts(config)
     parts, alike = [], True
     for operation in scenario.operations:
         answers = [_answer(scenario, one, operation) for one in targets_of(config).values()]
-        text, same = _compared(operation, answers)
+        text, same = _compared(scenario, operation, answers)
         parts.append(text)
         alike = alike and same
     return RehearsedAnswers("\n\n".join(parts), alike)
@@ -89,42 +95,31 @@ def _headers(scenario: Scenario, request: Request) -> dict[str, str]:
 class _Answer:
     target: Target
     request: Request
-    response: httpx.Response
+    reply: Reply
     outcome: Outcome
+    took_ms: float
 
     @property
     def lines(self) -> list[str]:
-        response = self.response
+        reply = self.reply
         outcome = "right" if self.outcome is Outcome.OK else f"wrong: {self.outcome.name.lower()}"
-        kind = response.headers.get("content-type", "no content type")
         return [
             self.target.name,
             f"{self.request.method} {self.target.url}{self.request.path}",
-            f"{response.status_code}, {outcome}",
-            f"{kind}, {len(response.content):,} bytes",
-            f"{response.elapsed.total_seconds() * 1000:.1f} ms",
+            f"{reply.status}, {outcome}",
+            f"{reply.content_type or 'no content type'}, {len(reply.body):,} bytes",
+            f"{self.took_ms:.1f} ms",
             "",
             *self._body,
         ]
 
     @property
     def _body(self) -> list[str]:
-        document = self.document
-        text = (
-            json.dumps(document, indent=2, ensure_ascii=False)
-            if document is not ABSENT
-            else self.response.text
-        )
+        text = self.reply.body.decode(errors="replace")
+        with suppress(ValueError):
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         lines = text.splitlines()
         return lines if len(lines) <= _LINES else [*lines[:_LINES], f"… {len(lines)} lines"]
-
-    @property
-    def document(self) -> Any:
-        """The body as JSON, ABSENT where it is none."""
-        try:
-            return self.response.json()
-        except ValueError:
-            return ABSENT
 
 
 def _answer(scenario: Scenario, target: Target, operation: Operation) -> _Answer:
@@ -133,56 +128,50 @@ def _answer(scenario: Scenario, target: Target, operation: Operation) -> _Answer
         response = send(client, target, request)
     reply = reply_of(response)
     outcome = Outcome(scenario.check(target, operation)(0, reply))
-    return _Answer(target, request, response, outcome)
+    return _Answer(target, request, reply, outcome, response.elapsed.total_seconds() * 1000)
 
 
-def _compared(operation: Operation, answers: list[_Answer]) -> tuple[str, bool]:
+def _compared(scenario: Scenario, operation: Operation, answers: list[_Answer]) -> tuple[str, bool]:
     baseline, challenger = answers
     rows = itertools.zip_longest(baseline.lines, challenger.lines, fillvalue="")
     table = "\n".join(f"{_cut(old):<{_COLUMN}}  {_cut(new)}".rstrip() for old, new in rows)
-    differences = list(_differences(baseline, challenger))
+    differences = _differences(scenario.answer_form(operation), answers)
     right = all(one.outcome is Outcome.OK for one in answers)
-    found = "\n".join(f"  {one}" for one in differences) or "  none"
+    found = "\n".join(f"  {line}" for line in differences or ["none"])
     text = f"operation {operation.name}\n\n{table}\n\ndifferences:\n{found}"
     return text, right and not differences
 
 
-def _differences(baseline: _Answer, challenger: _Answer) -> Iterator[str]:
-    old, new = baseline.response, challenger.response
-    names = baseline.target.name, challenger.target.name
-    if old.status_code != new.status_code:
-        yield f"status: {old.status_code} from {names[0]}, {new.status_code} from {names[1]}"
-    if baseline.document is ABSENT or challenger.document is ABSENT:
-        if old.content != new.content:
-            yield f"the bodies differ at character {_first_unlike(old.text, new.text) + 1:,}"
-        return
-    for one in itertools.islice(_in_json(baseline.document, challenger.document), _DIFFERENCES):
-        values = _value(one.expected), _value(one.found)
-        yield f"{one.path}: {values[0]} from {names[0]}, {values[1]} from {names[1]}"
+def _differences(form: AnswerForm, answers: list[_Answer]) -> list[str]:
+    """Return what differs, in lines; nothing where the answers are alike."""
+    names = [one.target.name for one in answers]
+    replies = [one.reply for one in answers]
+    old, new = (form.mark(reply) for reply in replies)
+    if isinstance(old, Outcome) or isinstance(new, Outcome):
+        # JSON that cannot be read, or is nested too deep: its bytes are all there is to compare.
+        is_same = len({(reply.status, reply.body) for reply in replies}) == 1
+        return [] if is_same else [in_words(replies, names)]
+    if form.compare(old, new) is Outcome.OK:
+        return []
+    if not are_comparable(replies):
+        return [in_words(replies, names)]
+    documents = [orjson.loads(reply.body) for reply in replies]
+    return _table(names, list(differences(documents[0], documents[1], form)))
 
 
-def _in_json(old: Any, new: Any) -> Iterator[JsonDifference]:
-    """Yield the first difference of each member."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        members = [(name, old.get(name, ABSENT), new.get(name, ABSENT)) for name in old | new]
-    elif isinstance(old, list) and isinstance(new, list):
-        pairs = itertools.zip_longest(old, new, fillvalue=ABSENT)
-        members = [(f"[{number}]", *pair) for number, pair in enumerate(pairs)]
-    else:
-        members = [("", old, new)]
-    for path, *values in members:
-        difference = first_difference(values[0], values[1], path)
-        if difference:
-            yield difference
-
-
-def _first_unlike(old: str, new: str) -> int:
-    pairs = enumerate(zip(old, new, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(old), len(new)))
-
-
-def _value(value: Any) -> str:
-    return _cut(repr(value) if value is ABSENT else json.dumps(value, ensure_ascii=False))
+def _table(names: list[str], places: list[Place]) -> list[str]:
+    rows = [("", *names)]
+    rows += [(str(one.path), shown(one.first), shown(one.other)) for one in places[:_DIFFERENCES]]
+    cells = [[_cut(cell) for cell in row] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(2)]
+    lines = [f"{path:<{widths[0]}}  {old:<{widths[1]}}  {new}" for path, old, new in cells]
+    more = len(places) - _DIFFERENCES
+    lines += [f"… {more} more"] * (more > 0)
+    ignored = dict.fromkeys(str(place.everywhere) for place in places)
+    if "$" not in ignored:
+        flags = " ".join(f"--ignore {shlex.quote(path)}" for path in ignored)
+        lines.append(f"where they may differ, give --same-answers {flags}")
+    return lines
 
 
 def _cut(text: str) -> str:

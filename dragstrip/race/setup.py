@@ -197,7 +197,7 @@ def _require_kinds(config: Config, scenario: Scenario) -> None:
                 f'targets of kind "{kind}"',
                 fix="use a kind of " + ", ".join(scenario.kinds),
             )
-        for field in ("headers", "path"):
+        for field in ("headers", "path", "auth"):
             if getattr(target, field) and field not in scenario.target_fields:
                 raise ConfigError(
                     f"targets.{name}.{field}: scenario {config.scenario.name} does not use it",

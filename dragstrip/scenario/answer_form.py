@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from dragstrip.ledger.rows import Outcome
-from dragstrip.scenario import canonical
+from dragstrip.scenario.check import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ class AnswerForm:
 
     def __init__(
         self,
-        key: bytes,
+        key: bytes = b"",
         ignored: Sequence[JsonPath] = (),
         unordered: Sequence[JsonPath] = (),
         tolerance: float | None = None,

@@ -1,18 +1,22 @@
-"""Where two documents differ: every place, as a JSONPath, in an order that does not change."""
+"""Where two answers differ: in JSON each place, as a JSONPath, in an order that does not change."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dragstrip.scenario import canonical
-from dragstrip.scenario.json_diff import ABSENT
+from dragstrip.scenario.answer_form import EMPTY, JSON, kind_of
+from dragstrip.scenario.json_diff import ABSENT, is_number, shown
 from dragstrip.scenario.json_path import EVERY, JsonPath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from dragstrip.scenario import Reply
+    from dragstrip.scenario.answer_form import AnswerForm
     from dragstrip.scenario.json_path import Step
-    from scenarios.http.checks.answer_form import AnswerForm
+
+_AROUND = 24
 
 
 class Place(NamedTuple):
@@ -37,6 +41,32 @@ def differences(first: Any, other: Any, form: AnswerForm) -> Iterator[Place]:
     yield from _between(form.of(first), form.of(other), form, ())
 
 
+def are_comparable(replies: Sequence[Reply]) -> bool:
+    """Return whether answers differ at most within their JSON: they have one status."""
+    same_status = len({reply.status for reply in replies}) == 1
+    return same_status and all(kind_of(reply) == JSON for reply in replies)
+
+
+def in_words(pair: Sequence[Reply], sides: Sequence[str]) -> str:
+    """Say how two answers differ that are not comparable, from which side each came."""
+    first, other = pair
+    if first.status != other.status:
+        return f"status {first.status} ({sides[0]}), {other.status} ({sides[1]})"
+    kinds = [kind_of(reply) for reply in pair]
+    if kinds[0] != kinds[1]:
+        types = [
+            EMPTY if kind == EMPTY else reply.content_type or "no content type"
+            for kind, reply in zip(kinds, pair, strict=True)
+        ]
+        return f"{types[0]} ({sides[0]}), {types[1]} ({sides[1]})"
+    at = next(
+        (n for n, (a, b) in enumerate(zip(first.body, other.body, strict=False)) if a != b),
+        min(len(first.body), len(other.body)),
+    )
+    said = [shown(reply.body[at : at + _AROUND].decode(errors="replace")) for reply in pair]
+    return f"from byte {at:,} of the body on, {said[0]} ({sides[0]}), {said[1]} ({sides[1]})"
+
+
 def is_reordered(first: list[Any], other: list[Any]) -> bool:
     """Return whether two lists have the same elements in another order."""
     elements = [list(map(canonical, one)) for one in (first, other)]
@@ -59,11 +89,7 @@ def _between(first: Any, other: Any, form: AnswerForm, steps: tuple[Step, ...]) 
 
 
 def _is_same(first: Any, other: Any, form: AnswerForm) -> bool:
-    if form.tolerance is not None and _is_number(first) and _is_number(other):
+    if form.tolerance is not None and is_number(first) and is_number(other):
         return form.is_near(first, other)
     # As written: 1, 1.0, true and -0.0 are four different values.
     return repr(first) == repr(other)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -68,6 +68,11 @@ def _in_lists(expected: list[Any], found: list[Any], path: str) -> JsonDifferenc
     return None
 
 
+def is_number(value: Any) -> bool:
+    """Return whether a JSON value is a number; to Python, true is one, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def shown(value: Any) -> str:
     """Return a JSON value as text, cut where it is long."""
     text = repr(value) if value is ABSENT else orjson.dumps(value).decode()

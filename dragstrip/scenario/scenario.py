@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from dragstrip.config.config import Config
 from dragstrip.run.model import Facts
+from dragstrip.scenario.answer_form import AnswerForm
 from dragstrip.scenario.check import succeeds
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class Scenario(ABC):
     def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
         """Return what decides whether an answer is right; by default any 2xx status is."""
         return succeeds
+
+    def answer_form(self, operation: Operation) -> AnswerForm:  # noqa: ARG002
+        """Return how both targets' answers are compared; by default nothing may differ."""
+        return AnswerForm()
 
     def review(self, facts: Facts, run: RunFolder) -> list[Finding] | None:  # noqa: ARG002
         """Return what changed or was lost while the race ran; None where nothing was checked."""

@@ -37,7 +37,7 @@ def describe(
     return Description(
         operations=operations,
         targets={
-            name: DescribedTarget(_absolute(target.headers), target.path)
+            name: DescribedTarget(_absolute(target.own_headers), target.path)
             for name, target in targets.items()
         },
         data=data.path.absolute() if data else None,

@@ -20,10 +20,10 @@ import orjson
 from dragstrip.concurrency import StopSignal, for_each, paced
 from dragstrip.errors import ConfigError, PreflightError
 from dragstrip.ledger.rows import Outcome
+from dragstrip.scenario.answer_form import JSON, kind_of
+from dragstrip.scenario.differences import differences
 from dragstrip.scenario.untimed_client import client_of, reply_of, send
 from scenarios.http.checks import disagreement
-from scenarios.http.checks.answer_form import JSON, kind_of
-from scenarios.http.checks.differences import differences
 from scenarios.http.checks.same import Agreement, Noise, form_of
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import httpx
 
     from dragstrip.scenario import Operation, Progress, Reply, Request, Target
-    from scenarios.http.checks.answer_form import AnswerForm, Mark
-    from scenarios.http.checks.differences import Place
+    from dragstrip.scenario.answer_form import AnswerForm, Mark
+    from dragstrip.scenario.differences import Place
     from scenarios.http.checks.expectation import ExpectedAnswer
 
 COMPARED = 200

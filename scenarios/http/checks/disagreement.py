@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from dragstrip.errors import PreflightError
+from dragstrip.scenario.differences import are_comparable, differences, in_words, is_reordered
 from dragstrip.scenario.json_diff import shown
-from scenarios.http.checks.answer_form import EMPTY, JSON, kind_of
-from scenarios.http.checks.differences import differences, is_reordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from dragstrip.scenario import Reply
-    from scenarios.http.checks.answer_form import AnswerForm
-    from scenarios.http.checks.differences import Place
+    from dragstrip.scenario.answer_form import AnswerForm
+    from dragstrip.scenario.differences import Place
     from scenarios.http.checks.expectation import ExpectedAnswer
 
-_AROUND = 24
 _OTHER_CHECKS = (
     "leave same out of expect, and say with status, contains, header or schema what is right"
 )
@@ -44,7 +42,7 @@ def not_repeatable(where: Where, name: str, key: int, pair: Sequence[Reply]) -> 
     """Return the error for a target whose answers differ from each other as a whole."""
     return PreflightError(
         f"{where.operation}: key {key}: {name} answers differently from one request to the next: "
-        f"{_in_words(pair, ('first', 'then'))}",
+        f"{in_words(pair, ('first', 'then'))}",
         fix=_OTHER_CHECKS,
     )
 
@@ -70,8 +68,8 @@ def of_targets(
     many = f"; {len(differing):,} of {keys:,} keys differ" if keys > 1 else ""
     start = "{}: key {}: the targets answer differently (expect.same): "
     for one in differing:
-        if not _is_comparable(one.replies):
-            words = _in_words(one.replies, where.names)
+        if not are_comparable(one.replies):
+            words = in_words(one.replies, where.names)
             return PreflightError(
                 f"{start.format(where.operation, one.key)}{words}{many}", fix=_OTHER_CHECKS
             )
@@ -87,31 +85,6 @@ def of_targets(
 def _between(replies: Sequence[Reply], form: AnswerForm) -> Iterator[Place]:
     first, other = (orjson.loads(reply.body) for reply in replies)
     return differences(first, other, form)
-
-
-def _is_comparable(replies: Sequence[Reply]) -> bool:
-    same_status = len({reply.status for reply in replies}) == 1
-    return same_status and all(kind_of(reply) == JSON for reply in replies)
-
-
-def _in_words(pair: Sequence[Reply], sides: Sequence[str]) -> str:
-    """Say how two answers differ that are not both JSON with one status."""
-    first, other = pair
-    if first.status != other.status:
-        return f"status {first.status} ({sides[0]}), {other.status} ({sides[1]})"
-    kinds = [kind_of(reply) for reply in pair]
-    if kinds[0] != kinds[1]:
-        types = [
-            EMPTY if kind == EMPTY else reply.content_type or "no content type"
-            for kind, reply in zip(kinds, pair, strict=True)
-        ]
-        return f"{types[0]} ({sides[0]}), {types[1]} ({sides[1]})"
-    at = next(
-        (n for n, (a, b) in enumerate(zip(first.body, other.body, strict=False)) if a != b),
-        min(len(first.body), len(other.body)),
-    )
-    said = [shown(reply.body[at : at + _AROUND].decode(errors="replace")) for reply in pair]
-    return f"from byte {at:,} of the body on, {said[0]} ({sides[0]}), {said[1]} ({sides[1]})"
 
 
 def _hint(place: Place) -> str:

@@ -10,7 +10,7 @@ import orjson
 from dragstrip.errors import ConfigError
 from dragstrip.ledger.rows import Outcome
 from dragstrip.scenario import canonical
-from dragstrip.scenario.json_diff import shown
+from dragstrip.scenario.json_diff import is_number, shown
 
 if TYPE_CHECKING:
     from dragstrip.scenario import Reply
@@ -70,7 +70,7 @@ class Equals:
 def is_same(right: Any, found: Any) -> bool:
     """Return whether a value of an answer is that of a column."""
     if not isinstance(right, str):
-        if _is_number(right) and _is_number(found):
+        if is_number(right) and is_number(found):
             return bool(right == found)
         return _are_equal(right, found)
     match found:
@@ -99,10 +99,6 @@ def _whole_is(right: Any, body: bytes) -> bool:
 
 def _number(text: str) -> int | float:
     return float(text) if set(text) & set(".eE") else int(text)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _are_equal(right: Any, found: Any) -> bool:

@@ -8,13 +8,14 @@ from dragstrip.errors import StorageError
 from scenarios.http.checks import build, compared, with_same
 from scenarios.http.checks.agree import Asked, Asker, agree
 from scenarios.http.checks.failures import FailureSamples
-from scenarios.http.checks.same import unpack
+from scenarios.http.checks.same import form_of, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from dragstrip.scenario import Check, Operation, Progress, Request, Target
+    from dragstrip.scenario.answer_form import AnswerForm
     from scenarios.http.checks.expectation import ExpectedAnswer, ExplainedCheck
     from scenarios.http.checks.same import Agreement
     from scenarios.http.rows import Rows
@@ -81,6 +82,10 @@ class RaceChecks:
         return self._failures.watch(
             check, target, operation, lambda key: self._requests(target, operation, key)
         )
+
+    def form(self, operation: Operation) -> AnswerForm:
+        """Return how an operation's answers are compared, as configured."""
+        return form_of(self._expectations[operation.name], b"")
 
     def explain(self, operation: Operation, key: int, reply: Any) -> str:
         """Return what of an answer is not as expected, but for `same`; nothing if it is right."""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from dragstrip.errors import StorageError
 from dragstrip.ledger.rows import Outcome
+from dragstrip.scenario.answer_form import AnswerForm, Mark
 from dragstrip.scenario.json_path import parse
-from scenarios.http.checks.answer_form import AnswerForm, Mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

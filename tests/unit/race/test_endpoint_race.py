@@ -324,6 +324,13 @@ def test_a_dry_run_shows_the_first_row_and_sends_nothing(tmp_path: Path) -> None
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_dry_run_looks_no_host_up(tmp_path: Path) -> None:
+    hosts = ("http://no-such-host.invalid/a", "https://nor-this-one.invalid/a")
+    with racing(tmp_path, *hosts, "--dry-run") as race:
+        assert race.code == 0, race.said
+    assert "GET http://no-such-host.invalid/a\n" in race.output
+
+
 def test_once_asks_each_target_once_and_shows_what_differs(tmp_path: Path) -> None:
     def older(asked: Asked) -> Answer:
         return Answer({"id": 7, "name": "a", "tags": [1, 2], "at": "then"})
@@ -337,11 +344,25 @@ def test_once_asks_each_target_once_and_shows_what_differs(tmp_path: Path) -> No
         assert "differences:\n  none" in alike.output
         with racing(tmp_path / "unlike", f"{old.url}/a", f"{new.url}/b", "--once") as unlike:
             assert unlike.code == 1, unlike.said
-    for line in (
-        'id: 7 from baseline, "7" from challenger',
-        "tags[1]: 2 from baseline, 3 from challenger",
-        'at: "then" from baseline, nothing from challenger',
-    ):
-        assert f"  {line}\n" in unlike.output
-    assert len(new.asked) == 1
+        ignoring = ("--same-answers", "--ignore", "$.id", "--ignore", "$.at")
+        addresses = (f"{old.url}/a", f"{new.url}/b")
+        with racing(tmp_path / "one", *addresses, "--once", *ignoring) as one:
+            assert one.code == 1, one.said
+        with racing(
+            tmp_path / "all", *addresses, "--once", *ignoring, "--ignore", "$.tags"
+        ) as every:
+            assert every.code == 0, every.said
+    table = unlike.output.partition("differences:\n")[2].splitlines()
+    assert [line.split() for line in table[:4]] == [
+        ["baseline", "challenger"],
+        ["$.id", "7", '"7"'],
+        ["$.tags[1]", "2", "3"],
+        ["$.at", '"then"', "nothing"],
+    ]
+    flags = "--same-answers --ignore '$.id' --ignore '$.tags[*]' --ignore '$.at'"
+    assert table[4] == f"  where they may differ, give {flags}"
+    assert "$.tags[1]  2         3\n" in one.output
+    assert "$.id " not in one.output
+    assert "differences:\n  none" in every.output
+    assert len(new.asked) == 3
     assert not (tmp_path / "unlike" / "runs").exists()

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragstrip.ledger.rows import Outcome
+from dragstrip.scenario.answer_form import BYTES, EMPTY, JSON, TEXT, AnswerForm, Mark, kind_of
+from dragstrip.scenario.differences import differences
 from dragstrip.scenario.json_path import parse
-from scenarios.http.checks.answer_form import BYTES, EMPTY, JSON, TEXT, AnswerForm, Mark, kind_of
-from scenarios.http.checks.differences import differences
 from tests.support.expectations import reply
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from dragstrip.errors import StorageError
 from dragstrip.ledger.rows import Outcome
+from dragstrip.scenario.answer_form import Mark
 from scenarios.http.checks import compared, same
-from scenarios.http.checks.answer_form import Mark
 from scenarios.http.checks.same import Agreement, ComparedCounts, Noise, form_of, unpack
 from tests.support.expectations import Expect, reply
 
