@@ -35,7 +35,7 @@ ABOUT: dict[str, About] = {
     ),
     "punctuality": About(
         "Are lookups sent when they are due?",
-        "Send lag is the time from when a lookup is due to when its first byte goes out.",
+        "Send delay is the time from when a lookup is due to when its first byte goes out.",
     ),
     "scale": About(
         "What does it cost to do more of it?",

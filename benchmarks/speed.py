@@ -215,7 +215,7 @@ def _figures(turns: dict[str, list[SpeedRound]], lengths: Lengths) -> dict[str, 
         },
         "not_installed": missing,
         "rounds": lengths.rounds,
-        "seconds_per_turn": lengths.seconds,
+        "seconds_per_round": lengths.seconds,
         "connections": _USERS,
         "scheduling": how(),
     }
