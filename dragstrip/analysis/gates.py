@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.numbers import short
+from dragstrip.ledger.rows import OF_THIS_MACHINE
 from dragstrip.run.model import Gate
 
 if TYPE_CHECKING:
@@ -172,6 +173,15 @@ def _unlike_before(gate: Gate, run: Run) -> str | None:
     )
 
 
+def _own_limits(gate: Gate, run: Run) -> str | None:
+    found = {
+        reason: sum(total.failed.get(reason, 0) for total in run.targets.values())
+        for reason in OF_THIS_MACHINE
+    }
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in found.items() if count)
+    return f"{says(gate)} ({counts})" if counts else None
+
+
 _STOP_OTHER_WORK = "stop other work on this machine, lower --rate, or use --processes"
 
 GATES: tuple[GateRule, ...] = (
@@ -212,6 +222,16 @@ GATES: tuple[GateRule, ...] = (
         fix="let nothing else write to the backends during a race; `dragstrip seed` restores "
         "seeded data",
         details=lambda _, run: run.data_difference,
+    ),
+    GateRule(
+        name="own_limits",
+        words="failures by a limit of this machine",
+        figure=lambda evidence: evidence.witness.of_this_machine,
+        bound=0,
+        fix="out_of_files: raise `ulimit -n`; out_of_ports: lower race.connections, or widen "
+        "net.ipv4.ip_local_port_range; out_of_memory: free memory, or lower race.connections; "
+        "name_server: correct /etc/resolv.conf, or name targets by address",
+        details=_own_limits,
     ),
     GateRule(
         name="verified",

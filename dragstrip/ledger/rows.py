@@ -47,10 +47,26 @@ class Outcome(IntEnum):
     CLOSED = 16
     CONNECTION = 17
     UNSENT = 18
+    OUT_OF_FILES = 19
+    OUT_OF_PORTS = 20
+    OUT_OF_MEMORY = 21
+    NAME_SERVER = 22
 
     def reason(self, status: int) -> str:
         """Return the name shown to people; an unexpected status carries its number."""
         return f"http_{status}" if self is Outcome.HTTP_STATUS else self.name.lower()
+
+
+OF_THIS_MACHINE = tuple(
+    outcome.name.lower()
+    for outcome in (
+        Outcome.OUT_OF_FILES,
+        Outcome.OUT_OF_PORTS,
+        Outcome.OUT_OF_MEMORY,
+        Outcome.NAME_SERVER,
+    )
+)
+"""Reasons that say something of the machine that makes the load, and nothing of a target."""
 
 
 class Flag(IntFlag):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from dragstrip import lab
+from dragstrip import lab, open_files
 from dragstrip.config import config as configuration
 from dragstrip.errors import DragstripError, StorageError
 from dragstrip.ledger.writer import Ledger
@@ -236,6 +236,7 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
             f"scenario {plan.scenario.name} has {scenario.keys:,} keys in this process, and "
             f"{plan.keys:,} in the race's plan"
         )
+    open_files.allow(open_files.needed(plan.race.connections))
     ConnectionUser.work = Work(
         race=plan.race,
         scenario=scenario,

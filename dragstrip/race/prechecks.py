@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import scipy
 
+from dragstrip import open_files
 from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.ratio import MIN_PAIRS
@@ -37,18 +38,20 @@ def require(
     *,
     processes: int,
     operations: Sequence[PlannedOperation],
+    makes_load: bool = True,
     ceiling_per_s: float | None = None,
 ) -> None:
     """Check that a race can lead to a verdict. Raises UsageError naming every reason why not.
 
-    `operations` are the scenario's, and `ceiling_per_s` is the most that one process was found to
-    send on this machine.
+    `makes_load` says that the processes run on this machine, `ceiling_per_s` is the most that one
+    was found to send on it, and `operations` are the scenario's.
     """
     problems = [
         *_pairs(config.race),
         *_samples(config, operations),
         *_processes(config.race, processes),
         *_rate(config.race, processes, ceiling_per_s),
+        *(_open_files(config.race, processes) if makes_load else ()),
     ]
     if problems:
         raise UsageError(
@@ -127,6 +130,17 @@ def _processes(race: RaceConfig, processes: int) -> Iterator[_Problem]:
         yield _Problem(
             f"--processes {processes} exceeds race.connections ({race.connections})",
             "raise race.connections: every process needs one connection",
+        )
+
+
+def _open_files(race: RaceConfig, processes: int) -> Iterator[_Problem]:
+    needed, allowed = open_files.needed(race.connections, processes), open_files.allowed()
+    if needed > allowed:
+        yield _Problem(
+            f"race.connections = {race.connections} needs {needed} open files in a process, and "
+            f"this machine lets one open {allowed:g}",
+            f"raise its limit: `ulimit -n {needed}`, or give fewer race.connections or more "
+            "--processes",
         )
 
 

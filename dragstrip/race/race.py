@@ -60,6 +60,7 @@ def race(
         prechecks.require(
             asked,
             processes=options.processes,
+            makes_load=options.workers is None,
             ceiling_per_s=ceiling_per_s,
             operations=planned(scenario),
         )

@@ -280,6 +280,8 @@ class Connection:
                 return self._refused(error)
             case OSError():
                 return SendFailed(*self._explain(error), self._parser.status)
+            case MemoryError():
+                return SendFailed(Outcome.OUT_OF_MEMORY, "no memory is left")
         return None
 
     def _explain(self, error: OSError) -> tuple[Outcome, str]:
@@ -294,6 +296,8 @@ class Connection:
     def _too_late(self) -> SendFailed:
         # The outcome has the name of the limit that struck; the words say what it struck at.
         outcome, limit_s = Outcome.TIMEOUT, self._limits.total_s
+        if self._phase is _CONNECT and self._wire.resolving:
+            return SendFailed(Outcome.NAME_SERVER, "the name server gave no answer")
         if self._deadline.at_ns < self._end_ns:
             if self._phase is _CONNECT:
                 outcome, limit_s = Outcome.CONNECT_TIMEOUT, self._limits.connect_s or limit_s

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import ssl
 
 from dragstrip.ledger.rows import Outcome
+
+_OWN_LIMITS = {
+    errno.EMFILE: Outcome.OUT_OF_FILES,
+    errno.ENFILE: Outcome.OUT_OF_FILES,
+    errno.EADDRNOTAVAIL: Outcome.OUT_OF_PORTS,
+    errno.ENOMEM: Outcome.OUT_OF_MEMORY,
+    errno.ENOBUFS: Outcome.OUT_OF_MEMORY,
+}
+"""What this machine, and not the target, has run out of."""
+
+_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+"""What a name server says that answered; all else says that it did not, or could not be asked."""
 
 
 def explain(error: OSError, *, opening: bool, when: str) -> tuple[Outcome, str]:
@@ -26,13 +39,17 @@ def explain(error: OSError, *, opening: bool, when: str) -> tuple[Outcome, str]:
         case ssl.SSLError():
             outcome = Outcome.TLS
             words = f"TLS: {(error.reason or 'error').replace('_', ' ').lower()}"
-        case socket.gaierror():
+        case socket.gaierror() if error.errno in _NO_SUCH_NAME:
             outcome = Outcome.RESOLVE
             words = f"the host name does not resolve: {error.strerror}"
+        case socket.gaierror():
+            outcome = Outcome.NAME_SERVER
+            words = f"the host name could not be looked up: {error.strerror}"
         case ConnectionRefusedError():
             outcome, words = Outcome.REFUSED, "connection refused"
         case ConnectionResetError() | BrokenPipeError():
             outcome, words = Outcome.RESET, f"reset by the server {when}"
         case _:
-            outcome, words = Outcome.CONNECTION, error.strerror or type(error).__name__
+            outcome = _OWN_LIMITS.get(error.errno or 0, Outcome.CONNECTION)
+            words = error.strerror or type(error).__name__
     return outcome, words[:200]

@@ -53,6 +53,7 @@ class Wire:
         "hub",
         "is_open",
         "recv",
+        "resolving",
         "stirred_ns",
         "stirs",
         "tls",
@@ -76,6 +77,8 @@ class Wire:
         self.hub: Any = None
         """The hub of the thread that uses it, to be set before `open`."""
         self.took_nothing = False
+        self.resolving = False
+        """Whether the host's name is being looked up, or was when `open` was interrupted."""
         self.stirred_ns = 0
         """When something came, or the server closed, while nothing waited for it; 0 for never."""
 
@@ -190,7 +193,10 @@ class Wire:
         try:
             return _socket.getaddrinfo(*where, 0, _socket.AI_NUMERICHOST)
         except _socket.gaierror:
-            return list(gevent.socket.getaddrinfo(*where))
+            self.resolving = True
+            found = list(gevent.socket.getaddrinfo(*where))
+            self.resolving = False
+            return found
 
     def _shake_hands(self, stream: TlsStream) -> None:
         over = False

@@ -221,6 +221,7 @@ GATES = {
     "lost_workers": "generator processes lost during the race",
     "lost_rows": "requests missing from the final counts",
     "changed_data": "changes to the data during the race",
+    "own_limits": "failures by a limit of this machine",
     "verified": "verified requests of each target",
     "wrong_answers": "answers that differ from the data",
     "samples_per_slice": "requests in the smallest slice",
@@ -244,6 +245,7 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
     slower = max(one.response_ms(QUANTILES[race.metric]) or 0.0 for one in sides)
     lag_ms = max(25.0, 0.1 * slower)
     wrong = sum(int(np.isin(rows["outcome"], (3, 5, 6, 7)).sum()) for rows in race.ledger.values())
+    own = sum(int((rows["outcome"] >= 19).sum()) for rows in race.ledger.values())
     lags: dict[int, list[float]] = {}
     for worker in workers:
         lags.setdefault(worker["worker"], []).append(worker["loop_lag_p99_ms"])
@@ -254,6 +256,7 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
         "lost_workers": at_most(len(race.finish["lost_workers"]), 0),
         "lost_rows": at_most(lost_rows(race), 0),
         "changed_data": at_most(int(race.run["data_after"] == "changed"), 0),
+        "own_limits": at_most(own, 0),
         "verified": at_least(min(one.verified for one in sides), 1),
         "wrong_answers": at_most(wrong, 0),
         "samples_per_slice": at_least(

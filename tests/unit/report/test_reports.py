@@ -149,7 +149,7 @@ def test_a_run_that_fails_every_gate_still_fits_a_screen() -> None:
     report = terminal.text(run, judge(run, RulesConfig()))
     assert len(report.splitlines()) <= 24 - 2
     assert f"and {len(failed) - 4} more" in report
-    assert "0 of 15 validity checks passed" in report
+    assert "0 of 16 validity checks passed" in report
     assert verdict.verdict not in report
 
 
