@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from dragstrip import lab as embedded
 from dragstrip import redact
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from xdist.remote import Producer
 
 # How long an example takes says more about the machine's load than about the code.
-settings.register_profile("dragstrip", deadline=None)
+settings.register_profile("dragstrip", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dragstrip")
 
 

@@ -51,9 +51,9 @@ def _seconds(wish: str) -> float | None:
         return float(wish)
     try:
         at_s = email.utils.parsedate_to_datetime(wish).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, at_s - time.time())
+    return at_s - time.time()
 
 
 def new_client(url: str, *, connections: int) -> httpx.Client:
@@ -147,11 +147,12 @@ class Retrier:
 
 
 def _delay_s(attempt: int, error: Exception) -> float:
-    if isinstance(error, Busy) and error.retry_after_s is not None:
-        return min(error.retry_after_s, _LONGEST_WISH_S)
-    # Full jitter, so that callers turned away together do not come back together.
+    """Return the longer of what the backend asks for and our own pause, each up to its bound."""
+    # With jitter, so that callers turned away together do not come back together.
     longest_s = min(_FIRST_DELAY_S * 2 ** min(attempt, 10), _LONGEST_DELAY_S)
-    return random.uniform(0, longest_s)  # noqa: S311
+    own_s = random.uniform(longest_s / 2, longest_s)  # noqa: S311
+    wish_s = error.retry_after_s if isinstance(error, Busy) else None
+    return max(own_s, min(wish_s or 0.0, _LONGEST_WISH_S))
 
 
 def _span(seconds: float) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dragstrip.config.config import Config, DatasetConfig, TargetConfig, read_environment
 from dragstrip.errors import BackendError, ConfigError
@@ -14,7 +17,7 @@ from dragstrip.redact import excerpt, register_secret
 from seeding.dataset.dataset import Dataset
 from seeding.stores import Store, open_stores
 from seeding.stores.convex import ConvexStore
-from seeding.stores.retry import PATIENCE_S
+from seeding.stores.retry import PATIENCE_S, Busy, _delay_s, _seconds
 from seeding.stores.supabase import SupabaseStore
 from tests.unit.seeding.scripted_server import Answer, ScriptedServer, serving
 
@@ -91,6 +94,27 @@ def test_a_backend_that_says_when_is_asked_then(kind: str) -> None:
     with a_store(kind, *script) as (store, _, delays):
         store.read_manifest()
     assert delays == [3.0]
+
+
+@BOTH
+@pytest.mark.parametrize("wish", ["0", "-5", "soon", "Thu, 01 Jan 1970 00:00:00 GMT", None])
+def test_a_backend_that_wishes_no_pause_gets_one(kind: str, wish: str | None) -> None:
+    busy = Answer(status=429, headers={"retry-after": wish} if wish else {})
+    with (
+        a_store(kind, busy) as (store, server, delays),
+        pytest.raises(BackendError, match="stayed overloaded"),
+    ):
+        store.read_manifest()
+    assert len(server.asked) == len(delays) + 1 < 80
+    assert all(delay >= 0.1 for delay in delays)
+    assert max(delays) > 5
+
+
+@given(st.text(max_size=40) | st.integers().map(str) | st.datetimes().map(format_datetime))
+def test_whatever_is_wished_for_a_pause_is_bounded(wish: str) -> None:
+    busy = Busy(429, _seconds(wish))
+    for attempt in (0, 5, 50):
+        assert 0.1 <= _delay_s(attempt, busy) <= 60
 
 
 @BOTH
