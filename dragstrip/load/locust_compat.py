@@ -9,7 +9,9 @@ Locust is imported inside the functions: it patches the process that imports it.
 
 from __future__ import annotations
 
+import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from locust.runners import DistributedRunner, MasterRunner, Runner, WorkerNode, WorkerRunner
     from locust.stats import RequestStats, StatsEntry, StatsError
     from locust.web import WebUI
+
+log = logging.getLogger(__name__)
 
 SWARM_VIEW = "locust.swarm"
 STOP_VIEW = "locust.stop"
@@ -66,6 +70,38 @@ def on_message(
     runner.register_message(
         kind, lambda msg, **_: handle(msg.node_id, msg.data), concurrent=concurrent
     )
+
+
+def survive_foreign_messages(master: MasterRunner) -> None:
+    """Let the master go on after a message that no worker sends: any machine may reach its port.
+
+    Locust forgives text that is not UTF-8 and surplus bytes; all else ends what listens there.
+
+    Relies on `Message.unserialize`, `MasterRunner.handle_message` and
+    `MasterRunner.client_listener` (Locust 2.47).
+    """
+    from locust.rpc.protocol import Message
+
+    unserialize: Callable[[bytes], Message] = Message.unserialize
+    handle = master.handle_message
+
+    def read(data: bytes) -> Message:
+        with suppress(Exception):
+            message: Message = unserialize(data)
+            if isinstance(message.type, str) and isinstance(message.node_id, str):
+                return message
+        # What Locust takes for a damaged message.
+        raise UnicodeDecodeError("msgpack", data, 0, len(data), "no message of a worker")
+
+    def heed(client_id: str, msg: Message) -> None:
+        try:
+            handle(client_id, msg)
+        except Exception as error:  # noqa: BLE001
+            problem = type(error).__name__
+            log.error("ignored a message of %s that no worker sends: %s", client_id, problem)  # noqa: TRY400
+
+    Message.unserialize = read  # type: ignore[method-assign]
+    master.handle_message = heed  # type: ignore[method-assign]
 
 
 def connected_workers(master: MasterRunner) -> set[str]:

@@ -64,8 +64,9 @@ def write_finish(folder: Path, finish: Finish) -> None:
 class SliceCoordinator:
     """Lets the workers of a master run slices together.
 
-    `present` brings the users into place and returns the workers that have some. `send` sends a
-    worker its orders. `pause` lets others run for a moment, and lets seconds pass at `end`.
+    `present` brings the users into place on the workers that it is given, and returns those that
+    have some. `send` sends a worker its orders. `pause` lets others run for a moment, and lets
+    seconds pass at `end`.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class SliceCoordinator:
         plan: Plan,
         end: MasterEnd,
         *,
-        present: Callable[[], list[int]],
+        present: Callable[[Callable[[], list[int]]], list[int]],
         send: Callable[[int], Any],
         pause: Callable[[], Any],
     ) -> None:
@@ -82,6 +83,7 @@ class SliceCoordinator:
         self._present = present
         self._send = send
         self._pause = pause
+        self._crew: list[int] = []
 
     def run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         """Share a slice among the workers present. Raises AllWorkersLost.
@@ -89,7 +91,9 @@ class SliceCoordinator:
         A worker that is lost before it has reported makes the slice void; the others' reports are
         waited for, so that all is quiet when the next one begins.
         """
-        workers = self._workers_present()
+        if slice_.position == 0:
+            self._crew = []
+        workers = self._crew = self._workers_present()
         started = time.time()
         self._end.announce(slice_.index, workers)
         for worker in workers:
@@ -122,11 +126,16 @@ class SliceCoordinator:
         return self._end.report_of(worker)
 
     def _workers_present(self) -> list[int]:
-        while not (workers := self._present()):
+        while not (workers := self._present(self._eligible)):
             if not self._end.members:
                 raise AllWorkersLost
             self._pause()
         return workers
+
+    def _eligible(self) -> list[int]:
+        """Return who may take part: both slices of a pair are for the same workers."""
+        members = self._end.members
+        return [worker for worker in members if worker in self._crew] or members
 
     def _wait(self, workers: list[int], limit_s: float, is_done: Callable[[int], bool]) -> None:
         last_s = self._end.seconds + limit_s + _GRACE_S

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import locust
+import msgpack
+import zmq.green as zmq
 from locust import LoadTestShape, User, constant, runners, stats, task
 from locust.argument_parser import LocustArgumentParser, get_parser
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
+from locust.rpc.protocol import Message
 
 from dragstrip.load import locust_compat
 from dragstrip.load.user_dispatch import EvenUserDispatcher
@@ -28,6 +31,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PATIENCE_S = 10
+FOREIGN: tuple[bytes, ...] = (
+    *(b"", b"\xc1", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, b"\x93\xa1a", b"\xa3abc"),
+    *(msgpack.dumps(one) for one in (7, [], [1, 2, 3], ["a", "b"], {"__datetime__": 1})),
+    *(msgpack.dumps([kind, None, "x"]) for kind in ("stats", "locustfile", "exception", "logs")),
+    *(msgpack.dumps(["stats", {}, sender]) for sender in (7, {"a": 1}, None)),
+)
+"""What may reach a master's port beside what its workers send."""
 CHECKS: dict[str, Callable[[], None]] = {}
 
 
@@ -124,6 +134,23 @@ def carries_messages() -> None:
     pair().worker.send_message("parts_up", {"a": 1})
     wait_until(lambda: heard, "no message came")
     assert heard == [(pair().id, {"a": 1})], f"carries {heard}"
+
+
+@part("Message.unserialize", "MasterRunner.handle_message", "MasterRunner.client_listener")
+def survives_foreign_messages() -> None:
+    master = Environment(user_classes=[Idle]).create_master_runner("127.0.0.1", 0)
+    locust_compat.survive_foreign_messages(master)
+    heard: list[str] = []
+    locust_compat.on_message(master, "parts_after", lambda worker, _: heard.append(worker))
+    socket: Any = zmq.Context.instance().socket(zmq.DEALER)
+    socket.setsockopt(zmq.IDENTITY, b"stranger")
+    socket.connect(f"tcp://127.0.0.1:{master.server.port}")
+    for frame in FOREIGN:
+        socket.send(frame)
+    socket.send(Message("parts_after", None, "parts").serialize())
+    wait_until(lambda: heard, "nothing is heard after a foreign message")
+    socket.close(0)
+    master.quit()
 
 
 @part("MasterRunner.clients", "WorkerNode.id")

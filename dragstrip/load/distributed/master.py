@@ -21,6 +21,7 @@ from dragstrip.run.ipc import EXIT_UNFINISHED, WAIT_VARIABLE
 from dragstrip.scenario.find import find, version_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from locust.env import Environment
@@ -72,6 +73,7 @@ class RaceMaster(RaceDriver):
         # Locust handles it only after a race; until then workers would be left behind.
         gevent.signal_handler(signal.SIGTERM, self._quit)
         master = self._master
+        locust_compat.survive_foreign_messages(master)
         locust_compat.on_message(master, HELLO, self._on_hello)
         locust_compat.on_message(master, SNAPSHOT, self._on_snapshot)
         super().attach()
@@ -122,7 +124,7 @@ class RaceMaster(RaceDriver):
             if self._end.seconds >= self._wait_s or no_others:
                 self._refuse(self._who_came())
             self._pause()
-        self._choose()
+        self._choose(self._end.members)
 
     def _who_came(self) -> str:
         came = f"{len(self._end.members)} of {self._expected} workers came"
@@ -182,34 +184,33 @@ class RaceMaster(RaceDriver):
                 self._send(worker)
                 locust_compat.forget_worker(self._master, self._ids[worker])
 
-    def _choose(self) -> None:
-        self._chosen = self._member_ids()
+    def _choose(self, workers: list[int]) -> None:
+        self._chosen = self._ids_of(workers)
 
-    def _member_ids(self) -> set[str]:
-        return {self._ids[worker] for worker in self._end.members}
+    def _ids_of(self, workers: list[int]) -> set[str]:
+        return {self._ids[worker] for worker in workers}
 
-    def _present(self) -> list[int]:
+    def _present(self, eligible: Callable[[], list[int]]) -> list[int]:
         """Share the users anew if the workers are others than before, and wait for them."""
         last_s = self._end.seconds + self.places_s
-        while members := self._end.members:
-            if self._member_ids() != self._chosen:
-                self._choose()
+        while workers := eligible():
+            if self._ids_of(workers) != self._chosen:
+                self._choose(workers)
                 self._master.start(self.users, self.spawn_per_s)
                 last_s = self._end.seconds + self.places_s
-            missing = self._not_in_place()
+            missing = self._not_in_place(workers)
             if not missing:
-                return [worker for worker in members if all(self._users_on(worker).values())]
+                return [worker for worker in workers if all(self._users_on(worker).values())]
             if self._end.seconds >= last_s:
                 for worker in missing:
                     self._end.lose(worker, "did not start its users")
             self._pause()
         return []
 
-    def _not_in_place(self) -> list[int]:
+    def _not_in_place(self, workers: list[int]) -> list[int]:
         names = [one.__name__ for one in self._environment.user_classes]
         wanted = share_users(self.users, sorted(self._chosen), names)
-        members = self._end.members
-        return [one for one in members if self._users_on(one) != wanted.get(self._ids[one])]
+        return [one for one in workers if self._users_on(one) != wanted.get(self._ids[one])]
 
     def _users_on(self, worker: int) -> dict[str, int]:
         names = [one.__name__ for one in self._environment.user_classes]

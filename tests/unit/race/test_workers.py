@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import zmq
 
 from dragstrip.analysis.recount import recount
 from dragstrip.ledger.rows import Outcome
@@ -183,6 +184,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
         ):
             join(found.apart, port, changes)
         wait_until(lambda: found.apart.raced.under_way(1))
+        send_foreign_messages(found.apart.port)
         stack.enter_context(door.open())
         found.bereft.wait_for_the_middle_of_a_slice(after=1)
         found.bereft.locust_workers()[0].kill()
@@ -193,6 +195,16 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
         for one in (found.forked, found.apart, found.bereft, found.deserted, found.short):
             one.raced.wait()
         yield found
+
+
+def send_foreign_messages(port: int) -> None:
+    socket: Any = zmq.Context.instance().socket(zmq.DEALER)
+    socket.setsockopt(zmq.IDENTITY, b"stranger")
+    socket.connect(f"tcp://127.0.0.1:{port}")
+    for frame in (b"\xc1", b"GET / HTTP/1.1\r\n\r\n", b"\x93\xa5stats\xc0\xa1x", b"\x07"):
+        socket.send(frame)
+    # All are on their way before it is closed.
+    socket.close(_PATIENCE_S * 1000)
 
 
 def bring_ledgers_together(one: Distributed) -> None:
@@ -245,6 +257,17 @@ def test_a_worker_that_comes_late_takes_part_from_then_on(races: Races) -> None:
     assert taking_part == sorted(taking_part)
     assert taking_part[-1]
     assert not taking_part[0]
+
+
+def test_both_slices_of_a_pair_are_for_the_same_workers(races: Races) -> None:
+    crews = [{each["worker"] for each in line["workers"]} for line in races.apart.slices]
+    assert crews[0::2] == crews[1::2]
+
+
+def test_a_foreign_message_on_the_masters_port_changes_nothing(races: Races) -> None:
+    log = (races.apart.raced.folder.path / "locust.log").read_text()
+    assert "Unrecognized message detected" in log
+    assert races.apart.finish["lost_workers"] == []
 
 
 def test_a_worker_of_another_version_is_turned_away(races: Races) -> None:

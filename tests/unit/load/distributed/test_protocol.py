@@ -47,6 +47,7 @@ class SimulatedWorker:
     end: WorkerEnd
     pace: int
     dies_at: int | None = None
+    joins_at: int = 0
     began: list[int] = field(default_factory=list)
     rows: int = 0
     steps: int = 0
@@ -103,7 +104,7 @@ class Network:
         if self._steps % 10 == 0:
             self.master.elapse()
             for worker in self.workers:
-                if not worker.dead:
+                if not worker.dead and worker.joins_at <= self._steps:
                     self._carry(self._up, worker.end.snapshot(worker.rows))
         for worker in self.workers:
             worker.step()
@@ -131,11 +132,12 @@ def race(network: Network, folder: Path) -> tuple[list[SliceReport], dict[str, A
     coordinator = SliceCoordinator(
         plan,
         network.master,
-        present=lambda: network.master.members,
+        present=lambda eligible: eligible(),
         send=network.send,
         pause=network.pause,
     )
-    while len(network.master.members) < sum(not worker.dead for worker in network.workers):
+    at_once = [worker for worker in network.workers if not worker.joins_at]
+    while len(network.master.members) < sum(not worker.dead for worker in at_once):
         network.pause()
     run_slices(plan, coordinator.run_slice, folder)
     finish = coordinator.finish()
@@ -202,6 +204,24 @@ def test_a_worker_that_dies_voids_the_slices_it_touched_and_no_other(
         else:
             assert counted == ARRIVALS
     assert sum(line["void"] is not None for line in lines) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**32),
+    paces=st.lists(st.integers(1, 25), min_size=2, max_size=4),
+    joins_at=st.integers(1, 150),
+)
+def test_a_worker_that_comes_late_begins_with_a_pair(
+    tmp_path_factory: pytest.TempPathFactory, seed: int, paces: list[int], joins_at: int
+) -> None:
+    network = Network(Random(seed), paces, {}, 0.0)
+    network.workers[-1].joins_at = joins_at
+    lines, _ = race(network, tmp_path_factory.mktemp("race"))
+
+    crews = [{one["worker"] for one in line["workers"]} for line in lines]
+    assert crews[0::2] == crews[1::2]
+    assert all(line["void"] is None for line in lines)
 
 
 def test_when_nobody_is_left_the_race_ends(tmp_path: Path) -> None:
