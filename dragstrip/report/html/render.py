@@ -14,6 +14,7 @@ from markupsafe import Markup
 from dragstrip.analysis.gates import fix_of
 from dragstrip.report import operations, text
 from dragstrip.report.html import (
+    by_operation,
     failures,
     generator,
     glossary,
@@ -67,6 +68,7 @@ def pictures(run: Run, verdict: Verdict) -> list[Chart]:
     """Return the pictures in the order of the page, without the one beside the verdict."""
     return [
         *percentiles.charts(run),
+        *by_operation.charts(run),
         *pairs.charts(run, verdict),
         *timeline.charts(run),
         *time_breakdown.charts(run),

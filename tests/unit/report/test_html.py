@@ -24,6 +24,7 @@ from dragstrip.report import text as words
 from dragstrip.report.html import assets, ratio_scale, render, setup
 from dragstrip.run.model import Run, Verdict
 from tests.support.html_page import Page, shortened
+from tests.support.recorded import OPERATIONS
 from tests.support.runs import conclude, fail, plan_of, record
 from tests.unit.report.test_reports import examples
 
@@ -286,6 +287,24 @@ def test_every_row_of_a_picture_is_what_the_run_holds() -> None:
     assert values(tables["failures"]) == [[None, 0, 8], [None, 0, 24]]
 
 
+def test_each_of_several_operations_has_its_own_pictures() -> None:
+    def some_messages_fail(_: PlannedSlice, rows: Rows) -> None:
+        fail(rows, slice(1, 40, 2))
+
+    plan = plan_of(operations=OPERATIONS)
+    run, verdict = conclude(plan, record(plan, spoil=some_messages_fail))
+    made = {one.id: one for one in render.pictures(run, verdict)}
+    for number, name in enumerate(("lookup", "message"), 1):
+        own = made[f"slowest-{number}"]
+        assert own.title == f"{name}: {made['slowest'].title}"
+        old, new = (run.targets[one].operations[name].distribution for one in ("old", "new"))
+        assert [(row[1].value, row[4].value) for row in own.table.rows] == [
+            (a.ms, b.ms) for a, b in zip(old, new, strict=True)
+        ]
+    assert "failures-1" not in made
+    assert [row[1].value for row in made["failures-2"].table.rows] == [20 * len(run.slices) // 2]
+
+
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_what_a_cell_says_is_its_value(name: str) -> None:
     for table in page(name).data_tables.values():
@@ -303,7 +322,7 @@ def test_what_a_cell_says_is_its_value(name: str) -> None:
 def test_the_cursor_tells_what_the_table_says(name: str) -> None:
     tables = page(name).data_tables
     for chart in page(name).data["charts"]:
-        if chart["id"] in {"gauge", "slowest", "within"}:
+        if chart["id"].partition("-")[0] in {"gauge", "slowest", "within"}:
             continue
         rows = tables[chart["id"]][1:]
         assert len(chart["stops"]) == len(rows)
