@@ -81,7 +81,7 @@ class Endpoint(Scenario):
                 "warning: every request is the same, so that a cache may be what is measured; "
                 "--data FILE gives each a row"
             )
-        asked = samples.ask(self, targets, samples.first_rows(self))
+        asked = samples.ask(self, targets, samples.first_rows(self), self.checks.explain)
         samples.require_fit(asked, progress)
         race = self.config.race
         self.checks.compare(

@@ -29,12 +29,17 @@ _SHORT = {
 }
 _HEADER_OF = {"--cookie": "cookie", "--user-agent": "user-agent", "--referer": "referer"}
 _DATA = {"--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "--json"}
-_TAKES_VALUE = {"--request", "--header", "--user", "--url", *_HEADER_OF, *_DATA}
+_TAKES_VALUE = {
+    *("--request", "--header", "--user", "--oauth2-bearer", "--url"),
+    *_HEADER_OF,
+    *_DATA,
+}
 _SWITCHES = {"--get", "--head"}
 # They say how curl itself goes about it.
 _IGNORED = {"--compressed", "--silent", "--show-error", "--location", "--insecure", "--verbose"} | {
     *("--include", "--fail", "--globoff", "--http1.1", "--http2", "--no-buffer", "--path-as-is"),
-    *("-s", "-S", "-L", "-k", "-v", "-i", "-f", "-g", "-N", "-sS", "-sSL", "-sL"),
+    *("--fail-with-body", "--no-progress-meter", "--http3", "--ipv4", "--ipv6"),
+    *("-s", "-S", "-L", "-k", "-v", "-i", "-f", "-g", "-N", "-4", "-6"),
 }
 _IGNORED_WITH_VALUE = {"--output", "-o", "--max-time", "-m", "--connect-timeout", "--write-out"} | {
     *("-w", "--retry", "--max-redirs"),
@@ -62,6 +67,7 @@ def read(path: Path) -> DescribedOperation:
         words = shell_words.split(text)
     except ValueError as error:
         raise ConfigError(f"{place}: {error}", fix="copy the command again") from None
+    words = words[1:] if words[:1] == ["$"] else words
     if not words or words[0] != "curl":
         raise ConfigError(f"{place}: it does not begin with curl", fix="copy the whole command")
     if '^"' in text or "^\n" in text:
@@ -82,10 +88,16 @@ def _flags(words: list[str], place: str) -> Iterator[tuple[str, str]]:
             yield "--url", word
             continue
         flag, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
-        if word[:2] in _SHORT and len(word) > 2 and not equals and word[1] != "-":
-            flag, equals, value = word[:2], "=", word[2:]
+        # Short flags without a value may stand together, before one with its value: -sSXPOST.
+        while not equals and not flag.startswith("--") and len(flag) > 2:
+            first, others = flag[:2], flag[2:]
+            if _is_switch(_SHORT.get(first, first)):
+                yield _SHORT.get(first, first), ""
+                flag = f"-{others}"
+            else:
+                flag, equals, value = first, "=", others
         flag = _SHORT.get(flag, flag)
-        if flag in _IGNORED or flag in _SWITCHES:
+        if _is_switch(flag):
             yield flag, ""
         elif flag in _TAKES_VALUE or flag in _IGNORED_WITH_VALUE:
             value = value if equals else next(rest, "")
@@ -95,6 +107,10 @@ def _flags(words: list[str], place: str) -> Iterator[tuple[str, str]]:
                 f"{place}: {flag} is not understood",
                 fix="remove it, or describe the request by flags",
             )
+
+
+def _is_switch(flag: str) -> bool:
+    return flag in _IGNORED or flag in _SWITCHES
 
 
 def _take(command: _Command, flag: str, value: str) -> None:
@@ -109,7 +125,9 @@ def _take(command: _Command, flag: str, value: str) -> None:
     elif flag == "--get":
         command.as_query = True
     elif flag == "--header":
-        add_header(command.headers, value, command.place)
+        _add_header(command, value)
+    elif flag == "--oauth2-bearer":
+        command.headers["authorization"] = f"Bearer {value}"
     elif flag in _HEADER_OF:
         command.headers[_HEADER_OF[flag]] = value
     elif flag == "--user":
@@ -118,6 +136,15 @@ def _take(command: _Command, flag: str, value: str) -> None:
     elif flag in _DATA:
         command.data.append(_data(command, flag, value))
         command.is_json = command.is_json or flag == "--json"
+
+
+def _add_header(command: _Command, line: str) -> None:
+    _, colon, value = line.partition(":")
+    if colon and not value.strip():
+        # To curl, "Name:" removes a header of its own, and "Name;" is one without a value.
+        return
+    is_empty = line.endswith(";") and not colon
+    add_header(command.headers, f"{line[:-1]}:" if is_empty else line, command.place)
 
 
 def _data(command: _Command, flag: str, value: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from dragstrip.scenario import Operation, Progress, Scenario, Target
+    from dragstrip.scenario import Operation, Progress, Reply, Scenario, Target
 
 _ROWS = 3
 _SHOWN = 100
@@ -28,13 +28,14 @@ _CREDENTIALS = "give its credentials: --header 'Authorization: env:NAME', or a h
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One answer, and what the check makes of it."""
+    """One answer, and what the check makes of it; `why` it is wrong, with the field."""
 
     target: Target
     operation: Operation
     key: int
     answer: httpx.Response
     outcome: Outcome
+    why: str = ""
 
     @property
     def kind(self) -> str:
@@ -56,9 +57,15 @@ class Sample:
 
 
 def ask(
-    scenario: Scenario, targets: Sequence[Target], keys_of: Callable[[Operation], Sequence[int]]
+    scenario: Scenario,
+    targets: Sequence[Target],
+    keys_of: Callable[[Operation], Sequence[int]],
+    explain: Callable[[Operation, int, Reply], str],
 ) -> list[Sample]:
-    """Send an untimed request to each target for each operation and key. Raises BackendError."""
+    """Send an untimed request to each target for each operation and key. Raises BackendError.
+
+    `explain` says what is wrong with an answer.
+    """
     samples: list[Sample] = []
     timeout_s = scenario.config.race.timeout
     for target in targets:
@@ -67,8 +74,10 @@ def ask(
                 check = scenario.check(target, operation)
                 for key in keys_of(operation):
                     answer = send(client, target, scenario.request(target, operation, key))
-                    outcome = Outcome(check(key, reply_of(answer)))
-                    samples.append(Sample(target, operation, key, answer, outcome))
+                    reply = reply_of(answer)
+                    outcome = Outcome(check(key, reply))
+                    why = "" if outcome is Outcome.OK else explain(operation, key, reply)
+                    samples.append(Sample(target, operation, key, answer, outcome, why))
     return samples
 
 
@@ -137,14 +146,11 @@ def _require_right(samples: Sequence[Sample]) -> None:
             f"{what} answered {status}: it does not accept the request's credentials",
             fix=_CREDENTIALS,
         )
-    reason = (
-        f"answered {status}, which is not expected"
-        if first.outcome is Outcome.HTTP_STATUS
-        else f"answered {status}, and the check says {first.outcome.name.lower()}"
-    )
+    fix = "correct the address, the request or expect; --once shows both answers"
+    if first.outcome is Outcome.HTTP_STATUS:
+        fix += f", and --expect-status {status} expects this one"
     raise PreflightError(
         f"{what} gave no right answer to {len(samples)} request{'s' * (len(samples) > 1)}: it "
-        f"{reason}",
-        fix="correct the address or the request; --once shows both answers, and --expect-status "
-        f"{status} expects this one",
+        f"answered {status}; {first.why or first.outcome.name.lower()}",
+        fix=fix,
     )

@@ -49,6 +49,52 @@ def test_a_command_from_developer_tools_is_understood(copied: Path) -> None:
     assert operation.body == Body("raw", '{"text":"it\'s {braces} A","list":[1,{"a":{}}]}')
 
 
+FROM_FIREFOX = r"""curl --path-as-is 'https://shop.example/api/cart' \
+  --compressed \
+  -X POST \
+  -H 'User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0' \
+  -H 'Accept: */*' \
+  -H 'Accept-Encoding: gzip, deflate, br, zstd' \
+  -H 'Content-Type: application/x-www-form-urlencoded' \
+  -H 'Connection: keep-alive' \
+  -H 'Cookie: session=also-secret' \
+  -H 'TE: trailers' \
+  --data-raw 'item=7&note=%21'
+"""
+FROM_CHROME_MULTIPART = r"""curl 'https://shop.example/upload' \
+  -H 'content-type: multipart/form-data; boundary=A' \
+  -H 'x-empty;' \
+  --data-raw $'--A\r\nContent-Disposition: form-data; name="a"\r\n\r\n\u0021\r\n--A--\r\n'
+"""
+
+
+def test_what_browsers_copy_is_what_they_sent(tmp_path: Path) -> None:
+    path = tmp_path / "request.txt"
+    path.write_text(FROM_FIREFOX)
+    firefox = curl.read(path)
+    assert (firefox.method, firefox.path) == ("POST", "/api/cart")
+    assert list(firefox.headers) == ["User-Agent", "Accept", "Content-Type", "Cookie"]
+    assert firefox.body == Body("raw", "item=7&note=%21")
+    path.write_text(FROM_CHROME_MULTIPART)
+    chrome = curl.read(path)
+    assert chrome.method == "POST"
+    assert chrome.headers["x-empty"] == ""
+    assert chrome.body is not None
+    assert chrome.body.content.splitlines() == [
+        "--A",
+        'Content-Disposition: form-data; name="a"',
+        "",
+        "!",
+        "--A--",
+    ]
+
+
+def test_headers_that_docs_write_are_those_that_curl_sends(tmp_path: Path) -> None:
+    path = tmp_path / "request.txt"
+    path.write_text("curl --oauth2-bearer very-secret -H 'Accept:' -H 'X-A: b' https://h/x")
+    assert curl.read(path).headers == {"authorization": "Bearer very-secret", "X-A": "b"}
+
+
 def test_its_secrets_stand_in_no_repr(copied: Path) -> None:
     assert "secret" not in repr(curl.read(copied))
 
@@ -71,6 +117,7 @@ def test_its_secrets_stand_in_no_repr(copied: Path) -> None:
         ("curl -d @body.txt https://h/x", "POST", "/x", "onetwo"),
         ("curl --data-binary @body.txt https://h/x", "POST", "/x", "one\ntwo\n"),
         ("curl --request=DELETE --url=https://h/x", "DELETE", "/x", None),
+        ("$ curl -fsSLXPUT -d a https://h/x", "PUT", "/x", "a"),
     ],
 )
 def test_what_curl_would_send(
