@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config
     from dragstrip.run.folder import RunFolder
-    from dragstrip.scenario import Check, Progress, Request, Target
+    from dragstrip.scenario import Check, Progress, Reply, Request, Target
     from dragstrip.scenario.answer_form import AnswerForm
     from scenarios.http.rows import Rows
 
@@ -81,7 +81,7 @@ class Endpoint(Scenario):
                 "warning: every request is the same, so that a cache may be what is measured; "
                 "--data FILE gives each a row"
             )
-        asked = samples.ask(self, targets, samples.first_rows(self), self.checks.explain)
+        asked = samples.ask(self, targets, samples.first_rows(self))
         samples.require_fit(asked, progress)
         race = self.config.race
         self.checks.compare(
@@ -99,6 +99,10 @@ class Endpoint(Scenario):
     def check(self, target: Target, operation: Operation) -> Check:
         """Return what `expect` of the operation asks for."""
         return self.checks.check(target, operation)
+
+    def explain(self, operation: Operation, key: int, reply: Reply) -> str:
+        """Return which part of `expect` an answer fails, and how."""
+        return self.checks.explain(operation, key, reply)
 
     def answer_form(self, operation: Operation) -> AnswerForm:
         """Return how `expect` of the operation compares answers."""

@@ -16,7 +16,6 @@ from dragstrip.cli.options import option_group
 from dragstrip.config import config as configuration
 from dragstrip.config.target_pair import ENDPOINT, chosen_scenario, is_described, target_pair
 from dragstrip.errors import UsageError
-from dragstrip.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -246,7 +245,7 @@ def rehearse(config: Config, options: EndpointOptions) -> int | None:
         return 0
     if options.once:
         answers = rehearsal.send_once(config)
-        click.echo(redact(answers.text))
+        click.echo(answers.text)
         return 0 if answers.alike else 1
     return None
 

@@ -15,6 +15,7 @@ from dragstrip.config.headers import hidden
 from dragstrip.ledger.rows import Outcome
 from dragstrip.race import outlook
 from dragstrip.race.setup import bind
+from dragstrip.redact import redact
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.differences import are_comparable, differences, in_words
 from dragstrip.scenario.json_diff import shown
@@ -97,12 +98,13 @@ class _Answer:
     request: Request
     reply: Reply
     outcome: Outcome
+    why: str
     took_ms: float
 
     @property
     def lines(self) -> list[str]:
         reply = self.reply
-        outcome = "right" if self.outcome is Outcome.OK else f"wrong: {self.outcome.name.lower()}"
+        outcome = "right" if self.outcome is Outcome.OK else f"wrong ({self.outcome.name.lower()})"
         return [
             self.target.name,
             f"{self.request.method} {self.target.url}{self.request.path}",
@@ -115,7 +117,7 @@ class _Answer:
 
     @property
     def _body(self) -> list[str]:
-        text = self.reply.body.decode(errors="replace")
+        text = redact(self.reply.body.decode(errors="replace"))
         with suppress(ValueError):
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         lines = text.splitlines()
@@ -128,7 +130,8 @@ def _answer(scenario: Scenario, target: Target, operation: Operation) -> _Answer
         response = send(client, target, request)
     reply = reply_of(response)
     outcome = Outcome(scenario.check(target, operation)(0, reply))
-    return _Answer(target, request, reply, outcome, response.elapsed.total_seconds() * 1000)
+    why = "" if outcome is Outcome.OK else scenario.explain(operation, 0, reply)
+    return _Answer(target, request, reply, outcome, why, response.elapsed.total_seconds() * 1000)
 
 
 def _compared(scenario: Scenario, operation: Operation, answers: list[_Answer]) -> tuple[str, bool]:
@@ -137,8 +140,9 @@ def _compared(scenario: Scenario, operation: Operation, answers: list[_Answer]) 
     table = "\n".join(f"{_cut(old):<{_COLUMN}}  {_cut(new)}".rstrip() for old, new in rows)
     differences = _differences(scenario.answer_form(operation), answers)
     right = all(one.outcome is Outcome.OK for one in answers)
-    found = "\n".join(f"  {line}" for line in differences or ["none"])
-    text = f"operation {operation.name}\n\n{table}\n\ndifferences:\n{found}"
+    found = "\n".join(f"  {redact(line)}" for line in differences or ["none"])
+    wrong = "".join(f"\n\n{one.target.name}: {redact(one.why)}" for one in answers if one.why)
+    text = f"operation {operation.name}\n\n{table}{wrong}\n\ndifferences:\n{found}"
     return text, right and not differences
 
 

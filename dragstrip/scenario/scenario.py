@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.run.folder import RunFolder
-    from dragstrip.scenario.check import Check
+    from dragstrip.scenario.check import Check, Reply
     from dragstrip.scenario.request import Request
     from dragstrip.scenario.target import Target
 
@@ -101,6 +101,10 @@ class Scenario(ABC):
     def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
         """Return what decides whether an answer is right; by default any 2xx status is."""
         return succeeds
+
+    def explain(self, operation: Operation, key: int, reply: Reply) -> str:  # noqa: ARG002
+        """Return what is wrong with an answer that fails its check; nothing where it is unknown."""
+        return ""
 
     def answer_form(self, operation: Operation) -> AnswerForm:  # noqa: ARG002
         """Return how both targets' answers are compared; by default nothing may differ."""

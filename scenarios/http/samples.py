@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from dragstrip.scenario import Operation, Progress, Reply, Scenario, Target
+    from dragstrip.scenario import Operation, Progress, Scenario, Target
 
 _ROWS = 3
 _SHOWN = 100
@@ -57,15 +57,9 @@ class Sample:
 
 
 def ask(
-    scenario: Scenario,
-    targets: Sequence[Target],
-    keys_of: Callable[[Operation], Sequence[int]],
-    explain: Callable[[Operation, int, Reply], str],
+    scenario: Scenario, targets: Sequence[Target], keys_of: Callable[[Operation], Sequence[int]]
 ) -> list[Sample]:
-    """Send an untimed request to each target for each operation and key. Raises BackendError.
-
-    `explain` says what is wrong with an answer.
-    """
+    """Send an untimed request to each target for each operation and key. Raises BackendError."""
     samples: list[Sample] = []
     timeout_s = scenario.config.race.timeout
     for target in targets:
@@ -76,7 +70,7 @@ def ask(
                     answer = send(client, target, scenario.request(target, operation, key))
                     reply = reply_of(answer)
                     outcome = Outcome(check(key, reply))
-                    why = "" if outcome is Outcome.OK else explain(operation, key, reply)
+                    why = "" if outcome is Outcome.OK else scenario.explain(operation, key, reply)
                     samples.append(Sample(target, operation, key, answer, outcome, why))
     return samples
 

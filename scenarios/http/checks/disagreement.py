@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
@@ -105,4 +106,5 @@ def _ignoring(where: Where, paths: Iterable[str]) -> str:
     if "$" in every:
         return _OTHER_CHECKS
     listed = ", ".join(orjson.dumps(path).decode() for path in every)
-    return f"if this may differ, give ignore = [{listed}] in expect"
+    flags = " ".join(f"--ignore {shlex.quote(path)}" for path in every)
+    return f"if this may differ, give ignore = [{listed}] in expect, or {flags}"

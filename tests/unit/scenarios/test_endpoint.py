@@ -371,6 +371,7 @@ def to(location: str) -> Answer:
         (lambda _: Answer({}, 401), "answered 401: it does not accept", "--header"),
         (lambda _: Answer({}, 403), "answered 403: it does not accept", "--header"),
         (lambda _: Answer({}, 500), "gave no right answer to 1 request: it answered 500", "--once"),
+        (lambda _: Answer({}, 200), 'expect.contains: "path" does not stand in the body', "expect"),
     ],
 )
 def test_a_target_that_answers_nothing_right_fails_before_load_is_made(
@@ -381,7 +382,7 @@ def test_a_target_that_answers_nothing_right_fails_before_load_is_made(
 ) -> None:
     servers[1].answer = answer
     with pytest.raises(PreflightError) as refused:
-        prepared(servers, {})
+        prepared(servers, {"expect": {"contains": "path"}} if "contains" in words else {})
     assert "target new at http://127.0.0.1" in refused.value.message
     assert words in refused.value.message
     assert fix in str(refused.value.fix)

@@ -244,7 +244,8 @@ def test_a_target_that_lies_from_the_start_is_refused_before_the_race(
     with race(Expect(same=True), user, liar) as one:
         with pytest.raises(PreflightError, match=r"\$\.user\.plan is nothing from honest") as error:
             one.compare()
-        assert error.value.fix == 'if this may differ, give ignore = ["$.user.plan"] in expect'
+        fix = """give ignore = ["$.user.plan"] in expect, or --ignore '$.user.plan'"""
+        assert error.value.fix == f"if this may differ, {fix}"
     with race(Expect(same=True, ignore=("$.user.plan",)), user, liar) as one:
         one.compare()
         assert_caught(one, Outcome.WRONG_ANSWER, set())
