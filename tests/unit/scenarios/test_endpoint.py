@@ -371,7 +371,7 @@ def to(location: str) -> Answer:
         (lambda _: Answer({}, 401), "answered 401: it does not accept", "--header"),
         (lambda _: Answer({}, 403), "answered 403: it does not accept", "--header"),
         (lambda _: Answer({}, 500), "gave no right answer to 1 request: it answered 500", "--once"),
-        (lambda _: Answer({}, 200), 'expect.contains: "path" does not stand in the body', "expect"),
+        (lambda _: Answer({}), 'expect.contains: "path" does not stand in the body', "expect"),
     ],
 )
 def test_a_target_that_answers_nothing_right_fails_before_load_is_made(
