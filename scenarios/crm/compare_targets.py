@@ -39,6 +39,8 @@ AT_ONCE = 4
 """Lookups in flight to each target: these are untimed, and the targets may be in production."""
 CLOSED_PER_S = 50.0
 """How many a second where race.rate sets no bound."""
+LITTLE_KNOWN = 0.1
+"""Below this share of numbers that the targets know, most of what is compared is "unknown"."""
 RECHECKED = 200
 _SAID_EVERY_S = 10.0
 
@@ -77,7 +79,7 @@ def compare(config: Config, file: KeysFile, say: Callable[[str], None]) -> Check
     `say` hears now and then how far it is.
 
     Raises DataDiffers naming the first line and field that differ, BackendError for a target that
-    cannot be asked or whose answer is not of the contract's form.
+    cannot be asked or whose answer is not of the contract's form, and where they know no number.
     """
     found, references, said_s = 0, References(), time.monotonic()
     with _Targets(config, file) as targets:
@@ -87,7 +89,23 @@ def compare(config: Config, file: KeysFile, say: Callable[[str], None]) -> Check
             if time.monotonic() - said_s >= _SAID_EVERY_S:
                 said_s = time.monotonic()
                 say(f"{len(references):,} of {len(file):,} numbers were answered alike")
+    _require_known(file, found, say)
     return CheckedKeys(file, references, found)
+
+
+def _require_known(file: KeysFile, found: int, say: Callable[[str], None]) -> None:
+    """Answers that a number is unknown are alike on any two targets, whatever they hold."""
+    fix = "give numbers of contacts that both targets hold, written as they are stored there, with "
+    fix += "their workspace"
+    if not found:
+        raise BackendError(
+            f"{file.name}: the targets know none of its {len(file):,} numbers", fix=fix
+        )
+    if found < LITTLE_KNOWN * len(file):
+        say(
+            f"warning: the targets know only {found:,} of the {len(file):,} numbers of "
+            f"{file.name}; {fix}"
+        )
 
 
 def changed(config: Config, checked: CheckedKeys, seed: int) -> str | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from dragstrip.errors import ConfigError
+from scenarios.crm import phone_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MOST_KEYS = 100_000
 _MOST_BYTES = 16 * 2**20
-_MOST_DIGITS = 20  # E.164 has 15, and dialling prefixes some more
 _HEADERS = (["phone"], ["phone", "workspace_id"])
 _LINE_END = re.compile("\r\n|\r|\n")
 _NOT_A_DIGIT = re.compile("[^0-9]")
@@ -126,7 +125,8 @@ def _rows(name: str, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield (line, fields) without comments, blank lines and a header."""
     is_first = True
     for line, words in enumerate(_LINE_END.split(text), 1):
-        if not words.strip() or words.lstrip().startswith("#"):
+        comments = words.lstrip().startswith("#") and not phone_form.is_spreadsheet_error(words)
+        if not words.strip() or comments:
             continue
         try:
             fields = [one.strip() for one in next(csv.reader([words], strict=True))]
@@ -142,16 +142,9 @@ def _entry(name: str, line: int, fields: list[str], default: str | None) -> tupl
     if len(rest) > 1:
         what = f"{len(fields)} fields"
         raise _bad(name, line, what, "give `phone,workspace_id`; quote a number with commas in it")
-    if any(unicodedata.category(one) == "Cc" for one in phone) or ";" in phone:
-        raise _bad(
-            name, line, "a tab, a semicolon or the like", "set a comma between phone and workspace"
-        )
-    if any(one.isdigit() and not one.isascii() for one in phone):
-        raise _bad(name, line, "digits other than 0 to 9", "write the number with 0 to 9")
-    digits = len(_NOT_A_DIGIT.sub("", phone))
-    if not 1 <= digits <= _MOST_DIGITS:
-        what = f"{digits} digits" if digits else "no digits"
-        raise _bad(name, line, what, f"give a phone number of at most {_MOST_DIGITS} digits")
+    problem = phone_form.problem_of(phone)
+    if problem:
+        raise _bad(name, line, *problem)
     return phone, _workspace(name, line, rest[0] if rest else "", default)
 
 

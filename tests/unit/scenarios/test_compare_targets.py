@@ -10,7 +10,7 @@ import pytest
 
 from dragstrip.concurrency import paced
 from dragstrip.config.config import Config
-from dragstrip.errors import DataDiffers
+from dragstrip.errors import BackendError, DataDiffers
 from scenarios.crm import compare_targets
 from scenarios.crm import keys_file as own_keys
 from tests.support.own_data import FOREIGN, PHONES, keys_file, without_dataset
@@ -57,6 +57,28 @@ def test_no_target_has_more_than_a_few_lookups_at_once(
             level += step
             highest = max(highest, level)
         assert 1 <= highest <= compare_targets.AT_ONCE
+
+
+@pytest.mark.parametrize(("known", "words"), [(0, ""), (2, "know only 2 of the 65 numbers")])
+def test_numbers_that_hardly_a_target_knows_prove_little(
+    tmp_path: Path, known: int, words: str
+) -> None:
+    said: list[str] = []
+    with stand_ins() as (old, new):
+
+        def forget(_: int, body: dict[str, object]) -> None:
+            if body not in [DATASET.answer(index) for index in range(known)]:
+                body.update(DATASET.answer(DATASET.contacts))
+
+        old.misbehave = new.misbehave = forget
+        if known:
+            assert compare(tmp_path, old, new, said).found == known
+            assert said[-1].startswith("warning: ")
+            assert words in said[-1]
+        else:
+            with pytest.raises(BackendError, match=r"know none of its 65 numbers") as caught:
+                compare(tmp_path, old, new, said)
+            assert "as they are stored" in str(caught.value.fix)
 
 
 def test_no_more_are_asked_for_in_a_second_than_in_a_race() -> None:

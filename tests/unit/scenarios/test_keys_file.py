@@ -48,6 +48,27 @@ def test_comments_blank_lines_and_a_header_are_passed_over(tmp_path: Path) -> No
     assert found.sha256 == hashlib.sha256((tmp_path / "keys.csv").read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize(
+    "phone",
+    [
+        "+62 812-3456-7890",
+        "(+62) 812 3456 7890",
+        "030/1234567",
+        "62.812.345.678",
+        "01.23.45.67.89",
+        "+1 (415) 555\u20110100",
+        "\u202a+62\xa0812\u202c",
+        '"62,812,2"',
+        "2024-0105-77",
+        "0000-00-00",
+        "00628123456789",
+        "1",
+    ],
+)
+def test_however_a_number_is_written_it_is_read(tmp_path: Path, phone: str) -> None:
+    assert read(tmp_path, f"{phone},{ONE}").numbers.phones == [phone.strip('"')]
+
+
 def test_one_number_may_stand_in_several_workspaces(tmp_path: Path) -> None:
     assert len(read(tmp_path, f"62812,{ONE}\n62812,{OTHER}\n")) == 2
 
@@ -120,7 +141,35 @@ def test_a_workspace_without_a_keys_file_is_refused(tmp_path: Path) -> None:
         configuration.load({}, path)
 
 
+def numbered(text: str) -> str:
+    """Return a file with a field that is no phone number in its second line."""
+    return f"62812,{ONE}\n{text},{OTHER}"
+
+
 HOSTILE: dict[str, tuple[str | bytes, str]] = {
+    "scientific": (numbered("6.28123E+12"), "line 2: a number in scientific notation"),
+    "scientific, German": (numbered('"6,28123e12"'), "line 2: a number in scientific notation"),
+    "decimal": (numbered("6281234567890.0"), "line 2: a decimal number"),
+    "decimal, German": (numbered('"6281234567890,00"'), "line 2: a decimal number"),
+    "date": (numbered("2024-01-05"), "line 2: a date"),
+    "date and time": (numbered("2024-01-05 10:00:00"), "line 2: a date"),
+    "date, American": (numbered("1/31/2024"), "line 2: a date"),
+    "date, German": (numbered("31.1.2024"), "line 2: a date"),
+    "extension": (numbered("+1 415 555 0100 ext. 42"), "line 2: a number with an extension"),
+    "extension x": (numbered("4155550100x42"), "line 2: a number with an extension"),
+    "extension #": (numbered("4155550100 #42"), "line 2: a number with an extension"),
+    "extension by RFC 3966": (numbered("+1-415-555-0100;ext=42"), "line 2: a number with an ext"),
+    "vanity": (numbered("1-800-FLOWERS"), "line 2: letters"),
+    "e-mail": (numbered("budi99@example.com"), "line 2: an e-mail address"),
+    "a failed formula": (numbered("#REF!"), "line 2: an error of a spreadsheet"),
+    "a column too narrow": (numbered("########"), "line 2: an error of a spreadsheet"),
+    "not available": (numbered(" #N/A"), "line 2: an error of a spreadsheet"),
+    "a formula": (numbered('="6281"'), "line 2: a character that no phone number has"),
+    "an apostrophe": (numbered("'6281"), "line 2: a character that no phone number has"),
+    "two numbers": (numbered("+6281 / +6282"), "line 2: more than one number"),
+    "negative": (numbered("-6281"), "line 2: a negative number"),
+    "a name": (numbered("tel:6281"), "line 2: letters"),
+    "only zeros of a quote": (numbered('""'), "line 2: no digits"),
     "empty": ("", "keys.csv holds no phone number"),
     "only a header": ("phone,workspace_id\n# nobody\n", "keys.csv holds no phone number"),
     "no digits": (f"call me,{ONE}", "line 1: no digits"),
