@@ -183,13 +183,8 @@ def _document(path: Path, place: str) -> dict[str, Any]:
 
 
 def _yaml(text: str, place: str) -> Any:
-    try:
-        import yaml
-    except ImportError:
-        raise ConfigError(
-            f"{place}: it is YAML, which needs the package pyyaml",
-            fix="pip install pyyaml, or give the document as JSON",
-        ) from None
+    import yaml
+
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
