@@ -33,6 +33,10 @@ OUTPUT_LOST_CODE = 74
 """EX_IOERR of sysexits.h."""
 
 
+class Leave(SystemExit):
+    """Ends a command with a code of the table above; any other SystemExit is somebody else's."""
+
+
 class DragstripError(Exception):
     """An expected failure: `message` says what is wrong, `fix` what to do.
 
@@ -50,7 +54,7 @@ class DragstripError(Exception):
         """Say it on standard error and end this process with its exit code."""
         fix = f"  fix: {self.fix}\n" if self.fix else ""
         sys.stderr.write(f"error: {self.message}\n{fix}")
-        sys.exit(self.exit_code)
+        raise Leave(self.exit_code)
 
 
 class UsageError(DragstripError):

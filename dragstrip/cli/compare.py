@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
-from dragstrip.cli.options import examples, output_format, runs_folder, verbose
+from dragstrip.cli.options import Number, examples, output_format, runs_folder, verbose
 from dragstrip.cli.options import metric as compared_metric
 from dragstrip.errors import RequirementNotMet, Undecided
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @compared_metric("Quantile to compare; by default the newer run's rules.metric.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(1, 1000),
+    type=Number(1, 1000),
     default=1.1,
     show_default=True,
     metavar="RATIO",
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--error-tolerance",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=0.001,
     show_default=True,
     metavar="SHARE",

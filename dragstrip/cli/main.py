@@ -10,7 +10,7 @@ import click
 
 from dragstrip.cli import crash, output
 from dragstrip.cli.options import examples
-from dragstrip.errors import UNFORESEEN_CODE, DragstripError, StorageError
+from dragstrip.errors import UNFORESEEN_CODE, DragstripError, Leave, StorageError
 from dragstrip.redact import redact
 from dragstrip.version import VERSION
 
@@ -100,11 +100,13 @@ def _run(argv: list[str] | None) -> int:
 
 
 def _code_of(ended: SystemExit) -> int:
-    """Return the code that somebody else's code ends with; a text is said, and is a failure."""
-    if ended.code is None or isinstance(ended.code, int):
-        return ended.code or 0
-    sys.stderr.write(f"error: {redact(str(ended.code))}\n")
-    # Python would take 1, which means that a valid run does not meet a requirement.
+    """Return the code to end with; a scenario that ends the program has come to no verdict."""
+    code = ended.code
+    if isinstance(ended, Leave) and isinstance(code, int):
+        return code
+    if code is None or isinstance(code, int):
+        code = f"a scenario or a library ended this command by sys.exit({code or 0})"
+    sys.stderr.write(f"error: {redact(str(code))}\n")
     return UNFORESEEN_CODE
 
 

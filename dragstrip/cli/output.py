@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import select
+import shutil
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
@@ -19,6 +20,8 @@ from dragstrip.errors import OUTPUT_LOST_CODE
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+_LEAST_COLUMNS = 40
 
 _READER_LEFT = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EBADF})
 """The reader has seen enough, or there was none from the start: no failure of the command."""
@@ -62,6 +65,7 @@ class _Enduring(io.RawIOBase):
 def prepare() -> None:
     """Make both streams endure whatever stands behind them, and replace what they cannot show."""
     _fill_closed_files()
+    _widen()
     for name, descriptor, errors in (("stdout", 1, "replace"), ("stderr", 2, "backslashreplace")):
         stream: TextIO | None = getattr(sys, name)
         if stream is None:
@@ -118,6 +122,14 @@ def _enduring(descriptor: int, encoding: str, errors: str) -> TextIO:
         errors=errors,
         line_buffering=descriptor != 1 or os.isatty(descriptor),
     )
+
+
+def _widen() -> None:
+    # On a screen of no columns tables would vanish, and on one of five be shredded: better that the
+    # terminal wraps them.
+    columns = shutil.get_terminal_size().columns
+    if columns < _LEAST_COLUMNS or "COLUMNS" in os.environ:
+        os.environ["COLUMNS"] = str(max(columns, _LEAST_COLUMNS))
 
 
 def _fill_closed_files() -> None:

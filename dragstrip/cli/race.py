@@ -17,6 +17,7 @@ from dragstrip.cli.endpoint_options import (
     settled,
 )
 from dragstrip.cli.options import (
+    Number,
     config_file,
     examples,
     option_group,
@@ -58,7 +59,7 @@ _workers = option_group(
     ),
     click.option(
         "--worker-wait",
-        type=click.FloatRange(min=0, max=86_400),
+        type=Number(min=0, max=86_400),
         default=60.0,
         show_default=True,
         metavar="SECONDS",
@@ -113,6 +114,9 @@ _web = option_group(
 @click.option("--pairs", type=int, metavar="N", help="Pairs of slices.")
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of a slice.")
 @click.option(
+    "--warmup", type=float, metavar="SECONDS", help="Start of each slice that does not count."
+)
+@click.option(
     "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
 )
 @click.option("--keys", metavar="HOW", help="uniform, sequential, zipf:S or hot:N.")
@@ -165,6 +169,7 @@ def race(
     quick: bool,
     pairs: int | None,
     slice_s: float | None,
+    warmup: float | None,
     rate: float | None,
     keys: str | None,
     miss: float | None,
@@ -197,6 +202,7 @@ def race(
     given = {
         "pairs": pairs,
         "slice": slice_s,
+        "warmup": warmup,
         "rate": rate,
         "keys": keys,
         "miss": miss,

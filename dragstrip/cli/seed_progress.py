@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 
 from dragstrip.config import config as configuration
-from dragstrip.errors import DragstripError
+from dragstrip.errors import DragstripError, Leave
 from dragstrip.signals import signals_as_interrupts
 from seeding.progress import event_line, progress_on
 
@@ -50,7 +50,7 @@ def telling(*, as_json: bool) -> Iterator[SeedingProgress]:
         if not as_json:
             raise
         _say_event({"event": "error", "message": error.message, "fix": error.fix})
-        sys.exit(error.exit_code)
+        raise Leave(error.exit_code) from None
 
 
 def load(
@@ -107,4 +107,4 @@ def _leave(code: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
-    sys.exit(code)
+    raise Leave(code)

@@ -130,18 +130,19 @@ def load(
     where `document` has what it says already. `overrides` maps a section to the fields that the
     command line sets. Raises ConfigError.
     """
-    document = dict(read_document(path) if document is None else document)
+    document = in_file = dict(read_document(path) if document is None else document)
     _require_tables(document, path or DEFAULT_FILE)
-    for section, fields in (overrides or {}).items():
-        merged = dict(document.get(section, {}))
-        merged.update({key: value for key, value in fields.items() if value is not None})
-        document[section] = merged
+    flags = {
+        section: {key: value for key, value in fields.items() if value is not None}
+        for section, fields in (overrides or {}).items()
+    }
+    document |= {name: {**in_file.get(name, {}), **fields} for name, fields in flags.items()}
     if "environment" in document:
         raise ConfigError("unknown section [environment]", fix="set environment variables instead")
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        raise _as_config_error(error, str(path or DEFAULT_FILE)) from None
+        raise _as_config_error(error, str(path or DEFAULT_FILE), flags) from None
     return config.with_environment(environ)
 
 
@@ -263,9 +264,21 @@ def _require_tables(document: Mapping[str, Any], source: Path) -> None:
             )
 
 
-def _as_config_error(error: ValidationError, source: str) -> ConfigError:
-    problems = [f"{_place(e)}: {_words(e)}" for e in error.errors()]
-    return ConfigError(f"{source}: " + "; ".join(problems), fix="correct the fields named")
+def _as_config_error(
+    error: ValidationError, source: str, flags: Mapping[str, Mapping[str, Any]] | None = None
+) -> ConfigError:
+    """Name every problem after where it was said: in `source`, or by flags of the command line."""
+    by_source: dict[str, list[str]] = {}
+    for one in error.errors():
+        section, *field = one["loc"] or ("",)
+        said = (flags or {}).get(str(section), {})
+        of_flags = str(field[0]) in said if field else bool(said)
+        problems = by_source.setdefault("command line" if of_flags else source, [])
+        problems.append(f"{_place(one)}: {_words(one)}")
+    return ConfigError(
+        "; ".join(f"{name}: {'; '.join(problems)}" for name, problems in by_source.items()),
+        fix="correct what is named",
+    )
 
 
 def _place(error: ErrorDetails) -> str:

@@ -128,7 +128,10 @@ class RaceConfig(StrictModel):
     @model_validator(mode="after")
     def _warmup_fits_slice(self) -> Self:
         if self.warmup >= self.slice:
-            raise ValueError("warmup must be shorter than slice")
+            raise ValueError(
+                f"warmup must be shorter than slice: warmup is {self.warmup:g} s, slice is "
+                f"{self.slice:g} s"
+            )
         return self
 
     @model_validator(mode="after")

@@ -69,7 +69,7 @@ class Screen:
         if self._clock is None or self._clock.plan is not state.plan:
             self._clock = Clock(state.plan)
         self._clock.see(state)
-        if self._console.is_terminal:
+        if self._console.is_terminal and not self._console.is_dumb_terminal:
             self._draw(picture(state, self._clock, metric))
         elif state.slices_done // 2 > self._said:
             self._said = state.slices_done // 2

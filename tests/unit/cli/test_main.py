@@ -114,11 +114,22 @@ def test_a_scenario_file_that_ends_the_program_is_an_error(tmp_path: Path, code:
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_scenario_that_ends_the_program_with_a_text_did_not_race(tmp_path: Path) -> None:
-    (tmp_path / "shop.py").write_text(SHOP)
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ('"set SHOP_KEY first"', "set SHOP_KEY first"),
+        ("1", "a scenario or a library ended this command by sys.exit(1)"),
+        ("0", "a scenario or a library ended this command by sys.exit(0)"),
+        ("", "a scenario or a library ended this command by sys.exit(0)"),
+    ],
+)
+def test_a_scenario_that_ends_the_program_did_not_race(
+    tmp_path: Path, code: str, words: str
+) -> None:
+    (tmp_path / "shop.py").write_text(SHOP.replace('"set SHOP_KEY first"', code))
     result = dragstrip(*ADDRESSES, "--scenario", "shop.py", cwd=tmp_path)
     assert result.returncode == 70
-    assert result.stderr.endswith("error: set SHOP_KEY first\n")
+    assert result.stderr.endswith(f"error: {words}\n")
 
 
 def test_a_configuration_from_a_pipe_is_read_once_and_checked(tmp_path: Path) -> None:

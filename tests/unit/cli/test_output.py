@@ -135,3 +135,11 @@ def test_a_race_stores_everything_before_it_shows_anything(
     assert ended.code == (3 if is_invalid else 74 if redirect == ">/dev/full" else 0), ended
     assert (NO_ROOM in ended.err) == (redirect == ">/dev/full")
     assert not (tmp_path / ".dragstrip").exists()
+
+
+@pytest.mark.parametrize("columns", ["0", "5"])
+def test_a_screen_without_columns_shows_the_verdict(place: Path, columns: str) -> None:
+    shown = shell(place, "report", "run", environ={"COLUMNS": columns})
+    assert shown.code == 0
+    assert "ADOPT: new against old" in " ".join(shown.out.split())
+    assert max(map(len, shown.out.splitlines())) >= 38

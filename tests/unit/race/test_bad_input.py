@@ -52,13 +52,15 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *arguments: str) -
 
 
 FLAGS = [
-    (["--rate", "-1"], "race.rate"),
+    (["--rate", "-1"], "error: command line: race.rate"),
     (["--rate", "nan"], "race.rate"),
     (["--rate", "inf"], "race.rate"),
     (["--rate", "1e9"], "race.rate"),
     (["--rate", "fast"], "--rate"),
     (["--rate", "20"], "rules.metric = p95 needs 59"),
-    (["--slice", "0.2"], "warmup must be shorter than slice"),
+    (["--slice", "0.2"], "command line: race: warmup must be shorter than slice: warmup is 0.2 s"),
+    (["--warmup", "1"], "warmup must be shorter than slice: warmup is 1 s, slice is 1 s"),
+    (["--worker-wait", "nan"], "--worker-wait"),
     (["--slice", "0.1"], "warmup must be shorter than slice"),
     (["--slice", "nan"], "race.slice"),
     (["--slice", "-3"], "race.slice"),
