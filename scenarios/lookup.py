@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.scenario import Finding, Operation, Scenario
-from dragstrip.scenario.kinds import kinds
+from dragstrip.scenario.kinds import kind_of, kinds
 from scenarios.crm import requests
+from scenarios.crm.lookup_kind import LookupKind, key_for, lookup_kind
 from scenarios.crm.own_numbers import OwnNumbers
 from scenarios.crm.seeded import SeededContacts
 from seeding.dataset.dataset import GENERATOR
@@ -29,7 +30,7 @@ class Lookup(Scenario):
     name = "lookup"
     version = GENERATOR
     operations = (Operation("lookup"),)
-    kinds = tuple(name for name, kind in kinds().items() if "lookup" in kind.paths)
+    kinds = tuple(name for name, kind in kinds().items() if isinstance(kind, LookupKind))
     in_lab = True
 
     def __init__(self, config: Config | None = None) -> None:
@@ -48,8 +49,10 @@ class Lookup(Scenario):
         self.contacts.validate()
 
     def variables(self) -> dict[str, str]:
-        """Return the key that both targets ask for. Raises ConfigError."""
-        return {"CRM_API_KEY": self._api_key}
+        """Return the keys that the targets ask for. Raises ConfigError."""
+        asked = [kind_of(target.kind) for target in self.config.targets.values()]
+        names = {kind.key_variable for kind in asked if isinstance(kind, LookupKind)}
+        return {name: self.config.environment.require(name.lower()) for name in sorted(names)}
 
     def prepare(self, targets: Sequence[Target], progress: Progress) -> Facts:
         """Prove that both targets answer alike, from the same data."""
@@ -58,11 +61,11 @@ class Lookup(Scenario):
     def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
         """Return the lookup of the contact or number of a key."""
         phone, workspace_id = self.contacts.phone(key), self.contacts.workspace_id(key)
-        return requests.lookup(target, phone, workspace_id, api_key=self._api_key)
+        return requests.lookup(target, phone, workspace_id, api_key=key_for(self.config, target))
 
     def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
-        """Return one check for both targets: a right answer is the same from either."""
-        return self.contacts.check
+        """Return a check: a right answer is the same from either target."""
+        return self.contacts.check_of(lookup_kind(target))
 
     def review(self, facts: Facts, run: RunFolder) -> list[Finding]:  # noqa: ARG002
         """Return how the data changed while the race ran, if it did."""
@@ -80,7 +83,3 @@ class Lookup(Scenario):
     def first_check_s(self) -> float:
         """Return what the first answer to a key costs to check, beyond later ones."""
         return self.contacts.first_check_s()
-
-    @property
-    def _api_key(self) -> str:
-        return self.config.environment.require("crm_api_key")

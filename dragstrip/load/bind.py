@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config
     from dragstrip.run.plan import Plan
     from dragstrip.scenario import Scenario
+    from dragstrip.scenario.kinds import TargetKind
 
 CONFIG_VARIABLE = "DRAGSTRIP_CONFIG"
 
@@ -136,22 +137,23 @@ def _kinds(config: Config, scenario: type[Scenario]) -> dict[str, str]:
     return {
         by_default.get(name, name): name
         for name, kind in kinds().items()
-        if name in scenario.kinds and _has_address(config, kind.address_variable)
+        if name in scenario.kinds and _can_be_asked(config, kind)
     }
 
 
-def _has_address(config: Config, variable: str | None) -> bool:
-    if variable is None:
+def _can_be_asked(config: Config, kind: TargetKind) -> bool:
+    if kind.address_variable is None:
         return False
-    return config.uses_lab or bool(getattr(config.environment, variable.lower()))
+    needed = [one for one in (kind.address_variable, kind.credential_variable) if one]
+    return config.uses_lab or all(getattr(config.environment, one.lower()) for one in needed)
 
 
-def _targets(config: Config, asked: dict[str, str]) -> dict[str, Target]:
+def _with_targets(config: Config, asked: dict[str, str]) -> Config:
     named = {
         name: config.targets.get(name, configuration.TargetConfig(kind=kind))
         for name, kind in asked.items()
     }
-    return targets_of(config.model_copy(update={"targets": named}))
+    return config.model_copy(update={"targets": named})
 
 
 def _set_defaults(parser: Any, **_: Any) -> None:
@@ -256,6 +258,7 @@ def _plain_work(worker: int) -> Work:
     asked = _kinds(config, find(config.scenario.name))
     if config.uses_lab:
         config = lab.resolve(config)
+    config = _with_targets(config, asked)
     scenario = find(config.scenario.name)(config)
     scenario.validate()
     scenario.receive(None)
@@ -265,7 +268,7 @@ def _plain_work(worker: int) -> Work:
         race=race if scenario.has_misses else race.model_copy(update={"miss": 0}),
         scenario=scenario,
         seed=config.dataset.seed,
-        targets=_targets(config, asked),
+        targets=targets_of(config),
         worker=worker,
         ledger=Ledger(None, worker),
         lab=config.environment.dragstrip_lab,

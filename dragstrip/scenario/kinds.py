@@ -21,13 +21,15 @@ class TargetKind:
     """What all targets of a kind share.
 
     `address_variable` is the environment variable that names an address where the configuration
-    does not; `store` the store that `dragstrip seed` fills behind it; `paths` the path at which it
-    answers each operation.
+    does not; `credential_variable` the one with the key that its requests carry, where that is not
+    the scenario's; `store` the store that `dragstrip seed` fills behind it; `paths` the path at
+    which it answers each operation.
     """
 
     name: str
     title: str
     address_variable: str | None = None
+    credential_variable: str | None = None
     store: str | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
 

@@ -16,6 +16,7 @@ from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import first_difference
 from dragstrip.scenario.target import address_of
 from dragstrip.scenario.untimed_client import client_of, send
+from scenarios.crm.lookup_kind import NoAnswerError, key_for, lookup_kind
 from scenarios.crm.requests import lookup
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.phones import PHONES
@@ -48,8 +49,8 @@ def check_answers(
     The choice depends on the dataset alone, and one in ten is a number without a contact. Raises
     DataDiffers naming the first wrong field, BackendError for a target that cannot be asked.
     """
-    api_key = config.environment.require("crm_api_key")
     chosen = [target for name, target in targets_of(config).items() if _is_among(name, targets)]
+    keys = {target.name: key_for(config, target) for target in chosen}
     dataset = Dataset(config.dataset.seed, config.dataset.contacts)
     indices = choose_indices(dataset, sample)
     stop = StopSignal()
@@ -58,7 +59,7 @@ def check_answers(
         with client_of(target, config.race.timeout) as client:
             for index in indices:
                 stop.check()
-                _ask(client, target, dataset, index, api_key)
+                _ask(client, target, dataset, index, keys[target.name])
 
     all_of(chosen, ask_all, stop)
     misses = sum(index >= dataset.contacts for index in indices)
@@ -84,10 +85,16 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
     phone = dataset.phone(index)
     request = lookup(target, phone, dataset.workspace_id(index), api_key=api_key)
     response = send(client, target, request)
-    if response.status_code != httpx.codes.OK:
+    kind = lookup_kind(target)
+    if response.status_code != httpx.codes.OK or kind.refusal.matches(response):
         raise _refused(target, response)
     try:
-        found = orjson.loads(response.content)
+        found = kind.answer(orjson.loads(response.content))
+    except NoAnswerError as error:
+        raise BackendError(
+            f"target {target.name} at {target.url} answered with an error: {excerpt(str(error))}",
+            fix=f"correct {address_of(target)} if this is another service; otherwise see its log",
+        ) from None
     except orjson.JSONDecodeError:
         raise BackendError(
             f"target {target.name} at {target.url} did not answer with JSON",
@@ -102,10 +109,11 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
 
 
 def _refused(target: Target, response: httpx.Response) -> BackendError:
-    if response.status_code == httpx.codes.UNAUTHORIZED:
+    kind = lookup_kind(target)
+    if kind.refusal.matches(response):
         return BackendError(
-            f"target {target.name} at {target.url} refused CRM_API_KEY",
-            fix="give this command and the target the same CRM_API_KEY",
+            f"target {target.name} at {target.url} refused {kind.key_variable}",
+            fix=f"give this command and the target the same {kind.key_variable}",
         )
     said = excerpt(response.text)
     return BackendError(

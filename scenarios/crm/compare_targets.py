@@ -24,6 +24,7 @@ from dragstrip.scenario.target import address_of
 from dragstrip.scenario.untimed_client import client_of, send
 from scenarios.crm import keys_file
 from scenarios.crm.answer_form import problem_of
+from scenarios.crm.lookup_kind import NoAnswerError, key_for, lookup_kind
 from scenarios.crm.references import CheckedKeys, References
 from scenarios.crm.requests import lookup
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Target
     from dragstrip.scenario.json_diff import JsonDifference
     from scenarios.crm.keys_file import KeysFile
+    from scenarios.crm.lookup_kind import LookupKind
 
 AT_ONCE = 4
 """Lookups in flight to each target: these are untimed, and the targets may be in production."""
@@ -138,7 +140,7 @@ class _Targets:
                 fix="configure two targets",
             )
         self._file = file
-        self._api_key = config.environment.require("crm_api_key")
+        self._keys = {target.name: key_for(config, target) for target in self._targets}
         self._timeout_s = config.race.timeout
         self._per_s = rate_per_s(config)
         self._stack = ExitStack()
@@ -189,10 +191,10 @@ class _Targets:
     def _ask(self, target: Target, key: int) -> Any:
         numbers = self._file.numbers
         request = lookup(
-            target, numbers.phone(key), numbers.workspace_id(key), api_key=self._api_key
+            target, numbers.phone(key), numbers.workspace_id(key), api_key=self._keys[target.name]
         )
         answer = send(self._clients[target.name], target, request)
-        document, problem, fix = _read(answer)
+        document, problem, fix = _read(answer, lookup_kind(target))
         if problem:
             raise BackendError(
                 f"{self._file.place(key)}: target {target.name} at {target.url} {problem}",
@@ -213,20 +215,22 @@ def _twice(ask: Callable[[], Any]) -> Any:
         return ask()
 
 
-def _read(answer: httpx.Response) -> tuple[Any, str, str]:
+def _read(answer: httpx.Response, kind: LookupKind) -> tuple[Any, str, str]:
     """Return what was answered, or what is wrong with it and, where that is known, the fix."""
-    if answer.status_code == httpx.codes.UNAUTHORIZED:
-        fix = "give this command and the target the same CRM_API_KEY"
-        return None, "refused CRM_API_KEY", fix
+    if kind.refusal.matches(answer):
+        fix = f"give this command and the target the same {kind.key_variable}"
+        return None, f"refused {kind.key_variable}", fix
     if answer.status_code != httpx.codes.OK:
         return None, f"answered HTTP {answer.status_code}, not 200", "see the target's log"
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    form = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if form != "application/json":
         return None, "did not answer with content-type application/json", ""
     try:
-        document = orjson.loads(answer.content)
+        document = kind.answer(orjson.loads(answer.content))
     except orjson.JSONDecodeError:
         return None, "did not answer with JSON", ""
+    except NoAnswerError:
+        return None, "answered with an error", "see the target's log"
     problem = problem_of(document)
     return document, f"gave an answer not of the contract's form: {problem}" if problem else "", ""
 

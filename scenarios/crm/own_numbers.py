@@ -12,12 +12,13 @@ from scenarios.crm import compare_targets, keys_file, references
 from scenarios.crm.wrong_key import refuses_wrong_key
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dragstrip.config.config import Config
     from dragstrip.run.folder import RunFolder
     from dragstrip.scenario import Progress, Target
     from scenarios.crm.keys_file import KeysFile, Numbers
+    from scenarios.crm.lookup_kind import LookupKind
     from scenarios.crm.references import CheckedKeys, References
 
 _SAME_KEYS = "race with the same keys file, over data that has not changed in between"
@@ -92,9 +93,16 @@ class OwnNumbers:
     def _take(self, numbers: Numbers, known: References) -> None:
         self._numbers = numbers
         self.phone, self.workspace_id = numbers.phone, numbers.workspace_id
-        self.check = JsonCheck(
-            known.expected, form=known.mark, table_bits=table_bits_for(len(numbers))
-        )
+        self._known = known
+        self.check = self._check(known.mark)
+
+    def check_of(self, kind: LookupKind) -> JsonCheck:
+        """Return the check of a kind's answers: one for all kinds whose bodies are alike."""
+        return self._check(kind.form(self._known.mark)) if kind.has_envelope else self.check
+
+    def _check(self, form: Callable[[object], bytes]) -> JsonCheck:
+        known, numbers = self._known, self._numbers
+        return JsonCheck(known.expected, form=form, table_bits=table_bits_for(len(numbers)))
 
     def _read(self) -> KeysFile:
         if self._file is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from dragstrip.scenario.request import Request
-from scenarios.crm.auth import api_key_header, kapso_headers
+from scenarios.crm.auth import kapso_headers
+from scenarios.crm.lookup_kind import lookup_kind
 
 if TYPE_CHECKING:
     from dragstrip.scenario.target import Target
@@ -20,12 +20,11 @@ def lookup(
     api_key: str,
     request_id: str | None = None,
 ) -> Request:
-    """Return the lookup of a phone number in a workspace."""
-    query = f"?phone={quote(phone, safe='')}&workspace_id={quote(workspace_id, safe='')}"
-    headers = api_key_header(api_key)
+    """Return the lookup of a phone number in a workspace, as the target's kind is asked."""
+    request = lookup_kind(target).lookup(target.paths["lookup"], phone, workspace_id, api_key)
     if request_id is not None:
-        headers["x-request-id"] = request_id
-    return Request("GET", target.paths["lookup"] + query, headers)
+        request.headers["x-request-id"] = request_id
+    return request
 
 
 def message(target: Target, body: bytes, *, secret: str, idempotency_key: str) -> Request:

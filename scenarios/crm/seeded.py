@@ -19,11 +19,12 @@ from seeding.stores import open_stores
 from seeding.verify import check_data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dragstrip.config.config import Config, DatasetConfig
     from dragstrip.run.folder import RunFolder
     from dragstrip.scenario import Progress, Target
+    from scenarios.crm.lookup_kind import LookupKind
     from seeding.dataset.model import Manifest
     from seeding.verify import DataProof
 
@@ -42,8 +43,15 @@ class SeededContacts:
         self._dataset = Dataset(config.dataset.seed, config.dataset.contacts)
         self.keys = self._dataset.contacts
         self.phone, self.workspace_id = self._dataset.phone, self._dataset.workspace_id
-        self.check = JsonCheck(
-            expected_json(self._dataset.answer), table_bits=table_bits_for(self.keys)
+        self.check = self._check(canonical)
+
+    def check_of(self, kind: LookupKind) -> JsonCheck:
+        """Return the check of a kind's answers: one for all kinds whose bodies are alike."""
+        return self._check(kind.form(canonical)) if kind.has_envelope else self.check
+
+    def _check(self, form: Callable[[object], bytes]) -> JsonCheck:
+        return JsonCheck(
+            expected_json(self._dataset.answer), form=form, table_bits=table_bits_for(self.keys)
         )
 
     def validate(self) -> None:

@@ -5,41 +5,36 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-import httpx
-
 from dragstrip.errors import PreflightError
 from dragstrip.scenario.target import address_of
 from dragstrip.scenario.untimed_client import client_of, send
+from scenarios.crm.lookup_kind import document_of, lookup_kind
 from scenarios.crm.requests import lookup
 
 if TYPE_CHECKING:
     from dragstrip.scenario import Target
 
-_UNAUTHORIZED = {"found": False, "error": "Unauthorized"}
-
 
 def refuses_wrong_key(target: Target, phone: str, workspace_id: str, timeout_s: float) -> None:
-    """Check that a target answers a wrong key with the contract's 401. Raises PreflightError."""
+    """Check that a target refuses a wrong key as its kind does. Raises PreflightError."""
+    refusal = lookup_kind(target).refusal
     # A random key, so that none is accepted by chance.
     request = lookup(target, phone, workspace_id, api_key=secrets.token_hex(24))
     with client_of(target, timeout_s) as client:
         answer = send(client, target, request)
-    if answer.status_code != httpx.codes.UNAUTHORIZED:
+    if answer.status_code != refusal.status:
         raise PreflightError(
             f"target {target.name} at {target.url} answered HTTP {answer.status_code} to a wrong "
-            "key, not 401",
-            fix="make the target check x-api-key against its CRM_API_KEY",
+            f"key, not {refusal.status}",
+            fix=refusal.fix,
         )
-    if _body(answer) != _UNAUTHORIZED:
+    if not refusal.is_meant(document_of(answer)):
+        if refusal.status == 200:
+            raise PreflightError(
+                f"target {target.name} at {target.url} did not refuse a wrong key", fix=refusal.fix
+            )
         raise PreflightError(
-            f"target {target.name} at {target.url} answered 401 with another body than the "
-            "contract's",
+            f"target {target.name} at {target.url} answered {refusal.status} with another body "
+            "than the contract's",
             fix=f"correct {address_of(target)} if this is another service",
         )
-
-
-def _body(answer: httpx.Response) -> object:
-    try:
-        return answer.json()
-    except ValueError:
-        return None

@@ -1,8 +1,8 @@
 """Convex HTTP actions, at the deployment's own address."""
 
-from dragstrip.scenario.kinds import TargetKind
+from scenarios.crm.lookup_kind import LookupKind
 
-KIND = TargetKind(
+KIND = LookupKind(
     "convex-http",
     title="Convex HTTP action",
     address_variable="CONVEX_SITE_URL",

@@ -1,8 +1,8 @@
 """Next.js routes over a Convex query."""
 
-from dragstrip.scenario.kinds import TargetKind
+from scenarios.crm.lookup_kind import LookupKind
 
-KIND = TargetKind(
+KIND = LookupKind(
     "next-convex",
     title="Next.js route over Convex",
     address_variable="NEXT_URL",

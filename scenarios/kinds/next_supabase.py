@@ -1,8 +1,8 @@
 """Next.js routes over Supabase."""
 
-from dragstrip.scenario.kinds import TargetKind
+from scenarios.crm.lookup_kind import LookupKind
 
-KIND = TargetKind(
+KIND = LookupKind(
     "next-supabase",
     title="Next.js route over Supabase",
     address_variable="NEXT_URL",

@@ -24,6 +24,20 @@ def start(folder: Path, variables: dict[str, str], *arguments: str) -> subproces
     )
 
 
+def dragstrip(
+    folder: Path, variables: dict[str, str], *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [DRAGSTRIP, *arguments],
+        cwd=folder,
+        env=locust_runs.environment(variables),
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+
+
 def stored(folder: Path, name: str) -> Any:
     return json.loads((folder / "runs" / "latest" / name).read_text())
 

@@ -76,7 +76,8 @@ def test_headless_with_all_classes_at_once(folder: Path, lab_environment: dict[s
     done = locust_runs.run(folder, lab_environment, *SHORT)
     assert done.returncode == 0, done.stderr
     found = locust_runs.totals(folder / "out")
-    assert found.keys() == {"convex (lab)", "supabase (lab)", "next-convex (lab)"}
+    direct = {"convex-query (lab)", "supabase-rpc (lab)"}
+    assert found.keys() == {"convex (lab)", "supabase (lab)", "next-convex (lab)"} | direct
     assert all(requests > 0 and failures == 0 for requests, failures in found.values())
 
 
@@ -161,7 +162,8 @@ def test_the_classes_are_named_after_kind_or_target(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return sorted(line.strip() for line in done.stdout.splitlines()[1:])
 
-    assert listed() == ["ConvexHttpLookup", "NextConvexLookup", "NextSupabaseLookup"]
+    routes = ["ConvexHttpLookup", "NextConvexLookup", "NextSupabaseLookup"]
+    assert listed() == sorted([*routes, "ConvexQueryLookup", "SupabaseRpcLookup"])
     (tmp_path / "dragstrip.toml").write_text(
         '[targets.eu]\nkind = "convex-http"\nurl = "https://eu.example"\n'
         '[targets.us-1]\nkind = "convex-http"\nurl = "https://us.example"\n'

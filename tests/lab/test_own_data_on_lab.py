@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from seeding.dataset.dataset import Dataset
-from tests.lab.lab_races import stored
-from tests.lab.test_race_on_lab import altered_note, dragstrip
+from tests.lab.lab_races import dragstrip, stored
+from tests.lab.test_race_on_lab import altered_note
 from tests.support.races import OF_THE_MACHINE
 from tests.support.seeded_lab import CONTACTS, seeded_config
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,8 @@ from dragstrip.run.folder import RunFolder
 from seeding.dataset.dataset import Dataset
 from seeding.seed import seed
 from seeding.stores import open_stores
-from tests.lab.lab_homes import DRAGSTRIP, wait_until
-from tests.lab.lab_races import slices_done, start, stored
-from tests.support import locust_runs
+from tests.lab.lab_homes import wait_until
+from tests.lab.lab_races import dragstrip, slices_done, start, stored
 from tests.support.races import OF_THE_MACHINE, judged_anyhow
 from tests.support.schema_validator import validator
 from tests.support.seeded_lab import CONTACTS, seeded_config, write_toml
@@ -45,20 +43,6 @@ def folder(tmp_path: Path) -> Path:
 def seeded(lab_environment: dict[str, str]) -> dict[str, str]:
     seeded_config(lab_environment)
     return lab_environment
-
-
-def dragstrip(
-    folder: Path, variables: dict[str, str], *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [DRAGSTRIP, *arguments],
-        cwd=folder,
-        env=locust_runs.environment(variables),
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
 
 
 def test_a_race_ends_with_a_verified_table_and_a_valid_run(

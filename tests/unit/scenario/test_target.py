@@ -35,7 +35,11 @@ def test_a_target_knows_whom_to_trust() -> None:
 
 
 def test_every_kind_is_found_by_its_name() -> None:
-    assert set(kinds()) == {"convex-http", "http", "next-convex", "next-supabase"}
+    routes, direct = (
+        {"convex-http", "next-convex", "next-supabase"},
+        {"convex-query", "supabase-rpc"},
+    )
+    assert set(kinds()) == {"http"} | routes | direct
     for name, kind in kinds().items():
         assert kind.name == name
         assert kind_of(name) is kind
