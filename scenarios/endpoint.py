@@ -85,7 +85,7 @@ class Endpoint(Scenario):
         samples.require_fit(asked, progress)
         race = self.config.race
         self.checks.compare(
-            timeout_s=race.timeout,
+            race,
             per_s=race.rate or _COMPARED_PER_S,
             seed=self.config.dataset.seed,
             progress=progress,

@@ -94,11 +94,16 @@ def _authorities(path: Path) -> Path:
         raise ValueError(f"{path} holds no PEM certificates") from None
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
+    return _absolute(path)
+
+
+def _absolute(path: Path) -> Path:
     # Locust's processes run in the run's folder.
     return path.absolute()
 
 
 Authorities = Annotated[Path, AfterValidator(_authorities)]
+LocalFile = Annotated[Path, AfterValidator(_absolute)]
 Url = Annotated[str, AfterValidator(_http_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 KeyDistribution = Annotated[str, AfterValidator(_key_distribution)]

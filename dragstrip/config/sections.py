@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import UUID  # noqa: TC003
 
 from pydantic import ConfigDict, Field, model_serializer, model_validator
 
-from dragstrip.config.fields import Authorities, KeyDistribution, Seconds, Url  # noqa: TC001
+from dragstrip import tls
+from dragstrip.config.fields import (  # noqa: TC001
+    Authorities,
+    KeyDistribution,
+    LocalFile,
+    Seconds,
+    Url,
+)
 from dragstrip.config.headers import Headers, sound
 from dragstrip.strict_model import StrictModel
 
@@ -22,7 +30,8 @@ class TargetConfig(StrictModel):
     """One path to the answer.
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
-    to trust for https instead of the well-known ones. `headers` and `path` are where its requests
+    to trust for https instead of the well-known ones; `cert_file` and `key_file` hold the
+    certificate that this side presents, and its key. `headers` and `path` are where its requests
     differ from the other target's, in the scenario `endpoint`; `auth` is the value of the header
     Authorization, as in "Bearer env:TOKEN".
     """
@@ -30,6 +39,8 @@ class TargetConfig(StrictModel):
     kind: str = "http"
     url: Url | None = None
     ca_file: Authorities | None = None
+    cert_file: LocalFile | None = None
+    key_file: LocalFile | None = None
     headers: Headers = Field(default_factory=dict)
     path: str | None = None
     auth: str | None = None
@@ -47,6 +58,16 @@ class TargetConfig(StrictModel):
     def own_headers(self) -> dict[str, str]:
         """The headers of this target alone, with its authorization."""
         return {**self.headers, **({"Authorization": self.auth} if self.auth else {})}
+
+    @property
+    def tls_files(self) -> tls.TlsFiles:
+        """The files that say who is trusted and who this side is."""
+        return tls.TlsFiles(self.ca_file, self.cert_file, self.key_file)
+
+    @model_validator(mode="after")
+    def _certificate_can_be_presented(self) -> Self:
+        tls.present_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), self.tls_files)
+        return self
 
 
 class ScenarioConfig(StrictModel):

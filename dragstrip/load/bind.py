@@ -243,7 +243,7 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
         race=plan.race,
         scenario=scenario,
         seed=plan.seed,
-        targets={t.name: Target(t.name, t.kind, t.url, t.ca_file) for t in plan.targets},
+        targets={t.name: Target(t.name, t.kind, t.url, t.tls_files) for t in plan.targets},
         worker=worker,
         ledger=Ledger(folder, worker, plan.race.ledger),
         racing=True,

@@ -12,6 +12,7 @@ from dragstrip.load import arrivals
 from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.collector import Collector
 from dragstrip.load.dispatcher import Dispatcher
+from dragstrip.load.http.clients import client_maker
 from dragstrip.load.locust_stats import LocustStats
 from dragstrip.load.sender import Sender
 from dragstrip.load.slice_counts import SliceCounts
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from dragstrip.ledger.rows import Rows
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.health import Reading
-    from dragstrip.load.http.connection import Connection
+    from dragstrip.load.http.client import Client
     from dragstrip.load.http.request import Prepared
     from dragstrip.scenario import Check, Operation, Scenario, Target
 
@@ -74,6 +75,9 @@ class Work:
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
         period_s = _COLLECT_IN_RACE_S if self.racing else _COLLECT_S
         self.collector = Collector(self.ledger, self._feeds, period_s)
+        self._new_client = {
+            name: client_maker(target, self.race) for name, target in self.targets.items()
+        }
         self._requests: dict[str, list[Callable[[int], Prepared]]] = {}
         self._checks: dict[str, list[Check]] = {}
         self._attached = False
@@ -102,7 +106,11 @@ class Work:
             return [target + mark]
         return [f"{target} {operation.name}{mark}" for operation in self.scenario.operations]
 
-    def sender(self, target: str, connection: Connection) -> Sender:
+    def new_client(self, target: str) -> Client:
+        """Return a new connection to a target."""
+        return self._new_client[target]()
+
+    def sender(self, target: str, connection: Client) -> Sender:
         """Return the loop of a new connection. A target's connections share prepared requests."""
         self._connections_started += 1
         self._connections_open += 1
@@ -121,7 +129,7 @@ class Work:
         )
 
     def _prepared(
-        self, target: Target, operation: Operation, connection: Connection
+        self, target: Target, operation: Operation, connection: Client
     ) -> Callable[[int], Prepared]:
         def prepare(key: int) -> Prepared:
             return connection.prepare(self.scenario.request(target, operation, key))

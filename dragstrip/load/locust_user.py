@@ -45,8 +45,6 @@ from locust import User, constant, task
 
 from dragstrip.load import locust_compat
 from dragstrip.load.context import Work as Work  # noqa: TC001
-from dragstrip.load.http.connection import Connection
-from dragstrip.load.http.timeouts import Limits
 from dragstrip.run.ipc import EXIT_UNFINISHED
 from dragstrip.run.plan import PARENT_VARIABLE
 
@@ -71,8 +69,7 @@ class ConnectionUser(User):
     def on_start(self) -> None:
         """Open the connection."""
         self.target = self.work.targets[self.target_name]
-        limits = Limits.of(self.work.race)
-        self.connection = Connection(self.target.url, limits, ca_file=self.target.ca_file)
+        self.connection = self.work.new_client(self.target_name)
         self.work.attach(self.environment)
         self.sender = self.work.sender(self.target_name, self.connection)
 

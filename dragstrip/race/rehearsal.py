@@ -13,18 +13,19 @@ import orjson
 
 from dragstrip.config.headers import hidden
 from dragstrip.ledger.rows import Outcome
+from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.race import outlook
 from dragstrip.race.setup import bind
 from dragstrip.redact import redact
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.differences import are_comparable, differences, in_words
 from dragstrip.scenario.json_diff import shown
-from dragstrip.scenario.untimed_client import client_of, reply_of, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.config.config import Config
+    from dragstrip.load.http.untimed import UntimedAnswer
     from dragstrip.scenario import Operation, Reply, Request, Scenario, Target
     from dragstrip.scenario.answer_form import AnswerForm
     from dragstrip.scenario.differences import Place
@@ -94,12 +95,17 @@ def _headers(scenario: Scenario, request: Request) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    target: Target
-    request: Request
-    reply: Reply
+    answer: UntimedAnswer
     outcome: Outcome
     why: str
-    took_ms: float
+
+    @property
+    def target(self) -> Target:
+        return self.answer.target
+
+    @property
+    def reply(self) -> Reply:
+        return self.answer.reply
 
     @property
     def lines(self) -> list[str]:
@@ -107,17 +113,18 @@ class _Answer:
         outcome = "right" if self.outcome is Outcome.OK else f"wrong ({self.outcome.name.lower()})"
         return [
             self.target.name,
-            f"{self.request.method} {self.target.url}{self.request.path}",
+            f"{self.answer.request.method} {self.target.url}{self.answer.request.path}",
             f"{reply.status}, {outcome}",
+            *([f"redirect to {self.answer.redirect}"] if self.answer.redirect else []),
             f"{reply.content_type or 'no content type'}, {len(reply.body):,} bytes",
-            f"{self.took_ms:.1f} ms",
+            f"{self.answer.elapsed_s * 1000:.1f} ms",
             "",
             *self._body,
         ]
 
     @property
     def _body(self) -> list[str]:
-        text = redact(self.reply.body.decode(errors="replace"))
+        text = redact(self.answer.text)
         with suppress(ValueError):
             text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
         lines = text.splitlines()
@@ -126,12 +133,11 @@ class _Answer:
 
 def _answer(scenario: Scenario, target: Target, operation: Operation) -> _Answer:
     request = scenario.request(target, operation, 0)
-    with client_of(target, scenario.config.race.timeout) as client:
-        response = send(client, target, request)
-    reply = reply_of(response)
-    outcome = Outcome(scenario.check(target, operation)(0, reply))
-    why = "" if outcome is Outcome.OK else scenario.explain(operation, 0, reply)
-    return _Answer(target, request, reply, outcome, why, response.elapsed.total_seconds() * 1000)
+    with UntimedClient(target, scenario.config.race) as client:
+        answer = client.send(request)
+    outcome = Outcome(scenario.check(target, operation)(0, answer.reply))
+    why = "" if outcome is Outcome.OK else scenario.explain(operation, 0, answer.reply)
+    return _Answer(answer, outcome, why)
 
 
 def _compared(scenario: Scenario, operation: Operation, answers: list[_Answer]) -> tuple[str, bool]:

@@ -87,7 +87,7 @@ class Setup:
         seed = secrets.randbits(32) if seed is None else seed
         targets = targets_of(config)
         baseline, challenger = (
-            PlannedTarget(name=one.name, kind=one.kind, url=one.url, ca_file=one.ca_file)
+            PlannedTarget.of(one.name, one.kind, one.url, one.tls_files)
             for one in (targets[name] for name in require_race_targets(config))
         )
         return Plan(

@@ -21,6 +21,7 @@ from dragstrip.errors import StorageError
 from dragstrip.run.report_forms import first_problem
 from dragstrip.run.upgrade import upgraded_plan
 from dragstrip.strict_model import StrictModel
+from dragstrip.tls import TlsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,18 @@ class PlannedTarget(StrictModel):
     kind: str
     url: Url
     ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @classmethod
+    def of(cls, name: str, kind: str, url: str, files: TlsFiles) -> Self:
+        """Return a target whose files must be there for every process."""
+        return cls(name=name, kind=kind, url=url, **files._asdict())
+
+    @property
+    def tls_files(self) -> TlsFiles:
+        """The files that say who is trusted and who this side is."""
+        return TlsFiles(self.ca_file, self.cert_file, self.key_file)
 
 
 class PlannedOperation(StrictModel):
@@ -109,7 +122,9 @@ class Plan(StrictModel):
     def config(self, environ: Mapping[str, str]) -> Config:
         """Return the configuration that a scenario sees in the processes that make the load."""
         targets = {
-            target.name: TargetConfig(kind=target.kind, url=target.url, ca_file=target.ca_file)
+            target.name: TargetConfig(
+                kind=target.kind, url=target.url, **target.tls_files._asdict()
+            )
             for target in self.targets
         }
         return Config(

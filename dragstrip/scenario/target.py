@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from dragstrip.errors import ConfigError
 from dragstrip.scenario.kinds import kind_of
+from dragstrip.tls import NO_FILES, TlsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from dragstrip.config.config import Config
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 class Target:
     """One side of a race.
 
-    `url` is its base address without a trailing slash; `ca_file` holds the authorities to
-    trust for https instead of the well-known ones.
+    `url` is its base address without a trailing slash; `tls_files` say whom to trust
+    for https, and which certificate to present.
     """
 
     name: str
     kind: str
     url: str
-    ca_file: Path | None = None
+    tls_files: TlsFiles = NO_FILES
 
     @property
     def paths(self) -> Mapping[str, str]:
@@ -37,7 +37,7 @@ class Target:
 def targets_of(config: Config) -> dict[str, Target]:
     """Return every configured target by name. Raises ConfigError for one without an address."""
     return {
-        name: Target(name, target.kind, url_of(config, name), target.ca_file)
+        name: Target(name, target.kind, url_of(config, name), target.tls_files)
         for name, target in config.targets.items()
     }
 

@@ -6,16 +6,15 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import httpx
 import orjson
 
 from dragstrip.concurrency import StopSignal, all_of
 from dragstrip.errors import BackendError, DataDiffers
+from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.redact import excerpt
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import first_difference
 from dragstrip.scenario.target import address_of
-from dragstrip.scenario.untimed_client import client_of, send
 from scenarios.crm.lookup_kind import NoAnswerError, key_for, lookup_kind
 from scenarios.crm.requests import lookup
 from seeding.dataset.dataset import Dataset
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dragstrip.config.config import Config
+    from dragstrip.load.http.untimed import UntimedAnswer
     from dragstrip.scenario import Target
 
 SAMPLE = 100
@@ -56,7 +56,7 @@ def check_answers(
     stop = StopSignal()
 
     def ask_all(target: Target) -> None:
-        with client_of(target, config.race.timeout) as client:
+        with UntimedClient(target, config.race) as client:
             for index in indices:
                 stop.check()
                 _ask(client, target, dataset, index, keys[target.name])
@@ -81,15 +81,14 @@ def _is_among(name: str, targets: Sequence[str] | None) -> bool:
     return targets is None or name in targets
 
 
-def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api_key: str) -> None:
+def _ask(client: UntimedClient, target: Target, dataset: Dataset, index: int, api_key: str) -> None:
     phone = dataset.phone(index)
     request = lookup(target, phone, dataset.workspace_id(index), api_key=api_key)
-    response = send(client, target, request)
-    kind = lookup_kind(target)
-    if response.status_code != httpx.codes.OK or kind.refusal.matches(response):
-        raise _refused(target, response)
+    answer, kind = client.send(request), lookup_kind(target)
+    if answer.reply.status != 200 or kind.refusal.matches(answer.reply):
+        raise _refused(answer)
     try:
-        found = kind.answer(orjson.loads(response.content))
+        found = kind.answer(orjson.loads(answer.reply.body))
     except NoAnswerError as error:
         raise BackendError(
             f"target {target.name} at {target.url} answered with an error: {excerpt(str(error))}",
@@ -108,15 +107,16 @@ def _ask(client: httpx.Client, target: Target, dataset: Dataset, index: int, api
         )
 
 
-def _refused(target: Target, response: httpx.Response) -> BackendError:
+def _refused(answer: UntimedAnswer) -> BackendError:
+    target = answer.target
     kind = lookup_kind(target)
-    if kind.refusal.matches(response):
+    if kind.refusal.matches(answer.reply):
         return BackendError(
             f"target {target.name} at {target.url} refused {kind.key_variable}",
             fix=f"give this command and the target the same {kind.key_variable}",
         )
-    said = excerpt(response.text)
+    said = excerpt(answer.text)
     return BackendError(
-        f"target {target.name} at {target.url} answered HTTP {response.status_code}: {said}",
+        f"target {target.name} at {target.url} answered {answer.status_words}: {said}",
         fix=f"correct {address_of(target)} if this is another service; otherwise see its log",
     )

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
 import orjson
 
 from dragstrip.concurrency import StopSignal, for_each, paced
 from dragstrip.errors import BackendError, ConfigError, DataDiffers
+from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.json_diff import ABSENT, first_difference
 from dragstrip.scenario.target import address_of
-from dragstrip.scenario.untimed_client import client_of, send
 from scenarios.crm import keys_file
 from scenarios.crm.answer_form import problem_of
 from scenarios.crm.lookup_kind import NoAnswerError, key_for, lookup_kind
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from dragstrip.config.config import Config
+    from dragstrip.load.http.untimed import UntimedAnswer
     from dragstrip.scenario import Target
     from dragstrip.scenario.json_diff import JsonDifference
     from scenarios.crm.keys_file import KeysFile
@@ -141,14 +141,14 @@ class _Targets:
             )
         self._file = file
         self._keys = {target.name: key_for(config, target) for target in self._targets}
-        self._timeout_s = config.race.timeout
+        self._race = config.race
         self._per_s = rate_per_s(config)
         self._stack = ExitStack()
-        self._clients: dict[str, httpx.Client] = {}
+        self._clients: dict[str, UntimedClient] = {}
 
     def __enter__(self) -> Self:
         for target in self._targets:
-            client = client_of(target, self._timeout_s)
+            client = UntimedClient(target, self._race)
             self._clients[target.name] = self._stack.enter_context(client)
         return self
 
@@ -193,7 +193,7 @@ class _Targets:
         request = lookup(
             target, numbers.phone(key), numbers.workspace_id(key), api_key=self._keys[target.name]
         )
-        answer = send(self._clients[target.name], target, request)
+        answer = self._clients[target.name].send(request)
         document, problem, fix = _read(answer, lookup_kind(target))
         if problem:
             raise BackendError(
@@ -215,18 +215,18 @@ def _twice(ask: Callable[[], Any]) -> Any:
         return ask()
 
 
-def _read(answer: httpx.Response, kind: LookupKind) -> tuple[Any, str, str]:
+def _read(answer: UntimedAnswer, kind: LookupKind) -> tuple[Any, str, str]:
     """Return what was answered, or what is wrong with it and, where that is known, the fix."""
-    if kind.refusal.matches(answer):
+    if kind.refusal.matches(answer.reply):
         fix = f"give this command and the target the same {kind.key_variable}"
         return None, f"refused {kind.key_variable}", fix
-    if answer.status_code != httpx.codes.OK:
-        return None, f"answered HTTP {answer.status_code}, not 200", "see the target's log"
-    form = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if answer.reply.status != 200:
+        return None, f"answered {answer.status_words}, not 200", "see the target's log"
+    form = answer.reply.content_type.partition(";")[0].strip()
     if form != "application/json":
         return None, "did not answer with content-type application/json", ""
     try:
-        document = kind.answer(orjson.loads(answer.content))
+        document = kind.answer(orjson.loads(answer.reply.body))
     except orjson.JSONDecodeError:
         return None, "did not answer with JSON", ""
     except NoAnswerError:

@@ -15,10 +15,8 @@ from scenarios.crm.auth import api_key_header
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import httpx
-
     from dragstrip.config.config import Config
-    from dragstrip.scenario import Target
+    from dragstrip.scenario import Reply, Target
 
 _UNAUTHORIZED = {"found": False, "error": "Unauthorized"}
 
@@ -35,10 +33,10 @@ class Refusal:
     is_meant: Callable[[Any], bool] = lambda document: document == _UNAUTHORIZED
     fix: str = "make the target check x-api-key against its CRM_API_KEY"
 
-    def matches(self, response: httpx.Response) -> bool:
+    def matches(self, reply: Reply) -> bool:
         """Whether an answer says that the key was refused; a 401 always does."""
-        return response.status_code == 401 or (
-            response.status_code == self.status and self.is_meant(document_of(response))
+        return reply.status == 401 or (
+            reply.status == self.status and self.is_meant(document_of(reply))
         )
 
 
@@ -97,9 +95,9 @@ def key_for(config: Config, target: Target) -> str:
     return config.environment.require(lookup_kind(target).key_variable.lower())
 
 
-def document_of(response: httpx.Response) -> Any:
+def document_of(reply: Reply) -> Any:
     """Return the JSON of a body, or None."""
     try:
-        return orjson.loads(response.content)
+        return orjson.loads(reply.body)
     except orjson.JSONDecodeError:
         return None

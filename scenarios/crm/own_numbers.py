@@ -56,7 +56,7 @@ class OwnNumbers:
         )
         phone, workspace_id = file.numbers.phone(0), file.numbers.workspace_id(0)
         for target in targets:
-            refuses_wrong_key(target, phone, workspace_id, self._config.race.timeout)
+            refuses_wrong_key(target, phone, workspace_id, self._config.race)
         try:
             checked = compare_targets.compare(
                 self._config, file, lambda line: progress.say(f"preflight: {line}")

@@ -124,9 +124,7 @@ def _preflight(config: Config, targets: Sequence[Target], dataset: Dataset) -> D
         # One lookup of a number that does not exist: it needs the target and the key, but no data.
         check_answers(config, sample=1)
         for target in targets:
-            refuses_wrong_key(
-                target, dataset.phone(0), dataset.workspace_id(0), config.race.timeout
-            )
+            refuses_wrong_key(target, dataset.phone(0), dataset.workspace_id(0), config.race)
         proof = check_data(config)
         check_answers(config, sample=_ANSWERS)
     except DataDiffers as difference:

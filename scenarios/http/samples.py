@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from dragstrip.errors import PreflightError
 from dragstrip.ledger.rows import Outcome
-from dragstrip.scenario.untimed_client import client_of, reply_of, send
+from dragstrip.load.http.untimed import UntimedClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import httpx
-
+    from dragstrip.load.http.untimed import UntimedAnswer
     from dragstrip.scenario import Operation, Progress, Scenario, Target
 
 _ROWS = 3
 _SHOWN = 100
-_REDIRECTS = {301, 302, 303, 307, 308}
 _DENIED = {401, 403, 407}
 _PASSWORD = re.compile(rb"""type=["']?password""", re.IGNORECASE)
 _CREDENTIALS = "give its credentials: --header 'Authorization: env:NAME', or a header of its own"
@@ -33,26 +31,25 @@ class Sample:
     target: Target
     operation: Operation
     key: int
-    answer: httpx.Response
+    answer: UntimedAnswer
     outcome: Outcome
     why: str = ""
 
     @property
     def kind(self) -> str:
         """Its content type without parameters."""
-        value: str = self.answer.headers.get("content-type", "")
-        return value.partition(";")[0].strip().lower()
+        return self.answer.reply.content_type.partition(";")[0].strip()
 
     def __str__(self) -> str:
-        request = self.answer.request
+        request, reply = self.answer.request, self.answer.reply
         # As it was sent, but for the host, which the target's name stands for.
-        path = request.url.raw_path.decode()
+        path = urlsplit(self.target.url).path + request.path
         path = path if len(path) <= _SHOWN else path[: _SHOWN - 1] + "…"
         outcome = "" if self.outcome is Outcome.OK else f" ({self.outcome.name.lower()})"
         return (
-            f"{self.target.name}: {request.method} {path}: {self.answer.status_code}{outcome}, "
-            f"{self.kind or 'no content type'}, {len(self.answer.content):,} bytes, "
-            f"{self.answer.elapsed.total_seconds() * 1000:.1f} ms"
+            f"{self.target.name}: {request.method} {path}: {reply.status}{outcome}, "
+            f"{self.kind or 'no content type'}, {len(reply.body):,} bytes, "
+            f"{self.answer.elapsed_s * 1000:.1f} ms"
         )
 
 
@@ -61,14 +58,13 @@ def ask(
 ) -> list[Sample]:
     """Send an untimed request to each target for each operation and key. Raises BackendError."""
     samples: list[Sample] = []
-    timeout_s = scenario.config.race.timeout
     for target in targets:
-        with client_of(target, timeout_s) as client:
+        with UntimedClient(target, scenario.config.race) as client:
             for operation in scenario.operations:
                 check = scenario.check(target, operation)
                 for key in keys_of(operation):
-                    answer = send(client, target, scenario.request(target, operation, key))
-                    reply = reply_of(answer)
+                    answer = client.send(scenario.request(target, operation, key))
+                    reply = answer.reply
                     outcome = Outcome(check(key, reply))
                     why = "" if outcome is Outcome.OK else scenario.explain(operation, key, reply)
                     samples.append(Sample(target, operation, key, answer, outcome, why))
@@ -93,7 +89,7 @@ def require_fit(samples: Sequence[Sample], progress: Progress) -> None:
     for name in dict.fromkeys(sample.target.name for sample in samples):
         _require_right([one for one in samples if one.target.name == name])
     for sample in samples:
-        if _PASSWORD.search(sample.answer.content):
+        if _PASSWORD.search(sample.answer.reply.body):
             progress.say(
                 f"preflight: what {sample.target.name} answered holds a password field, as a login "
                 "page does"
@@ -102,16 +98,12 @@ def require_fit(samples: Sequence[Sample], progress: Progress) -> None:
 
 
 def _require_no_redirect(sample: Sample) -> None:
-    status = sample.answer.status_code
-    if status not in _REDIRECTS or sample.outcome is Outcome.OK:
+    status, place = sample.answer.reply.status, sample.answer.redirect
+    if not place or sample.outcome is Outcome.OK:
         return
-    url = str(sample.answer.request.url)
-    place = urljoin(url, sample.answer.headers.get("location", ""))
-    # What a query holds may be a token.
-    shown = urlsplit(place)._replace(query="", fragment="").geturl()
     raise PreflightError(
         f"target {sample.target.name} at {sample.target.url} answered {status}, a redirect to "
-        f"{shown}, and redirects are not followed",
+        f"{place}, and redirects are not followed",
         fix=f"give that address instead, or --expect-status {status} to race the redirect itself",
     )
 
@@ -133,7 +125,7 @@ def _require_right(samples: Sequence[Sample]) -> None:
     first = samples[0]
     if any(sample.outcome is Outcome.OK for sample in samples):
         return
-    status = first.answer.status_code
+    status = first.answer.reply.status
     what = f"target {first.target.name} at {first.target.url}"
     if status in _DENIED:
         raise PreflightError(

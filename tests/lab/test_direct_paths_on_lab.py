@@ -40,7 +40,7 @@ def test_their_answers_are_right_and_a_wrong_key_is_refused(seeded: dict[str, st
     proof = check_answers(config, sample=20)
     assert (proof.targets, proof.misses) == (list(DIRECT), 2)
     for target in targets_of(config).values():
-        refuses_wrong_key(target, "62", "00000000-0000-0000-0000-000000000000", 10)
+        refuses_wrong_key(target, "62", "00000000-0000-0000-0000-000000000000", config.race)
 
 
 @pytest.mark.parametrize("variable", ["CRM_API_KEY", "SUPABASE_SERVICE_ROLE_KEY"])

@@ -50,7 +50,29 @@ class Authority:
         )
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(path)
+        # Asks for no certificate unless a test sets verify_mode.
+        context.load_verify_locations(self.ca_file)
         return context
+
+    def client(self, *, password: bytes | None = None) -> tuple[Path, Path]:
+        """Return the files of a client's certificate and of its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test client")])
+        names = x509.SubjectAlternativeName([x509.DNSName("client")])
+        certificate = self._sign(subject, key, 1, names)
+        cert_file = self._folder / f"client{certificate.serial_number}.pem"
+        cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        key_file = cert_file.with_suffix(".key")
+        key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.BestAvailableEncryption(password)
+                if password
+                else serialization.NoEncryption(),
+            )
+        )
+        return cert_file, key_file
 
     def _sign(
         self,

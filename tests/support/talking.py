@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import socket
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,22 @@ def talking(
             yield connection, running
         finally:
             connection.close()
+
+
+@contextmanager
+def silent_address() -> Iterator[tuple[str, int]]:
+    """Yield where a server takes no more connections and refuses none."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        place = listener.getsockname()
+        while True:
+            sock = stack.enter_context(socket.socket())
+            sock.settimeout(0.2)
+            try:
+                sock.connect(place)
+            except TimeoutError:
+                break
+        yield place
 
 
 def always(*pieces: bytes) -> Callable[[Peer, int], None]:

@@ -40,5 +40,8 @@ class Client(Protocol):
     def send(self, request: Request | Prepared) -> Reply:
         """Send a request and return the answer. Raises SendFailed."""
 
+    def sent_header(self, name: str) -> str:
+        """Return a header of the last answer as the server wrote it, "" where it is absent."""
+
     def close(self) -> None:
         """Close the connection."""

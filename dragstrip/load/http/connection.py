@@ -29,10 +29,10 @@ from dragstrip.load.http.request import Prepared, RequestWriter, UnfitRequest
 from dragstrip.load.http.timeouts import NEVER_NS, Deadline, Limits
 from dragstrip.load.http.transport import READ_BYTES, Wire
 from dragstrip.scenario.check import Reply
+from dragstrip.tls import NO_FILES, TlsFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from dragstrip.scenario import Request
 
@@ -110,7 +110,7 @@ class Connection:
         url: str,
         limits: Limits | float,
         *,
-        ca_file: Path | None = None,
+        files: TlsFiles = NO_FILES,
         headers: Mapping[str, str] = DEFAULT_HEADERS,
     ) -> None:
         self._limits = limits if isinstance(limits, Limits) else Limits(limits)
@@ -118,7 +118,7 @@ class Connection:
         self._connect_limit_ns = _ns(self._limits.connect_s or self._limits.total_s)
         self._first_byte_limit_ns = _ns(self._limits.first_byte_s or self._limits.total_s)
         self._address = Address.parse(url)
-        self._wire = Wire(self._address, ca_file)
+        self._wire = Wire(self._address, files)
         self._writer = RequestWriter(self._address, headers)
         self._parser = self._new_parser()
         self._deadline = Deadline(self._on_deadline)
@@ -170,6 +170,10 @@ class Connection:
             wire.greenlet = None
             self._deadline.at_ns = NEVER_NS
         return self._reply()
+
+    def sent_header(self, name: str) -> str:
+        """Return a header of the last answer as the server wrote it, "" where it is absent."""
+        return self._parser.sent_header(name)
 
     def close(self) -> None:
         """Close the connection. An exchange that another greenlet has under way fails."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from dragstrip.load.http.head_cache import Head, KnownHeads
@@ -103,6 +105,7 @@ class AnswerParser:
         if head.body_bytes > self._max_body_bytes:
             return False
         self.known = head
+        self._head = data
         self.status, self.head, start, self.size, _, _ = head
         self.received = len(data)
         self._body = data[start:]
@@ -165,6 +168,12 @@ class AnswerParser:
     def header(self, key: str) -> str:
         """Return the value of a header of interest in lower case; several make one list."""
         return header_in(self.head or "", key) or ""
+
+    def sent_header(self, name: str) -> str:
+        """Return the value of a header as it was sent, letter case included; "" where absent."""
+        head = bytes(self._head).partition(_END_OF_HEAD)[0].decode("latin-1")
+        found = re.search(rf"\r\n{name}:[ \t]*([^\r]*)", head, re.IGNORECASE)
+        return found[1].rstrip() if found else ""
 
     def body(self) -> bytes:
         """Return the body as sent."""

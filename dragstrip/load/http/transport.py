@@ -5,24 +5,20 @@ The watcher that tells when there is something to read stays armed from one answ
 
 from __future__ import annotations
 
-import _socket
-import errno
-import os
 import select
 import ssl
 from contextlib import suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
-import gevent.socket
 from gevent import monkey
 
 from dragstrip import tls
+from dragstrip.load.http.connect import connect, places_of
 from dragstrip.load.http.tls import TlsStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from dragstrip.load.http.address import Address
 
@@ -45,10 +41,10 @@ class Wire:
     __slots__ = (
         "_address",
         "_armed",
+        "_context",
         "_parked",
         "_reader",
         "_sock",
-        "_trust",
         "greenlet",
         "hub",
         "is_open",
@@ -65,9 +61,9 @@ class Wire:
     stirs: Callable[[int], Any]
     write: Callable[[bytes], bool]
 
-    def __init__(self, address: Address, ca_file: Path | None) -> None:
+    def __init__(self, address: Address, files: tls.TlsFiles) -> None:
         self._address = address
-        self._trust = tls.trust(ca_file) if address.tls else None
+        self._context = tls.context(files) if address.tls else None
         self._sock: Any = None
         self.tls: TlsStream | None = None
         self._reader: Any = None
@@ -84,10 +80,14 @@ class Wire:
 
     def open(self) -> None:
         """Connect, and agree on TLS. Raises OSError; then `drop` what was begun."""
-        self._connect()
+        self.resolving = True
+        places = places_of(self._address)
+        self.resolving = False
+        self._sock = connect(places, self.hub)
+        self._reader = self.hub.loop.io(self._sock.fileno(), _READABLE)
         self.recv, self.write = self._sock.recv, self._send
-        if self._trust is not None:
-            self.tls = TlsStream(self._sock, self._trust, self._address.host)
+        if self._context is not None:
+            self.tls = TlsStream(self._sock, self._context, self._address.host)
             self._shake_hands(self.tls)
             self.recv, self.write = self.tls.recv, self._seal_and_send
         looker = _poll()
@@ -170,33 +170,6 @@ class Wire:
                 return True
             rest = memoryview(rest)[sent:]
             self._wait_writable()
-
-    def _connect(self) -> None:
-        failure: OSError = _socket.gaierror(_socket.EAI_NONAME, "it has no address")
-        for family, kind, protocol, _, place in self._places():
-            sock = self._sock = _socket.socket(family, kind, protocol)
-            sock.setblocking(False)
-            sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-            self._reader = self.hub.loop.io(sock.fileno(), _READABLE)
-            code = sock.connect_ex(place)
-            if code == errno.EINPROGRESS:
-                self._wait_writable()
-                code = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-            if code == 0:
-                return
-            failure = OSError(code, os.strerror(code))
-            self.drop()
-        raise failure
-
-    def _places(self) -> list[Any]:
-        where = (self._address.host, self._address.port, 0, _socket.SOCK_STREAM)
-        try:
-            return _socket.getaddrinfo(*where, 0, _socket.AI_NUMERICHOST)
-        except _socket.gaierror:
-            self.resolving = True
-            found = list(gevent.socket.getaddrinfo(*where))
-            self.resolving = False
-            return found
 
     def _shake_hands(self, stream: TlsStream) -> None:
         over = False

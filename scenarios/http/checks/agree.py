@@ -20,17 +20,16 @@ import orjson
 from dragstrip.concurrency import StopSignal, for_each, paced
 from dragstrip.errors import ConfigError, PreflightError
 from dragstrip.ledger.rows import Outcome
+from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.scenario.answer_form import JSON, kind_of
 from dragstrip.scenario.differences import differences
-from dragstrip.scenario.untimed_client import client_of, reply_of, send
 from scenarios.http.checks import disagreement
 from scenarios.http.checks.same import Agreement, Noise, form_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import httpx
-
+    from dragstrip.config.config import RaceConfig
     from dragstrip.scenario import Operation, Progress, Reply, Request, Target
     from dragstrip.scenario.answer_form import AnswerForm, Mark
     from dragstrip.scenario.differences import Place
@@ -82,14 +81,14 @@ class Asker:
     """Both targets of a race, each with a client. Used in a `with` block."""
 
     targets: Sequence[Target]
-    timeout_s: float
+    race: RaceConfig
     per_s: float
     _stack: ExitStack = field(default_factory=ExitStack)
-    _clients: list[httpx.Client] = field(default_factory=list)
+    _clients: list[UntimedClient] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._clients = [
-            self._stack.enter_context(client_of(target, self.timeout_s)) for target in self.targets
+            self._stack.enter_context(UntimedClient(target, self.race)) for target in self.targets
         ]
         return self
 
@@ -99,7 +98,7 @@ class Asker:
     def ask(self, asked: Asked, key: int) -> list[Reply]:
         """Ask every target for a key. Raises BackendError."""
         return [
-            reply_of(send(client, target, asked.request(target, key)))
+            client.send(asked.request(target, key)).reply
             for client, target in zip(self._clients, self.targets, strict=True)
         ]
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from dragstrip.config.config import RaceConfig
     from dragstrip.scenario import Check, Operation, Progress, Request, Target
     from dragstrip.scenario.answer_form import AnswerForm
     from scenarios.http.checks.expectation import ExpectedAnswer, ExplainedCheck
@@ -50,12 +51,12 @@ class RaceChecks:
         self._agreements: dict[str, Agreement] = {}
         self._failures = FailureSamples() if keep_failures else None
 
-    def compare(self, *, timeout_s: float, per_s: float, seed: int, progress: Progress) -> None:
+    def compare(self, race: RaceConfig, *, per_s: float, seed: int, progress: Progress) -> None:
         """Compare what both targets answer, for operations that expect the same.
 
         Raises PreflightError where they differ, BackendError for a target that cannot be asked.
         """
-        with Asker(self._targets, timeout_s, per_s) as asker:
+        with Asker(self._targets, race, per_s) as asker:
             for asked in self._asked():
                 agreed = agree(asker, asked, seed, progress)
                 self._agreements[asked.operation.name] = agreed

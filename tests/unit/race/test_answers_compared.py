@@ -61,7 +61,7 @@ class Orders(Scenario):
         return self.checks
 
     def prepare(self, targets, progress):
-        self.made().compare(timeout_s=10, per_s=500, seed=3, progress=progress)
+        self.made().compare(self.config.race, per_s=500, seed=3, progress=progress)
         return Facts(data="orders", answers="alike", proof=self.made().proof())
 
     def request(self, target, operation, key):

@@ -31,7 +31,7 @@ def test_two_targets_may_be_of_one_kind() -> None:
 
 def test_a_target_knows_whom_to_trust() -> None:
     target = TargetConfig(kind="convex-http", url="https://a", ca_file=Path(certifi.where()))
-    assert targets_of(config_of(a=target))["a"].ca_file == Path(certifi.where())
+    assert targets_of(config_of(a=target))["a"].tls_files.ca_file == Path(certifi.where())
 
 
 def test_every_kind_is_found_by_its_name() -> None:

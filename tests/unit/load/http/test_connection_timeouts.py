@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import socket
 import threading
 import zlib
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import gevent
@@ -18,7 +16,7 @@ from dragstrip.load.http.connection import Connection
 from dragstrip.load.http.timeouts import NEVER_NS, Limits
 from dragstrip.scenario import Request
 from tests.support.byte_server import Peer, answer, chunked
-from tests.support.talking import BODY, GET, PATIENT, always, failure, once, talking
+from tests.support.talking import BODY, GET, PATIENT, always, failure, once, silent_address, talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,17 +25,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def full_backlog() -> Iterator[str]:
     """The address of a server that takes no more connections and refuses none."""
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        place = listener.getsockname()
-        while True:
-            sock = stack.enter_context(socket.socket())
-            sock.settimeout(0.2)
-            try:
-                sock.connect(place)
-            except TimeoutError:
-                break
-        yield f"http://127.0.0.1:{place[1]}"
+    with silent_address() as (host, port):
+        yield f"http://{host}:{port}"
 
 
 class TestBounds:

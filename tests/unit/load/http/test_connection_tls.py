@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dragstrip.config.config import RaceConfig, TargetConfig
 from dragstrip.errors import BackendError, ConfigError
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.http.timeouts import Limits
+from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.scenario import Request, Target
-from dragstrip.scenario.untimed_client import client_of, send
+from dragstrip.tls import TlsFiles
 from tests.support.byte_server import ByteServer, Peer, answer
 from tests.support.certificates import Authority
 from tests.support.talking import BODY, GET, PATIENT, always, failure, once
@@ -37,13 +39,13 @@ def talking_tls(
     name: str = "127.0.0.1",
     host: str | None = None,
     tls: ssl.SSLContext | None = None,
-    ca_file: Path | None = None,
+    files: TlsFiles | None = None,
     limits: Limits = PATIENT,
 ) -> Iterator[tuple[Connection, ByteServer]]:
     tls = tls or authority.server(name)
     with ByteServer(script, tls=tls).serving() as server:
         url = f"https://{host or name}:{server.port}"
-        connection = Connection(url, limits, ca_file=ca_file or authority.ca_file)
+        connection = Connection(url, limits, files=files or TlsFiles(authority.ca_file))
         try:
             yield connection, server
         finally:
@@ -100,18 +102,97 @@ class TestTrust:
         empty.touch()
         for path in [empty, tmp_path / "absent.pem", tmp_path]:
             with pytest.raises(ConfigError, match="cannot read certificates"):
-                Connection("https://127.0.0.1:1", PATIENT, ca_file=path)
+                Connection("https://127.0.0.1:1", PATIENT, files=TlsFiles(path))
 
     def test_untimed_requests_trust_the_same(self, authority: Authority, tmp_path: Path) -> None:
         with ByteServer(once(answer(BODY)), tls=authority.server("127.0.0.1")).serving() as server:
-            target = Target("a", "convex-http", server.url, authority.ca_file)
-            with client_of(target, 30) as client:
-                assert send(client, target, GET).content == BODY
-            stranger = replace(target, ca_file=None)
-            with client_of(stranger, 30) as client, pytest.raises(BackendError, match="VERIFY"):
-                send(client, stranger, GET)
-            with pytest.raises(ConfigError, match="cannot read certificates"):
-                client_of(replace(target, ca_file=tmp_path / "absent.pem"), 30)
+            target = Target("a", "http", server.url, TlsFiles(authority.ca_file))
+            with UntimedClient(target, RaceConfig()) as client:
+                assert client.send(GET).reply.body == BODY
+            stranger = replace(target, tls_files=TlsFiles())
+            with (
+                UntimedClient(stranger, RaceConfig()) as client,
+                pytest.raises(BackendError, match="the certificate is not trusted") as error,
+            ):
+                client.send(GET)
+            assert "targets.a.ca_file" in str(error.value.fix)
+            lost = replace(target, tls_files=TlsFiles(tmp_path / "absent.pem"))
+            with (
+                UntimedClient(lost, RaceConfig()) as client,
+                pytest.raises(ConfigError, match="cannot read certificates"),
+            ):
+                client.send(GET)
+
+
+class TestClientCertificate:
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    def test_is_presented_where_it_is_asked_for(
+        self, authority: Authority, version: ssl.TLSVersion
+    ) -> None:
+        files = TlsFiles(authority.ca_file, *authority.client())
+        tls = _asking(authority, version)
+        with talking_tls(authority, always(answer(BODY)), tls=tls, files=files) as (connection, _):
+            for _ in range(2):
+                assert connection.send(GET).body == BODY
+
+    @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+    def test_without_one_the_server_refuses(
+        self, authority: Authority, version: ssl.TLSVersion
+    ) -> None:
+        tls = _asking(authority, version)
+        with talking_tls(authority, always(answer(BODY)), tls=tls) as (connection, server):
+            failed = failure(connection)
+            assert not server.requests
+        assert failed.outcome is Outcome.TLS
+        assert "TLS: " in str(failed)
+
+    def test_is_checked_with_the_configuration(self, authority: Authority, tmp_path: Path) -> None:
+        cert_file, key_file = authority.client()
+        both = TargetConfig(cert_file=cert_file, key_file=key_file)
+        assert both.tls_files == TlsFiles(None, cert_file, key_file)
+        assert TargetConfig(cert_file=_joined(tmp_path, cert_file, key_file)).key_file is None
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ({"key_file": "own"}, "key_file needs cert_file"),
+            ({"cert_file": "absent"}, "cannot read .*absent.pem: No such file"),
+            ({"cert_file": "own", "key_file": "absent"}, "cannot read .*absent.pem: No such file"),
+            ({"cert_file": "own"}, "holds no PEM certificate and its key"),
+            ({"cert_file": "own", "key_file": "other"}, "key_file is not the key of the cert"),
+            ({"cert_file": "own", "key_file": "locked"}, "no key without a password"),
+        ],
+    )
+    def test_what_cannot_be_presented_is_refused(
+        self, authority: Authority, tmp_path: Path, given: dict[str, str], words: str
+    ) -> None:
+        cert_file, key_file = authority.client()
+        files = {
+            "cert_file": {"own": cert_file},
+            "key_file": {
+                "own": key_file,
+                "other": authority.client()[1],
+                "locked": authority.client(password=b"secret")[1],
+            },
+        }
+        paths = {
+            name: files[name].get(which, tmp_path / "absent.pem") for name, which in given.items()
+        }
+        with pytest.raises(ValueError, match=words):
+            TargetConfig.model_validate(paths)
+
+
+def _asking(authority: Authority, version: ssl.TLSVersion) -> ssl.SSLContext:
+    tls = authority.server("127.0.0.1")
+    tls.verify_mode = ssl.CERT_REQUIRED
+    tls.minimum_version = tls.maximum_version = version
+    return tls
+
+
+def _joined(folder: Path, *parts: Path) -> Path:
+    whole = folder / "whole.pem"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return whole
 
 
 class TestEnds:

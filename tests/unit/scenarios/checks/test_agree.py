@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from dragstrip.config.config import RaceConfig
 from dragstrip.errors import BackendError, ConfigError, PreflightError
 from dragstrip.ledger.rows import Outcome
 from dragstrip.scenario import Operation, Request, Target
@@ -51,7 +52,7 @@ class Pair:
             lambda _, key: Request(method, f"/{key}", {}, None if method == "GET" else b"{}"),
             keys,
         )
-        with Asker(targets, timeout_s=10, per_s=1000) as asker:
+        with Asker(targets, RaceConfig(), per_s=1000) as asker:
             return agree.agree(asker, asked, seed, self.said)
 
 
@@ -313,7 +314,7 @@ def test_one_target_alone_is_compared_with_nothing() -> None:
     asked = Asked(Operation("x"), Expect(same=True), lambda _, __: Request("GET", "/", {}), 1)
     alone = [Target("a", "http", "http://127.0.0.1:1")]
     with (
-        Asker(alone, timeout_s=1, per_s=1) as asker,
+        Asker(alone, RaceConfig(), per_s=1) as asker,
         pytest.raises(ConfigError, match=r"expect\.same"),
     ):
         agree.agree(asker, asked, 1, Said())

@@ -14,6 +14,7 @@ import gevent
 import numpy as np
 import pytest
 
+from dragstrip.config.config import RaceConfig
 from dragstrip.errors import PreflightError, StorageError
 from dragstrip.ledger import reader
 from dragstrip.ledger.rows import Outcome
@@ -59,7 +60,7 @@ class Race:
     said: Said
 
     def compare(self) -> None:
-        self.checks.compare(timeout_s=10, per_s=1000, seed=1, progress=self.said)
+        self.checks.compare(RaceConfig(), per_s=1000, seed=1, progress=self.said)
 
     def ask(self, target: int, keys: list[int]) -> list[Outcome]:
         """Send a timed request for each key over one connection; return what became of each."""
