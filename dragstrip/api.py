@@ -14,7 +14,7 @@ from dragstrip.analysis.paired_values import by_pair
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.target_pair import ENDPOINT, chosen_scenario, is_described, target_pair
-from dragstrip.errors import InvalidRun, UsageError
+from dragstrip.errors import InvalidRun, UnsafeTarget, UsageError
 from dragstrip.race.race import Options, conclude
 from dragstrip.race.race import race as run_race
 from dragstrip.run import folder as run_folder
@@ -140,6 +140,8 @@ def race(
     result = run_race(loaded, Options(out=Path(runs), seed=seed), _StderrProgress())
     if result.unfinished == "interrupted":
         raise KeyboardInterrupt
+    if result.verdict.verdict == "unsafe":
+        raise UnsafeTarget(f"run {result.run.id}: {result.verdict.reason}")
     if result.verdict.verdict == "invalid":
         raise InvalidRun(f"run {result.run.id} is invalid: {result.verdict.reason}")
     return StoredRun(result.folder.path, result.run, result.verdict)

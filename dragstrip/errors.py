@@ -9,6 +9,7 @@ DragstripError
 ├── StorageError          2   a file or folder cannot be read or written
 ├── RequirementNotMet     1   the run is valid, `--require` is not met
 ├── DataDiffers           1   `verify` found a difference
+├── UnsafeTarget          1   a target lost, doubled or hid what it had acknowledged
 ├── InvalidRun            3   the run proves nothing
 └── Undecided             4   `--require` was given, the run is inconclusive
 
@@ -89,6 +90,12 @@ class RequirementNotMet(DragstripError):
 
 class DataDiffers(DragstripError):
     """What is stored is not what the dataset says."""
+
+    exit_code = 1
+
+
+class UnsafeTarget(DragstripError):
+    """A target lost, doubled or hid a write that it had acknowledged."""
 
     exit_code = 1
 

@@ -14,6 +14,7 @@ from dragstrip.concurrency import StopSignal, all_of
 from seeding.dataset.dataset import Dataset
 from seeding.expected_digests import Expected
 from seeding.generator_pool import maker_of
+from seeding.leftovers import PREFIX
 from seeding.manifest import obstacle, surplus, unknown_dataset
 from seeding.progress import Silent
 from seeding.remove import remove_contacts, remove_workspaces
@@ -71,6 +72,8 @@ def seed(
             Filler(store, expected, *state, reporter or Silent(), stop)
             for store, state in zip(stores, found, strict=True)
         ]
+        # A race that was interrupted has left them; what they changed is repaired below.
+        all_of(stores, lambda store: store.remove_messages(PREFIX), stop)
         filled = all_of(fillers, Filler.fill, stop)
         return Seeded(expected.manifest, filled)
 
@@ -116,6 +119,7 @@ def _empty(store: Store, config: Config, reporter: Reporter, stop: StopSignal) -
         contacts = manifest["contacts"]
         # It goes last of all, so that an interrupted reset is told from one that never began.
         store.write_manifest({**manifest, "state": "seeding"})
+    store.remove_messages(PREFIX)
     reporter.start(store.name, contacts, "remove")
     removed = remove_contacts(
         store, 0, stop, lambda contacts: reporter.advance(store.name, contacts)

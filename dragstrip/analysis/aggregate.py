@@ -26,11 +26,12 @@ from dragstrip.run.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dragstrip.analysis.percentile_bands import Distributions, Sums
     from dragstrip.config.config import Metric
     from dragstrip.ledger.tally import Tally
+    from dragstrip.run.model import Writes
     from dragstrip.run.plan import Plan, PlannedSlice
     from dragstrip.run.slice_report import Finish, SliceReport
 
@@ -55,6 +56,7 @@ def summarise(
     interrupted: bool,
     finish: Finish | None = None,
     data_after: DataAfter = "unchecked",
+    writes: Mapping[str, Writes] | None = None,
 ) -> Summary:
     """Compute everything that run.json says about what happened.
 
@@ -65,7 +67,9 @@ def summarise(
     accounts = Accounts(plan, metric, operation)
     for report in reports:
         accounts.enter(report)
-    return accounts.summary(interrupted=interrupted, finish=finish, data_after=data_after)
+    return accounts.summary(
+        interrupted=interrupted, finish=finish, data_after=data_after, writes=writes
+    )
 
 
 class Accounts:
@@ -92,6 +96,7 @@ class Accounts:
         interrupted: bool,
         finish: Finish | None = None,
         data_after: DataAfter = "unchecked",
+        writes: Mapping[str, Writes] | None = None,
     ) -> Summary:
         """Return what it all came to, now that nothing more is to come."""
         witness = self._watch.witness(
@@ -100,14 +105,16 @@ class Accounts:
             whole=len(self._watch.seen) == len(self._slices),
             interrupted=interrupted,
         )
-        return self._judged(self._plan.pairs, witness, data_after, interrupted=interrupted)
+        return self._judged(
+            self._plan.pairs, witness, data_after, writes or {}, interrupted=interrupted
+        )
 
     def so_far(self) -> Summary:
         """Return what it came to up to now, as if no more had been planned."""
         witness = self._watch.witness(
             None, self._books.send_delay_p99_ms(), whole=False, interrupted=False
         )
-        return self._judged(self._complete, witness, "unchecked", interrupted=False)
+        return self._judged(self._complete, witness, "unchecked", {}, interrupted=False)
 
     @property
     def voided_pairs(self) -> int:
@@ -119,7 +126,13 @@ class Accounts:
         return len(self._books.used) + len(self._books.voided)
 
     def _judged(
-        self, planned: int, witness: Witness, data_after: DataAfter, *, interrupted: bool
+        self,
+        planned: int,
+        witness: Witness,
+        data_after: DataAfter,
+        writes: Mapping[str, Writes],
+        *,
+        interrupted: bool,
     ) -> Summary:
         books, totals = self._books, self._books.totals()
         evidence = Evidence(
@@ -133,6 +146,7 @@ class Accounts:
             decisive_totals=[part_of(one, self.decisive) for one in totals.values()],
             witness=witness,
             data_after=data_after,
+            writes=writes,
         )
         return Summary(books.slices, totals, gates(evidence), books.sums)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from dragstrip.config.config import Metric
-    from dragstrip.run.model import DataAfter, Figures, TargetTotals
+    from dragstrip.run.model import DataAfter, Figures, TargetTotals, Writes
     from dragstrip.run.plan import Answers
 
 
@@ -53,6 +53,7 @@ class Evidence:
     """Of the operation that the rule looks at: every slice, and both targets."""
     witness: Witness = field(default_factory=Witness)
     data_after: DataAfter = "unchecked"
+    writes: Mapping[str, Writes] = field(default_factory=dict)
 
     def worst(self, of: Callable[[TargetTotals], float]) -> float:
         """Return the higher of both targets' values."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dragstrip.analysis.evidence import Evidence
     from dragstrip.config.config import Metric
-    from dragstrip.run.model import Generator, Run, TargetTotals
+    from dragstrip.run.model import Generator, Run, TargetTotals, Writes
 
 SAMPLES_NEEDED: dict[Metric, int] = {"p50": 6, "p95": 59, "p99": 299}
 """Answers without which a quantile has no two-sided 95 % interval free of assumptions."""
@@ -38,7 +38,8 @@ class GateRule:
 
     `about_speed` marks what a lower rate or a faster machine can change. `of_slice` is the same
     figure in one slice, where there is one. `details` says more of a failure, in place of the
-    figure, where the run knows more.
+    figure, where the run knows more. `is_safety` marks those that a target fails, however the race
+    went: then the verdict is not that the run proves nothing, but that this target is unsafe.
     """
 
     name: str
@@ -49,6 +50,7 @@ class GateRule:
     side: Literal["least", "most"] = "most"
     unit: Literal["", "%", "ms"] = ""
     about_speed: bool = False
+    is_safety: bool = False
     of_slice: Callable[[Generator], float | None] | None = None
     details: Callable[[Gate, Run], str | None] | None = None
 
@@ -119,6 +121,31 @@ def is_about_speed(gate: Gate) -> bool:
     """Whether a lower rate or a faster machine can change the gate's figure."""
     rule = _KNOWN.get(gate.name)
     return rule is not None and rule.about_speed
+
+
+def is_safety(gate: Gate) -> bool:
+    """Whether failing the gate makes a target unsafe."""
+    rule = _KNOWN.get(gate.name)
+    return rule is not None and rule.is_safety
+
+
+def _worst_writes(of: Callable[[Writes], int]) -> Callable[[Evidence], float | None]:
+    # Only a scenario that writes has accounts.
+    return lambda evidence: max(map(of, evidence.writes.values()), default=None)
+
+
+def _named(of: Callable[[Writes], int], words: str) -> Callable[[Gate, Run], str]:
+    """Return what says of each target that fails a gate how often it does."""
+
+    def details(_: Gate, run: Run) -> str:
+        return "; ".join(
+            f"{name} {words.format(of(one), one)}"
+            + (f", the first {one.examples[0]}" if one.examples else "")
+            for name, one in run.writes.items()
+            if of(one)
+        )
+
+    return details
 
 
 def _open_model(figure: Callable[[Evidence], float]) -> Callable[[Evidence], float | None]:
@@ -232,6 +259,47 @@ GATES: tuple[GateRule, ...] = (
         "net.ipv4.ip_local_port_range; out_of_memory: free memory, or lower race.connections; "
         "name_server: correct /etc/resolv.conf, or name targets by address",
         details=_own_limits,
+    ),
+    GateRule(
+        name="lost_writes",
+        words="acknowledged writes that are not stored",
+        figure=_worst_writes(lambda one: one.lost),
+        bound=0,
+        fix="let the target store a message before it acknowledges it",
+        is_safety=True,
+        details=_named(
+            lambda one: one.lost, "lost {0:,} of {1.acknowledged:,} acknowledged messages"
+        ),
+    ),
+    GateRule(
+        name="duplicate_writes",
+        words="writes that are stored more than once",
+        figure=_worst_writes(lambda one: one.duplicated),
+        bound=0,
+        fix="let the target know a message by its id, in the transaction that stores it",
+        is_safety=True,
+        details=_named(lambda one: one.duplicated, "stored {0:,} messages more than once"),
+    ),
+    GateRule(
+        name="stale_reads",
+        words="reads that miss an acknowledged write for longer than rules.consistency allows",
+        figure=_worst_writes(lambda one: one.hidden),
+        bound=0,
+        fix="let the target read what it has acknowledged, or allow for more in rules.consistency",
+        is_safety=True,
+        details=_named(
+            lambda one: one.hidden,
+            "hid acknowledged messages from {0:,} of {1.reads:,} lookups, for up to "
+            "{1.stable_ms:,.0f} ms",
+        ),
+    ),
+    GateRule(
+        name="foreign_writes",
+        words="stored writes of this run that were never sent",
+        figure=_worst_writes(lambda one: one.unexpected),
+        bound=0,
+        fix="let nothing else write to the backends during a race",
+        details=_named(lambda one: one.unexpected, "holds {0:,} messages that were never sent"),
     ),
     GateRule(
         name="verified",

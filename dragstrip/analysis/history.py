@@ -107,9 +107,9 @@ Value = tuple[tuple[float, float, float] | None, str | None]
 
 def _value(run: Run, verdict: Verdict, target: str, metric: Metric, operation: str | None) -> Value:
     """Return the value with its interval, or why there is none."""
-    if verdict.verdict == "invalid":
+    if not verdict.compares:
         failed = ", ".join(gate.name for gate in verdict.gates if not gate.passed)
-        return None, f"invalid: {failed}" if failed else "invalid"
+        return None, f"{verdict.verdict}: {failed}" if failed else verdict.verdict
     if target not in run.targets:
         return None, f"no target {target}"
     if operation and operation not in names_of(run):

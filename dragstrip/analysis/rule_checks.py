@@ -38,7 +38,7 @@ class Clause:
 
 def clauses(run: Run, verdict: Verdict, rules: RulesConfig) -> list[Clause]:
     """Return every clause of the rule; none of an invalid run, which proves nothing."""
-    if verdict.verdict == "invalid":
+    if not verdict.compares:
         return []
     return [
         *_errors(run.baseline, run, rules),
@@ -55,7 +55,7 @@ def rules_of(run: Run) -> RulesConfig:
 
 def required(verdict: Verdict, requirement: Requirement, rules: RulesConfig) -> State:
     """Tell whether a requirement is met; that of an invalid run never is."""
-    if verdict.verdict == "invalid":
+    if not verdict.compares:
         return "fails"
     met = meets(verdict, requirement, rules)
     return "open" if met is None else "holds" if met else "fails"

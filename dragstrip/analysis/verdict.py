@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from dragstrip.analysis.gates import details_of, failed_gates, says
+from dragstrip.analysis.gates import details_of, failed_gates, is_safety, says
 from dragstrip.analysis.operations import decisive, most_failing, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.ratio import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
@@ -52,7 +52,7 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
     compared = None if failed else _compare(run, rules)
     targets = _targets(run, rules, is_valid=not failed)
     if failed:
-        word, reason = _invalid(run, failed)
+        word, reason = _unsafe(run, failed) or _invalid(run, failed)
     else:
         word, reason = _by_failures(whole, rules) or _decide(
             run, rules, targets, compared.interval if compared else None
@@ -77,7 +77,8 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
         answers=run.scenario.facts.answers,
         dependence=_dependence(compared.merged) if compared else None,
         cross_check=_cross_check(run, compared.merged) if compared else None,
-        secondary=secondary(whole, rules.metric, operation) if word != "invalid" else {},
+        secondary=secondary(whole, rules.metric, operation) if not failed else {},
+        writes=run.writes,
     )
 
 
@@ -211,6 +212,12 @@ def _invalid(run: Run, failed: list[Gate]) -> tuple[Word, str]:
     """Name every gate that failed, with its figure and bound in words."""
     said = (f"{gate.name} ({details_of(gate, run) or says(gate)})" for gate in failed)
     return "invalid", "the run fails " + "; ".join(said)
+
+
+def _unsafe(run: Run, failed: list[Gate]) -> tuple[Word, str] | None:
+    """Return the verdict where a target lost, doubled or hid a write: no speed outweighs that."""
+    said = [details_of(gate, run) or says(gate) for gate in failed if is_safety(gate)]
+    return ("unsafe", "; ".join(said)) if said else None
 
 
 def _decide(

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from dragstrip.analysis.gates import fix_of
+from dragstrip.analysis.gates import fix_of, is_safety
 from dragstrip.analysis.verdict import Requirement, meets
-from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided
+from dragstrip.errors import InvalidRun, RequirementNotMet, Undecided, UnsafeTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dragstrip.cli.options import F
     from dragstrip.config.config import RulesConfig
-    from dragstrip.run.model import Verdict
+    from dragstrip.run.model import Gate, Verdict
 
 
 def requirement(words: str) -> Callable[[F], F]:
@@ -25,9 +25,10 @@ def requirement(words: str) -> Callable[[F], F]:
 
 def judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) -> None:
     """Return when the run is valid and meets what is required. Raises DragstripError."""
+    if verdict.verdict == "unsafe":
+        raise UnsafeTarget(f"unsafe: {verdict.reason}", fix=_fix(verdict, is_safety))
     if verdict.verdict == "invalid":
-        first = next(gate for gate in verdict.gates if not gate.passed)
-        raise InvalidRun(f"invalid: {verdict.reason}", fix=fix_of(first))
+        raise InvalidRun(f"invalid: {verdict.reason}", fix=_fix(verdict, lambda _: True))
     met = meets(verdict, require, rules) if require else True
     if met is None and require == "slo":
         raise Undecided(
@@ -45,3 +46,7 @@ def judge(verdict: Verdict, require: Requirement | None, rules: RulesConfig) -> 
         if require == "slo":
             found = f"{verdict.challenger} misses slo_ms = {rules.slo_ms:g}"
         raise RequirementNotMet(f"--require {require} is not met: {found}")
+
+
+def _fix(verdict: Verdict, among: Callable[[Gate], bool]) -> str | None:
+    return fix_of(next(gate for gate in verdict.gates if not gate.passed and among(gate)))

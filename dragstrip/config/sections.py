@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pydantic import SerializerFunctionWrapHandler
 
 Metric = Literal["p50", "p95", "p99"]
+READ_YOUR_WRITES = "read-your-writes"
+_CONSISTENCY = rf"^({READ_YOUR_WRITES}|eventual: [0-9]{{1,6}}(\.[0-9]{{1,3}})? m?s)$"
 
 
 class TargetConfig(StrictModel):
@@ -169,6 +172,11 @@ class RaceConfig(StrictModel):
         return self.rate == 0
 
     @property
+    def numbers_per_slice(self) -> int:
+        """How many numbers a slice has for its arrivals; chance never draws so many."""
+        return 2 * math.ceil(self.rate * self.slice) + 1024
+
+    @property
     def counted_s(self) -> float:
         """How many seconds of each slice count."""
         return self.slice - self.warmup
@@ -178,7 +186,8 @@ class RulesConfig(StrictModel):
     """The decision, written down before the run.
 
     `operation` is the one whose requests decide, where a scenario has several; by default the one
-    with the greatest weight, the first of equals.
+    with the greatest weight, the first of equals. `consistency` says what a read owes to writes
+    that were acknowledged before it was sent: "read-your-writes", or "eventual: 2 s".
     """
 
     metric: Metric = "p95"
@@ -187,6 +196,15 @@ class RulesConfig(StrictModel):
     adopt_ratio: float = Field(default=0.667, gt=0, le=1)
     equivalent: tuple[float, float] = (0.8, 1.25)
     max_error_rate: float = Field(default=0.001, ge=0, le=1)
+    consistency: str = Field(default=READ_YOUR_WRITES, pattern=_CONSISTENCY)
+
+    @property
+    def stale_ns(self) -> int:
+        """For how long a read may miss an acknowledged write."""
+        if self.consistency == READ_YOUR_WRITES:
+            return 0
+        number, unit = self.consistency.partition(":")[2].split()
+        return round(float(number) * (1e9 if unit == "s" else 1e6))
 
     @model_validator(mode="after")
     def _band_holds_one(self) -> Self:

@@ -51,6 +51,10 @@ class Outcome(IntEnum):
     OUT_OF_PORTS = 20
     OUT_OF_MEMORY = 21
     NAME_SERVER = 22
+    STALE = 23
+    """The answer is what was right before an acknowledged write."""
+    WRONG_DUPLICATE = 24
+    """A write was acknowledged as new or as known, and is not."""
 
     def reason(self, status: int) -> str:
         """Return the name shown to people; an unexpected status carries its number."""
@@ -76,6 +80,8 @@ class Flag(IntFlag):
     """Due after the warm-up, on the target whose slice it is."""
     NO_CONNECTION = 2
     """Every connection was busy when the request was due."""
+    AGAIN = 4
+    """The request of an earlier row was sent again."""
 
 
 ABSENT = -1

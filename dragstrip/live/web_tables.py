@@ -38,7 +38,7 @@ def _sides(
     facts: Run, state: State, clock: Clock, verdict: Verdict | None, stopped: str
 ) -> Iterator[Row]:
     # A run that may be invalid, or is, has no winner.
-    is_broken = bool(state.broken) or (verdict is not None and verdict.verdict == "invalid")
+    is_broken = bool(state.broken) or (verdict is not None and not verdict.compares)
     stage = headline(facts, verdict) if verdict else words.stage(state, clock)
     yield from (_row(text) for text in (*banners(facts), stopped, stage) if text)
     if verdict is None:

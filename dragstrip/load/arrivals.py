@@ -6,10 +6,13 @@ than a short one, and drawing a block takes less time than sending a few request
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from dragstrip.scenario.numbered import all_drawn, compose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +29,9 @@ _CLOSED_STREAM = 2
 _OPERATION_STREAM = 3
 """A stream of its own: the times and keys of a plan do not depend on its operations."""
 _MISS_SPREAD = 1_000_000
+FOLLOW_S = 0.05
+"""How old an arrival is that another one follows: by then, most have their answer."""
+_FOLLOW_NS = round(FOLLOW_S * 1e9)
 _BLOCK = 1024
 
 
@@ -49,23 +55,67 @@ class Arrivals:
         )
 
 
+def owned(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:
+    """Yield a worker's share of numbered arrivals: all of the keys that it owns."""
+    for block in blocks:
+        mine = all_drawn(block.keys) % of == position
+        yield Arrivals(block.offsets_ns[mine], block.keys[mine], block.operations[mine])
+
+
 def blocks_of_slice(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
     seed, race = (plan.seed, slice_.pair), plan.race
     random = np.random.default_rng(list(seed))
     offsets_s = _OFFSETS[race.arrivals](random, race.rate, race.slice)
     first = slice_.pair * round(race.rate * race.slice)
-    return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
+    blocks = _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
+    return _linked(blocks, plan, 2 * slice_.pair)
 
 
 def blocks_of_trickle(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     """Draw the few uncounted requests that keep the other target awake, a block at a time."""
-    seed = (plan.seed, slice_.index, _TRICKLE_STREAM)
+    place = slice_.pair if plan.numbered else slice_.index
+    seed = (plan.seed, place, _TRICKLE_STREAM)
     random = np.random.default_rng(list(seed))
     rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
     offsets_s = _constant(random, rate, plan.race.slice)
-    first = slice_.index * round(rate * plan.race.slice)
-    return _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
+    first = place * round(rate * plan.race.slice)
+    blocks = _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
+    return _linked(blocks, plan, 2 * slice_.pair + 1)
+
+
+def _linked(blocks: Iterator[Arrivals], plan: Plan, part: int) -> Iterator[Arrivals]:
+    """Let operations follow others, and number the arrivals where the plan says so."""
+    numbers = [operation.name for operation in plan.operations]
+    follows = {
+        n: numbers.index(one.follows) for n, one in enumerate(plan.operations) if one.follows
+    }
+    if follows:
+        blocks = _followed(blocks, follows)
+    return _numbered(blocks, part * plan.race.numbers_per_slice) if plan.numbered else blocks
+
+
+def _followed(blocks: Iterable[Arrivals], follows: dict[int, int]) -> Iterator[Arrivals]:
+    waiting: dict[int, deque[tuple[int, int]]] = {one: deque() for one in follows.values()}
+    for block in blocks:
+        keys, operations = block.keys.tolist(), block.operations.tolist()
+        for n, (at_ns, operation) in enumerate(
+            zip(block.offsets_ns.tolist(), operations, strict=True)
+        ):
+            if operation in follows:
+                older = waiting[follows[operation]]
+                while older and older[0][0] <= at_ns - _FOLLOW_NS:
+                    keys[n] = older.popleft()[1]
+            if operation in waiting:
+                waiting[operation].append((at_ns, keys[n]))
+        yield Arrivals(block.offsets_ns, np.array(keys, np.int64), block.operations)
+
+
+def _numbered(blocks: Iterable[Arrivals], first: int) -> Iterator[Arrivals]:
+    for block in blocks:
+        numbers = np.arange(first, first + len(block), dtype=np.int64)
+        yield Arrivals(block.offsets_ns, compose(numbers, block.keys), block.operations)
+        first += len(block)
 
 
 def shares(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:

@@ -231,6 +231,7 @@ def _show_addresses(classes: Iterable[type[User]], urls: dict[str, str]) -> None
 
 def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes | None) -> Work:
     scenario = find(plan.scenario.name)(plan.config(os.environ))
+    scenario.run_id = plan.run_id
     scenario.receive(handoff)
     scenario.variables()
     if scenario.keys != plan.keys:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.errors import StorageError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dragstrip.load.health import Reading
     from dragstrip.load.http.client import Client
     from dragstrip.load.http.request import Prepared
-    from dragstrip.scenario import Check, Operation, Scenario, Target
+    from dragstrip.scenario import Check, Operation, Reply, Scenario, Target
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Work:
         self._checks: dict[str, list[Check]] = {}
         self._attached = False
         self._connections_started = self._connections_open = 0
+        self.sends_again = self.racing and any(one.sent_again for one in self.scenario.operations)
 
     def attach(self, environment: Environment) -> None:
         """Feed an environment's statistics from now on."""
@@ -117,7 +119,7 @@ class Work:
         if target not in self._requests:
             asked, operations = self.targets[target], self.scenario.operations
             self._requests[target] = [self._prepared(asked, one, connection) for one in operations]
-            self._checks[target] = [self.scenario.check(asked, one) for one in operations]
+            self._checks[target] = [self._check(asked, n) for n in range(len(operations))]
         return Sender(
             self.dispatchers[target] if self.racing else self._closed_pacing(),
             self.ledger,
@@ -126,7 +128,31 @@ class Work:
             self._checks[target],
             target=list(self.targets).index(target),
             number=self._connections_started,
+            failed=partial(self._over, self.targets[target]) if self.sends_again else None,
         )
+
+    def _check(self, target: Target, number: int) -> Check:
+        operation = self.scenario.operations[number]
+        check = self.scenario.check(target, operation)
+        if not (self.sends_again and operation.sent_again):
+            return check
+
+        def checked(key: int, reply: Reply) -> int:
+            outcome = check(key, reply)
+            self._over(target, number, key, outcome)
+            return outcome
+
+        return checked
+
+    def _over(self, target: Target, number: int, key: int, outcome: int) -> None:
+        """Send a request again after its answer or failure, if the scenario says so."""
+        operation = self.scenario.operations[number]
+        if not operation.sent_again:
+            return
+        after_s = self.scenario.again(target, operation, key, outcome)
+        if after_s is not None:
+            due_ns = monotonic_ns() + round(after_s * 1e9)
+            self.dispatchers[target.name].again(due_ns, key, number)
 
     def _prepared(
         self, target: Target, operation: Operation, connection: Client

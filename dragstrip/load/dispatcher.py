@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from heapq import heappush
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from dragstrip.load.timer import NEVER_NS, Timer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from dragstrip.load.schedule import Pending
 
 
 class Dispatcher:
@@ -29,6 +32,14 @@ class Dispatcher:
         self._users = 0
         self._timer: Timer | None = None
         self._timer_ns = NEVER_NS
+        self.pending: Pending = []
+        """What is to be sent again, in whichever slice it falls due: a heap."""
+
+    def again(self, due_ns: int, key: int, operation: int) -> None:
+        """Send a request once more at a time; its answer does not count."""
+        heappush(self.pending, (due_ns, key, operation))
+        if self._idle and self._schedule.next_ns < self._timer_ns:
+            self._wait_for_next()
 
     def load(self, schedule: Schedule) -> None:
         """Begin a slice."""

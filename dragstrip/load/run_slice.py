@@ -11,7 +11,7 @@ import gevent
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load import arrivals
 from dragstrip.load.health import HealthMonitor
-from dragstrip.load.schedule import Closed, Open, Schedule, Span
+from dragstrip.load.schedule import Closed, Open, Schedule, Span, WithRepeats
 from dragstrip.load.timer import NEVER_NS
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ _ROWS_AT_ONCE = 1000
 def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: int) -> WorkerReport:
     """Run this process's share of a slice, wait for its answers, and report how it went.
 
-    The share is every `of`-th arrival from `position`; in the closed model, what the process's own
+    The share is every `of`-th arrival from `position`, or of numbered ones those of every `of`-th
+    key; in the closed model, what the process's own
     connections can do.
     """
     _clear_memory()
@@ -43,7 +44,10 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         is_active = number == slice_.target
         settled_ns = start_ns + round(plan.race.warmup * 1e9) if is_active else NEVER_NS
         span = Span(slice_.index, start_ns, settled_ns, end_ns)
-        dispatcher.load(_schedule(plan, slice_, span, work.worker, is_active, position, of))
+        schedule = _schedule(plan, slice_, span, work.worker, is_active, position, of)
+        if work.sends_again:
+            schedule = WithRepeats(schedule, dispatcher.pending, slice_.index)
+        dispatcher.load(schedule)
     gevent.sleep((end_ns - monotonic_ns()) / 1e9)
     for dispatcher in dispatchers:
         dispatcher.stop()
@@ -74,7 +78,8 @@ def _schedule(
         keys = arrivals.closed_keys(plan, slice_, worker)
         return Closed(keys, span, arrivals.closed_operations(plan, slice_, worker))
     blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, slice_)
-    return Open(arrivals.shares(blocks, position, of), span)
+    part = arrivals.owned if plan.numbered else arrivals.shares
+    return Open(part(blocks, position, of), span)
 
 
 def _drain(dispatchers: list[Dispatcher], work: Work, timeout_s: float) -> None:

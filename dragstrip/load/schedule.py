@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heappop
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -21,8 +22,12 @@ A plain tuple: at thousands a second, making a named one takes longer than all e
 with it before the send.
 """
 
+Pending = list[tuple[int, int, int]]
+"""A heap of what is to be sent again: when it is due, key, operation."""
+
 _COUNTED = int(Flag.COUNTED)
 _NO_CONNECTION = int(Flag.NO_CONNECTION)
+_AGAIN = int(Flag.AGAIN)
 _END: Arrival = (NEVER_NS, 0, -1, 0, 0)
 
 
@@ -99,6 +104,39 @@ class Closed(Schedule):
     def stop(self) -> None:
         """Make up no more requests."""
         self.next_ns = NEVER_NS
+
+
+class WithRepeats(Schedule):
+    """Another schedule, and between its requests what is to be sent again."""
+
+    def __init__(self, first: Schedule, pending: Pending, slice_index: int) -> None:
+        self._first = first
+        self._pending = pending
+        self._slice_index = slice_index
+        self._stopped = False
+
+    @property
+    def next_ns(self) -> int:  # type: ignore[override]
+        """When the next request of either is due."""
+        if self._stopped or not self._pending:
+            return self._first.next_ns
+        return min(self._first.next_ns, self._pending[0][0])
+
+    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:
+        """Return the request that is due."""
+        if self.next_ns == self._first.next_ns:
+            return self._first.take(now_ns, connection_was_free=connection_was_free)
+        due_ns, key, operation = heappop(self._pending)
+        return due_ns, key, self._slice_index, _AGAIN, operation
+
+    def stop(self) -> None:
+        """Leave what is to be sent again to the next slice."""
+        self._stopped = True
+        self._first.stop()
+
+    def rest(self) -> Iterator[Arrival]:
+        """Yield the first schedule's arrivals that no connection has taken."""
+        return self._first.rest()
 
 
 def _in_time(blocks: Iterable[Arrivals], span: Span) -> Iterator[Arrival]:

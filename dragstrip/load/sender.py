@@ -48,12 +48,14 @@ class Sender:
     """The loop of one connection. `number` and `target` go into its rows.
 
     `requests` and `checks` have one for each operation, by its number: what makes the request of a
-    key, and what decides whether the answer is right.
+    key, and what decides whether the answer is right. `failed` hears of each request that was sent
+    and got no answer: operation, key, outcome.
     """
 
     __slots__ = (
         "_checks",
         "_client",
+        "_failed",
         "_ledger",
         "_number",
         "_pace",
@@ -72,8 +74,10 @@ class Sender:
         *,
         target: int,
         number: int,
+        failed: Callable[[int, int, int], None] | None = None,
     ) -> None:
         self._stopping = False
+        self._failed = failed
         self._pace = pace
         self._ledger = ledger
         self._client = client
@@ -112,6 +116,8 @@ class Sender:
                 reply = send(requests[operation](key))
             except SendFailed as failed:
                 self._end_failed(row, now_ns, failed)
+                if self._failed and failed.outcome is not Outcome.UNSENT:
+                    self._failed(operation, key, failed.outcome)
                 continue
             except Exception:
                 # The scenario could not build it. Locust reports what is raised; a request that was

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
     from dragstrip.run.folder import RunFolder
-    from dragstrip.run.model import Run, Verdict
+    from dragstrip.run.model import Run, Verdict, Writes
     from dragstrip.run.plan import Plan
     from dragstrip.scenario import Finding
 
@@ -59,9 +59,9 @@ class Result:
 class RaceMonitor:
     """What is known of a race while Locust runs it; `result` is there when the race is over.
 
-    Once the race is over, `review` says what was found wrong with the targets, and `remarks` what
-    else the reports should say. `is_started` and `web` are for a race that the web UI starts; see
-    web_start.py.
+    Once the race is over, `review` says what was found wrong with the targets, `writes` what they
+    stored, and `remarks` what else the reports should say. `is_started` and `web` are for a race
+    that the web UI starts; see web_start.py.
     """
 
     is_started = True
@@ -74,12 +74,14 @@ class RaceMonitor:
         *,
         review: Callable[[], list[Finding] | None] | None = None,
         remarks: Callable[[], list[str]] | None = None,
+        writes: Callable[[], dict[str, Writes]] | None = None,
     ) -> None:
         self.result: Result | None = None
         self._folder = stored.folder
         self._progress = progress
         self._review = review
         self._remarks = remarks
+        self._writes = writes
         self._take(stored.plan, stored.run)
 
     def _take(self, plan: Plan, facts: Run) -> None:
@@ -98,6 +100,8 @@ class RaceMonitor:
         if finished and self._review:
             self._progress.say("race: checking that the targets are still the same")
             facts = facts.model_copy(update=_data_after(self._review()))
+            if self._writes:
+                facts = facts.model_copy(update={"writes": self._writes()})
         if self._remarks:
             facts = facts.model_copy(update={"remarks": self._remarks()})
         with _interrupts_ignored():
@@ -130,6 +134,7 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
         interrupted=interrupted,
         finish=folder.read_finish(),
         data_after=facts.data_after,
+        writes=facts.writes,
     )
     summary = with_distributions(summary, plan, folder.read_slices())
     run = facts.model_copy(

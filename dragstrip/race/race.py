@@ -87,6 +87,7 @@ def race(
                 progress,
                 review=lambda: setup.review(stored.folder),
                 remarks=lambda: setup.remarks(stored.folder),
+                writes=lambda: setup.scenario.writes(stored.folder),
             )
         with metrics_server.serving(*stored):
             return perform(setup, stored, monitor, progress)

@@ -97,7 +97,9 @@ class Setup:
             keys=self.scenario.keys,
             dataset=config.dataset,
             race=config.race,
+            rules=config.rules,
             answers=self.facts.answers,
+            numbered=self.scenario.numbered,
             targets=(baseline, challenger),
             operations=planned(self.scenario),
             slices=alternate(config.race.pairs, seed),
@@ -113,7 +115,10 @@ class Setup:
             interrupted=True,
             lab=config.environment.dragstrip_lab,
             closed_model=plan.race.closed_model,
-            operations=[OperationFacts(**one.model_dump()) for one in plan.operations],
+            operations=[
+                OperationFacts(**one.model_dump(include={"name", "weight", "method"}))
+                for one in plan.operations
+            ],
             seed=plan.seed,
             baseline=plan.targets[0].name,
             challenger=plan.targets[1].name,

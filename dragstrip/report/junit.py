@@ -95,8 +95,8 @@ def _verdict(
     said = "\n".join(
         line for line in (text.headline(run, verdict), text.comparison(run, verdict)) if line
     )
-    invalid = text.headline(run, verdict) if verdict.verdict == "invalid" else None
-    yield _Case("verdict", "valid", said, invalid, type="invalid")
+    void = None if verdict.compares else text.headline(run, verdict)
+    yield _Case("verdict", "valid", said, void, type=verdict.verdict)
     if requirement is None:
         return
     name = f"--require {requirement}"

@@ -36,7 +36,7 @@ def _of(run: Run, verdict: Verdict, operation: str) -> Iterator[Row]:
     for name in (run.baseline, run.challenger):
         yield _figures(label, name, run.targets[name].operations[operation])
         label = ""
-    if verdict.verdict == "invalid":
+    if not verdict.compares:
         return
     found = [_interval(run, operation, metric) for metric in _METRICS]
     p50, p95, p99 = (ratio(one.ratio) if one else NOTHING for one in found)

@@ -41,7 +41,7 @@ def _in_short(run: Run, verdict: Verdict) -> Iterator[RenderableType]:
     yield Text(words.short_headline(run, verdict), style=words.COLOURS[verdict.verdict])
     figures: tuple[RenderableType, ...] = (Text(), _figures(run, words.short_rows(run)))
     checks = words.checks(verdict.gates)
-    if verdict.verdict == "invalid":
+    if not verdict.compares:
         # The reason stands above the figures, which prove nothing.
         yield from (Text(checks, style="bold red"), *_failed(run, verdict), *figures)
         return
@@ -68,7 +68,7 @@ def _everything(run: Run, verdict: Verdict) -> Iterator[RenderableType]:
     for banner in words.banners(run):
         yield Panel(Text(banner), style="yellow")
     headline = Text(words.headline(run, verdict), style=words.COLOURS[verdict.verdict])
-    if verdict.verdict == "invalid":
+    if not verdict.compares:
         # The reason stands above the figures, which prove nothing.
         yield from (headline, Text())
     yield from (_figures(run, words.rows(run)), Text())
@@ -82,7 +82,7 @@ def _everything(run: Run, verdict: Verdict) -> Iterator[RenderableType]:
         others = _table(words.SECONDARY_HEADS, words.secondary_rows(verdict), left=1)
         yield Padding(others, (1, 0, 0, 0))
     yield from (_gates(verdict), Text())
-    if verdict.verdict != "invalid":
+    if verdict.compares:
         yield headline
     for line in (words.conditions(run), words.data(run)):
         yield Text(line, style="dim")

@@ -48,6 +48,7 @@ COLOURS: dict[Word, str] = {
     "worse": "bold yellow",
     "inconclusive": "bold yellow",
     "invalid": "bold red",
+    "unsafe": "bold red",
 }
 """The style of each verdict in a terminal."""
 
@@ -67,6 +68,8 @@ def headline(run: Run, verdict: Verdict) -> str:
     sides = f"{run.challenger} against {run.baseline}"
     if verdict.verdict == "invalid":
         return f"INVALID: {verdict.reason}. This run proves nothing about {sides}."
+    if verdict.verdict == "unsafe":
+        return f"UNSAFE: {verdict.reason}. No speed makes up for that."
     word = verdict.verdict.upper()
     tail = f" ({verdict.pairs_needed} pairs would settle it)" if verdict.pairs_needed else ""
     return f"{word}: {sides}: {verdict.reason}{tail}."

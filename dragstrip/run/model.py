@@ -16,7 +16,7 @@ from dragstrip.run.plan import Answers  # noqa: TC001
 from dragstrip.run.upgrade import upgraded
 from dragstrip.strict_model import StrictModel
 
-Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invalid"]
+Word = Literal["adopt", "better", "equivalent", "worse", "inconclusive", "invalid", "unsafe"]
 DataAfter = Literal["same", "changed", "unchecked"]
 
 Count = Annotated[int, Field(ge=0)]
@@ -218,13 +218,59 @@ class Calibrated(StrictModel):
     remarks: list[str]
 
 
+class StaleRead(StrictModel):
+    """A read that missed a message acknowledged `age_ms` before it was sent.
+
+    `at_s` is when it was sent, in seconds since the Unix epoch.
+    """
+
+    at_s: float
+    age_ms: Milliseconds
+
+
+class Writes(StrictModel):
+    """The accounts of one target's writes, after Jepsen's.
+
+    `attempted` writes were sent, `acknowledged` of them answered as received, `stored` of them are
+    there. `lost` were acknowledged and are not there, `duplicated` are there more than once,
+    `unexpected` are there and were never sent, `recovered` are there and were never acknowledged.
+    `redelivered` and `retried` requests sent one of them again. Of `reads`, `stale` missed a write
+    that was acknowledged before they were sent, and `hidden` missed one for longer than
+    `rules.consistency` allows. `stable_ms` is the longest time from an acknowledgement to the last
+    read that missed the write; null without reads. `stale_reads` are the worst of them. `examples`
+    name what was lost, duplicated or unexpected first.
+    """
+
+    attempted: Count
+    acknowledged: Count
+    stored: Count
+    lost: Count
+    duplicated: Count
+    unexpected: Count
+    recovered: Count
+    redelivered: Count = 0
+    retried: Count = 0
+    reads: Count = 0
+    stale: Count = 0
+    hidden: Count = 0
+    stable_ms: Milliseconds | None = None
+    stale_reads: list[StaleRead] = Field(default=[])
+    examples: list[str] = Field(default=[])
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether nothing that was acknowledged was lost, doubled or hidden."""
+        return not (self.lost or self.duplicated or self.hidden)
+
+
 class Run(StrictModel):
     """run.json: everything about a race that its ledger does not say.
 
     Since version 3 there is a `scenario`; in earlier versions it was always the lookup.
     `data_after` says whether the backends still held the same data when the race was over, and
     `data_difference` what differed first, or why that is unknown. `calibration` is null where
-    there was none when the race began. Without `operations` there was one, the lookup.
+    there was none when the race began. `writes` are each target's accounts, of a scenario that
+    writes. Without `operations` there was one, the lookup.
     """
 
     schema_version: Literal[3] = 3
@@ -246,6 +292,7 @@ class Run(StrictModel):
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
     remarks: list[str] = Field(default=[])
+    writes: dict[str, Writes] = Field(default={})
     calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]
@@ -321,6 +368,8 @@ class Comparison(StrictModel):
 class Verdict(StrictModel):
     """verdict.json. `ratio` is challenger/baseline with its 95 % interval; null when invalid.
 
+    It is null as well when a target is `unsafe`: it lost, doubled or hid an acknowledged write.
+
     `answers` says what a verified answer is, as in the facts of run.json.
     `operation` is the one that the rule looked at, of several; the figures of `targets` are its
     figures then, and the names of `secondary` begin with an operation's.
@@ -347,3 +396,9 @@ class Verdict(StrictModel):
     dependence: Dependence | None = None
     cross_check: CrossCheck | None = None
     secondary: dict[str, Comparison] = Field(default={})
+    writes: dict[str, Writes] = Field(default={})
+
+    @property
+    def compares(self) -> bool:
+        """Whether it says anything of which target is faster."""
+        return self.verdict not in {"invalid", "unsafe"}

@@ -13,6 +13,7 @@ from dragstrip.config.config import (
     Config,
     DatasetConfig,
     RaceConfig,
+    RulesConfig,
     ScenarioConfig,
     TargetConfig,
 )
@@ -64,12 +65,14 @@ class PlannedTarget(StrictModel):
 class PlannedOperation(StrictModel):
     """One kind of request; its place in the list is its number in the ledger.
 
-    Of all arrivals, its share is its `weight` over the sum of all weights.
+    Of all arrivals, its share is its `weight` over the sum of all weights. Where it `follows`
+    another, it asks for that one's keys.
     """
 
     name: str = Field(min_length=1)
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     method: str = "GET"
+    follows: str | None = None
 
 
 class PlannedSlice(StrictModel):
@@ -85,7 +88,8 @@ class Plan(StrictModel):
     """Everything that decides what is sent when. `targets` are (baseline, challenger).
 
     Keys run from 0 to `keys` - 1; those from there on stand for what does not exist. `answers` says
-    what a verified answer is, as the facts of run.json do.
+    what a verified answer is, as the facts of run.json do. `numbered` arrivals have keys that hold
+    their number, and each drawn key belongs to one worker.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -95,7 +99,9 @@ class Plan(StrictModel):
     keys: int
     dataset: DatasetConfig
     race: RaceConfig
+    rules: RulesConfig = RulesConfig()
     answers: Answers = "right"
+    numbered: bool = False
     targets: tuple[PlannedTarget, PlannedTarget]
     operations: tuple[PlannedOperation, ...] = Field(
         default=(PlannedOperation(name="lookup"),), min_length=1, max_length=MOST_OPERATIONS
@@ -128,7 +134,11 @@ class Plan(StrictModel):
             for target in self.targets
         }
         return Config(
-            scenario=self.scenario, targets=targets, dataset=self.dataset, race=self.race
+            scenario=self.scenario,
+            targets=targets,
+            dataset=self.dataset,
+            race=self.race,
+            rules=self.rules,
         ).with_environment(environ)
 
 

@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 def planned(scenario: Scenario) -> tuple[PlannedOperation, ...]:
     """Return each operation's name, weight and method. Raises ValidationError for a bad weight."""
     return tuple(
-        PlannedOperation(name=one.name, weight=one.weight, method=one.method)
+        PlannedOperation(name=one.name, weight=one.weight, method=one.method, follows=one.follows)
         for one in scenario.operations
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.run.folder import RunFolder
+    from dragstrip.run.model import Writes
     from dragstrip.scenario.check import Check, Reply
     from dragstrip.scenario.request import Request
     from dragstrip.scenario.target import Target
@@ -30,13 +31,17 @@ class Operation:
 
     `weight` is its share of the requests, relative to the others' weights; `method` is what
     Locust's tables show. A request that `repeats` is a function of the key alone, so that one is
-    built once and sent again.
+    built once and sent again. One that `follows` an operation asks for the key of its last arrival,
+    where that is at least FOLLOW_S old and no other has. After each answer or failure of one that
+    is `sent_again`, the scenario's `again` is asked.
     """
 
     name: str
     weight: float = 1.0
     method: str = "GET"
     repeats: bool = True
+    follows: str | None = None
+    sent_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,11 @@ class Scenario(ABC):
     One instance is made in each process that takes part. Keys 0 .. `keys` - 1 decide what is
     requested; where `has_misses`, keys from there on stand for what does not exist, and race.miss
     of the requests use them. `kinds` are the kinds of targets that it can race, and `in_lab` says
-    whether the embedded lab has targets for it. It heeds `target_fields` of [targets.NAME] beside
-    the address. `version` must be the same in every process.
+    whether the embedded lab has targets for it. Where arrivals are `numbered`, each has a key of
+    its own, which holds its number and the key that was drawn (numbered.py); all arrivals of a
+    drawn key go to one worker, and the trickle to the idle target is the same for both. `run_id` is
+    the race's, in the processes that make its load. It heeds `target_fields` of [targets.NAME]
+    beside the address. `version` must be the same in every process.
     """
 
     name: ClassVar[str] = ""
@@ -70,6 +78,8 @@ class Scenario(ABC):
     kinds: Collection[str] = ("http",)
     has_misses: bool = False
     in_lab: ClassVar[bool] = False
+    numbered: ClassVar[bool] = False
+    run_id: str = ""
     target_fields: ClassVar[Collection[str]] = ()
 
     def __init__(self, config: Config | None = None) -> None:
@@ -113,6 +123,17 @@ class Scenario(ABC):
     def review(self, facts: Facts, run: RunFolder) -> list[Finding] | None:  # noqa: ARG002
         """Return what changed or was lost while the race ran; None where nothing was checked."""
         return None
+
+    def again(self, target: Target, operation: Operation, key: int, outcome: int) -> float | None:  # noqa: ARG002
+        """Return after how many seconds a request is sent again, by its Outcome; None for never.
+
+        What is sent again has the same key and a row of its own, which does not count.
+        """
+        return None
+
+    def writes(self, run: RunFolder) -> dict[str, Writes]:  # noqa: ARG002
+        """Return the accounts of what each target stored, by name; `review` was called before."""
+        return {}
 
     def secret_headers(self) -> Collection[str]:
         """Return headers, in lower case, that no output may show beside those known as secret."""

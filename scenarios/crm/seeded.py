@@ -13,6 +13,7 @@ from dragstrip.scenario.check import JsonCheck, canonical, expected_json, table_
 from scenarios.crm.answers import check_answers
 from scenarios.crm.wrong_key import refuses_wrong_key
 from seeding.dataset.dataset import GENERATOR, Dataset
+from seeding.leftovers import remove_leftovers
 from seeding.progress import progress_on
 from seeding.seed import seed
 from seeding.stores import open_stores
@@ -59,6 +60,10 @@ class SeededContacts:
 
     def prepare(self, targets: Sequence[Target], progress: Progress) -> Facts:
         """Seed the lab if need be, and prove that both backends hold the dataset."""
+        removed = remove_leftovers(self._config)
+        if removed:
+            progress.say(f"seed: an earlier race left {removed:,} messages: restoring the contacts")
+            _seed(self._config)
         if self._config.environment.dragstrip_lab:
             _seed_if_needed(self._config, progress)
         progress.say("preflight: keys, data and answers of both targets")
@@ -139,8 +144,12 @@ def _seed_if_needed(config: Config, progress: Progress) -> None:
     # What is there and called complete is left alone: if it was changed, the preflight says so.
     if not all(manifest and _holds(manifest, wanted) for manifest in found):
         progress.say(f"seed: {wanted.contacts} contacts into both backends")
-        with progress_on(Console(stderr=True, highlight=False)) as reporter:
-            seed(config, reporter)
+        _seed(config)
+
+
+def _seed(config: Config) -> None:
+    with progress_on(Console(stderr=True, highlight=False)) as reporter:
+        seed(config, reporter)
 
 
 def _holds(manifest: Manifest, wanted: DatasetConfig) -> bool:

@@ -35,6 +35,28 @@ def contact_digest(context: Context) -> str:
     return hashlib.sha256(canonical(context).encode()).hexdigest()
 
 
+def state_digest(context: Context) -> str:
+    """Return the digest of a contact of which all can be predicted."""
+    return contact_digest(predictable(context))
+
+
+def predictable(context: Context) -> Context:
+    """Return a contact with blanks for what a backend chose itself.
+
+    These are the ids and times of rows that a message created, and the ids of messages; a contact
+    that was not seeded has the index -1.
+    """
+    contact, conversation = context["contact"], context["conversation"]
+    if context["index"] < 0:
+        contact = {**contact, "id": "", "first_contact_date": 0, "created_at": 0}
+    return {
+        **context,
+        "contact": contact,
+        "conversation": conversation and {**conversation, "id": "", "created_at": 0},
+        "messages": [{**message, "id": ""} for message in context["messages"]],
+    }
+
+
 def range_digest(digests: Iterable[tuple[int, str]]) -> str:
     """Return the digest of a range from its (index, contact digest) pairs, in index order."""
     text = "".join([f"{index}:{digest}\n" for index, digest in digests])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.errors import ConfigError
 from dragstrip.scenario.kinds import kind_of
-from seeding.stores.base import RangeDigest, Store
+from seeding.stores.base import MessageRange, RangeDigest, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config
 
-__all__ = ["RangeDigest", "Store", "open_stores"]
+__all__ = ["MessageRange", "RangeDigest", "Store", "open_stores"]
 
 
 @contextlib.contextmanager

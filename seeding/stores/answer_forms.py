@@ -31,6 +31,19 @@ class _Range(_StoreForm):
     digest: str | None
 
 
+class _MessageRange(_StoreForm):
+    model_config = ConfigDict(extra="forbid")
+
+    start: _Count
+    messages: _Count
+    digest: str
+
+
+class _State(_StoreForm):
+    phone: str
+    digest: str
+
+
 class _StoredContact(_StoreForm):
     index: _Count
     digest: str
@@ -83,6 +96,9 @@ COUNT: TypeAdapter[Any] = TypeAdapter(_Count)
 DELETED: TypeAdapter[Any] = TypeAdapter(_Deleted)
 RANGES: TypeAdapter[Any] = TypeAdapter(list[_Range])
 CONTACTS: TypeAdapter[Any] = TypeAdapter(list[_StoredContact])
+MESSAGES: TypeAdapter[Any] = TypeAdapter(list[_MessageRange])
+IDS: TypeAdapter[Any] = TypeAdapter(list[str])
+STATES: TypeAdapter[Any] = TypeAdapter(list[_State])
 ROWS: TypeAdapter[Any] = TypeAdapter(list[dict[str, Any]])
 
 

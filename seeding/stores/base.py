@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from seeding.dataset.model import Context, Manifest, Workspace
+
+
+REMOVED_AT_ONCE = 1_000
+"""How many messages one call removes: a transaction of Convex's may write some thousand rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,15 @@ class RangeDigest:
 
     start: int
     contacts: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRange:
+    """The digest of a run's stored messages in one range of numbers, and how many there are."""
+
+    start: int
+    messages: int
     digest: str
 
 
@@ -77,8 +90,35 @@ class Store(Protocol):
     def contexts(self, start: int, stop: int) -> list[Context]:
         """Return what is stored, by index."""
 
+    def message_digests(self, prefix: str, start: int, stop: int) -> list[MessageRange]:
+        """Return the digests of the ranges that hold a message of a run; `start` is aligned.
+
+        Its messages have ids of one prefix and a number: start <= number < stop.
+        """
+
+    def message_ids(self, prefix: str, start: int, stop: int) -> list[str]:
+        """Return the ids of a run's messages, as often as each is stored."""
+
+    def state_digests(self, workspace_id: str, phones: Sequence[str]) -> dict[str, str]:
+        """Return the digest of what is stored of each contact by phone number, as state_digest."""
+
+    def remove_messages(self, prefix: str) -> int:
+        """Remove messages whose ids begin so, and contacts that they alone made; return how many.
+
+        What they changed in seeded conversations stays.
+        """
+
     def stop(self) -> None:
         """End waits for the backend in other threads; their calls raise BackendError."""
 
     def close(self) -> None:
         """Close the connections."""
+
+
+def remove_all(remove_some: Callable[[], Any]) -> int:
+    """Call until nothing is left; return how many were removed. An answer: {deleted, more}."""
+    removed, more = 0, True
+    while more:
+        answer = remove_some()
+        removed, more = removed + int(answer["deleted"]), bool(answer["more"])
+    return removed

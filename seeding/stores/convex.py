@@ -11,7 +11,7 @@ import httpx
 from seeding.dataset.digest import RANGE
 from seeding.stores import answer_forms, convex_batches
 from seeding.stores.aimd import BatchPace
-from seeding.stores.base import RangeDigest
+from seeding.stores.base import REMOVED_AT_ONCE, MessageRange, RangeDigest, remove_all
 from seeding.stores.convex_api import ConvexApi, NoSuchFunction, Refused, TooMuch
 from seeding.stores.convex_batches import Encoded, first_batch
 from seeding.stores.convex_import import BulkImport, ImportFailed, ImportRefused
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # 256 contacts are some 2,600 documents and 770 index ranges, of 32,000 and 4,096 that one function
 # may read; it may compute for a second.
 _READ_AT_ONCE = 256
+
+_MESSAGES_AT_ONCE = 2048
 
 # Below this an import's steps take longer than the transactions that it saves.
 _IMPORT_FROM = 512
@@ -127,6 +129,39 @@ class ConvexStore:
         """Return what is stored, by index."""
         return list(self._read(answer_forms.ROWS, "readContexts", start, stop))
 
+    def message_digests(self, prefix: str, start: int, stop: int) -> list[MessageRange]:
+        """Return the digests of the ranges that hold a message of a run."""
+        found = self._numbers(answer_forms.MESSAGES, "messageDigests", prefix, start, stop)
+        return [MessageRange(**entry) for entry in found]
+
+    def message_ids(self, prefix: str, start: int, stop: int) -> list[str]:
+        """Return the ids of a run's messages, as often as each is stored."""
+        return list(self._numbers(answer_forms.IDS, "messageIds", prefix, start, stop))
+
+    def state_digests(self, workspace_id: str, phones: Sequence[str]) -> dict[str, str]:
+        """Return the digest of what is stored of each contact by phone number."""
+
+        def ask(function: str, start: int, stop: int) -> Any:
+            some = list(phones[start:stop])
+            return self._api.query(function, workspace_id=workspace_id, phones=some)
+
+        parts = self._in_parts(ask, "stateDigests", 0, len(phones))
+        return {
+            entry["phone"]: entry["digest"]
+            for part in parts
+            for entry in self._checked(answer_forms.STATES, part, "stateDigests")
+        }
+
+    def remove_messages(self, prefix: str) -> int:
+        """Remove messages whose ids begin so, and contacts that they alone made."""
+
+        def remove_some() -> Any:
+            answer = self._api.mutation("removeMessages", prefix=prefix, limit=REMOVED_AT_ONCE)
+            return self._checked(answer_forms.DELETED, answer, "removeMessages")
+
+        self._settle()
+        return remove_all(remove_some)
+
     def stop(self) -> None:
         """End waits for the deployment in other threads; their calls raise BackendError."""
         self._api.retry.stop()
@@ -154,6 +189,14 @@ class ConvexStore:
     ) -> Iterator[Any]:
         for part in self._in_parts(self._api.query, function, start, stop, least):
             yield from self._checked(form, part, function)
+
+    def _numbers(
+        self, form: TypeAdapter[Any], function: str, prefix: str, start: int, stop: int
+    ) -> Iterator[Any]:
+        # A message of a run has at most a few kilobytes: so many can be read by one function.
+        for first in range(start, stop, _MESSAGES_AT_ONCE):
+            last = min(first + _MESSAGES_AT_ONCE, stop)
+            yield from self._query(form, function, prefix=prefix, start=first, stop=last)
 
     def _in_parts(
         self, call: Callable[..., Any], function: str, start: int, stop: int, least: int = 1

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from dragstrip.errors import BackendError
 from seeding.stores import postgres_copy
-from seeding.stores.base import RangeDigest
+from seeding.stores.base import REMOVED_AT_ONCE, MessageRange, RangeDigest, remove_all
 from seeding.stores.postgres_connections import PREAMBLE, VARIABLE, Connections
 from seeding.stores.postgres_copy import COLUMNS, copy_into
 from seeding.stores.postgres_errors import refusal
@@ -120,6 +120,34 @@ class PostgresStore:
             "select public.dragstrip_read_contexts(%s, %s)", start, stop
         )
         return found
+
+    def message_digests(self, prefix: str, start: int, stop: int) -> list[MessageRange]:
+        """Return the digests of the ranges that hold a message of a run."""
+        found = self._ask(
+            "select public.dragstrip_message_digests(%s, %s, %s)", prefix, start, stop
+        )
+        return [MessageRange(**entry) for entry in found]
+
+    def message_ids(self, prefix: str, start: int, stop: int) -> list[str]:
+        """Return the ids of a run's messages, as often as each is stored."""
+        found: list[str] = self._ask(
+            "select public.dragstrip_message_ids(%s, %s, %s)", prefix, start, stop
+        )
+        return found
+
+    def state_digests(self, workspace_id: str, phones: Sequence[str]) -> dict[str, str]:
+        """Return the digest of what is stored of each contact by phone number."""
+        found = self._ask(
+            "select public.dragstrip_state_digests(%s::uuid, %s::text[])",
+            workspace_id,
+            list(phones),
+        )
+        return {entry["phone"]: entry["digest"] for entry in found}
+
+    def remove_messages(self, prefix: str) -> int:
+        """Remove messages whose ids begin so, and contacts that they alone made."""
+        statement = "select public.dragstrip_remove_messages(%s, %s)"
+        return remove_all(lambda: self._ask(statement, prefix, REMOVED_AT_ONCE))
 
     def stop(self) -> None:
         """End waits for a database that is away; the calls that wait raise BackendError."""

@@ -12,7 +12,7 @@ from supabase import Client, ClientOptions
 from dragstrip.errors import BackendError
 from dragstrip.redact import excerpt, register_secret
 from seeding.stores import answer_forms
-from seeding.stores.base import RangeDigest
+from seeding.stores.base import REMOVED_AT_ONCE, MessageRange, RangeDigest, remove_all
 from seeding.stores.postgres_errors import Passing, is_passing, not_migrated, refusal
 from seeding.stores.retry import Retrier, new_client
 from seeding.stores.rows import context_rows, member_rows, workspace_rows
@@ -137,6 +137,45 @@ class SupabaseStore:
             answer_forms.ROWS, "dragstrip_read_contexts", p_start=start, p_stop=stop
         )
         return found
+
+    def message_digests(self, prefix: str, start: int, stop: int) -> list[MessageRange]:
+        """Return the digests of the ranges that hold a message of a run."""
+        found = self._rpc(
+            answer_forms.MESSAGES,
+            "dragstrip_message_digests",
+            p_prefix=prefix,
+            p_start=start,
+            p_stop=stop,
+        )
+        return [MessageRange(**entry) for entry in found]
+
+    def message_ids(self, prefix: str, start: int, stop: int) -> list[str]:
+        """Return the ids of a run's messages, as often as each is stored."""
+        found: list[str] = self._rpc(
+            answer_forms.IDS, "dragstrip_message_ids", p_prefix=prefix, p_start=start, p_stop=stop
+        )
+        return found
+
+    def state_digests(self, workspace_id: str, phones: Sequence[str]) -> dict[str, str]:
+        """Return the digest of what is stored of each contact by phone number."""
+        found = self._rpc(
+            answer_forms.STATES,
+            "dragstrip_state_digests",
+            p_workspace_id=workspace_id,
+            p_phones=list(phones),
+        )
+        return {entry["phone"]: entry["digest"] for entry in found}
+
+    def remove_messages(self, prefix: str) -> int:
+        """Remove messages whose ids begin so, and contacts that they alone made."""
+        return remove_all(
+            lambda: self._rpc(
+                answer_forms.DELETED,
+                "dragstrip_remove_messages",
+                p_prefix=prefix,
+                p_limit=REMOVED_AT_ONCE,
+            )
+        )
 
     def stop(self) -> None:
         """End waits for a backend that is away; the calls that wait raise BackendError."""

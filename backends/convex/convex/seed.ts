@@ -16,3 +16,7 @@ export const isFree = internalQuery(operations.isFree);
 export const rangeDigests = internalQuery(operations.rangeDigests);
 export const contactDigests = internalQuery(operations.contactDigests);
 export const readContexts = internalQuery(operations.readContexts);
+export const messageDigests = internalQuery(operations.messageDigests);
+export const messageIds = internalQuery(operations.messageIds);
+export const stateDigests = internalQuery(operations.stateDigests);
+export const removeMessages = internalMutation(operations.removeMessages);

@@ -15,3 +15,7 @@ export const readWorkspaces = query(withSecret(operations.readWorkspaces));
 export const rangeDigests = query(withSecret(operations.rangeDigests));
 export const contactDigests = query(withSecret(operations.contactDigests));
 export const readContexts = query(withSecret(operations.readContexts));
+export const messageDigests = query(withSecret(operations.messageDigests));
+export const messageIds = query(withSecret(operations.messageIds));
+export const stateDigests = query(withSecret(operations.stateDigests));
+export const removeMessages = mutation(withSecret(operations.removeMessages));

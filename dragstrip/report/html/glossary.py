@@ -19,6 +19,7 @@ TITLES = {
     "worse": "Worse",
     "inconclusive": "Inconclusive",
     "invalid": "Invalid",
+    "unsafe": "Unsafe",
 }
 
 SIGNS = {
@@ -28,6 +29,7 @@ SIGNS = {
     "worse": "✗",
     "inconclusive": "?",
     "invalid": "!",
+    "unsafe": "!!",
 }
 
 GLOSSARY = {
@@ -71,6 +73,11 @@ def title(run: Run, verdict: Verdict) -> str:
 
 def explanation(run: Run, verdict: Verdict) -> str:
     """Return what the verdict means, without a word that must be looked up."""
+    if verdict.verdict == "unsafe":
+        return (
+            "A target acknowledged messages that it then lost, stored twice, or hid from later "
+            f"reads: {verdict.reason}. Which target is faster does not matter here."
+        )
     if verdict.verdict == "invalid":
         failed = sum(not gate.passed for gate in verdict.gates)
         conditions = f"{failed} of its {len(verdict.gates)} validity gates failed"
@@ -86,6 +93,15 @@ def explanation(run: Run, verdict: Verdict) -> str:
         f"{verdict.ratio:.2f} times the time that {run.baseline} needs for them (95 % interval "
         f"{verdict.low:.2f} to {verdict.high:.2f}). {_meaning(run, verdict)}"
     )
+
+
+def failed_gates(verdict: Verdict) -> str:
+    """Return what follows from the gates that failed."""
+    failed = sum(not gate.passed for gate in verdict.gates)
+    said = f"No: {failed} of {len(verdict.gates)} validity gates failed"
+    if verdict.verdict == "unsafe":
+        return f"{said}. It proves that a target is unsafe, and nothing about speed."
+    return f"{said}, so it proves nothing."
 
 
 def rule(run: Run) -> str:
@@ -122,6 +138,7 @@ _MEANINGS = {
     "worse": "By the rule, the challenger is worse.",
     "inconclusive": "By the rule, that leaves it open.",
     "invalid": "",
+    "unsafe": "",
 }
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def charts(run: Run, verdict: Verdict) -> list[Chart]:
     """Return the picture; none of an invalid run, which compares nothing."""
-    rows = list(_rows(run, verdict)) if verdict.verdict != "invalid" else []
+    rows = list(_rows(run, verdict)) if verdict.compares else []
     if not rows:
         return []
     zoom = (rows[0]["pair"] - 0.6, rows[-1]["pair"] + 0.6)

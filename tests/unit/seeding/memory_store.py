@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import orjson
 
-from seeding.dataset.digest import contact_digest, range_digest
-from seeding.stores.base import RangeDigest
+from seeding.dataset.digest import contact_digest, range_digest, state_digest
+from seeding.stores.base import MessageRange, RangeDigest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -126,6 +127,52 @@ class MemoryStore:
             found = [self.rows[index] for index in sorted(self.rows) if start <= index < stop]
         copied: list[Context] = orjson.loads(orjson.dumps(found))
         return copied
+
+    def message_digests(self, prefix: str, start: int, stop: int) -> list[MessageRange]:
+        groups: dict[int, list[str]] = defaultdict(list)
+        for one in self.message_ids(prefix, start, stop):
+            groups[int(one[len(prefix) :][:10]) // 1024 * 1024].append(one)
+        return [
+            MessageRange(
+                at, len(ids), hashlib.sha256("".join(f"{i}\n" for i in ids).encode()).hexdigest()
+            )
+            for at, ids in groups.items()
+        ]
+
+    def message_ids(self, prefix: str, start: int, stop: int) -> list[str]:
+        with self._lock:
+            ids = [
+                message["kapso_message_id"] or ""
+                for context in [*self.rows.values(), *self.others]
+                for message in context["messages"]
+            ]
+        of_run = sorted(one for one in ids if one.startswith(prefix))
+        return [one for one in of_run if start <= int(one[len(prefix) :][:10]) < stop]
+
+    def state_digests(self, workspace_id: str, phones: Sequence[str]) -> dict[str, str]:
+        with self._lock:
+            return {
+                context["contact"]["phone"]: state_digest(context)
+                for context in [*self.rows.values(), *self.others]
+                if context["contact"]["workspace_id"] == workspace_id
+                and context["contact"]["phone"] in phones
+            }
+
+    def remove_messages(self, prefix: str) -> int:
+        removed = 0
+        with self._lock:
+            for context in [*self.rows.values(), *self.others]:
+                kept = [
+                    one
+                    for one in context["messages"]
+                    if not (one["kapso_message_id"] or "").startswith(prefix)
+                ]
+                removed += len(context["messages"]) - len(kept)
+                gone = context["messages"] and not kept and context["index"] < 0
+                context["messages"] = kept
+                if gone:
+                    self.others.remove(context)
+        return removed
 
     def stop(self) -> None:
         self._note("stop")

@@ -64,7 +64,8 @@ export function canonical({ index, contact, conversation, messages, notes }: Wir
   return fields.map((field) => (field === null ? NULL : String(field)) + FIELD_END).join("");
 }
 
-async function sha256(text: string): Promise<string> {
+/** SHA-256 of a text, in lower-case hex. */
+export async function sha256(text: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -10,6 +10,7 @@ import * as manifest from "./manifest.ts";
 import { nextSeedIndex } from "./range.ts";
 import * as read from "./read.ts";
 import * as remove from "./remove.ts";
+import * as runMessages from "./runMessages.ts";
 import { wireContext, wireManifest, wireWorkspace } from "./wire.ts";
 import type { WireContext, WireManifest, WireWorkspace } from "./wire.ts";
 import * as workspaces from "./workspaces.ts";
@@ -111,4 +112,35 @@ export const readContexts = {
   args: range,
   returns: v.array(wireContext),
   handler: (ctx: QueryCtx, { start, stop }: Range) => read.readContexts(ctx, start, stop),
+};
+
+type Numbers = Range & { prefix: string };
+const numbers = { ...range, prefix: v.string() };
+
+export const messageDigests = {
+  args: numbers,
+  returns: v.array(v.object({ start: v.number(), messages: v.number(), digest: v.string() })),
+  handler: (ctx: QueryCtx, { prefix, start, stop }: Numbers) =>
+    runMessages.messageDigests(ctx, prefix, start, stop),
+};
+
+export const messageIds = {
+  args: numbers,
+  returns: v.array(v.string()),
+  handler: (ctx: QueryCtx, { prefix, start, stop }: Numbers) =>
+    runMessages.messageIds(ctx, prefix, start, stop),
+};
+
+export const stateDigests = {
+  args: { workspace_id: v.string(), phones: v.array(v.string()) },
+  returns: v.array(v.object({ phone: v.string(), digest: v.string() })),
+  handler: (ctx: QueryCtx, { workspace_id, phones }: { workspace_id: string; phones: string[] }) =>
+    runMessages.stateDigests(ctx, workspace_id, phones),
+};
+
+export const removeMessages = {
+  args: { prefix: v.string(), limit: v.number() },
+  returns: v.object({ deleted: v.number(), more: v.boolean() }),
+  handler: (ctx: MutationCtx, { prefix, limit }: { prefix: string; limit: number }) =>
+    runMessages.removeMessages(ctx, prefix, limit),
 };

@@ -57,7 +57,8 @@ async function workspaceExternalIds(
   return ids;
 }
 
-async function readContext(
+/** A contact with all that hangs on it; `index` is -1 for one that nobody seeded. */
+export async function readContext(
   ctx: QueryCtx,
   contact: Doc<"contacts">,
   workspace_id: string,
@@ -65,7 +66,7 @@ async function readContext(
   const { conversations, messages, notes } = await readChildren(ctx, contact._id);
   const [conversation = null] = conversations;
   return {
-    index: contact.seed_index!,
+    index: contact.seed_index ?? -1,
     contact: {
       id: contact.external_id,
       workspace_id,

@@ -1,0 +1,100 @@
+"""The messages that this process has sent, how each was answered, and what is sent again.
+
+A drawn key belongs to one process, so that it knows all messages to a contact and their order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import monotonic_ns
+from typing import TYPE_CHECKING
+
+import orjson
+
+from dragstrip.scenario import Outcome
+from dragstrip.scenario.numbered import drawn, number_of
+
+if TYPE_CHECKING:
+    from dragstrip.scenario import Reply, Target
+    from scenarios.crm.messages import InboundMessage, MessageMaker
+
+RETRY_S = (10.0, 40.0, 90.0)
+"""Kapso's schedule for a delivery that fails."""
+REDELIVER_S = 0.5
+
+_ACKNOWLEDGED = frozenset({Outcome.OK, Outcome.WRONG_DUPLICATE})
+
+
+@dataclass(slots=True)
+class Sent:
+    """A message to one target. `must` is what the next answer's `duplicate` must be, if known."""
+
+    message: InboundMessage
+    deliveries: int = 0
+    retries: int = 0
+    acknowledged_ns: int = 0
+    must: bool | None = None
+
+
+@dataclass(slots=True)
+class Talk:
+    """What was sent to one contact of one target, in order, and what of it was acknowledged."""
+
+    sent: list[Sent] = field(default_factory=list)
+    acknowledged: list[Sent] = field(default_factory=list)
+
+
+class Deliveries:
+    """All of a process. `redeliver` is a share; `retry` shortens the schedule of retries."""
+
+    def __init__(self, maker: MessageMaker, *, redeliver: float, retry: float) -> None:
+        self._maker = maker
+        self._redeliver = round(redeliver * 0x10000)
+        self._retry = retry
+        self._sent: dict[tuple[str, int], Sent] = {}
+        self.talks: dict[tuple[str, int], Talk] = {}
+
+    def begin(self, target: Target, key: int) -> InboundMessage:
+        """Note that a message is about to be sent, for the first time or again."""
+        sent = self._sent.get((target.name, key))
+        if sent is None:
+            sent = self._sent[target.name, key] = Sent(self._maker(key))
+            self.talks.setdefault((target.name, drawn(key)), Talk()).sent.append(sent)
+        # While two deliveries are under way, either may be the one that is stored.
+        sent.must = True if sent.acknowledged_ns else None if sent.deliveries else False
+        sent.deliveries += 1
+        return sent.message
+
+    def check(self, target: Target, key: int, reply: Reply) -> int:
+        """Return the Outcome of an answer to a delivery, and note what it acknowledges."""
+        if reply.status != 200:
+            return Outcome.HTTP_STATUS
+        try:
+            body = orjson.loads(reply.body)
+        except orjson.JSONDecodeError:
+            return Outcome.NOT_JSON
+        if body not in (
+            {"received": True, "duplicate": False},
+            {"received": True, "duplicate": True},
+        ):
+            return Outcome.WRONG_ANSWER
+        sent = self._sent[target.name, key]
+        if not sent.acknowledged_ns:
+            sent.acknowledged_ns = monotonic_ns()
+            self.talks[target.name, drawn(key)].acknowledged.append(sent)
+        is_wrong = sent.must is not None and body["duplicate"] is not sent.must
+        return Outcome.WRONG_DUPLICATE if is_wrong else Outcome.OK
+
+    def again(self, target: Target, key: int, outcome: int) -> float | None:
+        """Return after how many seconds Kapso delivers a message again, if it does."""
+        sent = self._sent[target.name, key]
+        if outcome in _ACKNOWLEDGED:
+            is_first = sent.deliveries == 1
+            return REDELIVER_S if is_first and self._is_redelivered(key) else None
+        if sent.acknowledged_ns or sent.retries >= len(RETRY_S):
+            return None
+        sent.retries += 1
+        return RETRY_S[sent.retries - 1] * self._retry
+
+    def _is_redelivered(self, key: int) -> bool:
+        return int.from_bytes(self._maker.draws(number_of(key))[-2:], "little") < self._redeliver
