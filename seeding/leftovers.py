@@ -33,16 +33,26 @@ def remove_leftovers(config: Config) -> int:
         return sum(all_of(stores, lambda store: store.remove_messages(PREFIX), stop))
 
 
-def restore(store: Store, dataset: Dataset, indices: Iterable[int]) -> None:
-    """Write these contacts anew as they were seeded. Raises BackendError."""
+def remove_run(store: Store, prefix: str, dataset: Dataset, indices: Iterable[int]) -> None:
+    """Remove the messages with ids of a prefix, and write contacts anew as they were seeded.
+
+    `indices` are those that the messages went to. Meanwhile the manifest says "seeding": what is
+    interrupted here is finished by the next seed. Raises BackendError.
+    """
+    manifest = store.read_manifest()
+    if manifest is not None:
+        store.write_manifest({**manifest, "state": "seeding"})
+    store.remove_messages(prefix)
     for start, stop in _stretches(sorted(indices)):
         store.delete_contexts(start, stop)
         store.write(store.encode(dataset.contexts(start, stop)))
+    if manifest is not None:
+        store.write_manifest(manifest)
 
 
 def _stretches(indices: list[int]) -> Iterator[tuple[int, int]]:
     """Yield stretches that hold the indices; a few more cost less than a call for each."""
-    start = stop = -1
+    start, stop = indices[0] if indices else 0, 0
     for index in indices:
         if index - stop > _GAP or index - start >= _AT_ONCE:
             if stop > start:

@@ -51,7 +51,8 @@ COLUMNS = (
         "number",
         "the number that decides what is asked: index of the contact in the dataset, past whose "
         "end there is none; of [data of your own](own-data.md), the place of the number in the "
-        "file, from 0",
+        "file, from 0; of [scenarios that write](writes.md), that index plus 2^32 times the "
+        "arrival's number",
     ),
     Column("slice", "i4", "begin", "number", "index of the slice in `plan.json`"),
     Column(
@@ -66,7 +67,8 @@ COLUMNS = (
         "u1",
         "begin",
         "flags",
-        "bit 0: the row counts; bit 1: no connection was free at the scheduled time",
+        "bit 0: the row counts; bit 1: no connection was free at the scheduled time; bit 2: the "
+        "request of an earlier row was sent again",
     ),
     Column(
         "connection",

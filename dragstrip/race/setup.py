@@ -116,8 +116,7 @@ class Setup:
             lab=config.environment.dragstrip_lab,
             closed_model=plan.race.closed_model,
             operations=[
-                OperationFacts(**one.model_dump(include={"name", "weight", "method"}))
-                for one in plan.operations
+                OperationFacts.model_validate(one, from_attributes=True) for one in plan.operations
             ],
             seed=plan.seed,
             baseline=plan.targets[0].name,

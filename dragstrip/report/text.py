@@ -8,6 +8,7 @@ from dragstrip.analysis import numbers
 from dragstrip.analysis.gates import bound_of, figure_of, words_of
 from dragstrip.analysis.numbers import count, milliseconds, per_second, percent
 from dragstrip.analysis.operations import declared
+from dragstrip.report import writes
 from dragstrip.stats.proportion import clopper_pearson
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
         row("response p50", *(milliseconds(side.p50_ms) for side in sides)),
         row("response p95", *(milliseconds(side.p95_ms) for side in sides)),
         row("response p99", *(milliseconds(side.p99_ms) for side in sides)),
+        *writes.short_rows(run),
         row("slowest answer", *(milliseconds(side.high_ms) for side in sides)),
     ]
     if not run.closed_model:
@@ -188,7 +190,7 @@ def short_rows(run: Run) -> list[tuple[str, str, str]]:
     return [row for row in rows(run) if row[0].startswith(IN_SHORT)]
 
 
-IN_SHORT = ("verified", "failed", "throughput", "achieved", "response")
+IN_SHORT = ("verified", "failed", "throughput", "achieved", "response", "writes", "lost, doubled")
 """The beginnings of the labels of rows that say what came of the race."""
 
 

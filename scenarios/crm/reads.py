@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from seeding.dataset.dataset import Dataset
     from seeding.dataset.model import Context
 
-MOST_STALE_READS = 500
+MOST_STALE_READS = 200
 _CONTEXTS = 4096
 
 

@@ -60,14 +60,10 @@ class SeededContacts:
 
     def prepare(self, targets: Sequence[Target], progress: Progress) -> Facts:
         """Seed the lab if need be, and prove that both backends hold the dataset."""
-        removed = remove_leftovers(self._config)
-        if removed:
-            progress.say(f"seed: an earlier race left {removed:,} messages: restoring the contacts")
-            _seed(self._config)
         if self._config.environment.dragstrip_lab:
             _seed_if_needed(self._config, progress)
         progress.say("preflight: keys, data and answers of both targets")
-        return facts_of(_preflight(self._config, targets, self._dataset))
+        return facts_of(_preflight(self._config, targets, self._dataset, progress))
 
     def review(self, run: RunFolder) -> str | None:  # noqa: ARG002
         """Return how the backends' data differs from the dataset by now.
@@ -124,12 +120,17 @@ def facts_of(proof: DataProof) -> Facts:
     )
 
 
-def _preflight(config: Config, targets: Sequence[Target], dataset: Dataset) -> DataProof:
+def _preflight(
+    config: Config, targets: Sequence[Target], dataset: Dataset, progress: Progress
+) -> DataProof:
     try:
         # One lookup of a number that does not exist: it needs the target and the key, but no data.
         check_answers(config, sample=1)
         for target in targets:
             refuses_wrong_key(target, dataset.phone(0), dataset.workspace_id(0), config.race)
+        if left := remove_leftovers(config):
+            progress.say(f"seed: an earlier race left {left:,} messages: restoring their contacts")
+            _seed(config)
         proof = check_data(config)
         check_answers(config, sample=_ANSWERS)
     except DataDiffers as difference:

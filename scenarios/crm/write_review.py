@@ -15,7 +15,7 @@ from dragstrip.scenario.numbered import drawn
 from scenarios.crm.end_state import EndState
 from scenarios.crm.reads import MOST_STALE_READS, ReadCounts
 from scenarios.crm.reconcile import account, attempts
-from seeding.leftovers import restore
+from seeding.leftovers import remove_run
 from seeding.stores import open_stores
 from seeding.verify import check_data
 
@@ -97,9 +97,9 @@ def review(
 
 
 def _remove(store: Store, maker: MessageMaker, found: Account) -> None:
-    store.remove_messages(maker.prefix)
     touched = {drawn(key) for key in found.attempted.values()}
-    restore(store, maker.dataset, (i for i in touched if i < maker.dataset.contacts))
+    seeded = [index for index in touched if index < maker.dataset.contacts]
+    remove_run(store, maker.prefix, maker.dataset, seeded)
 
 
 def _writes(sent: Attempts, found: Account, counts: ReadCounts, maker: MessageMaker) -> Writes:

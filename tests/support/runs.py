@@ -21,6 +21,7 @@ from dragstrip.run.model import (
     ScenarioFacts,
     Verdict,
     Versions,
+    Writes,
 )
 from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
 from scenarios.crm.seeded import facts_of
@@ -167,6 +168,14 @@ def fail(
     rows["status"][which] = status
 
 
+def kept_all(plan: Plan, **wrong: int) -> dict[str, Writes]:
+    """Return the accounts of targets that kept all; what is wrong is wrong with the second."""
+    kept: dict[str, Any] = dict.fromkeys(("attempted", "acknowledged", "stored", "reads"), 400)
+    kept |= dict.fromkeys(("lost", "duplicated", "unexpected", "recovered", "stable_ms"), 0)
+    old, new = (target.name for target in plan.targets)
+    return {old: Writes(**kept), new: Writes(**kept | wrong)}
+
+
 def conclude(
     plan: Plan,
     reports: list[SliceReport],
@@ -177,6 +186,7 @@ def conclude(
     finish: Finish | None = None,
     data_difference: str | None = None,
     rechecked: bool = True,
+    writes: dict[str, Writes] | None = None,
 ) -> tuple[Run, Verdict]:
     """Return the run and verdict of a recorded race.
 
@@ -202,6 +212,7 @@ def conclude(
         interrupted=interrupted,
         finish=finish or finish_of(plan, reports),
         data_after=data_after,
+        writes=writes,
     )
     summary = with_distributions(summary, plan, reports)
     run = Run(
@@ -213,6 +224,7 @@ def conclude(
         closed_model=plan.race.closed_model,
         data_after=data_after,
         data_difference=data_difference,
+        writes=writes or {},
         seed=plan.seed,
         baseline=names[0],
         challenger=names[1],
@@ -222,7 +234,10 @@ def conclude(
             system="Linux 6.1", architecture="x86_64", processor="A CPU", cpus=2, memory_bytes=2**33
         ),
         config=config.model_dump(mode="json", exclude={"environment"}),
-        operations=[OperationFacts(**operation.model_dump()) for operation in plan.operations],
+        operations=[
+            OperationFacts.model_validate(operation, from_attributes=True)
+            for operation in plan.operations
+        ],
         scenario=ScenarioFacts(name="lookup", keys=100, facts=facts_of(PROOF)),
         targets=summary.totals,
         slices=summary.slices,

@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from dragstrip.analysis.gates import fix_of
-from dragstrip.report import operations, text
+from dragstrip.report import operations, text, writes
 from dragstrip.report.html import (
     by_operation,
     failures,
@@ -22,6 +22,7 @@ from dragstrip.report.html import (
     percentiles,
     ratio_scale,
     setup,
+    staleness,
     time_breakdown,
     timeline,
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 def render(run: Run, verdict: Verdict) -> str:
     """Return the whole page. Raises StorageError when the charts' library is not installed."""
     gauge, charts = ratio_scale.charts(run, verdict), pictures(run, verdict)
+    stale = staleness.charts(run)
     style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
     return (
         _environment()
@@ -52,9 +54,11 @@ def render(run: Run, verdict: Verdict) -> str:
             fix_of=fix_of,
             gauge=gauge[0] if gauge else None,
             charts=charts,
+            writes=writes,
+            stale=stale[0] if stale else None,
             data={
                 "theme": THEME,
-                "charts": [for_browser(one) for one in gauge + charts],
+                "charts": [for_browser(one) for one in gauge + stale + charts],
             },
             style=style,
             script=script,

@@ -13,7 +13,10 @@ from dragstrip.analysis.gates import GATES
 from dragstrip.analysis.verdict import meets
 from dragstrip.config.config import RulesConfig
 from dragstrip.ledger.rows import Flag, Outcome, Rows
-from tests.support.runs import conclude, fail, finish_of, plan_of, record
+from tests.support.runs import conclude, fail, finish_of, kept_all, plan_of, record
+
+OF_WRITES = {"lost_writes", "duplicate_writes", "stale_reads", "foreign_writes"}
+EVERY_RUN = {rule.name for rule in GATES} - OF_WRITES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -281,12 +284,12 @@ def test_a_closed_model_is_labelled_and_not_judged_by_what_is_due() -> None:
     assert verdict.closed_model
     assert failed_gates(verdict) == set()
     left_out = {"achieved_rate", "no_connection", "send_delay_p99_ms"}
-    assert {gate.name for gate in verdict.gates} == {rule.name for rule in GATES} - left_out
+    assert {gate.name for gate in verdict.gates} == EVERY_RUN - left_out
 
 
 def test_every_condition_is_judged_and_an_invalid_run_lets_nobody_pass() -> None:
     verdict = verdict_of((20.0, 2.0), samples=58)
-    assert {gate.name for gate in verdict.gates} == {rule.name for rule in GATES}
+    assert {gate.name for gate in verdict.gates} == EVERY_RUN
     assert "requests in the smallest slice: 58, must be at least 59" in verdict.reason
     assert (verdict.ratio, verdict.secondary, verdict.cross_check) == (None, {}, None)
     for side in verdict.targets.values():
@@ -409,3 +412,41 @@ def test_quantiles_are_nearest_rank() -> None:
     assert run.targets["old"].query_p50_ms == 0.5
     assert run.targets["old"].total_p50_ms == 0.9
     assert run.targets["old"].offered_per_s == 50
+
+
+@pytest.mark.parametrize(
+    ("wrong", "gate", "words"),
+    [
+        ({"lost": 3}, "lost_writes", "new lost 3 of 400 acknowledged messages"),
+        ({"duplicated": 2}, "duplicate_writes", "new stored 2 messages more than once"),
+        (
+            {"stale": 9, "hidden": 7, "stable_ms": 480},
+            "stale_reads",
+            "new hid acknowledged messages from 7 of 400 lookups, for up to 480 ms",
+        ),
+    ],
+)
+def test_a_target_that_breaks_its_word_is_unsafe_however_fast_it_is(
+    wrong: dict[str, int], gate: str, words: str
+) -> None:
+    plan = plan_of()
+    reports = record(plan, (20.0, 2.0))
+    run, verdict = conclude(plan, reports, writes=kept_all(plan, **wrong))
+    assert (verdict.verdict, failed_gates(verdict)) == ("unsafe", {gate})
+    assert verdict.reason == words
+    assert (verdict.ratio, verdict.secondary, verdict.compares) == (None, {}, False)
+    assert verdict.writes == run.writes
+    assert not meets(verdict, "not-worse", RulesConfig())
+    kept, adopted = conclude(plan, reports, writes=kept_all(plan))
+    assert (adopted.verdict, kept.writes["new"].is_safe) == ("adopt", True)
+
+
+def test_an_unsafe_target_is_named_before_all_that_makes_the_run_invalid() -> None:
+    plan = plan_of()
+    wrong = kept_all(plan, lost=1, unexpected=4)
+    _, verdict = conclude(plan, record(plan, samples=58), writes=wrong)
+    assert verdict.verdict == "unsafe"
+    assert failed_gates(verdict) == {"lost_writes", "foreign_writes", "samples_per_slice"}
+    _, verdict = conclude(plan, record(plan), writes=kept_all(plan, unexpected=4))
+    assert verdict.verdict == "invalid"
+    assert "new holds 4 messages that were never sent" in verdict.reason

@@ -97,7 +97,12 @@ def test_a_path_is_the_same_file_in_another_folder(
 
 
 WRONG = {
-    "no such name": ("lookups", "", 'there is no scenario "lookups"', "use endpoint, lookup"),
+    "no such name": (
+        "lookups",
+        "",
+        'there is no scenario "lookups"',
+        "use conversation, endpoint, inbound-message, lookup",
+    ),
     "no such module": ("nowhere.at_all:Pages", "", "cannot be imported", "correct the name"),
     "no class in a module": (f"{NULL}:Pages", "", "not a subclass", "name a class that is"),
     "no such file": ("{folder}/absent.py", "", "there is no file", "correct the path"),
