@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from seeding.dataset.dataset import Dataset
-    from seeding.dataset.model import Answer, Context, Conversation
+    from seeding.dataset.model import Answer, Context, Conversation, Message
 
 DIGITS = 10
 PREVIEW = 100
@@ -133,23 +133,22 @@ def with_messages(base: Context | None, stored: Iterable[InboundMessage]) -> Con
     if not added:
         return base
     conversation = _conversation(base["conversation"] if base else None, added)
-    messages = [
-        *(base["messages"] if base else ()),
-        *(
-            {
-                "id": "",
-                "direction": "inbound",
-                "sender_type": "contact",
-                "content": message.content,
-                "message_type": message.type,
-                "kapso_message_id": message.id,
-                "created_at": message.sent_at_ms,
-            }
-            for message in added
-        ),
-    ]
+    messages = [*(base["messages"] if base else ()), *map(_row, added)]
+    messages.sort(key=lambda message: message["created_at"])
     context: Any = {**(base or {}), "conversation": conversation, "messages": messages}
     return context  # type: ignore[no-any-return]
+
+
+def _row(message: InboundMessage) -> Message:
+    return {
+        "id": "",
+        "direction": "inbound",
+        "sender_type": "contact",
+        "content": message.content,
+        "message_type": message.type,
+        "kapso_message_id": message.id,
+        "created_at": message.sent_at_ms,
+    }
 
 
 def new_contact(message: InboundMessage, workspace_id: str) -> Context:
