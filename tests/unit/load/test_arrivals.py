@@ -1,4 +1,5 @@
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from dragstrip.config.config import DatasetConfig, RaceConfig, ScenarioConfig
 from dragstrip.load import arrivals
 from dragstrip.run.plan import Plan, PlannedOperation, PlannedTarget, alternate
+from dragstrip.scenario.numbered import drawn as drawn_key
+from dragstrip.scenario.numbered import number_of
 from tests.support import planned
 
 CONTACTS = 500
@@ -273,3 +276,66 @@ def test_slices_alternate_abba_with_both_starts() -> None:
     assert order == [slice_.target for slice_ in alternate(40, seed=5)]
     assert [slice_.pair for slice_ in alternate(3, 1)] == [0, 0, 1, 1, 2, 2]
     assert [slice_.position for slice_ in alternate(3, 1)] == [0, 1, 0, 1, 0, 1]
+
+
+FOLLOWING = (
+    PlannedOperation(name="lookup", weight=4, follows="message"),
+    PlannedOperation(name="message", weight=1),
+)
+
+
+def numbered(operations: tuple[PlannedOperation, ...] = FOLLOWING, **race: Any) -> Plan:
+    return plan(operations=operations, **race).model_copy(update={"numbered": True})
+
+
+def test_numbers_tell_all_arrivals_of_a_race_apart_and_are_alike_for_both_of_a_pair() -> None:
+    made = numbered()
+    parts: dict[tuple[int, bool], set[int]] = {}
+    for slice_ in made.slices:
+        for is_trickle, draw in ((False, planned.of_slice), (True, planned.trickle)):
+            keys = draw(made, slice_).keys.tolist()
+            assert len(set(keys)) == len(keys) > 0
+            assert parts.setdefault((slice_.pair, is_trickle), set(keys)) == set(keys)
+    numbers = [number_of(key) for keys in parts.values() for key in keys]
+    assert len(set(numbers)) == len(numbers)
+    assert max(numbers) < 2 * made.race.pairs * made.race.numbers_per_slice
+
+
+@given(st.integers(1, 9))
+def test_every_drawn_key_belongs_to_one_worker_and_every_arrival_to_some(workers: int) -> None:
+    made = numbered(keys="zipf:1.1")
+    slice_ = made.slices[0]
+    whole = planned.of_slice(made, slice_)
+    owners: dict[int, int] = {}
+    keys: list[int] = []
+    for worker in range(workers):
+        for block in arrivals.owned(arrivals.blocks_of_slice(made, slice_), worker, workers):
+            keys += block.keys.tolist()
+            assert all(
+                owners.setdefault(drawn_key(key), worker) == worker for key in block.keys.tolist()
+            )
+    assert sorted(keys) == sorted(whole.keys.tolist())
+
+
+def test_a_lookup_asks_for_whom_the_last_message_was_from_once_it_is_a_moment_old() -> None:
+    whole = planned.of_slice(numbered(rate=100), numbered(rate=100).slices[0])
+    waiting: list[tuple[int, int]] = []
+    followed = 0
+    for at_ns, key, operation in zip(
+        whole.offsets_ns.tolist(), whole.keys.tolist(), whole.operations.tolist(), strict=True
+    ):
+        if operation == 1:
+            waiting.append((at_ns, drawn_key(key)))
+        elif old := [one for one in waiting if one[0] <= at_ns - arrivals.FOLLOW_S * 1e9]:
+            assert drawn_key(key) == old[-1][1]
+            waiting = waiting[len(old) :]
+            followed += 1
+    assert followed > 50
+
+
+def test_times_and_operations_do_not_depend_on_numbers() -> None:
+    plain, other = plan(operations=MIXED), numbered(MIXED)
+    first, second = (planned.of_slice(one, one.slices[0]) for one in (plain, other))
+    assert first.offsets_ns.tolist() == second.offsets_ns.tolist()
+    assert first.operations.tolist() == second.operations.tolist()
+    assert first.keys.tolist() == [drawn_key(key) for key in second.keys.tolist()]

@@ -19,7 +19,7 @@ from dragstrip.ledger.rows import Flag
 from dragstrip.load.arrivals import Arrivals
 from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.dispatcher import Dispatcher
-from dragstrip.load.schedule import Closed, Open, Span
+from dragstrip.load.schedule import Closed, Open, Span, WithRepeats
 from dragstrip.load.timer import Timer
 
 if TYPE_CHECKING:
@@ -295,3 +295,41 @@ def test_a_timer_never_rings_early_and_only_when_set(precise: bool) -> None:
     gevent.sleep(0.01)
     timer.close()
     assert len(rung) == 7
+
+
+def test_what_is_sent_again_comes_when_it_is_due_and_does_not_count() -> None:
+    dispatcher = Dispatcher()
+    users = Users(dispatcher, 2)
+    start_ns = monotonic_ns() + 5 * MS
+    offsets = np.arange(4, dtype=np.int64) * 10 * MS
+    arrivals = Arrivals(offsets, np.arange(4), np.zeros(4, np.uint8))
+    span = Span(3, start_ns, start_ns, start_ns + LONG_S * 10**9)
+    dispatcher.load(WithRepeats(Open([arrivals], span), dispatcher.pending, 3))
+    dispatcher.again(start_ns + 15 * MS, 77, 1)
+    users.wait_for(5)
+    taken = [
+        (key, slice_, flags, operation) for _, (_, key, slice_, flags, operation), _ in users.taken
+    ]
+    assert sorted(taken) == [
+        *((key, 3, Flag.COUNTED, 0) for key in range(4)),
+        (77, 3, Flag.AGAIN, 1),
+    ]
+    assert [key for key, *_ in taken] == [0, 1, 77, 2, 3]
+    assert all(at_ns >= arrival[0] for _, arrival, at_ns in users.taken)
+
+
+def test_what_is_sent_again_outlives_its_slice_and_holds_up_none() -> None:
+    dispatcher = Dispatcher()
+    users = Users(dispatcher, 1)
+    nothing = Arrivals(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8))
+    span = Span(0, 0, 0, 10**9)
+    dispatcher.load(WithRepeats(Open([nothing], span), dispatcher.pending, 0))
+    dispatcher.again(monotonic_ns() + LONG_S * 10**9, 5, 0)
+    assert not dispatcher.at_rest
+    dispatcher.stop()
+    assert dispatcher.at_rest
+    assert list(dispatcher.abandon()) == []
+    dispatcher.pending[0] = (0, 5, 0)
+    dispatcher.load(WithRepeats(Open([nothing], span), dispatcher.pending, 1))
+    users.wait_for(1)
+    assert [arrival[1:4] for _, arrival, _ in users.taken] == [(5, 1, Flag.AGAIN)]
