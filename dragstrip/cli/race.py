@@ -102,7 +102,8 @@ _web = option_group(
 @click.option(
     "--scenario",
     metavar="NAME",
-    help="What to race: lookup, endpoint, or path/to/file.py:Class; see docs/scenarios.md.",
+    help="What to race: lookup, inbound-message, conversation, endpoint, or path/to/file.py:Class; "
+    "see docs/scenarios.md.",
 )
 @runs_folder
 @click.option(
@@ -157,6 +158,7 @@ _web = option_group(
     show_default=True,
     help="Append the report to the file in GITHUB_STEP_SUMMARY.",
 )
+@click.option("--keep-writes", is_flag=True, help="Leave the messages that the race has sent.")
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 @endpoint_options
 @verbose
@@ -187,6 +189,7 @@ def race(
     otel: bool | None,
     require: Requirement | None,
     summary: bool,
+    keep_writes: bool,
     keep_lab: bool,
     endpoint: EndpointOptions,
     verbose: bool,
@@ -215,6 +218,8 @@ def race(
         "dataset": own,
         **endpoint.sections(targets, document, scenario),
     }
+    if keep_writes:
+        sections["scenario"] = sections.get("scenario", {}) | {"keep_writes": True}
     chosen = default_preset(_preset(preset, quick), given, sections, document)
     config = presets.load(os.environ, path, chosen, given, sections, document)
     rehearsed = rehearse(config, endpoint)
