@@ -109,7 +109,7 @@ class InboundMessages(Scenario):
         maker = MessageMaker(self.dataset, "preflight")
         nobody = body_of(maker(0)).replace(maker(0).kapso_phone_id.encode(), b"0")
         for target in targets:
-            require_webhook(target, nobody, self._secret, self.config.race.timeout)
+            require_webhook(target, nobody, self._secret, self.config.race)
         values = {name: f"{value}" for name, value in self.asked if name != "keep_writes"}
         return facts.model_copy(
             update={
