@@ -12,8 +12,10 @@
 - power: how often a change as large as the minimum detectable effect is detected; it should be
   four times out of five.
 - resolution: how far the histograms' bins move the ends of an interval.
+- capacities: how often the intervals of `dragstrip capacity` hold what two targets carry, and the
+  ratio; how wide they are, and how many slices a search takes.
 
-One core; two to three minutes, and half of it with --quick, which leaves scenarios out. Exit code
+One core; three to five minutes, and half of it with --quick, which leaves scenarios out. Exit code
 1 when a bound is broken or the time is up.
 """
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from benchmarks.capacities import SimulatedTargets, search_both
 from benchmarks.form import Bound
 from benchmarks.simulated_runs import Array, Simulated, SimulatedScenario, simulate, stored_run
 from dragstrip.analysis.ratio import Interval, interval
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dragstrip.run.model import Verdict, Word
+    from dragstrip.stats.edge import Edge
 
 _T = TypeVar("_T")
 
@@ -52,6 +54,17 @@ BOUNDED = (
 )
 BEYOND = SimulatedScenario("state outlives the slice", memory=1.0)
 """Has no bound: a slice must be longer than what it is to average over. Shown all the same."""
+
+
+EDGES = (
+    SimulatedTargets("cliff", steepness=400.0, likeness=0.0),
+    SimulatedTargets("queue", scatter=0.03, walk=0.01),
+    SimulatedTargets("noisy", scatter=0.12, steepness=15.0, likeness=20.0),
+)
+SEARCHES = ((10, 3.0), (20, 12.0))
+"""Rounds, and counted seconds of a slice, of `dragstrip capacity` with --quick and without."""
+SEARCHES_OF_EXPERIMENTS = 4
+"""A search takes as long as so many races."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +326,39 @@ def _share(values: Iterable[bool]) -> float:
     return sum(found) / len(found)
 
 
+def capacities(plan: SimulationPlan, results: Results) -> Iterator[None]:
+    """Measure the coverage of capacities and their ratio, and how many slices a search takes."""
+    for targets in (EDGES[-1],) if plan.quick else EDGES:
+        for rounds, counted_s in SEARCHES:
+            random = np.random.default_rng([plan.seed, rounds])
+            found = [
+                search_both(targets, random, rounds=rounds, counted_s=counted_s)
+                for _ in range(plan.experiments // SEARCHES_OF_EXPERIMENTS)
+            ]
+            edges = [one for search in found for one in search.edges]
+            ratios = [search.apart for search in found]
+            row = {
+                "capacity": _share(_holds(*one) for one in edges),
+                "ratio": _share(_holds(*one) for one in ratios),
+                "half_width": float(np.median([_half(one) for one, _ in edges])),
+                "ratio_half_width": float(np.median([_half(one) for one, _ in ratios])),
+                "slices": float(np.mean([search.slices for search in found])),
+            }
+            results.add("capacities", {"targets": targets.name, "rounds": rounds, **row})
+            for what in ("capacity", "ratio"):
+                name = f"coverage of the {what}, {targets.name}, {rounds} rounds"
+                results.bound(name, row[what], low=LEAST_COVERAGE)
+            yield
+
+
+def _holds(found: Edge | None, truth: float) -> bool:
+    return found is not None and found.low <= truth <= found.high
+
+
+def _half(found: Edge | None) -> float:
+    return math.inf if found is None else (math.exp(found.high - found.low) - 1) / 2
+
+
 PARTS: Sequence[Callable[[SimulationPlan, Results], Iterator[None]]] = (
     coverage,
     false_alarms,
@@ -320,6 +366,7 @@ PARTS: Sequence[Callable[[SimulationPlan, Results], Iterator[None]]] = (
     mirror,
     power,
     resolution,
+    capacities,
 )
 
 

@@ -1,0 +1,1 @@
+"""How much each target carries: the highest rate within the objective, with an interval."""
