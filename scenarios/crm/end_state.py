@@ -77,9 +77,7 @@ class EndState:
             base = self._seeded(index)
         else:
             base = new_contact(messages[0], dataset.workspace_id(index))
-        context = with_messages(base, messages)
-        assert context is not None  # noqa: S101
-        return context
+        return with_messages(base, messages)
 
     def _explain(self, store: Store, index: int, messages: list[InboundMessage]) -> str:
         name = f"{store.name}: {name_contact(self._maker.dataset, index)}"

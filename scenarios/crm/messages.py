@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import orjson
 
@@ -127,6 +127,12 @@ def body_of(message: InboundMessage) -> bytes:
     )
 
 
+@overload
+def with_messages(base: Context, stored: Iterable[InboundMessage]) -> Context: ...
+@overload
+def with_messages(base: None, stored: Iterable[InboundMessage]) -> Context | None: ...
+@overload
+def with_messages(base: Context | None, stored: Iterable[InboundMessage]) -> Context | None: ...
 def with_messages(base: Context | None, stored: Iterable[InboundMessage]) -> Context | None:
     """Return a contact as these messages leave it: the one that was seeded, or a new one."""
     added = sorted(stored, key=lambda message: message.sent_at_ms)

@@ -73,10 +73,10 @@ class Webhook:
     def path(self) -> str:
         return kinds()[self.kind].paths["message"]
 
-    def deliver(self, body: bytes | dict[str, Any]) -> httpx.Response:
-        """Deliver a body with the signature that fits it."""
+    def deliver(self, body: bytes | dict[str, Any], attempt_of: str = "contract") -> httpx.Response:
+        """Deliver a body with the signature that fits it, and an idempotency key."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.post(raw, kapso_headers(raw, self.secret, idempotency_key="contract"))
+        return self.post(raw, kapso_headers(raw, self.secret, idempotency_key=attempt_of))
 
     def post(self, raw: bytes, headers: dict[str, str]) -> httpx.Response:
         """Send a body with exactly these headers."""

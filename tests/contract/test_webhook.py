@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import hmac
 import itertools
@@ -220,6 +221,34 @@ def test_a_second_delivery_changes_nothing(
         response = webhook.deliver(message)
         assert (response.status_code, response.json()) == (200, DUPLICATE)
     assert beside.lookup(phone, workspace_id).json() == before
+
+
+@pytest.mark.parametrize("key", ["the same", "another"])
+def test_a_redelivery_is_a_duplicate_under_any_idempotency_key(
+    webhook: Webhook,
+    beside: Endpoint,
+    message: dict[str, Any],
+    phone: str,
+    workspace_id: str,
+    key: str,
+) -> None:
+    assert webhook.deliver(message, "the same").json() == STORED
+    assert webhook.deliver(_later(message, 60, "Second"), "the same").json() == STORED
+    before = beside.lookup(phone, workspace_id).json()
+    response = webhook.deliver(message, key)
+    assert (response.status_code, response.json()) == (200, DUPLICATE)
+    assert beside.lookup(phone, workspace_id).json() == before
+
+
+def test_an_attempt_that_was_refused_leaves_the_next_one_the_first(
+    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+) -> None:
+    malformed = copy.deepcopy(message)
+    del malformed["message"]["kapso"]
+    assert webhook.deliver(malformed, "one delivery").status_code == 400
+    assert webhook.deliver(message, "one delivery").json() == STORED
+    assert webhook.deliver(message, "one delivery").json() == DUPLICATE
+    assert len(beside.lookup(phone, workspace_id).json()["recent_messages"]) == 1
 
 
 def test_a_message_is_known_by_its_id_alone(

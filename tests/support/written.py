@@ -38,14 +38,10 @@ def store_with(messages: Iterable[InboundMessage], name: str = "Convex") -> Memo
 def receive(store: MemoryStore, message: InboundMessage) -> None:
     """Store a message as the contract has it, but for its id, which is not looked at."""
     if message.index in store.rows:
-        made = with_messages(store.rows[message.index], [message])
-        assert made is not None
-        store.rows[message.index] = made
+        store.rows[message.index] = with_messages(store.rows[message.index], [message])
         return
     found = next((c for c in store.others if c["contact"]["phone"] == message.phone), None)
     if found is not None:
         store.others.remove(found)
     base = found or new_contact(message, DATASET.workspace_id(message.index))
-    made = with_messages(base, [message])
-    assert made is not None
-    store.others.append(made)
+    store.others.append(with_messages(base, [message]))

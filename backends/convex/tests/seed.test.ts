@@ -290,7 +290,7 @@ test("only the lookup and the functions that ask for the seed secret are public"
     .filter((name) => !forImports.includes(name))
     .map((name) => `seedWithSecret:${name}`);
   assert.deepEqual(publicFunctions.sort(), ["contacts:getContextByPhone", ...guarded].sort());
-  assert.equal(guarded.length, 12);
+  assert.equal(guarded.length, 16);
 });
 
 test("with the seed secret the same functions do the same", async () => {
@@ -330,12 +330,16 @@ test("without the right seed secret every one of them refuses, and reads and wri
       t.query(seedWithSecret.rangeDigests, range),
       t.query(seedWithSecret.contactDigests, range),
       t.query(seedWithSecret.readContexts, range),
+      t.query(seedWithSecret.messageDigests, { ...range, prefix: "" }),
+      t.query(seedWithSecret.messageIds, { ...range, prefix: "" }),
+      t.query(seedWithSecret.stateDigests, { secret, workspace_id: uuid("wspc", 1), phones: [] }),
+      t.mutation(seedWithSecret.removeMessages, { secret, prefix: "", limit: 9 }),
     ]);
   };
   const reasons = (results: PromiseSettledResult<unknown>[]) =>
     results.map((result) => (result.status === "rejected" ? result.reason.data : "done"));
   for (const secret of ["", "wrong", `${SEED_SECRET}x`]) {
-    assert.deepEqual(reasons(await attempt(secret)), Array(12).fill("Unauthorized"));
+    assert.deepEqual(reasons(await attempt(secret)), Array(16).fill("Unauthorized"));
   }
   for (const unset of ["", undefined]) {
     if (unset === undefined) delete process.env.SEED_SECRET;

@@ -64,8 +64,7 @@ def test_the_order_of_delivery_does_not_matter(messages: list) -> None:  # type:
     whole = with_messages(base, messages)
     one_by_one = base
     for message in messages:
-        one_by_one = with_messages(one_by_one, [message])  # type: ignore[assignment]
-    assert whole is not None
+        one_by_one = with_messages(one_by_one, [message])
     talk = whole["conversation"]
     assert whole == one_by_one
     newest = max(messages, key=lambda message: message.sent_at_ms)
