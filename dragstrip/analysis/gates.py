@@ -134,16 +134,17 @@ def _worst_writes(of: Callable[[Writes], int]) -> Callable[[Evidence], float | N
     return lambda evidence: max(map(of, evidence.writes.values()), default=None)
 
 
-def _named(of: Callable[[Writes], int], words: str) -> Callable[[Gate, Run], str]:
+def _named(account: str, words: str) -> Callable[[Gate, Run], str]:
     """Return what says of each target that fails a gate how often it does."""
 
     def details(_: Gate, run: Run) -> str:
-        return "; ".join(
-            f"{name} {words.format(of(one), one)}"
-            + (f", the first {one.examples[0]}" if one.examples else "")
-            for name, one in run.writes.items()
-            if of(one)
-        )
+        said = []
+        for name, one in run.writes.items():
+            if count := getattr(one, account):
+                examples = one.examples.get(account)
+                first = f" (first: {examples[0]})" if examples else ""
+                said.append(f"{name} {words.format(count, one)}{first}")
+        return "; ".join(said)
 
     return details
 
@@ -267,9 +268,7 @@ GATES: tuple[GateRule, ...] = (
         bound=0,
         fix="let the target store a message before it acknowledges it",
         is_safety=True,
-        details=_named(
-            lambda one: one.lost, "lost {0:,} of {1.acknowledged:,} acknowledged messages"
-        ),
+        details=_named("lost", "lost {0:,} of {1.acknowledged:,} acknowledged messages"),
     ),
     GateRule(
         name="duplicate_writes",
@@ -278,7 +277,7 @@ GATES: tuple[GateRule, ...] = (
         bound=0,
         fix="let the target know a message by its id, in the transaction that stores it",
         is_safety=True,
-        details=_named(lambda one: one.duplicated, "stored {0:,} messages more than once"),
+        details=_named("duplicated", "stored {0:,} messages more than once"),
     ),
     GateRule(
         name="stale_reads",
@@ -288,7 +287,7 @@ GATES: tuple[GateRule, ...] = (
         fix="let the target read what it has acknowledged, or allow for more in rules.consistency",
         is_safety=True,
         details=_named(
-            lambda one: one.hidden,
+            "hidden",
             "hid acknowledged messages from {0:,} of {1.reads:,} lookups, for up to "
             "{1.stable_ms:,.0f} ms",
         ),
@@ -299,7 +298,7 @@ GATES: tuple[GateRule, ...] = (
         figure=_worst_writes(lambda one: one.unexpected),
         bound=0,
         fix="let nothing else write to the backends during a race",
-        details=_named(lambda one: one.unexpected, "holds {0:,} messages that were never sent"),
+        details=_named("unexpected", "holds {0:,} messages that were never sent"),
     ),
     GateRule(
         name="verified",

@@ -78,6 +78,9 @@ def headline(run: Run, verdict: Verdict) -> str:
 
 def short_headline(run: Run, verdict: Verdict) -> str:
     """Return the same; of an invalid run without the reasons, which follow one by one."""
+    if verdict.verdict == "unsafe":
+        names = " and ".join(name for name, one in run.writes.items() if not one.is_safe)
+        return f"UNSAFE: {names} broke its word, and no speed makes up for that."
     if verdict.verdict != "invalid":
         return headline(run, verdict)
     return f"INVALID: this run proves nothing about {run.challenger} against {run.baseline}."

@@ -238,7 +238,7 @@ class Writes(StrictModel):
     that was acknowledged before they were sent, and `hidden` missed one for longer than
     `rules.consistency` allows. `stable_ms` is the longest time from an acknowledgement to the last
     read that missed the write; null without reads. `stale_reads` are the worst of them. `examples`
-    name what was lost, duplicated or unexpected first.
+    name the first that were lost, duplicated or unexpected.
     """
 
     attempted: Count
@@ -255,7 +255,7 @@ class Writes(StrictModel):
     hidden: Count = 0
     stable_ms: Milliseconds | None = None
     stale_reads: list[StaleRead] = Field(default=[])
-    examples: list[str] = Field(default=[])
+    examples: dict[str, list[str]] = Field(default={})
 
     @property
     def is_safe(self) -> bool:

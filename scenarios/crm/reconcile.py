@@ -59,14 +59,19 @@ class Account:
     unexpected: list[str]
     recovered: list[int]
 
-    def examples(self, maker: MessageMaker) -> list[str]:
-        """Name what went wrong first."""
-        numbers = [*self.lost, *self.duplicated]
-        names = [
-            f"message {number} to {name_contact(maker.dataset, drawn(self.attempted[number]))}"
-            for number in numbers[:_EXAMPLES]
-        ]
-        return [*names, *self.unexpected][:_EXAMPLES]
+    def examples(self, maker: MessageMaker) -> dict[str, list[str]]:
+        """Name the first of what went wrong, by account."""
+
+        def name(number: int) -> str:
+            contact = name_contact(maker.dataset, drawn(self.attempted[number]))
+            return f"message {number} to {contact}"
+
+        found = {
+            "lost": [name(number) for number in self.lost[:_EXAMPLES]],
+            "duplicated": [name(number) for number in self.duplicated[:_EXAMPLES]],
+            "unexpected": self.unexpected[:_EXAMPLES],
+        }
+        return {account: names for account, names in found.items() if names}
 
 
 def attempts(run: RunFolder, target: int, operation: int) -> Attempts:

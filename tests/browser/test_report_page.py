@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WIDTHS = (360, 768, 1440, 3840)
 
 
-EXAMPLES = ("failing", "invalid", "inconclusive", "closed", "hostile", "empty")
+EXAMPLES = ("failing", "invalid", "unsafe", "inconclusive", "closed", "hostile", "empty")
 DESK = {"width": 1440, "height": 900}
 
 

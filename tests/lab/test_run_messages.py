@@ -103,7 +103,7 @@ def test_what_is_there_and_was_not_sent_is_found_and_what_is_not(stores: list[St
         assert found.lost == [7]
         assert found.unexpected == [MAKER(key).id for key in KEYS[:5]]
         names = found.examples(MAKER)
-        assert names[0].startswith("message 7 to contact 3 (")
+        assert names["lost"][0].startswith("message 7 to contact 3 (")
 
 
 def test_a_state_that_messages_do_not_make_is_named(stores: list[Store]) -> None:

@@ -168,7 +168,7 @@ def fail(
     rows["status"][which] = status
 
 
-def kept_all(plan: Plan, **wrong: int) -> dict[str, Writes]:
+def kept_all(plan: Plan, **wrong: Any) -> dict[str, Writes]:
     """Return the accounts of targets that kept all; what is wrong is wrong with the second."""
     kept: dict[str, Any] = dict.fromkeys(("attempted", "acknowledged", "stored", "reads"), 400)
     kept |= dict.fromkeys(("lost", "duplicated", "unexpected", "recovered", "stable_ms"), 0)

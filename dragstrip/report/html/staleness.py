@@ -37,6 +37,7 @@ def charts(run: Run) -> list[Chart]:
             f"{name}: {one.stale:,} of {one.reads:,} lookups were stale, by up to "
             f"{figures.ms(one.stable_ms).text}"
             for name, one in run.writes.items()
+            if one.stale
         )
         + ".",
         spec=marks.picture(_layers(rows), rows, height=260, zoom=whole),

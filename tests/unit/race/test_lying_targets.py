@@ -139,7 +139,7 @@ def test_losing_and_doubling_are_named_and_no_speed_makes_up_for_them(
     assert f"new lost {lost} of {run.writes['new'].acknowledged} acknowledged" in verdict.reason
     assert f"old stored {doubled} messages more than once" in verdict.reason
     assert (run.writes["old"].lost, run.writes["new"].duplicated) == (0, 0)
-    assert run.writes["new"].examples[0].startswith("message ")
+    assert run.writes["new"].examples["lost"][0].startswith("message ")
     text = terminal.text(run, verdict)
     assert "UNSAFE: " in text.splitlines()[0]
     assert "new lost" in " ".join(text.split())

@@ -19,9 +19,9 @@ import pytest
 from dragstrip.analysis.gates import fix_of, words_of
 from dragstrip.config.config import Config
 from dragstrip.errors import StorageError
-from dragstrip.report import terminal
+from dragstrip.report import terminal, writes
 from dragstrip.report import text as words
-from dragstrip.report.html import assets, ratio_scale, render, setup
+from dragstrip.report.html import assets, ratio_scale, render, setup, staleness
 from dragstrip.run.model import Run, Verdict
 from tests.support.html_page import Page, shortened
 from tests.support.recorded import OPERATIONS
@@ -65,7 +65,11 @@ def test_the_page_has_every_section_and_table(name: str) -> None:
     own = page(name)
     sections = [one.attributes["id"] for one in own.root.all("section")]
     pictures = ["pictures"] * (name != "empty")
-    assert sections == ["verdict", "gates", "figures", *pictures, "setup", "repeat", "glossary"]
+    written = ["writes"] * bool(run.writes)
+    first = ["verdict", "gates", "figures", *written, *pictures]
+    assert sections == [*first, "setup", "repeat", "glossary"]
+    if written:
+        assert rows(own, "writes-table") == plain_rows(writes.rows(run))
     assert rows(own, "gates-table") == plain_rows(words.gate_rows(verdict.gates))
     assert rows(own, "figures-table") == plain_rows(words.rows(run))
     assert ("others-table" in own.ids) == bool(verdict.secondary)
@@ -73,7 +77,8 @@ def test_the_page_has_every_section_and_table(name: str) -> None:
         assert rows(own, "others-table") == plain_rows(words.secondary_rows(verdict))
     titles = [one.all("h3")[0].text for one in own.root.all("figure")]
     gauge = ratio_scale.charts(run, verdict)
-    assert titles == [plain(one.title) for one in (*gauge, *render.pictures(run, verdict))]
+    charts = (*gauge, *staleness.charts(run), *render.pictures(run, verdict))
+    assert titles == [plain(one.title) for one in charts]
     fixes = [one.text for one in own.root.all("ul") if one.attributes.get("class") == "fixes"]
     failed = [gate for gate in verdict.gates if not gate.passed]
     assert len(fixes) == bool(failed)

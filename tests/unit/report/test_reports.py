@@ -10,7 +10,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -20,9 +20,9 @@ from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.report import markdown, svg, terminal
 from dragstrip.report import text as words
-from dragstrip.run.model import Run, Verdict
+from dragstrip.run.model import Run, StaleRead, Verdict
 from tests.support.recorded import OPERATIONS
-from tests.support.runs import conclude, fail, plan_of, record
+from tests.support.runs import STARTED, conclude, fail, kept_all, plan_of, record
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -69,6 +69,15 @@ def operations() -> tuple[Run, Verdict]:
 CHANGED = "Supabase: contact 3 (Ana, +5511987654321): notes[0].content: 'a' where 'b' was stored"
 
 
+def unsafe() -> tuple[Run, Verdict]:
+    """A run that writes: the challenger has lost two messages, and hid some for a while."""
+    plan, start_s = plan_of(), STARTED.timestamp()
+    stale = [StaleRead(at_s=start_s + 5 + n / 3, age_ms=480 - n * 11) for n in range(40)]
+    wrong: dict[str, Any] = {"lost": 2, "stored": 398, "stale": 40, "hidden": 40, "stable_ms": 480}
+    wrong |= {"stale_reads": stale, "examples": {"lost": ["message 17 to contact 3 (Siti, 62811)"]}}
+    return conclude(plan, record(plan), writes=kept_all(plan, **wrong))
+
+
 @cache
 def examples() -> dict[str, tuple[Run, Verdict]]:
     plan = plan_of()
@@ -82,6 +91,7 @@ def examples() -> dict[str, tuple[Run, Verdict]]:
         "closed": closed(),
         "misses": misses(),
         "operations": operations(),
+        "unsafe": unsafe(),
         "empty": conclude(plan, [], interrupted=True),
         "hostile": hostile(*conclude(plan, record(plan))),
     }
