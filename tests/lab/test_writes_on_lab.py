@@ -20,7 +20,7 @@ from tests.support.seeded_lab import seeded_config, write_toml
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLAGS = ("--pairs", "6", "--slice", "1.2", "--rate", "90")
+FLAGS = ("--pairs", "6", "--slice", "1.2", "--rate", "115")
 
 
 def test_an_interrupted_race_leaves_messages_and_the_next_one_removes_all(
@@ -30,9 +30,9 @@ def test_an_interrupted_race_leaves_messages_and_the_next_one_removes_all(
     write_toml(tmp_path, warmup=0.2)
     race = start(tmp_path, lab_environment, "race", "--scenario", "inbound-message", *FLAGS)
     wait_until(lambda: slices_done(tmp_path) >= 1)
-    race.send_signal(signal.SIGINT)
+    race.send_signal(signal.SIGTERM)
     assert race.wait(60) == 130
-    with pytest.raises(DataDiffers, match="unread_count|last_message"):
+    with pytest.raises(DataDiffers, match=r"unread_count|last_message"):
         check_data(config)
 
     done = subprocess.run(
