@@ -161,6 +161,10 @@ class InboundMessages(Scenario):
         )
         return self._reviewed.findings
 
+    def remarks(self, run: RunFolder) -> list[str]:  # noqa: ARG002
+        """Say where the backends end unlike, though each ends as it must."""
+        return self._reviewed.remarks
+
     def writes(self, run: RunFolder) -> dict[str, Writes]:  # noqa: ARG002
         """Return the accounts that `review` made."""
         return self._reviewed.writes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from dragstrip.errors import BackendError, DataDiffers, StorageError
 from dragstrip.run.model import StaleRead, Writes
 from dragstrip.scenario import Finding
 from dragstrip.scenario.numbered import drawn
-from scenarios.crm.end_state import EndState
+from scenarios.crm.end_state import MOST_MESSAGES, EndState, too_many
 from scenarios.crm.reads import MOST_STALE_READS, ReadCounts
 from scenarios.crm.reconcile import account, attempts
 from seeding.leftovers import remove_run
@@ -38,6 +39,7 @@ class Reviewed:
 
     writes: dict[str, Writes] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
 
 def store_reads(folder: Path, process: int, counts: Mapping[str, ReadCounts]) -> None:
@@ -83,6 +85,7 @@ def review(
             for name, (_, sent), found in zip(config.targets, sides, accounts, strict=True):
                 counts = reads.get(name, ReadCounts())
                 reviewed.writes[name] = _writes(sent, found, counts, maker)
+            reviewed.remarks += _remarks(dict(zip(config.targets, accounts, strict=True)))
             state = EndState(maker)
             pairs = list(zip(stores, accounts, strict=True))
             differences = all_of(pairs, lambda pair: state.difference(pair[0], pair[1], stop), stop)
@@ -94,6 +97,24 @@ def review(
     except (DataDiffers, BackendError) as error:
         reviewed.findings.append(Finding(error.message))
     return reviewed
+
+
+def _remarks(accounts: Mapping[str, Account]) -> list[str]:
+    """Say what the end states do not have in common, though each is as it must be."""
+    said = []
+    for name, other in itertools.permutations(accounts, 2):
+        more = accounts[name].stored - accounts[other].stored - accounts[other].acknowledged
+        if more:
+            said.append(
+                f"{name} stored {len(more):,} messages that {other} neither acknowledged nor stored."
+            )
+    crowded = {one for found in accounts.values() for one in too_many(found)}
+    if crowded:
+        said.append(
+            f"{len(crowded):,} contacts with more than {MOST_MESSAGES:,} messages were not compared "
+            "as a whole."
+        )
+    return said
 
 
 def _remove(store: Store, maker: MessageMaker, found: Account) -> None:

@@ -104,6 +104,8 @@ def test_targets_that_keep_their_word_reconcile_exactly_and_are_left_as_they_wer
     run, verdict = sound(result)
     assert failed(verdict) == set()
     assert run.data_after == "same", run.data_difference
+    pending = run.writes["new"].attempted - run.writes["new"].stored
+    assert bool(run.remarks) == bool(pending)
     old, new = run.writes["old"], run.writes["new"]
     assert old.attempted == new.attempted > 100
     assert old.attempted == old.acknowledged == old.stored
