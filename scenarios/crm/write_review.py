@@ -105,14 +105,13 @@ def _remarks(accounts: Mapping[str, Account]) -> list[str]:
     for name, other in itertools.permutations(accounts, 2):
         more = accounts[name].stored - accounts[other].stored - accounts[other].acknowledged
         if more:
-            said.append(
-                f"{name} stored {len(more):,} messages that {other} neither acknowledged nor stored."
-            )
+            lacks = f"that {other} neither acknowledged nor stored"
+            said.append(f"{name} stored {len(more):,} messages {lacks}.")
     crowded = {one for found in accounts.values() for one in too_many(found)}
     if crowded:
         said.append(
-            f"{len(crowded):,} contacts with more than {MOST_MESSAGES:,} messages were not compared "
-            "as a whole."
+            f"{len(crowded):,} contacts with more than {MOST_MESSAGES:,} messages were not "
+            "compared as a whole."
         )
     return said
 
