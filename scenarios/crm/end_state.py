@@ -48,11 +48,10 @@ class EndState:
 
         def compare(page: tuple[str, list[int]]) -> int | None:
             workspace_id, indices = page
-            wanted = {index: self._after(index, by_index[index]) for index in indices}
             phones = {index: self._maker.dataset.phone(index) for index in indices}
             found = store.state_digests(workspace_id, list(phones.values()))
             return next(
-                (i for i in indices if found.get(phones[i]) != state_digest(wanted[i])), None
+                (i for i in indices if found.get(phones[i]) != self._digest(i, by_index[i])), None
             )
 
         differing = for_each(self._pages(by_index), compare, at_once=store.concurrency, stop=stop)
@@ -63,12 +62,15 @@ class EndState:
         return None
 
     def _messages(self, account: Account) -> dict[int, list[InboundMessage]]:
+        """Return what is stored of each contact that something was sent to."""
         left_out = too_many(account)
-        found: dict[int, list[InboundMessage]] = defaultdict(list)
+        found: dict[int, list[InboundMessage]] = {
+            drawn(key): [] for key in account.attempted.values() if drawn(key) not in left_out
+        }
         for number in account.stored:
-            message = self._maker(account.attempted[number])
-            if message.index not in left_out:
-                found[message.index].append(message)
+            key = account.attempted[number]
+            if drawn(key) in found:
+                found[drawn(key)].append(self._maker(key))
         return found
 
     def _pages(self, indices: dict[int, Any]) -> Iterator[tuple[str, list[int]]]:
@@ -80,13 +82,18 @@ class EndState:
             while page := list(itertools.islice(rest, _PHONES)):
                 yield workspace_id, page
 
-    def _after(self, index: int, messages: list[InboundMessage]) -> Context:
+    def _digest(self, index: int, messages: list[InboundMessage]) -> str | None:
+        context = self._after(index, messages)
+        return context and state_digest(context)
+
+    def _after(self, index: int, messages: list[InboundMessage]) -> Context | None:
+        """Return a contact as the messages leave it; None of somebody new where there is none."""
         dataset = self._maker.dataset
         if index < dataset.contacts:
-            base = self._seeded(index)
-        else:
-            base = new_contact(messages[0], dataset.workspace_id(index))
-        return with_messages(base, messages)
+            return with_messages(self._seeded(index), messages)
+        if not messages:
+            return None
+        return with_messages(new_contact(messages[0], dataset.workspace_id(index)), messages)
 
     def _explain(self, store: Store, index: int, messages: list[InboundMessage]) -> str:
         name = f"{store.name}: {name_contact(self._maker.dataset, index)}"
@@ -95,6 +102,6 @@ class EndState:
         found = store.contexts(index, index + 1)
         if not found:
             return f"{name} is missing"
-        wanted = predictable(self._after(index, messages))
-        difference = first_difference(wanted, predictable(found[0]))
+        wanted = with_messages(self._seeded(index), messages)
+        difference = first_difference(predictable(wanted), predictable(found[0]))
         return f"{name}: {difference}" if difference else f"{name} changed while it was read"
