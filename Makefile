@@ -77,9 +77,9 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 
 lock:  ## Make requirements/*.txt again from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" --extra build pyproject.toml -o requirements/run.txt
+	  --custom-compile-command "make lock" --extra build --extra lab pyproject.toml -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	  --custom-compile-command "make lock" --extra build --extra dev pyproject.toml -o requirements/dev.txt
+	  --custom-compile-command "make lock" --extra build --extra lab --extra dev pyproject.toml -o requirements/dev.txt
 
 clean:  ## Stop the lab and remove what the commands above made, but not runs/
 	@if [ -x $(BIN)/dragstrip ]; then $(BIN)/dragstrip lab down --purge; fi

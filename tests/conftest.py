@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from dragstrip import lab as embedded
 from dragstrip import redact
-from dragstrip.analysis import calibration
+from dragstrip.home import HOME_VARIABLE
 from dragstrip.lab import lifecycle
 from tests.support import spread
 
@@ -46,7 +46,7 @@ def _no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_calibration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what this machine was calibrated to out of the tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(calibration.HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
+        patch.setenv(HOME_VARIABLE, str(tmp_path_factory.mktemp("home")))
         yield
 
 

@@ -1,19 +1,17 @@
 """The stored calibration: how far this machine can be trusted, and what that means for a race.
 
-It is one file, `calibration.json` in $DRAGSTRIP_HOME or the checkout's `.dragstrip`. It holds the
+It is one file, `calibration.json` in dragstrip's folder for data (dragstrip/home.py). It holds the
 slices' quantiles of every run it was made from, so that its figures can be computed again.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import datetime  # noqa: TC003
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from dragstrip import atomic_file
+from dragstrip import atomic_file, home
 from dragstrip.analysis.aa_test import EqualTargets, Pairs  # noqa: TC001
 from dragstrip.analysis.comparable import Platform, platform
 from dragstrip.config.config import Metric  # noqa: TC001
@@ -24,11 +22,11 @@ from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dragstrip.config.config import Config
     from dragstrip.run.model import Run
 
-HOME_VARIABLE = "DRAGSTRIP_HOME"
 FILE = "calibration.json"
 
 Rate = Annotated[float, Field(ge=0)]
@@ -101,9 +99,7 @@ class Calibration(StrictModel):
 
 def place() -> Path:
     """Return where the calibration is, or will be."""
-    named = os.environ.get(HOME_VARIABLE)
-    home = Path(named) if named else Path(__file__).parents[2] / ".dragstrip"
-    return home.expanduser().absolute() / FILE
+    return home.data() / FILE
 
 
 def write(calibration: Calibration) -> Path:
@@ -114,7 +110,7 @@ def write(calibration: Calibration) -> Path:
         atomic_file.write(path, calibration.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise StorageError(
-            f"cannot write {path}: {error.strerror}", fix=f"make room, or set {HOME_VARIABLE}"
+            f"cannot write {path}: {error.strerror}", fix=f"make room, or set {home.HOME_VARIABLE}"
         ) from None
     return path
 

@@ -37,7 +37,7 @@ _LOG_NAMES = (*NAMES, "supervisor")
     "--home",
     # Whether it can be used is found out, and said, by the commands.
     type=click.Path(path_type=Path, readable=False),
-    help=f"The lab's folder; otherwise ${HOME_VARIABLE}, or .dragstrip/lab in the checkout.",
+    help=f"The lab's folder; otherwise ${HOME_VARIABLE}, or `lab` in dragstrip's own folder.",
 )
 @click.pass_context
 def lab(ctx: click.Context, home: Path | None) -> None:

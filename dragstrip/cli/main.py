@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from dragstrip.cli import crash, output
+from dragstrip.cli import completion, crash, output
 from dragstrip.cli.options import examples
 from dragstrip.errors import UNFORESEEN_CODE, DragstripError, Leave, StorageError
 from dragstrip.redact import redact
@@ -24,6 +24,7 @@ _COMMANDS = {
     "calibrate": "dragstrip.cli.calibrate:calibrate",
     "compare": "dragstrip.cli.compare:compare",
     "history": "dragstrip.cli.history:history",
+    "init": "dragstrip.cli.init:init",
     "schema": "dragstrip.cli.schema:schema",
     "ledger": "dragstrip.cli.ledger:ledger",
 }
@@ -62,6 +63,14 @@ class _LazyGroup(click.Group):
     epilog=examples("dragstrip race --quick", "dragstrip report latest"),
 )
 @click.version_option(VERSION)
+@click.option(
+    "--install-completion",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=completion.install,
+    help="Install tab completion for the shell in use.",
+)
 def cli() -> None:
     """Compare two backends under load, on identical data, with a verdict that holds."""
 

@@ -13,7 +13,7 @@ from dragstrip.errors import LabError
 from dragstrip.lab import lock, logs
 from dragstrip.lab.command import Command, run
 from dragstrip.lab.node import Node
-from dragstrip.lab.paths import backend, checkout, home_error
+from dragstrip.lab.paths import backend, home_error, workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,7 +52,7 @@ class _Product:
     @property
     def log(self) -> Path:
         name = self.title.replace(" ", "-").replace("/", "-")
-        return checkout() / ".dragstrip" / "install" / f"{name}.log"
+        return workplace() / ".dragstrip" / "install" / f"{name}.log"
 
 
 def install(reporter: Reporter, *, force: bool = False) -> None:
@@ -60,7 +60,7 @@ def install(reporter: Reporter, *, force: bool = False) -> None:
     node = Node.find()
     if not force and all(_current(product) for product in _products(node)):
         return
-    folder = checkout() / ".dragstrip" / "install"
+    folder = workplace() / ".dragstrip" / "install"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from dragstrip.errors import LabError
 from dragstrip.lab import credentials, logs, processes, state
-from dragstrip.lab.paths import Home, checkout, home_error
+from dragstrip.lab.paths import Home, home_error, workplace
 from dragstrip.lab.teardown import STOP_TIMEOUT_S, clear
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _launch(place: Home) -> subprocess.Popen[bytes]:
     with log:
         return subprocess.Popen(
             [sys.executable, "-m", "dragstrip.lab.supervisor"],
-            cwd=checkout(),
+            cwd=workplace(),
             env={**os.environ, processes.MARK_VARIABLE: place.mark},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

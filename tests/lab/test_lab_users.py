@@ -17,7 +17,7 @@ import pytest
 
 from dragstrip.errors import LabError
 from dragstrip.lab import credentials, lifecycle, postgres
-from dragstrip.lab.paths import Home, checkout
+from dragstrip.lab.paths import Home, workplace
 from tests.lab.lab_homes import DRAGSTRIP, left_behind, temporary_home
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def test_an_ordinary_user_at_anothers_home(mode: int) -> None:
 
 
 def _as_nobody(python: str, home: Path, command: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join((str(checkout()), sysconfig.get_path("purelib")))
+    path = os.pathsep.join((str(workplace()), sysconfig.get_path("purelib")))
     return subprocess.run(
         [python, "-m", "dragstrip", "lab", "--home", home, command],
         user=NOBODY,
@@ -186,7 +186,7 @@ def _python_for_nobody() -> str | None:
     """The environment's own Python may stand in a folder that only root may enter."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
-        path = os.pathsep.join((str(checkout()), sysconfig.get_path("purelib")))
+        path = os.pathsep.join((str(workplace()), sysconfig.get_path("purelib")))
         try:
             done = subprocess.run(
                 [python, "-c", "import dragstrip.lab"],

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from dragstrip.analysis import calibration
+from dragstrip.home import HOME_VARIABLE
 from dragstrip.run.folder import RunFolder
 from tests.support.byte_server import ByteServer, Peer, answer
 
@@ -48,7 +48,7 @@ def run_example(place: Path, code: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a folder, without a calibration of this machine."""
     (place / "example.py").write_text(code)
     environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    environ[calibration.HOME_VARIABLE] = str(place / "none")
+    environ[HOME_VARIABLE] = str(place / "none")
     return subprocess.run(
         [sys.executable, "example.py"],
         cwd=place,

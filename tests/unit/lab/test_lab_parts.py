@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dragstrip import home
 from dragstrip.errors import LabError
 from dragstrip.lab import credentials, logs, postgres, supervisor
 from dragstrip.lab.node import Node
-from dragstrip.lab.paths import HOME_VARIABLE, Home, checkout
+from dragstrip.lab.paths import HOME_VARIABLE, Home, workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,10 @@ def test_the_home_is_the_option_the_variable_or_the_checkouts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(HOME_VARIABLE, raising=False)
-    assert Home.find().folder == checkout() / ".dragstrip" / "lab"
+    monkeypatch.delenv(home.HOME_VARIABLE)
+    assert Home.find().folder == workplace() / ".dragstrip" / "lab"
+    monkeypatch.setenv(home.HOME_VARIABLE, str(tmp_path / "all"))
+    assert Home.find().folder == tmp_path / "all" / "lab"
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
     assert Home.find().folder == tmp_path
     assert Home.find(tmp_path / "other").folder == tmp_path / "other"

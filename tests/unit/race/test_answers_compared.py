@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dragstrip.analysis import calibration
+from dragstrip.home import HOME_VARIABLE
 from dragstrip.ledger.rows import Outcome
 from dragstrip.run.folder import RunFolder
 from scenarios.http.checks import compared, failures
@@ -114,7 +114,7 @@ def raced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     (place / "orders.py").write_text(ORDERS)
     kept = {"PATH", "HOME", "LANG", "TMPDIR"}
     environ = {name: value for name, value in os.environ.items() if name in kept}
-    environ[calibration.HOME_VARIABLE] = str(place / "none")
+    environ[HOME_VARIABLE] = str(place / "none")
     with ExitStack() as stack:
         servers = [stack.enter_context(orders(drops=one).serving()) for one in (False, True)]
         urls = [server.url for server in servers]

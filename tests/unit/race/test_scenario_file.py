@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from dragstrip.analysis import calibration
+from dragstrip.home import HOME_VARIABLE
 from dragstrip.ledger.rows import Outcome
 from dragstrip.run.folder import RunFolder
 from tests.support.byte_server import ByteServer, Peer, answer
@@ -118,7 +118,7 @@ def race(place: Path, baseline: ByteServer, challenger: ByteServer) -> Raced:
     (place / "checkout.py").write_text(CHECKOUT)
     kept = {"PATH", "HOME", "LANG", "TMPDIR"}
     environ = {name: value for name, value in os.environ.items() if name in kept}
-    environ[calibration.HOME_VARIABLE] = str(place.parent / "none")
+    environ[HOME_VARIABLE] = str(place.parent / "none")
     command = Path(sys.executable).with_name("dragstrip")
     with ExitStack() as stack:
         servers = [stack.enter_context(one.serving()) for one in (baseline, challenger)]

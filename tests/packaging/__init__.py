@@ -1,0 +1,1 @@
+"""What users install, as they install it."""
