@@ -27,6 +27,7 @@ from scenarios.crm.end_state import EndState
 from scenarios.crm.messages import MessageMaker, with_messages
 from scenarios.crm.reconcile import Attempts, account
 from seeding.dataset.dataset import Dataset
+from seeding.expected_digests import Expected
 from seeding.stores import open_stores
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def _fill(store: Store, dataset: Dataset, messages: list[InboundMessage]) -> Non
     by_index: dict[int, list[InboundMessage]] = defaultdict(list)
     for message in messages:
         by_index[message.index].append(message)
+    store.write_manifest(Expected(dataset).beginning)
     store.write_workspaces(dataset.workspaces())
     contexts = (_with_ids(dataset.context(i), by_index[i]) for i in range(dataset.contacts))
     for start in range(0, dataset.contacts, _BATCH):

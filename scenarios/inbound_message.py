@@ -86,7 +86,7 @@ class InboundMessages(Scenario):
                 f'race.ledger = "drop": scenario {self.name} compares the rows with what is stored',
                 fix='use "keep" or "compress"',
             )
-        if self._numbers >= MOST_NUMBERS or dataset.contacts + 1_000_000 >= 1 << KEY_BITS:
+        if race.numbers >= MOST_NUMBERS or dataset.contacts + 1_000_000 >= 1 << KEY_BITS:
             raise ConfigError(
                 f"race: scenario {self.name} cannot number so many messages",
                 fix="lower --rate, --slice or --pairs",
@@ -156,7 +156,6 @@ class InboundMessages(Scenario):
             MessageMaker(self.dataset, run.path.name),
             run,
             operation=names.index(MESSAGE.name),
-            numbers=self._numbers,
             keep_writes=self.asked.keep_writes,
         )
         return self._reviewed.findings
@@ -181,10 +180,6 @@ class InboundMessages(Scenario):
             asked = self.asked
             self._deliveries = Deliveries(maker, redeliver=asked.redeliver, retry=asked.retry)
         return self._deliveries
-
-    @property
-    def _numbers(self) -> int:
-        return 2 * self.config.race.pairs * self.config.race.numbers_per_slice
 
     @property
     def _api_key(self) -> str:

@@ -177,6 +177,11 @@ class RaceConfig(StrictModel):
         return 2 * math.ceil(self.rate * self.slice) + 1024
 
     @property
+    def numbers(self) -> int:
+        """How many numbers a race has, for its slices and for the trickle beside each pair."""
+        return 2 * self.pairs * self.numbers_per_slice
+
+    @property
     def counted_s(self) -> float:
         """How many seconds of each slice count."""
         return self.slice - self.warmup

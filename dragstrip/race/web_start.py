@@ -52,6 +52,7 @@ class WebStart(RaceMonitor):
             progress,
             review=lambda: setup.review(stored.folder),
             remarks=lambda: setup.remarks(stored.folder),
+            writes=lambda: setup.scenario.writes(stored.folder),
         )
         self.is_started = False
         self.web = locust_process.Web(ui, self._is_over, self._linger)

@@ -57,18 +57,19 @@ def review(
     run: RunFolder,
     *,
     operation: int,
-    numbers: int,
     keep_writes: bool,
 ) -> Reviewed:
     """Compare what both backends hold with what was sent, then remove what the run wrote.
 
-    `operation` is the number of the one that writes, `numbers` how many messages could have been
-    sent. A backend that does not answer any more has proved nothing.
+    `operation` is the number of the one that writes. A backend that does not answer any more has
+    proved nothing.
     """
     missing = _missing_rows(run)
     if missing:
         return Reviewed(findings=[Finding(missing)])
-    targets = [target.name for target in run.read_plan().targets]
+    plan = run.read_plan()
+    targets = [target.name for target in plan.targets]
+    numbers = plan.race.numbers
     reads = _reads(run.path)
     reviewed = Reviewed()
     stop = StopSignal()

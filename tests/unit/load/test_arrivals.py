@@ -298,7 +298,7 @@ def test_numbers_tell_all_arrivals_of_a_race_apart_and_are_alike_for_both_of_a_p
             assert parts.setdefault((slice_.pair, is_trickle), set(keys)) == set(keys)
     numbers = [number_of(key) for keys in parts.values() for key in keys]
     assert len(set(numbers)) == len(numbers)
-    assert max(numbers) < 2 * made.race.pairs * made.race.numbers_per_slice
+    assert max(numbers) < made.race.numbers
 
 
 @given(st.integers(1, 9))
