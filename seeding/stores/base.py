@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from seeding.dataset.model import Context, Manifest, Workspace
 
 
-REMOVED_AT_ONCE = 1_000
+REMOVED_AT_ONCE = 500
 """How many messages one call removes: a transaction of Convex's may write some thousand rows."""
 
 
