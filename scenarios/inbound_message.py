@@ -178,7 +178,12 @@ class InboundMessages(Scenario):
         if self._deliveries is None:
             maker = MessageMaker(self.dataset, self.run_id)
             asked = self.asked
-            self._deliveries = Deliveries(maker, redeliver=asked.redeliver, retry=asked.retry)
+            self._deliveries = Deliveries(
+                maker,
+                redeliver=asked.redeliver,
+                retry=asked.retry,
+                for_lookups=len(self.operations) > 1,
+            )
         return self._deliveries
 
     @property

@@ -45,9 +45,15 @@ class Talk:
 
 
 class Deliveries:
-    """All of a process. `redeliver` is a share; `retry` shortens the schedule of retries."""
+    """All of a process. `redeliver` is a share; `retry` shortens the schedule of retries.
 
-    def __init__(self, maker: MessageMaker, *, redeliver: float, retry: float) -> None:
+    Without lookups, what was acknowledged and is not sent again need not be remembered.
+    """
+
+    def __init__(
+        self, maker: MessageMaker, *, redeliver: float, retry: float, for_lookups: bool
+    ) -> None:
+        self._for_lookups = for_lookups
         self._maker = maker
         self._redeliver = round(redeliver * 0x10000)
         self._retry = retry
@@ -59,7 +65,8 @@ class Deliveries:
         sent = self._sent.get((target.name, key))
         if sent is None:
             sent = self._sent[target.name, key] = Sent(self._maker(key))
-            self.talks.setdefault((target.name, drawn(key)), Talk()).sent.append(sent)
+            if self._for_lookups:
+                self.talks.setdefault((target.name, drawn(key)), Talk()).sent.append(sent)
         # While two deliveries are under way, either may be the one that is stored.
         sent.must = True if sent.acknowledged_ns else None if sent.deliveries else False
         sent.deliveries += 1
@@ -81,7 +88,8 @@ class Deliveries:
         sent = self._sent[target.name, key]
         if not sent.acknowledged_ns:
             sent.acknowledged_ns = monotonic_ns()
-            self.talks[target.name, drawn(key)].acknowledged.append(sent)
+            if self._for_lookups:
+                self.talks[target.name, drawn(key)].acknowledged.append(sent)
         is_wrong = sent.must is not None and body["duplicate"] is not sent.must
         return Outcome.WRONG_DUPLICATE if is_wrong else Outcome.OK
 
@@ -89,8 +97,11 @@ class Deliveries:
         """Return after how many seconds Kapso delivers a message again, if it does."""
         sent = self._sent[target.name, key]
         if outcome in _ACKNOWLEDGED:
-            is_first = sent.deliveries == 1
-            return REDELIVER_S if is_first and self._is_redelivered(key) else None
+            if sent.deliveries == 1 and self._is_redelivered(key):
+                return REDELIVER_S
+            if not self._for_lookups:
+                del self._sent[target.name, key]
+            return None
         if sent.acknowledged_ns or sent.retries >= len(RETRY_S):
             return None
         sent.retries += 1

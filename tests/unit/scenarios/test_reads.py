@@ -95,7 +95,7 @@ class Process:
     """One process's view of a target: it sends messages and lookups, and judges the answers."""
 
     def __init__(self, *, redeliver: float = 0, stale_ns: int = 0) -> None:
-        self.deliveries = Deliveries(MAKER, redeliver=redeliver, retry=0.1)
+        self.deliveries = Deliveries(MAKER, redeliver=redeliver, retry=0.1, for_lookups=True)
         self.reads = Reads(DATASET, self.deliveries, lambda _, __: Outcome.OK, stale_ns)
         self._lookups = 10_000
 
