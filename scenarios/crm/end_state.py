@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.concurrency import StopSignal
-    from scenarios.crm.messages import InboundMessage, MessageMaker
+    from scenarios.crm.messages import MessageMaker
     from scenarios.crm.reconcile import Account
     from seeding.dataset.model import Context
     from seeding.stores import Store
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_MESSAGES = 3500
 """Of one contact. A function of Convex's reads no more rows than some thousands."""
 _PHONES = 128
-_CONTEXTS = 65_536
+_DIGESTS = 1 << 17
 
 
 def too_many(account: Account) -> set[int]:
@@ -40,11 +40,12 @@ class EndState:
 
     def __init__(self, maker: MessageMaker) -> None:
         self._maker = maker
-        self._seeded = lru_cache(_CONTEXTS)(maker.dataset.context)
+        # Both stores are held to the same, if they hold the same messages.
+        self._digest = lru_cache(_DIGESTS)(self._made_digest)
 
     def difference(self, store: Store, account: Account, stop: StopSignal) -> str | None:
         """Return what differs first in the contacts that messages went to, None for nothing."""
-        by_index = self._messages(account)
+        by_index = _keys_by_index(account)
 
         def compare(page: tuple[str, list[int]]) -> int | None:
             workspace_id, indices = page
@@ -61,18 +62,6 @@ class EndState:
                 return self._explain(store, index, by_index[index])
         return None
 
-    def _messages(self, account: Account) -> dict[int, list[InboundMessage]]:
-        """Return what is stored of each contact that something was sent to."""
-        left_out = too_many(account)
-        found: dict[int, list[InboundMessage]] = {
-            drawn(key): [] for key in account.attempted.values() if drawn(key) not in left_out
-        }
-        for number in account.stored:
-            key = account.attempted[number]
-            if drawn(key) in found:
-                found[drawn(key)].append(self._maker(key))
-        return found
-
     def _pages(self, indices: dict[int, Any]) -> Iterator[tuple[str, list[int]]]:
         of_workspace: dict[str, list[int]] = defaultdict(list)
         for index in sorted(indices):
@@ -82,26 +71,39 @@ class EndState:
             while page := list(itertools.islice(rest, _PHONES)):
                 yield workspace_id, page
 
-    def _digest(self, index: int, messages: list[InboundMessage]) -> str | None:
-        context = self._after(index, messages)
+    def _made_digest(self, index: int, keys: tuple[int, ...]) -> str | None:
+        context = self._after(index, keys)
         return context and state_digest(context)
 
-    def _after(self, index: int, messages: list[InboundMessage]) -> Context | None:
-        """Return a contact as the messages leave it; None of somebody new where there is none."""
-        dataset = self._maker.dataset
+    def _after(self, index: int, keys: tuple[int, ...]) -> Context | None:
+        """Return a contact as its messages leave it; None of somebody new where there is none."""
+        dataset, messages = self._maker.dataset, [self._maker(key) for key in keys]
         if index < dataset.contacts:
-            return with_messages(self._seeded(index), messages)
+            return with_messages(dataset.context(index), messages)
         if not messages:
             return None
         return with_messages(new_contact(messages[0], dataset.workspace_id(index)), messages)
 
-    def _explain(self, store: Store, index: int, messages: list[InboundMessage]) -> str:
+    def _explain(self, store: Store, index: int, keys: tuple[int, ...]) -> str:
         name = f"{store.name}: {name_contact(self._maker.dataset, index)}"
         if index >= self._maker.dataset.contacts:
             return f"{name} is not the contact that its messages make"
         found = store.contexts(index, index + 1)
         if not found:
             return f"{name} is missing"
-        wanted = with_messages(self._seeded(index), messages)
-        difference = first_difference(predictable(wanted), predictable(found[0]))
+        wanted = self._after(index, keys)
+        difference = wanted and first_difference(predictable(wanted), predictable(found[0]))
         return f"{name}: {difference}" if difference else f"{name} changed while it was read"
+
+
+def _keys_by_index(account: Account) -> dict[int, tuple[int, ...]]:
+    """Return what is stored of each contact that something was sent to, in order."""
+    left_out = too_many(account)
+    found: dict[int, list[int]] = {
+        drawn(key): [] for key in account.attempted.values() if drawn(key) not in left_out
+    }
+    for number in sorted(account.stored):
+        key = account.attempted[number]
+        if drawn(key) in found:
+            found[drawn(key)].append(key)
+    return {index: tuple(keys) for index, keys in found.items()}
