@@ -11,8 +11,17 @@ import math
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dragstrip.cleaning import clean, decode
 from dragstrip.config.fields import DatabaseUrl, Url  # noqa: TC001
@@ -56,6 +65,21 @@ class Environment(StrictModel):
     seed_secret: SecretStr | None = None
     dragstrip_lab: bool = False
     dragstrip_web_password: SecretStr | None = None
+
+    @field_validator("convex_url", "convex_site_url")
+    @classmethod
+    def _is_not_the_other(cls, value: str | None, info: ValidationInfo) -> str | None:
+        parts = urlsplit(value or "")
+        is_site = info.field_name == "convex_site_url"
+        other_domain = ".convex.cloud" if is_site else ".convex.site"
+        # Under a path, the main address serves HTTP actions, too.
+        if (parts.hostname or "").endswith(other_domain) and not parts.path:
+            own, other = ("site", "cloud") if is_site else ("cloud", "site")
+            raise ValueError(
+                f"must be the deployment's .convex.{own} address; the one of .convex.{other} is "
+                f"{'CONVEX_URL' if is_site else 'CONVEX_SITE_URL'}"
+            )
+        return value
 
     @property
     def names_an_address(self) -> bool:

@@ -12,10 +12,11 @@ from seeding.dataset.digest import RANGE
 from seeding.stores import answer_forms, convex_batches
 from seeding.stores.aimd import BatchPace
 from seeding.stores.base import REMOVED_AT_ONCE, MessageRange, RangeDigest, remove_all
-from seeding.stores.convex_api import ConvexApi, NoSuchFunction, Refused, TooMuch
+from seeding.stores.convex_api import ConvexApi
 from seeding.stores.convex_batches import Encoded, first_batch
 from seeding.stores.convex_import import BulkImport, ImportFailed, ImportRefused
-from seeding.stores.retry import Busy
+from seeding.stores.parts import Parts
+from seeding.stores.refusals import NoSuchFunction, Passing, Refused, TooMuch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -50,7 +51,7 @@ class ConvexStore:
             url, admin_key=admin_key, seed_secret=seed_secret, connections=self.concurrency + 1
         )
         self._retry = self._api.retry
-        self._width = _READ_AT_ONCE
+        self._parts = Parts(_READ_AT_ONCE)
         self._imports = BulkImport(self._api) if admin_key else None
         self._refusals = 0
         self._settled = False
@@ -201,22 +202,10 @@ class ConvexStore:
     def _in_parts(
         self, call: Callable[..., Any], function: str, start: int, stop: int, least: int = 1
     ) -> Iterator[Any]:
-        """Yield what the function returns for one part of the range after the other.
+        def ask(start: int, stop: int) -> Any:
+            return call(function, start=start, stop=stop)
 
-        What is too much for one call is asked for in halves, down to `least` contacts.
-        """
-        while start < stop:
-            width = max(least, self._width)
-            end = min(start + width, stop)
-            try:
-                found = call(function, start=start, stop=end)
-            except TooMuch:
-                if width == least:
-                    raise
-                self._width = max(least, width // 2)
-            else:
-                yield found
-                start = end
+        return self._parts.each(ask, start, stop, least)
 
     def _settle(self) -> None:
         """Before anything is changed: an import of an earlier command could still be at it."""
@@ -252,7 +241,7 @@ class ConvexStore:
             value = b"[%b]" % b",".join(context.json for context in batch)
             try:
                 self._api.mutation_once("writeContexts", "contexts", value)
-            except (Busy, httpx.TransportError):
+            except (Passing, httpx.TransportError):
                 self._pace.overloaded(permit)
                 raise
             except TooMuch:

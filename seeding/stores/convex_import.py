@@ -21,8 +21,8 @@ import orjson
 from dragstrip.errors import BackendError
 from dragstrip.redact import excerpt
 from seeding.stores import answer_forms
-from seeding.stores.convex_api import TooMuch
 from seeding.stores.convex_ids import TableIds
+from seeding.stores.refusals import TooMuch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg.types.json import Jsonb
 
-from dragstrip.errors import BackendError
+from seeding.dataset.digest import RANGE
 from seeding.stores import postgres_copy
 from seeding.stores.base import REMOVED_AT_ONCE, MessageRange, RangeDigest, remove_all
-from seeding.stores.postgres_connections import PREAMBLE, VARIABLE, Connections
+from seeding.stores.parts import Parts
+from seeding.stores.postgres_connections import PREAMBLE, Connections
 from seeding.stores.postgres_copy import COLUMNS, copy_into
-from seeding.stores.postgres_errors import refusal
 from seeding.stores.rows import member_rows, workspace_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from seeding.dataset.model import Context, Manifest, Workspace
     from seeding.stores.postgres_connections import DatabaseConnection
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from seeding.stores.rows import Row
 
 T = TypeVar("T")
-
-_NO_RIGHTS = "42501"
 
 
 class PostgresStore:
@@ -43,6 +41,7 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self._connections = Connections(self.name, url)
         self._retry = self._connections.retry
+        self._parts = Parts()
 
     def read_manifest(self) -> Manifest | None:
         """Return what the database was seeded with, or None."""
@@ -88,12 +87,10 @@ class PostgresStore:
         except psycopg.errors.UniqueViolation:
             # Perhaps an earlier try was committed and its answer lost: then these rows are ours.
             self._run(lambda connection: _merge(connection, batch))
-        except psycopg.Error as error:
-            raise self._named(error) from None
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
-        return int(self._ask("select public.dragstrip_delete_contexts(%s, %s)", start, stop))
+        return sum(map(int, self._in_parts("delete_contexts", start, stop)))
 
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
@@ -106,20 +103,17 @@ class PostgresStore:
 
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         """Return the digests of the aligned ranges that hold a contact."""
-        found = self._ask("select public.dragstrip_range_digests(%s, %s)", start, stop)
-        return [RangeDigest(**entry) for entry in found]
+        parts = self._in_parts("range_digests", start, stop, least=RANGE)
+        return [RangeDigest(**entry) for part in parts for entry in part]
 
     def contact_digests(self, start: int, stop: int) -> dict[int, str]:
         """Return the digest of every stored contact by its index."""
-        found = self._ask("select public.dragstrip_contact_digests(%s, %s)", start, stop)
-        return {entry["index"]: entry["digest"] for entry in found}
+        parts = self._in_parts("contact_digests", start, stop)
+        return {entry["index"]: entry["digest"] for part in parts for entry in part}
 
     def contexts(self, start: int, stop: int) -> list[Context]:
         """Return what is stored, by index."""
-        found: list[Context] = self._ask(
-            "select public.dragstrip_read_contexts(%s, %s)", start, stop
-        )
-        return found
+        return [one for part in self._in_parts("read_contexts", start, stop) for one in part]
 
     def message_digests(self, prefix: str, start: int, stop: int) -> list[MessageRange]:
         """Return the digests of the ranges that hold a message of a run."""
@@ -171,24 +165,20 @@ class PostgresStore:
         """Run one statement and return the one value that it gives, if it gives any."""
         return self._run(lambda connection: _value(connection, statement, parameters))
 
+    def _in_parts(self, function: str, start: int, stop: int, least: int = 1) -> Iterator[Any]:
+        def ask(start: int, stop: int) -> Any:
+            statement = f"select public.dragstrip_{function}(%s, %s)"
+            return self._connections(
+                lambda connection: _value(connection, statement, (start, stop)), can_halve=True
+            )
+
+        return self._parts.each(ask, start, stop, least)
+
     def _run(self, call: Callable[[DatabaseConnection], T]) -> T:
         try:
             return self._connections(call)
-        except psycopg.Error as error:
-            raise self._named(error) from None
-
-    def _named(self, error: psycopg.Error) -> BackendError:
-        code, said = str(error.sqlstate), self._connections.said(error)
-        place = self._connections.place
-        if code == _NO_RIGHTS:
-            return BackendError(
-                f"{self.name} at {place} does not let the role of {VARIABLE} do this: {said}",
-                fix="use the role that applied the migrations (on Supabase: postgres), which owns "
-                "the tables, or one that bypasses row level security and has service_role's rights",
-            )
-        return refusal(self.name, place, code, said) or BackendError(
-            f"{self.name} at {place} failed: {code}: {said}", fix="see the database's log"
-        )
+        except psycopg.errors.UniqueViolation as error:
+            raise self._connections.error(self._connections.said(error)) from None
 
 
 def _value(connection: DatabaseConnection, statement: str, parameters: Sequence[Any]) -> Any:

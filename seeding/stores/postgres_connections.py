@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
+import httpx
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import Conninfo
 
 from dragstrip.errors import BackendError, ConfigError
 from dragstrip.redact import excerpt, register_address, register_secret
-from seeding.stores.postgres_errors import Passing, is_passing
+from seeding.stores.refusals import DIRECT, POSTGRES, Passing, refusal_of
 from seeding.stores.retry import Retrier
 
 if TYPE_CHECKING:
@@ -33,12 +35,13 @@ PREAMBLE = (
     " set local synchronous_commit = on"
 )
 
-# Connecting gives words and no SQLSTATE. What these say does not pass by waiting.
-_LASTING = re.compile(
-    r"authentication|password|does not exist|not found|pg_hba|permission denied|certificate"
-    r"|SSL was required|sslmode|invalid",
-    re.IGNORECASE,
+TABLES = (DIRECT, POSTGRES)
+
+_NOT_LIBPQS = frozenset(
+    {"pgbouncer", "connection_limit", "pool_timeout", "pool_mode", "statement_cache_size", "supa"}
+    | {"socket_timeout", "prepared_statements", "prepareThreshold", "sslaccept", "workaround"}
 )
+"""Parameters of ORMs and poolers that say nothing of where or as whom to connect."""
 
 
 class DatabaseConnection(psycopg.Connection[Any]):
@@ -58,7 +61,7 @@ class Connections:
     def __init__(self, name: str, url: str) -> None:
         register_address(url)
         try:
-            parts = conninfo_to_dict(url)
+            parts = conninfo_to_dict(_for_libpq(url))
         except psycopg.Error:
             # Not in libpq's words, which repeat the part that it could not read.
             raise ConfigError(
@@ -67,23 +70,33 @@ class Connections:
             ) from None
         self.name = name
         self.place = f"{parts.get('host')}:{parts.get('port') or 5432}"
-        self.retry = Retrier(name, self.place, VARIABLE)
+        self.retry = Retrier(name, self.place, VARIABLE, TABLES)
         self._parameters = _parameters(parts)
         register_secret(str(parts.get("password") or ""))
         self._idle: deque[DatabaseConnection] = deque()
 
-    def __call__(self, call: Callable[[DatabaseConnection], T]) -> T:
+    def __call__(self, call: Callable[[DatabaseConnection], T], *, can_halve: bool = False) -> T:
         """Return what `call` returns; it is repeated, so it must bear that.
 
-        Raises BackendError for a database that cannot be reached, and psycopg.Error for anything
-        that trying again would not change.
+        Raises BackendError for a database that cannot be reached or refuses; psycopg's
+        UniqueViolation passes through. With `can_halve`, TooMuch for what took too long.
         """
-        return self.retry(lambda: self._once(call))
+        return self.retry(lambda: self._once(call, can_halve=can_halve))
 
     def said(self, error: psycopg.Error) -> str:
-        """Return the error's own words, without anything secret in them."""
-        parts = (error.diag.message_primary or str(error), error.diag.message_detail)
+        """Return the error's code and own words, without anything secret in them."""
+        words = error.diag.message_primary or str(error)
+        parts = (error.sqlstate or "connection", words, error.diag.message_detail)
         return excerpt(": ".join(part for part in parts if part))
+
+    def error(self, said: str) -> BackendError:
+        """Return what is raised for code and words."""
+        known = refusal_of(TABLES, said)
+        if known:
+            return known.error(self.name, self.place, said)
+        return BackendError(
+            f"{self.name} at {self.place} failed: {said}", fix="see the database's log"
+        )
 
     def close(self) -> None:
         """Close the connections that no call is using."""
@@ -93,17 +106,22 @@ class Connections:
             except IndexError:
                 return
 
-    def _once(self, call: Callable[[DatabaseConnection], T]) -> T:
+    def _once(self, call: Callable[[DatabaseConnection], T], *, can_halve: bool) -> T:
         connection = self._take()
         try:
             result = call(connection)
+        except psycopg.errors.UniqueViolation:
+            connection.close()
+            raise
         except psycopg.Error as error:
             connection.close()
-            if not _may_pass(error):
-                raise
+            said = self.said(error)
+            is_lost = error.sqlstate is None and isinstance(error, psycopg.OperationalError)
+            if not (is_lost or _passes(said, can_halve=can_halve)):
+                raise self.error(said) from None
             # What has ended this one has most likely ended the idle ones as well.
             self.close()
-            raise Passing(self.said(error)) from None
+            raise _lost(said) if is_lost else Passing(said) from None
         except BaseException:
             connection.close()
             raise
@@ -124,11 +142,11 @@ class Connections:
             )
         except psycopg.OperationalError as error:
             said = self.said(error)
-            if _LASTING.search(said):
-                raise BackendError(
-                    f"{self.name} at {self.place} refused the connection: {said}",
-                    fix=f"correct {VARIABLE}",
-                ) from None
+            known = refusal_of(TABLES, said)
+            if known is None:
+                raise _lost(said) from None
+            if known.then == "stops":
+                raise known.error(self.name, self.place, said) from None
             raise Passing(said) from None
 
 
@@ -146,7 +164,31 @@ def _parameters(parts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _may_pass(error: psycopg.Error) -> bool:
-    if error.sqlstate is None:
-        return isinstance(error, psycopg.OperationalError)
-    return is_passing(error.sqlstate)
+def _for_libpq(url: str) -> str:
+    """Return the address without parameters of ORMs. Raises ConfigError naming unknown others."""
+    parts = urlsplit(url)
+    known = {option.keyword.decode() for option in Conninfo.get_defaults()}
+    kept, unknown = [], []
+    for pair in filter(None, parts.query.split("&")):
+        name, _, value = pair.partition("=")
+        if name in known:
+            kept.append(pair)
+        elif name not in _NOT_LIBPQS and (name, value) != ("schema", "public"):
+            unknown.append(excerpt(name, 40))
+    if unknown:
+        raise ConfigError(
+            f"{VARIABLE}: PostgreSQL's client library knows no parameter {', '.join(unknown)}",
+            fix=f"take it out of {VARIABLE}",
+        )
+    return urlunsplit(parts._replace(query="&".join(kept)))
+
+
+def _lost(said: str) -> httpx.TransportError:
+    return httpx.ConnectError(said.removeprefix("connection: "))
+
+
+def _passes(said: str, *, can_halve: bool) -> bool:
+    known = refusal_of(TABLES, said)
+    return known is not None and (
+        known.then == "waits" or (known.then == "halves" and not can_halve)
+    )

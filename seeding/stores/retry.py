@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import httpx
+import orjson
 
 from dragstrip.errors import BackendError
+from dragstrip.redact import excerpt
+from seeding.stores.refusals import Passing, refusal_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from seeding.stores.refusals import Table
 
 T = TypeVar("T")
 
@@ -30,19 +35,25 @@ _BUSY = frozenset({429, 502, 503, 504})
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 
 
-class Busy(Exception):
-    """The backend asks to be left alone for a while. `retry_after_s` is its wish, if any."""
-
-    def __init__(self, status: int, retry_after_s: float | None) -> None:
-        super().__init__(f"HTTP {status}")
-        self.retry_after_s = retry_after_s
-
-
 def raise_if_busy(response: httpx.Response) -> None:
-    """Raise Busy for a status that means: the same again, later."""
+    """Raise Passing for a status that means: the same again, later."""
     if response.status_code in _BUSY:
+        response.read()
         wish = response.headers.get("retry-after", "")
-        raise Busy(response.status_code, _seconds(wish))
+        raise Passing(said_of(response), _seconds(wish))
+
+
+def said_of(response: httpx.Response) -> str:
+    """Return status, code and message of an answer that is no success."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        body = response.text
+    if isinstance(body, dict):
+        code, words = body.get("code"), body.get("message") or body.get("errorMessage")
+        body = ": ".join(str(part) for part in (code, words) if part) or response.text
+    body = body or ""
+    return ": ".join(part for part in (f"HTTP {response.status_code}", excerpt(str(body))) if part)
 
 
 def _seconds(wish: str) -> float | None:
@@ -74,14 +85,15 @@ def new_client(url: str, *, connections: int) -> httpx.Client:
 class Retrier:
     """Repeats calls that a busy, restarting or unplugged backend has dropped.
 
-    `name` and `variable` are the backend and the environment variable with its address, for the
-    error raised when it stays so. A backend that has never answered is not waited for: its address
-    is more likely wrong than its service down.
+    `name`, `variable` and `tables` are the backend, the environment variable with its address, and
+    what it is known to refuse, for the error raised when it stays so. A backend that has never
+    answered is not waited for: its address is more likely wrong than its service down.
     """
 
     name: str
     url: str
     variable: str
+    tables: Sequence[Table] = ()
     sleep: Callable[[float], object] = field(init=False)
     _reached: bool = field(default=False, init=False)
     _stopped: threading.Event = field(default_factory=threading.Event, init=False)
@@ -110,12 +122,12 @@ class Retrier:
         while True:
             try:
                 result = call()
-            except (httpx.TransportError, Busy) as error:
+            except (httpx.TransportError, Passing) as error:
                 last = error
             else:
                 self._reached = True
                 return result
-            self._reached |= isinstance(last, Busy)
+            self._reached |= isinstance(last, Passing)
             waited_s = max(slept_s, time.monotonic() - began_s)
             if not self._reached or waited_s >= patience_s:
                 raise self._unreachable(last, waited_s) from last
@@ -128,10 +140,13 @@ class Retrier:
 
     def _unreachable(self, error: Exception, waited_s: float) -> BackendError:
         again = "run the command again: it continues from what is stored"
-        if isinstance(error, Busy):
+        if isinstance(error, Passing):
+            known = refusal_of(self.tables, str(error))
+            if known:
+                return known.error(self.name, self.url, f"{error}, for {_span(waited_s)}")
             return BackendError(
-                f"{self.name} at {self.url} stayed overloaded: {error} for {_span(waited_s)}",
-                fix=f"wait until it has recovered and {again}",
+                f"{self.name} at {self.url} goes on to refuse: {error}, for {_span(waited_s)}",
+                fix=f"see its log, then {again}",
             )
         reason = _reason(error)
         if not self._reached:
@@ -151,7 +166,7 @@ def _delay_s(attempt: int, error: Exception) -> float:
     # With jitter, so that callers turned away together do not come back together.
     longest_s = min(_FIRST_DELAY_S * 2 ** min(attempt, 10), _LONGEST_DELAY_S)
     own_s = random.uniform(longest_s / 2, longest_s)  # noqa: S311
-    wish_s = error.retry_after_s if isinstance(error, Busy) else None
+    wish_s = error.retry_after_s if isinstance(error, Passing) else None
     return max(own_s, min(wish_s or 0.0, _LONGEST_WISH_S))
 
 

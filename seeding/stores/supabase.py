@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,14 +12,16 @@ from supabase import Client, ClientOptions
 
 from dragstrip.errors import BackendError
 from dragstrip.redact import excerpt, register_secret
+from seeding.dataset.digest import RANGE
 from seeding.stores import answer_forms
 from seeding.stores.base import REMOVED_AT_ONCE, MessageRange, RangeDigest, remove_all
-from seeding.stores.postgres_errors import Passing, is_passing, not_migrated, refusal
+from seeding.stores.parts import Parts
+from seeding.stores.refusals import POSTGRES, REST, Passing, TooMuch, refusal_of
 from seeding.stores.retry import Retrier, new_client
 from seeding.stores.rows import context_rows, member_rows, workspace_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pydantic import TypeAdapter
 
@@ -31,12 +34,7 @@ _MANIFEST_KEY = "dragstrip"
 # Some 400 kB: proxies commonly refuse more than a megabyte.
 _ROWS_PER_REQUEST = 1_024
 
-_TIMED_OUT = "57014"
-_NOT_MIGRATED = frozenset({"PGRST202", "PGRST204", "PGRST205"})
-_REFUSED = frozenset({"401", "403", "42501", "PGRST300", "PGRST301", "PGRST302", "PGRST303"})
-
-# The statuses of a gateway before a hosted project that does not reach it.
-_GATEWAY = frozenset({"520", "521", "522", "523", "524"})
+_TABLES = (REST, POSTGRES)
 
 
 class SupabaseStore:
@@ -55,7 +53,9 @@ class SupabaseStore:
         )
         # Made here and not on first use, for threads share it.
         self._rest = Client(url, service_role_key, options).postgrest
-        self._retry = Retrier(self.name, url, "SUPABASE_URL")
+        self._retry = Retrier(self.name, url, "SUPABASE_URL", _TABLES)
+        self._parts = Parts()
+        self._rows_at_once = _ROWS_PER_REQUEST
 
     def read_manifest(self) -> Manifest | None:
         """Return what the database was seeded with, or None."""
@@ -69,7 +69,7 @@ class SupabaseStore:
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest; with a complete one, bring the planner's statistics up to date."""
         if manifest["state"] == "complete":
-            self._send(self._analyse)
+            self._analyse()
         now = datetime.now(UTC).isoformat()
         self._upsert(
             "seed_manifest", [{**manifest, "key": _MANIFEST_KEY, "updated_at": now}], key="key"
@@ -97,9 +97,7 @@ class SupabaseStore:
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
-        return int(
-            self._rpc(answer_forms.COUNT, "dragstrip_delete_contexts", p_start=start, p_stop=stop)
-        )
+        return sum(self._in_parts(answer_forms.COUNT, "delete_contexts", start, stop))
 
     def delete_workspaces(self, ids: Sequence[str]) -> int:
         """Remove the workspaces in which no contact is left; return how many."""
@@ -119,24 +117,18 @@ class SupabaseStore:
 
     def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
         """Return the digests of the aligned ranges that hold a contact."""
-        found = self._rpc(
-            answer_forms.RANGES, "dragstrip_range_digests", p_start=start, p_stop=stop
-        )
-        return [RangeDigest(**entry) for entry in found]
+        parts = self._in_parts(answer_forms.RANGES, "range_digests", start, stop, least=RANGE)
+        return [RangeDigest(**entry) for part in parts for entry in part]
 
     def contact_digests(self, start: int, stop: int) -> dict[int, str]:
         """Return the digest of every stored contact by its index."""
-        found = self._rpc(
-            answer_forms.CONTACTS, "dragstrip_contact_digests", p_start=start, p_stop=stop
-        )
-        return {entry["index"]: entry["digest"] for entry in found}
+        parts = self._in_parts(answer_forms.CONTACTS, "contact_digests", start, stop)
+        return {entry["index"]: entry["digest"] for part in parts for entry in part}
 
     def contexts(self, start: int, stop: int) -> list[Context]:
         """Return what is stored, by index."""
-        found: list[Context] = self._rpc(
-            answer_forms.ROWS, "dragstrip_read_contexts", p_start=start, p_stop=stop
-        )
-        return found
+        parts = self._in_parts(answer_forms.ROWS, "read_contexts", start, stop)
+        return [one for part in parts for one in part]
 
     def message_digests(self, prefix: str, start: int, stop: int) -> list[MessageRange]:
         """Return the digests of the ranges that hold a message of a run."""
@@ -187,57 +179,60 @@ class SupabaseStore:
         self._http.close()
 
     def _analyse(self) -> None:
-        try:
-            self._rest.rpc("dragstrip_analyze", {}).execute()
-        except APIError as error:
-            # Behind the API a statement may have a few seconds only; autovacuum does it then.
-            if str(error.code) != _TIMED_OUT:
-                raise
+        # Behind the API a statement may have a few seconds only; autovacuum does it then.
+        with contextlib.suppress(TooMuch):
+            self._send(self._rest.rpc("dragstrip_analyze", {}).execute, can_halve=True)
 
-    def _rpc(self, form: TypeAdapter[Any], function: str, **arguments: Any) -> Any:
-        answer = self._send(self._rest.rpc(function, arguments).execute).data
-        return self._checked(form, answer, function)
+    def _in_parts(
+        self, form: TypeAdapter[Any], function: str, start: int, stop: int, least: int = 1
+    ) -> Iterator[Any]:
+        def ask(start: int, stop: int) -> Any:
+            name = f"dragstrip_{function}"
+            return self._rpc(form, name, can_halve=True, p_start=start, p_stop=stop)
+
+        return self._parts.each(ask, start, stop, least)
+
+    def _rpc(
+        self, form: TypeAdapter[Any], function: str, *, can_halve: bool = False, **arguments: Any
+    ) -> Any:
+        execute = self._rest.rpc(function, arguments).execute
+        return self._checked(form, self._send(execute, can_halve=can_halve).data, function)
 
     def _checked(self, form: TypeAdapter[Any], answer: Any, what: str) -> Any:
         return answer_forms.of_form(form, answer, f"{self.name} at {self._url}", what)
 
     def _upsert(self, table: str, rows: list[Row], *, key: str = "id") -> None:
-        for first in range(0, len(rows), _ROWS_PER_REQUEST):
+        rest: Sequence[Row] = rows
+        while rest:
+            part = rest[: self._rows_at_once]
             query = self._rest.from_(table).upsert(
-                rows[first : first + _ROWS_PER_REQUEST],
-                on_conflict=key,
-                returning=ReturnMethod.minimal,
+                part, on_conflict=key, returning=ReturnMethod.minimal
             )
-            self._send(query.execute)
+            try:
+                self._send(query.execute, can_halve=len(part) > 1)
+            except TooMuch:
+                self._rows_at_once = max(1, len(part) // 2)
+            else:
+                rest = rest[len(part) :]
 
-    def _send(self, call: Callable[[], T]) -> T:
-        try:
-            return self._retry(lambda: self._once(call))
-        except APIError as error:
-            raise self._mapped(error) from None
+    def _send(self, call: Callable[[], T], *, can_halve: bool = False) -> T:
+        return self._retry(lambda: self._once(call, can_halve=can_halve))
 
-    def _once(self, call: Callable[[], T]) -> T:
+    def _once(self, call: Callable[[], T], *, can_halve: bool) -> T:
         try:
             return call()
         except APIError as error:
-            if is_passing(str(error.code)) or str(error.code) in _GATEWAY:
-                raise Passing(self._said(error)) from None
-            raise
+            raise self._error(error, can_halve=can_halve) from None
 
-    def _said(self, error: APIError) -> str:
-        parts = (excerpt(str(part)) for part in (error.message, error.details) if part)
-        return ": ".join(parts)
-
-    def _mapped(self, error: APIError) -> BackendError:
-        code, said = str(error.code), self._said(error)
-        if code in _REFUSED or "API key" in said or "JWT" in said:
+    def _error(self, error: APIError, *, can_halve: bool) -> Exception:
+        words = (excerpt(str(part)) for part in (error.code, error.message, error.details) if part)
+        said = ": ".join(words)
+        known = refusal_of(_TABLES, said)
+        if known is None:
             return BackendError(
-                f"{self.name} at {self._url} refused SUPABASE_SERVICE_ROLE_KEY: {said}",
-                fix="correct SUPABASE_SERVICE_ROLE_KEY: it must be the service role's",
+                f"{self.name} at {self._url} failed: {said}",
+                fix="correct SUPABASE_URL if this is not Supabase; otherwise see its log",
             )
-        if code in _NOT_MIGRATED:
-            return not_migrated(self.name, self._url, said)
-        return refusal(self.name, self._url, code, said) or BackendError(
-            f"{self.name} at {self._url} failed: {code}: {said}",
-            fix="correct SUPABASE_URL if this is not Supabase; otherwise see its log",
-        )
+        if known.then == "waits" or (known.then == "halves" and not can_halve):
+            return Passing(said)
+        return known.error(self.name, self._url, said)

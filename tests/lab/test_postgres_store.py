@@ -16,8 +16,9 @@ from dragstrip.config.config import Config
 from dragstrip.errors import BackendError, ConfigError
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.digest import contact_digest, range_digest, ranges
-from seeding.stores import open_stores, postgres_connections
+from seeding.stores import open_stores, postgres, postgres_connections
 from seeding.stores.postgres import PostgresStore
+from seeding.stores.refusals import TooMuch
 from tests.lab.postgres_fixture import PASSWORD, apply_migrations
 from tests.lab.test_supabase_seeding_sql import awkward_context, row_id
 from tests.support.postgres_proxy import postgres_proxy
@@ -257,7 +258,7 @@ def test_a_wrong_password_is_refused_at_once(url: str) -> None:
         store._retry.sleep = must_not_wait
         with pytest.raises(BackendError, match=r"refused the connection: .*password") as error:
             store.read_manifest()
-    assert error.value.fix == "correct SUPABASE_DB_URL"
+    assert error.value.fix == "correct SUPABASE_DB_URL: its user or its password is wrong"
     assert "wr0ng" not in error.value.message
 
 
@@ -312,6 +313,33 @@ def test_an_address_that_libpq_cannot_read_is_not_repeated(unreadable: str) -> N
     with pytest.raises(ConfigError, match="SUPABASE_DB_URL") as error:
         PostgresStore(unreadable)
     assert "s3" not in f"{error.value.message} {error.value.fix}"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    ["pgbouncer=true&connection_limit=1", "schema=public&sslmode=disable&pool_timeout=10"],
+)
+def test_what_an_orm_adds_to_an_address_is_left_out(url: str, parameters: str) -> None:
+    with a_store(f"{url}?{parameters}") as store:
+        assert store.read_manifest() is None
+
+
+def test_a_parameter_that_libpq_does_not_know_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"knows no parameter ssl, schema$") as error:
+        PostgresStore("postgresql://u:p@h/d?ssl=s3cret&schema=s3cret")
+    assert "s3cret" not in f"{error.value.message} {error.value.fix}"
+
+
+def test_what_is_locked_for_too_long_is_said_with_what_to_do(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preamble = postgres_connections.PREAMBLE.replace("60s", "50ms")
+    monkeypatch.setattr(postgres, "PREAMBLE", preamble)
+    with psycopg.connect(url) as holder, a_store(url) as store:
+        holder.execute("lock table public.contacts in access exclusive mode")
+        with pytest.raises(TooMuch, match="57014: canceling statement due to statement") as error:
+            store.contact_digests(0, 4)
+    assert "pg_stat_activity" in (error.value.fix or "")
 
 
 # --- who may

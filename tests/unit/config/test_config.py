@@ -246,3 +246,17 @@ def test_a_section_of_another_form_is_named(tmp_path: Path, text: str, says: str
         configuration.load({}, file, flags)
     assert says in refused.value.message
     assert refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "words"),
+    [
+        ("CONVEX_URL", "https://happy-otter-1.eu-west-1.convex.site", "is CONVEX_SITE_URL"),
+        ("CONVEX_SITE_URL", "https://happy-otter-1.convex.cloud", "is CONVEX_URL"),
+    ],
+)
+def test_the_two_addresses_of_convex_are_not_taken_for_each_other(
+    name: str, url: str, words: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: .*{words}"):
+        configuration.read_environment({name: url})

@@ -15,8 +15,8 @@ from dragstrip.errors import BackendError
 from seeding.dataset.dataset import Dataset
 from seeding.stores.aimd import BatchPace
 from seeding.stores.convex import ConvexStore
-from seeding.stores.convex_api import TooMuch
 from seeding.stores.convex_batches import encode, first_batch
+from seeding.stores.refusals import TooMuch
 from tests.unit.seeding.scripted_server import Answer, serving
 
 if TYPE_CHECKING:

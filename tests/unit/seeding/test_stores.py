@@ -17,7 +17,8 @@ from dragstrip.redact import excerpt, register_secret
 from seeding.dataset.dataset import Dataset
 from seeding.stores import Store, open_stores
 from seeding.stores.convex import ConvexStore
-from seeding.stores.retry import PATIENCE_S, Busy, _delay_s, _seconds
+from seeding.stores.refusals import Passing
+from seeding.stores.retry import PATIENCE_S, _delay_s, _seconds
 from seeding.stores.supabase import SupabaseStore
 from tests.unit.seeding.scripted_server import Answer, ScriptedServer, serving
 
@@ -112,7 +113,7 @@ def test_a_backend_that_wishes_no_pause_gets_one(kind: str, wish: str | None) ->
 
 @given(st.text(max_size=40) | st.integers().map(str) | st.datetimes().map(format_datetime))
 def test_whatever_is_wished_for_a_pause_is_bounded(wish: str) -> None:
-    busy = Busy(429, _seconds(wish))
+    busy = Passing("HTTP 429", _seconds(wish))
     for attempt in (0, 5, 50):
         assert 0.1 <= _delay_s(attempt, busy) <= 60
 
@@ -131,7 +132,7 @@ def test_a_dropped_connection_is_made_again(kind: str) -> None:
 def test_patience_is_long_enough_for_a_restart_and_ends(kind: str) -> None:
     with (
         a_store(kind, Answer(status=503)) as (store, _, delays),
-        pytest.raises(BackendError, match="stayed overloaded: HTTP 503 for 5 minutes") as error,
+        pytest.raises(BackendError, match="stayed overloaded: HTTP 503, for 5 minutes") as error,
     ):
         store.read_manifest()
     assert PATIENCE_S <= sum(delays) <= PATIENCE_S + 10
@@ -187,13 +188,13 @@ FAILURES: list[tuple[str, Answer, str, str]] = [
     (
         "convex",
         Answer(body={"status": "error", "errorMessage": "Could not find public function for x"}),
-        "has no function seed:readManifest",
+        "lacks a function of dragstrip's: seed:readManifest",
         "deploy backends/convex",
     ),
     (
         "convex",
         Answer(body={"status": "error", "errorMessage": "ArgumentValidationError: Object …"}),
-        "does not take seed:readManifest's arguments",
+        "has functions of another version: seed:readManifest",
         "deploy backends/convex of this version",
     ),
     (
@@ -230,8 +231,8 @@ FAILURES: list[tuple[str, Answer, str, str]] = [
     (
         "supabase",
         Answer(403, {"code": "42501", "message": "permission denied for table seed_manifest"}),
-        "refused SUPABASE_SERVICE_ROLE_KEY: permission denied",
-        "service role",
+        "does not let the role of SUPABASE_SERVICE_ROLE_KEY do this: 42501: permission denied",
+        "grant service_role its rights",
     ),
     (
         "supabase",
