@@ -66,7 +66,8 @@ def _measure(folder: Path, lookups: int, first: int) -> Iterator[tuple[int, int]
         if done % _SLICE < _BLOCK:
             gc.collect()
             gc.freeze()
-            counts.begin(done // _SLICE, began_ns + (done + _SLICE) * _GAP_NS)
+            start_ns = began_ns + done * _GAP_NS
+            counts.begin(done // _SLICE, start_ns, start_ns + _SLICE * _GAP_NS)
         _make(ledger, judge, random, began_ns, done, min(_BLOCK, lookups - done))
         collector.collect()
         if ledger.needs_upkeep:

@@ -11,6 +11,7 @@ from dragstrip.analysis.evidence import Evidence, Pairs, Witness
 from dragstrip.analysis.gates import gates
 from dragstrip.analysis.generator_health import GeneratorHealth
 from dragstrip.analysis.operations import decisive
+from dragstrip.analysis.outages import Outages
 from dragstrip.analysis.percentile_bands import distributions
 from dragstrip.errors import StorageError
 from dragstrip.ledger.tallies import Tallies
@@ -21,6 +22,7 @@ from dragstrip.run.model import (
     Gate,
     Generator,
     OperationTotals,
+    Outage,
     Slice,
     TargetTotals,
 )
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from dragstrip.analysis.percentile_bands import Distributions, Sums
-    from dragstrip.config.config import Metric
+    from dragstrip.config.config import Metric, OutageRule
     from dragstrip.ledger.tally import Tally
     from dragstrip.run.model import Writes
     from dragstrip.run.plan import Plan, PlannedSlice
@@ -42,6 +44,7 @@ class Summary:
 
     slices: list[Slice]
     totals: dict[str, TargetTotals]
+    outages: list[Outage]
     gates: list[Gate]
     sums: Sums
     """What was counted of (baseline, challenger), by operation, over the pairs used."""
@@ -53,6 +56,7 @@ def summarise(
     metric: Metric,
     *,
     operation: str | None = None,
+    outages: OutageRule = "invalid",
     interrupted: bool,
     finish: Finish | None = None,
     data_after: DataAfter = "unchecked",
@@ -62,9 +66,10 @@ def summarise(
 
     `reports` are the lines of slices.jsonl, of which one is held at a time: a slice without one did
     not run to its end, and its pair is left out, as is one of which a slice is void.
-    `operation` is `rules.operation`. Raises ConfigError where the plan has none such.
+    `operation` and `outages` are those of `rules`. Raises ConfigError where the plan has no such
+    operation.
     """
-    accounts = Accounts(plan, metric, operation)
+    accounts = Accounts(plan, metric, operation, outages)
     for report in reports:
         accounts.enter(report)
     return accounts.summary(
@@ -75,9 +80,17 @@ def summarise(
 class Accounts:
     """The slices of a race, summed up one by one as their reports come in."""
 
-    def __init__(self, plan: Plan, metric: Metric, operation: str | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        metric: Metric,
+        operation: str | None = None,
+        outages: OutageRule = "invalid",
+    ) -> None:
         self._plan = plan
         self._metric = metric
+        self._outages_count = outages == "count"
+        self._outages = Outages([target.name for target in plan.targets])
         self.decisive = decisive(plan.operations, operation)
         self._slices = {slice_.index: slice_ for slice_ in plan.slices}
         self._books, self._watch = _Books(plan), GeneratorHealth()
@@ -88,6 +101,7 @@ class Accounts:
         if index not in self._slices or index in self._watch.seen:
             raise StorageError(f"slices.jsonl is damaged: slice {index} is not in the plan")
         self._watch.see(report)
+        self._outages.see(report)
         self._books.enter(self._slices[index], report)
 
     def summary(
@@ -135,6 +149,7 @@ class Accounts:
         interrupted: bool,
     ) -> Summary:
         books, totals = self._books, self._books.totals()
+        outages = self._outages.found
         evidence = Evidence(
             metric=self._metric,
             pairs=Pairs(planned, self._complete, len(books.voided)),
@@ -147,8 +162,15 @@ class Accounts:
             witness=witness,
             data_after=data_after,
             writes=writes,
+            outages=self._unfit(outages),
         )
-        return Summary(books.slices, totals, gates(evidence), books.sums)
+        return Summary(books.slices, totals, outages, gates(evidence), books.sums)
+
+    def _unfit(self, outages: list[Outage]) -> list[Outage] | None:
+        """Return the outages that prove nothing: that of one worker alone never counts."""
+        if not self._outages.is_known:
+            return None
+        return [one for one in outages if one.worker is not None or not self._outages_count]
 
 
 def with_distributions(summary: Summary, plan: Plan, reports: Iterable[SliceReport]) -> Summary:

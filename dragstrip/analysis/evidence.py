@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from dragstrip.analysis.refused_workers import RefusedWorker
     from dragstrip.config.config import Metric
-    from dragstrip.run.model import DataAfter, Figures, TargetTotals, Writes
+    from dragstrip.run.model import DataAfter, Figures, Outage, TargetTotals, Writes
     from dragstrip.run.plan import Answers
 
 
@@ -27,6 +28,8 @@ class Witness:
     lost_workers: int = 0
     lost_rows: int | None = None
     """None where it cannot be told, because the run was cut short."""
+    refused_workers: Sequence[RefusedWorker] | None = None
+    """None where there is but one worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class Evidence:
     witness: Witness = field(default_factory=Witness)
     data_after: DataAfter = "unchecked"
     writes: Mapping[str, Writes] = field(default_factory=dict)
+    outages: Sequence[Outage] | None = None
+    """Those that may not be; None where nothing was noted of when a target answered."""
 
     def worst(self, of: Callable[[TargetTotals], float]) -> float:
         """Return the higher of both targets' values."""

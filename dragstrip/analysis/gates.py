@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.numbers import short
+from dragstrip.analysis.outages import words as outage_words
 from dragstrip.ledger.rows import OF_THIS_MACHINE
 from dragstrip.run.model import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from dragstrip.analysis.evidence import Evidence
     from dragstrip.config.config import Metric
@@ -40,6 +41,7 @@ class GateRule:
     figure in one slice, where there is one. `details` says more of a failure, in place of the
     figure, where the run knows more. `is_safety` marks those that a target fails, however the race
     went: then the verdict is not that the run proves nothing, but that this target is unsafe.
+    `counted` names what was counted, and is stored with the gate.
     """
 
     name: str
@@ -53,6 +55,7 @@ class GateRule:
     is_safety: bool = False
     of_slice: Callable[[Generator], float | None] | None = None
     details: Callable[[Gate, Run], str | None] | None = None
+    counted: Callable[[Evidence], str] | None = None
 
     def judge(self, evidence: Evidence) -> Gate | None:
         """Return what the evidence says; None where the gate does not apply."""
@@ -61,7 +64,8 @@ class GateRule:
             return None
         bound = self.bound(evidence) if callable(self.bound) else self.bound
         passed = figure >= bound if self.side == "least" else figure <= bound
-        return Gate(name=self.name, passed=passed, figure=figure, bound=bound)
+        details = self.counted(evidence) if self.counted and not passed else None
+        return Gate(name=self.name, passed=passed, figure=figure, bound=bound, details=details)
 
     def say(self, value: float) -> str:
         """Return a figure or bound with the gate's unit."""
@@ -108,8 +112,10 @@ def bound_of(gate: Gate) -> str:
 
 def details_of(gate: Gate, run: Run) -> str | None:
     """Return what the run knows of a gate's failure beyond its figure."""
+    if gate.details or gate.passed:
+        return gate.details
     rule = _KNOWN.get(gate.name)
-    return rule.details(gate, run) if rule and rule.details and not gate.passed else None
+    return rule.details(gate, run) if rule and rule.details else None
 
 
 def says(gate: Gate) -> str:
@@ -201,6 +207,27 @@ def _unlike_before(gate: Gate, run: Run) -> str | None:
     )
 
 
+def _interrupted(gate: Gate, run: Run) -> str | None:
+    return f"the race was interrupted; {says(gate)}" if run.interrupted else None
+
+
+def _refused_workers(evidence: Evidence) -> str:
+    names = list(evidence.totals)
+    return "; ".join(
+        f"{names[one.target]} refused worker {one.worker} alone, {one.refusals:,} times (401 or "
+        "403)"
+        for one in evidence.witness.refused_workers or ()
+    )
+
+
+def _outages(evidence: Evidence) -> str:
+    return "; ".join(map(outage_words, evidence.outages or ()))
+
+
+def _count(found: Sequence[object] | None) -> int | None:
+    return None if found is None else len(found)
+
+
 def _own_limits(gate: Gate, run: Run) -> str | None:
     found = {
         reason: sum(total.failed.get(reason, 0) for total in run.targets.values())
@@ -220,6 +247,7 @@ GATES: tuple[GateRule, ...] = (
         bound=lambda evidence: evidence.pairs.planned,
         side="least",
         fix="let the race run to its end",
+        details=_interrupted,
     ),
     GateRule(
         name="voided_pairs",
@@ -299,6 +327,23 @@ GATES: tuple[GateRule, ...] = (
         bound=0,
         fix="let nothing else write to the backends during a race",
         details=_named("unexpected", "holds {0:,} messages that were never sent"),
+    ),
+    GateRule(
+        name="refused_workers",
+        words="workers whose credentials alone were refused",
+        figure=lambda evidence: _count(evidence.witness.refused_workers),
+        bound=0,
+        fix="give that worker the keys that the others have, then race again",
+        counted=_refused_workers,
+    ),
+    GateRule(
+        name="outages",
+        words="outages of a second or more",
+        figure=lambda evidence: _count(evidence.outages),
+        bound=0,
+        fix='find out what happened, then race again; with rules.outages = "count", failures of a '
+        "target's outage count like any other",
+        counted=_outages,
     ),
     GateRule(
         name="verified",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.evidence import Witness
+from dragstrip.analysis.refused_workers import Refusals
 from dragstrip.ledger.rows import OF_THIS_MACHINE
 from dragstrip.ledger.tallies import each
 
@@ -27,6 +28,7 @@ class GeneratorHealth:
     _lags_ms: dict[int, list[float]] = field(default_factory=dict)
     _rows: Counter[int] = field(default_factory=Counter)
     _latest: set[int] = field(default_factory=set)
+    _refusals: Refusals = field(default_factory=Refusals)
 
     def see(self, report: SliceReport) -> None:
         """Take in a slice's report."""
@@ -34,6 +36,7 @@ class GeneratorHealth:
         self._latest = {worker["worker"] for worker in report["workers"]}
         for worker in report["workers"]:
             self._see_worker(worker)
+            self._refusals.see(worker)
 
     def witness(
         self, finish: Finish | None, send_delay_p99_ms: float, *, whole: bool, interrupted: bool
@@ -53,6 +56,7 @@ class GeneratorHealth:
             clock_step_ms=self._clock_step_ms,
             lost_workers=len(finish["lost_workers"]) if finish else missing,
             lost_rows=self._lost_rows(finish, interrupted=interrupted) if whole else None,
+            refused_workers=self._refusals.alone if self._refusals.is_of_several else None,
         )
 
     def _see_worker(self, worker: WorkerReport) -> None:

@@ -45,12 +45,16 @@ class Recount:
     """Whether there was a finish.json to compare with."""
     is_dropped: bool = False
     """Whether the race dropped rows once they were counted; then nothing is compared."""
+    missing: list[int] = field(default_factory=list)
+    """The workers that reported rows and have no part here: each keeps its own."""
+    torn: list[str] = field(default_factory=list)
+    """The parts of which the last row is cut off."""
     differences: list[str] = field(default_factory=list)
 
     @property
     def holds(self) -> bool:
         """Whether the ledger proves what was reported."""
-        return not self.is_dropped and not self.differences
+        return not self.is_dropped and not self.differences and not self.missing
 
 
 def recount(folder: RunFolder) -> Recount:
@@ -66,9 +70,13 @@ def recount(folder: RunFolder) -> Recount:
     }
     counting = _Counting(plan, reports, folder.read_finish())
     files = reader.files(folder.path / LEDGER_FOLDER)
+    torn = []
     for path in files:
-        counting.take(reader.read(path))
+        segment = reader.read(path)
+        counting.take(segment)
+        torn += [path.name] if segment.is_torn else []
     result = counting.conclude()
+    result.torn = torn
     result.segments = len(files)
     result.bytes = sum(path.stat().st_size for path in files)
     return result
@@ -110,6 +118,7 @@ class _Counting:
     def conclude(self) -> Recount:
         """Return what was found."""
         self._end_worker()
+        self._set_aside_missing()
         for worker, slice_index in sorted(self._reports):
             self._worker, self._slice = worker, slice_index
             self._end_slice()
@@ -119,6 +128,18 @@ class _Counting:
         if self._result.is_dropped:
             self._result.differences.clear()
         return self._result
+
+    def _set_aside_missing(self) -> None:
+        """Compare nothing with parts of the ledger that are not here."""
+        reported = {worker for worker, _ in self._reports}
+        reported |= {int(name) for name, counts in self._last_words.items() if counts["rows"]}
+        missing = reported - self._result.rows.keys()
+        self._result.missing = sorted(missing)
+        self._reports = {
+            place: report for place, report in self._reports.items() if place[0] not in missing
+        }
+        for worker in missing:
+            self._last_words.pop(str(worker), None)
 
     def _count(self, rows: Rows) -> None:
         report = self._reports.get((self._worker, self._slice))

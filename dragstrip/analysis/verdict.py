@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.gates import details_of, failed_gates, is_safety, says
 from dragstrip.analysis.operations import decisive, most_failing, only
+from dragstrip.analysis.outages import words as outage_words
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.ratio import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
 from dragstrip.analysis.secondary import secondary
@@ -251,18 +252,36 @@ def _noise_floor(run: Run, rules: RulesConfig) -> float:
 
 
 def _by_failures(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:
-    """Return the verdict where the challenger's error rate decides it: it cannot win then."""
+    """Return the verdict where the challenger's error rate decides it: it cannot win then.
+
+    Where outages count, the baseline cannot win with one of its own either.
+    """
     baseline, challenger, operation = most_failing(run)
     limit = rules.max_error_rate
     if challenger.error_rate <= limit:
-        return None
+        return _by_outage_of_baseline(run, rules)
     whose = f"its {operation} requests" if operation else "its requests"
-    share = f"{challenger.error_rate:.2%} of {whose} fail"
+    share = f"{challenger.error_rate:.2%} of {whose} fail" + _outage_of(run, run.challenger)
     if _standing(challenger, limit) == "open":
         return "inconclusive", f"{share}: too few to tell whether more than {limit:g} do"
     if _standing(baseline, limit) == "over":
         return "inconclusive", f"both targets fail: of {run.challenger}, {share}"
     return "worse", f"{share}; max_error_rate is {limit:g}"
+
+
+def _by_outage_of_baseline(run: Run, rules: RulesConfig) -> tuple[Word, str] | None:
+    limit, outage = rules.max_error_rate, _outage_of(run, run.baseline)
+    parts = run.targets[run.baseline].operations.values() or [run.targets[run.baseline]]
+    baseline = max(parts, key=lambda part: part.error_rate)
+    if rules.outages != "count" or not outage or _standing(baseline, limit) != "over":
+        return None
+    share = f"{baseline.error_rate:.2%} of the requests to {run.baseline} fail{outage}"
+    return "better", f"{share}; max_error_rate is {limit:g}"
+
+
+def _outage_of(run: Run, target: str) -> str:
+    found = "; ".join(outage_words(one) for one in run.outages if one.target == target)
+    return f" ({found})" if found else ""
 
 
 def _by_interval(found: Interval, rules: RulesConfig) -> Word:

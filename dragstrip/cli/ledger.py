@@ -18,6 +18,7 @@ from dragstrip.cli.options import examples, runs_folder
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.ledger import export
 from dragstrip.run import folder as run_folder
+from dragstrip.run.plan import LEDGER_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +26,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dragstrip.analysis.recount import Recount
+    from dragstrip.ledger.reader import Segment
     from dragstrip.ledger.rows import Rows
     from dragstrip.run.plan import Plan
 
 _SHOWN = 20
 """Differences that are listed; the others are counted."""
+_TORN = "{}: its last row is cut off and left out"
 
 
 @click.command(
@@ -67,7 +70,7 @@ def ledger(
         for flag, value in (("--output", output), ("--target", target), ("--slice", slice_index)):
             if value is not None:
                 raise UsageError(f"{flag} is for an export", fix="add --format csv or parquet")
-        return _show(recount(folder))
+        return _show(recount(folder), (folder.path / LEDGER_FOLDER).resolve())
     which = _Chosen(folder.read_plan(), target, slice_index)
     folder.require_rows()
     if form == "parquet":
@@ -109,13 +112,23 @@ class _Chosen:
         return mask
 
 
+def _segments(folder: run_folder.RunFolder) -> Iterator[Segment]:
+    for segment in folder.read_ledger():
+        if segment.is_torn:
+            last = segment.first_row + len(segment.rows)
+            click.echo(
+                f"warning: worker {segment.worker}: row {last} is cut off and left out", err=True
+            )
+        yield segment
+
+
 def _export_csv(folder: run_folder.RunFolder, which: _Chosen, output: Path | None) -> None:
     if output is not None:
         with _fresh(output) as path, path.open("w", newline="") as file:
-            count = export.write_csv(folder.read_ledger(), which.names, which, file)
+            count = export.write_csv(_segments(folder), which.names, which, file)
         click.echo(f"{count} rows in {output}", err=True)
         return
-    wanted = takewhile(lambda _: not stdout.is_broken(), folder.read_ledger())
+    wanted = takewhile(lambda _: not stdout.is_broken(), _segments(folder))
     export.write_csv(wanted, which.names, which, sys.stdout)
 
 
@@ -124,7 +137,7 @@ def _export_parquet(folder: run_folder.RunFolder, which: _Chosen, output: Path |
     if output is None:
         raise UsageError("--format parquet needs --output", fix="name the file to write")
     with _fresh(output) as path:
-        count = export.write_parquet(folder.read_ledger(), which.names, which, path)
+        count = export.write_parquet(_segments(folder), which.names, which, path)
     click.echo(f"{count} rows in {output}", err=True)
 
 
@@ -140,7 +153,7 @@ def _fresh(output: Path) -> Iterator[Path]:
         ) from None
 
 
-def _show(found: Recount) -> int:
+def _show(found: Recount, ledger_folder: Path) -> int:
     rows = sum(found.rows.values())
     mebibytes = found.bytes / 2**20
     click.echo(f"{rows} rows in {found.segments} segments, {mebibytes:.1f} MiB")
@@ -151,6 +164,8 @@ def _show(found: Recount) -> int:
         click.echo(f"  {name}: {counts}")
     for worker, count in sorted(found.unreported.items()):
         click.echo(f"  worker {worker}: {count} rows of slices that it did not report")
+    for name in found.torn:
+        click.echo(_TORN.format(name))
     if found.is_dropped:
         raise StorageError(
             'the run cannot be counted again: race.ledger was "drop"',
@@ -159,12 +174,30 @@ def _show(found: Recount) -> int:
     sources = "slices.jsonl" + (" and finish.json" if found.is_finished else "")
     if not found.is_finished:
         click.echo("the race did not finish: there is no finish.json")
+    if found.missing:
+        click.echo(f"recounted: {found.tallies} tallies of those that are here")
+        _show_differences(found, sources)
+        raise StorageError(
+            f"the parts of {_workers(found.missing)} are not in {ledger_folder}",
+            fix=f"copy {', '.join(f'{worker}-*' for worker in found.missing)} there from "
+            f"runs/{ledger_folder.parent.name}/ledger/ on the machines of those workers",
+        )
     if found.holds:
         click.echo(f"recounted: {found.tallies} tallies, equal to {sources}")
         return 0
+    _show_differences(found, sources)
+    return 1
+
+
+def _workers(numbers: list[int]) -> str:
+    return f"worker{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
+
+
+def _show_differences(found: Recount, sources: str) -> None:
+    if not found.differences:
+        return
     click.echo(f"recounted: {len(found.differences)} figures differ from {sources}")
     for difference in found.differences[:_SHOWN]:
         click.echo(f"  {difference}")
     if len(found.differences) > _SHOWN:
         click.echo(f"  and {len(found.differences) - _SHOWN} more")
-    return 1

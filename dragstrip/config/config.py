@@ -27,6 +27,7 @@ from dragstrip.cleaning import clean, decode
 from dragstrip.config.fields import DatabaseUrl, Url  # noqa: TC001
 from dragstrip.config.sections import DatasetConfig as DatasetConfig
 from dragstrip.config.sections import Metric as Metric
+from dragstrip.config.sections import OutageRule as OutageRule
 from dragstrip.config.sections import RaceConfig as RaceConfig
 from dragstrip.config.sections import RulesConfig as RulesConfig
 from dragstrip.config.sections import ScenarioConfig as ScenarioConfig

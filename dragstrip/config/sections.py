@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Metric = Literal["p50", "p95", "p99"]
 READ_YOUR_WRITES = "read-your-writes"
 _CONSISTENCY = rf"^({READ_YOUR_WRITES}|eventual: [0-9]{{1,6}}(\.[0-9]{{1,3}})? m?s)$"
+OutageRule = Literal["invalid", "count"]
 
 
 class TargetConfig(StrictModel):
@@ -192,7 +193,10 @@ class RulesConfig(StrictModel):
 
     `operation` is the one whose requests decide, where a scenario has several; by default the one
     with the greatest weight, the first of equals. `consistency` says what a read owes to writes
-    that were acknowledged before it was sent: "read-your-writes", or "eventual: 2 s".
+    that were acknowledged before it was sent: "read-your-writes", or "eventual: 2 s". `outages`
+    says what it means that a target was unreachable for a second or more: the run proves nothing
+    ("invalid"), or its failures count like any other, and the target that fails too often loses
+    ("count").
     """
 
     metric: Metric = "p95"
@@ -201,6 +205,7 @@ class RulesConfig(StrictModel):
     adopt_ratio: float = Field(default=0.667, gt=0, le=1)
     equivalent: tuple[float, float] = (0.8, 1.25)
     max_error_rate: float = Field(default=0.001, ge=0, le=1)
+    outages: OutageRule = "invalid"
     consistency: str = Field(default=READ_YOUR_WRITES, pattern=_CONSISTENCY)
 
     @property

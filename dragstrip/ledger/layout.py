@@ -7,6 +7,7 @@ from COLUMNS. To add a column, add a line here, raise VERSION, and give its valu
 from __future__ import annotations
 
 import struct
+import zlib
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -153,8 +154,23 @@ is written before the send may lie among them, apart from what is written again.
 ENDED_OFFSET = offset_of(_ending()[0].name)
 OUTCOME_OFFSET = offset_of("outcome")
 
-HEADER = struct.Struct("<8sHHIQqq24x")
-"""magic, version, row bytes, worker, number of the first row, wall clock and monotonic clock."""
+HEADER = struct.Struct("<8sHHIQqq16xII")
+"""magic, version, row bytes, worker, number of the first row, wall clock and monotonic clock; the
+number of rows and the checksum once it is closed, until then 0."""
+_SEAL = struct.Struct("<II")
+SEAL_OFFSET = HEADER.size - _SEAL.size
+
+
+def checksum_of(segment: bytes) -> int:
+    """Return the CRC-32 of a segment, without the part of its header where that is stored."""
+    view = memoryview(segment)
+    return zlib.crc32(view[HEADER.size :], zlib.crc32(view[:SEAL_OFFSET]))
+
+
+def seal_of(segment: bytes) -> bytes:
+    """Return what is to be written at SEAL_OFFSET when no row changes any more."""
+    rows = (len(segment) - HEADER.size) // ROW_BYTES
+    return _SEAL.pack(rows, checksum_of(segment))
 
 
 def documented() -> list[str]:

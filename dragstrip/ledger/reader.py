@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dragstrip.errors import StorageError
-from dragstrip.ledger.layout import HEADER, MAGIC, READ_VERSIONS, ROW, ROW_BYTES
+from dragstrip.ledger.layout import (
+    HEADER,
+    MAGIC,
+    READ_VERSIONS,
+    ROW,
+    ROW_BYTES,
+    checksum_of,
+)
 from dragstrip.ledger.rows import Outcome, Rows, select
 
 if TYPE_CHECKING:
@@ -32,6 +39,8 @@ class Segment:
     wall_ns: int
     monotonic_ns: int
     rows: Rows
+    is_torn: bool = False
+    """Whether the file ends in the middle of a row, which is left out."""
 
 
 def segments(folder: Path) -> Iterator[Segment]:
@@ -59,7 +68,9 @@ def read(path: Path) -> Segment:
         raise StorageError(f"cannot read {path}: {error}") from None
     if len(data) < HEADER.size or data[: len(MAGIC)] != MAGIC:
         raise StorageError(f"{path} is not part of a ledger")
-    _, version, row_bytes, worker, first_row, wall_ns, monotonic_ns = HEADER.unpack_from(data)
+    _, version, row_bytes, worker, first_row, wall_ns, monotonic_ns, sealed, checksum = (
+        HEADER.unpack_from(data)
+    )
     if version not in READ_VERSIONS or row_bytes != ROW_BYTES:
         known = " and ".join(map(str, READ_VERSIONS))
         raise StorageError(
@@ -68,11 +79,17 @@ def read(path: Path) -> Segment:
     if worker != _worker_and_number(path)[0] or not 0 <= first_row < _MOST_ROWS:
         raise StorageError(f"{path} is damaged: its head belongs to another part")
     whole = (len(data) - HEADER.size) // ROW_BYTES
+    if sealed and (whole != sealed or checksum_of(data) != checksum):
+        raise StorageError(
+            f"{path} is damaged: its rows are not those that were written",
+            fix="take it from a backup, or from the worker's machine",
+        )
     rows: NDArray[Any] = np.frombuffer(data, ROW, count=whole, offset=HEADER.size)
     if len(rows) and rows["outcome"].max() > max(Outcome):
         raise StorageError(f"{path} is damaged: a row has an unknown outcome")
     begun = select(rows, rows["outcome"] != Outcome.EMPTY)
-    return Segment(worker, first_row, wall_ns, monotonic_ns, begun)
+    is_torn = HEADER.size + whole * ROW_BYTES < len(data)
+    return Segment(worker, first_row, wall_ns, monotonic_ns, begun, is_torn)
 
 
 def _worker_and_number(path: Path) -> tuple[int, int]:

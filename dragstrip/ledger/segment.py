@@ -11,13 +11,22 @@ import gzip
 import mmap
 import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dragstrip import atomic_file
 from dragstrip.errors import StorageError
-from dragstrip.ledger.layout import HEADER, MAGIC, ROW, ROW_BYTES, VERSION
+from dragstrip.ledger.layout import (
+    HEADER,
+    MAGIC,
+    ROW,
+    ROW_BYTES,
+    SEAL_OFFSET,
+    VERSION,
+    seal_of,
+)
 from dragstrip.ledger.rows import SEGMENT_ROWS, Outcome, Rows, select
 
 if TYPE_CHECKING:
@@ -50,7 +59,7 @@ class OpenSegment:
     def in_place(self, path: Path | None, worker: int, first_row: int) -> None:
         """Give it its header and its name. Raises StorageError."""
         clocks = (time.time_ns(), time.monotonic_ns())
-        HEADER.pack_into(self.map, 0, MAGIC, VERSION, ROW_BYTES, worker, first_row, *clocks)
+        HEADER.pack_into(self.map, 0, MAGIC, VERSION, ROW_BYTES, worker, first_row, *clocks, 0, 0)
         if self.path is None or path is None:
             return
         try:
@@ -85,6 +94,18 @@ class OpenSegment:
         self.map.close()
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def seal(path: Path) -> None:
+    """Write a closed segment's checksum into its header, so that a flipped bit is noticed.
+
+    It reads the whole file, so call it while no requests are made. On a disk that takes no more the
+    segment stays without.
+    """
+    with suppress(OSError), path.open("r+b") as file:
+        mark = seal_of(file.read())
+        file.seek(SEAL_OFFSET)
+        file.write(mark)
 
 
 def compress(path: Path) -> bool:

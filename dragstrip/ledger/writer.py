@@ -21,7 +21,7 @@ from dragstrip.ledger.layout import (
     ROW_BYTES,
 )
 from dragstrip.ledger.rows import ABSENT, SEGMENT_BITS, SEGMENT_ROWS, Outcome, Rows
-from dragstrip.ledger.segment import OpenSegment, compress, unwritable
+from dragstrip.ledger.segment import OpenSegment, compress, seal, unwritable
 
 if TYPE_CHECKING:
     import mmap
@@ -62,7 +62,8 @@ class Ledger:
         self._maps: dict[int, mmap.mmap] = {}
         self._spare: OpenSegment | None = None
         self._made = count()
-        self._sealed: list[Path] = []
+        self._closed: list[tuple[Path, bool]] = []
+        """The files of closed segments, and whether every row of each was harvested."""
         self._row = 0
         first = self._path(0)
         if first is not None and any(one.exists() for one in (first, _packed(first))):
@@ -156,7 +157,7 @@ class Ledger:
     @property
     def needs_upkeep(self) -> bool:
         """Whether `upkeep` has anything to do."""
-        return self._needs_spare or (self._policy == "drop" and bool(self._sealed))
+        return self._needs_spare or (self._policy == "drop" and bool(self._closed))
 
     def upkeep(self) -> None:
         """Make the next segment ready before it is needed, and remove what is to be dropped.
@@ -169,16 +170,18 @@ class Ledger:
             self.tidy()
 
     def tidy(self) -> None:
-        """Compress or drop the segments that are harvested.
+        """Seal, compress or drop the segments that are closed.
 
         May be called in another thread, by one at a time. A megabyte of rows takes it about 10 ms
         of processor time to compress, so call it while no requests are made.
         """
-        while self._sealed:
-            path = self._sealed.pop(0)
-            if self._policy == "drop":
+        while self._closed:
+            path, is_harvested = self._closed.pop(0)
+            if self._policy == "drop" and is_harvested:
                 path.unlink(missing_ok=True)
-            elif not compress(path):
+                continue
+            seal(path)
+            if self._policy == "compress" and not compress(path):
                 log.warning("no room to compress %s: it stays as it is", path)
 
     def close(self) -> None:
@@ -226,11 +229,8 @@ class Ledger:
         segment = self._open.pop(number)
         begun = self._begun_in(number)
         segment.close(begun)
-        is_harvested = segment.harvested_to == begun
-        if segment.path and (
-            self._policy == "compress" or (self._policy == "drop" and is_harvested)
-        ):
-            self._sealed.append(segment.path)
+        if segment.path:
+            self._closed.append((segment.path, segment.harvested_to == begun))
 
 
 def _packed(path: Path) -> Path:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.analysis.ratio import Interval
-    from dragstrip.config.config import Metric
+    from dragstrip.config.config import Metric, OutageRule
     from dragstrip.run.live_stats import Live
     from dragstrip.run.model import Gate, Slice, TargetTotals
     from dragstrip.run.plan import Plan, PlannedSlice
@@ -84,11 +84,16 @@ class Follower:
     """Reads what is new each time it is asked; for one thread at a time."""
 
     def __init__(
-        self, folder: Path, plan: Plan, metric: Metric, operation: str | None = None
+        self,
+        folder: Path,
+        plan: Plan,
+        metric: Metric,
+        operation: str | None = None,
+        outages: OutageRule = "invalid",
     ) -> None:
         self._folder = folder
         self._plan = plan
-        self._accounts = Accounts(plan, metric, operation)
+        self._accounts = Accounts(plan, metric, operation, outages)
         self._read = 0
         self._done: set[int] = set()
         nothing = tuple(total([]) for _ in plan.operations)

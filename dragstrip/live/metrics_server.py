@@ -45,7 +45,8 @@ def serving(plan: Plan, folder: RunFolder, facts: Run) -> Iterator[None]:
     from dragstrip.live.prometheus import RaceCollector
 
     rules = facts.config["rules"]
-    follower = Follower(folder.path, plan, rules["metric"], rules_operation(facts.config))
+    operation, outages = rules_operation(facts.config), rules.get("outages", "invalid")
+    follower = Follower(folder.path, plan, rules["metric"], operation, outages)
     registry = CollectorRegistry()
     registry.register(RaceCollector(facts, follower.look))
     try:

@@ -39,7 +39,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
     health = HealthMonitor(before=work.clocks)
     start_ns = monotonic_ns() + _LEAD_NS
     end_ns = start_ns + round(plan.race.slice * 1e9)
-    work.counts.begin(slice_.index, end_ns)
+    work.counts.begin(slice_.index, start_ns, end_ns)
     for number, dispatcher in enumerate(dispatchers):
         is_active = number == slice_.target
         settled_ns = start_ns + round(plan.race.warmup * 1e9) if is_active else NEVER_NS
@@ -61,6 +61,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         "start_ns": start_ns,
         "end_ns": end_ns,
         **seen,
+        "reached": work.counts.reach.encode(),
         "tallies": work.counts.encode(),
     }
 

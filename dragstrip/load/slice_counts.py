@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.ledger.reach import Reach
 from dragstrip.ledger.tallies import Tallies
 
 if TYPE_CHECKING:
@@ -19,16 +20,19 @@ class SliceCounts:
         self.slice_index: int | None = None
         self._end_ns = 0
         self.tallies = Tallies()
+        self.reach = Reach()
 
-    def begin(self, slice_index: int, end_ns: int) -> None:
-        """Begin a slice that ends at `end_ns`, with nothing counted."""
+    def begin(self, slice_index: int, start_ns: int, end_ns: int) -> None:
+        """Begin a slice from `start_ns` to `end_ns`, with nothing counted."""
         self.slice_index = slice_index
         self._end_ns = end_ns
         self.tallies = Tallies()
+        self.reach = Reach(start_ns, end_ns)
 
     def __call__(self, rows: Rows) -> None:
         """Count rows."""
         self.tallies.add(rows, self._end_ns)
+        self.reach.add(rows)
 
     def encode(self) -> Form:
         """Return the tallies as in WorkerReport."""

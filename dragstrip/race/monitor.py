@@ -88,7 +88,8 @@ class RaceMonitor:
         self._plan, self._facts = plan, facts
         self._metric: Metric = facts.config["rules"]["metric"]
         operation = rules_operation(facts.config)
-        self._follower = Follower(self._folder.path, plan, self._metric, operation)
+        outages = facts.config["rules"].get("outages", "invalid")
+        self._follower = Follower(self._folder.path, plan, self._metric, operation, outages)
 
     def tick(self) -> None:
         """Report how the race stands."""
@@ -104,7 +105,7 @@ class RaceMonitor:
                 facts = facts.model_copy(update={"writes": self._writes()})
         if self._remarks:
             facts = facts.model_copy(update={"remarks": self._remarks()})
-        with _interrupts_ignored():
+        with _ends_ignored():
             live_stats.remove(self._folder.path)
             run, verdict = conclude(self._folder, facts, interrupted=not finished)
             self._folder.write_run(run)
@@ -131,6 +132,7 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
         folder.read_slices(),
         rules.metric,
         operation=rules.operation,
+        outages=rules.outages,
         interrupted=interrupted,
         finish=folder.read_finish(),
         data_after=facts.data_after,
@@ -142,6 +144,7 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
             "interrupted": interrupted,
             "targets": summary.totals,
             "slices": summary.slices,
+            "outages": summary.outages,
             "gates": summary.gates,
         }
     )
@@ -158,9 +161,12 @@ def _data_after(findings: list[Finding] | None) -> dict[str, str | None]:
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _ends_ignored() -> Iterator[None]:
+    """Ignore requests to end for the moment in which a run is stored: a whole race stays whole."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -9,6 +9,7 @@ from dragstrip.analysis.gates import bound_of, figure_of, words_of
 from dragstrip.analysis.numbers import count, milliseconds, per_second, percent
 from dragstrip.analysis.operations import declared
 from dragstrip.report import writes
+from dragstrip.analysis.outages import words as outage_words
 from dragstrip.stats.proportion import clopper_pearson
 
 if TYPE_CHECKING:
@@ -56,12 +57,19 @@ COLOURS: dict[Word, str] = {
 
 def banners(run: Run) -> list[str]:
     """Return what must be read before any figure."""
-    return [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model
+    return [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model + _counted_outages(run)
+
+
+def _counted_outages(run: Run) -> list[str]:
+    """Return the outages that count; others make the run invalid, and its reasons name them."""
+    if run.config["rules"].get("outages") != "count" or not run.outages:
+        return []
+    return [f"Outages, which count as failures: {'; '.join(map(outage_words, run.outages))}."]
 
 
 def short_banners(run: Run) -> list[str]:
     """Return the same, of two lines at most each."""
-    return [_SHORT_BANNERS[banner] for banner in banners(run)]
+    return [_SHORT_BANNERS.get(banner, banner) for banner in banners(run)]
 
 
 def headline(run: Run, verdict: Verdict) -> str:

@@ -146,12 +146,28 @@ class OperationFacts(StrictModel):
 
 
 class Gate(StrictModel):
-    """A condition of validity, with the figure that decided it and the bound it must keep."""
+    """A condition of validity, with the figure that decided it and the bound it must keep.
+
+    `details` says what the figure counts, where the gate names it.
+    """
 
     name: str
     passed: bool
     figure: float
     bound: float
+    details: str | None = None
+
+
+class Outage(StrictModel):
+    """A target gave nobody an answer, or one worker none, in seconds since the first slice began.
+
+    `worker` is its number where others were answered meanwhile.
+    """
+
+    target: str
+    worker: Count | None = None
+    from_s: Annotated[float, Field(ge=0)]
+    to_s: Annotated[float, Field(ge=0)]
 
 
 class Facts(StrictModel):
@@ -296,6 +312,7 @@ class Run(StrictModel):
     calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]
+    outages: list[Outage] = Field(default=[])
     gates: list[Gate]
 
     @model_validator(mode="before")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dragstrip.errors import StorageError
+from dragstrip.ledger.reach import FORM as REACH
 
 _LAST_SECOND = 253_402_300_799
 """The end of the year 9999, in seconds since the Unix epoch."""
@@ -52,6 +53,7 @@ class _Worker(_ReportForm):
     loop_lag_p99_ms: Amount = 0
     loop_lag_max_ms: Amount = 0
     clock_step_ms: float = 0
+    reached: dict[Number, Annotated[str, Field(pattern=REACH)]] = {}
     tallies: _Tallies
 
 

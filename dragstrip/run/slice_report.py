@@ -26,6 +26,8 @@ class WorkerReport(TypedDict):
     loop_lag_max_ms: NotRequired[float]
     clock_step_ms: NotRequired[float]
     """How far the wall clock moved against the monotonic clock."""
+    reached: NotRequired[dict[str, str]]
+    """By the target's number, when it answered and when not; see dragstrip.ledger.reach."""
     tallies: Form
     """By the target's number, then the operation's; see dragstrip.ledger.tally."""
 

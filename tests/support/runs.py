@@ -149,6 +149,21 @@ def record(
     return reports
 
 
+def by_two_workers(reports: list[SliceReport]) -> list[SliceReport]:
+    """Return the reports with a second worker that counted nothing; both reached both targets."""
+    for report in reports:
+        (worker,) = report["workers"]
+        worker["reached"] = {"0": "a30", "1": "a30"}
+        idle: WorkerReport = {
+            **worker,
+            "worker": 1,
+            "reached": {**worker["reached"]},
+            "tallies": {},
+        }
+        report["workers"].append(idle)
+    return reports
+
+
 def finish_of(plan: Plan, reports: Sequence[SliceReport]) -> Finish:
     """Return the last words that fit the slices."""
     totals: dict[str, Tallies] = {}
@@ -209,6 +224,7 @@ def conclude(
         reports,
         config.rules.metric,
         operation=config.rules.operation,
+        outages=config.rules.outages,
         interrupted=interrupted,
         finish=finish or finish_of(plan, reports),
         data_after=data_after,
@@ -241,6 +257,7 @@ def conclude(
         scenario=ScenarioFacts(name="lookup", keys=100, facts=facts_of(PROOF)),
         targets=summary.totals,
         slices=summary.slices,
+        outages=summary.outages,
         gates=summary.gates,
     )
     return run, judge(run, config.rules)

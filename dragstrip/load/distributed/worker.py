@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from dragstrip.errors import DragstripError
 from dragstrip.load import locust_compat
+from dragstrip.load.distributed.proof import problem_of
 from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
 from dragstrip.load.race_driver import OwnShare
 from dragstrip.redact import redact
-from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE
+from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, RUNS_VARIABLE
 from dragstrip.run.plan import Plan
 from dragstrip.scenario.find import find, version_of
 from dragstrip.version import VERSION
@@ -135,6 +136,9 @@ class RaceWorker:
             )
         worker = locust_compat.own_number(self._runner)
         work = self._make_work(plan, lab, worker, handoff)
+        # Those that the master forked have its keys and its network.
+        if RUNS_VARIABLE in os.environ and (problem := problem_of(work)):
+            raise Unfit(problem)
         self._share = OwnShare(plan, work)
         self._plan = plan
         self._end = WorkerEnd(plan.run_id, worker)

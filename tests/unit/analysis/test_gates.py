@@ -21,7 +21,7 @@ from dragstrip.config.config import RulesConfig
 from dragstrip.report import junit, markdown, terminal
 from dragstrip.report.html import render
 from dragstrip.run.model import Gate
-from tests.support.runs import conclude, kept_all, plan_of, record
+from tests.support.runs import by_two_workers, conclude, kept_all, plan_of, record
 
 
 def test_every_gate_has_a_name_of_its_own_and_a_fix() -> None:
@@ -32,7 +32,7 @@ def test_every_gate_has_a_name_of_its_own_and_a_fix() -> None:
 @pytest.mark.parametrize("rule", GATES, ids=lambda rule: rule.name)
 def test_a_figure_at_its_bound_passes_and_beyond_it_fails(rule: GateRule) -> None:
     plan = plan_of()
-    run, _ = conclude(plan, record(plan), writes=kept_all(plan))
+    run, _ = conclude(plan, by_two_workers(record(plan)), writes=kept_all(plan))
     stored = next(gate for gate in run.gates if gate.name == rule.name)
     assert f"at {rule.side} " in bound_of(stored)
     assert says(stored) == f"{rule.words}: {figure_of(stored)}, must be {bound_of(stored)}"

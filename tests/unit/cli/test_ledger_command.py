@@ -84,6 +84,42 @@ def test_dropped_rows_cannot_be_counted_again(ledger: Ledger, tmp_path: Path) ->
     assert 'race.ledger was "drop"' in told.stderr
 
 
+def test_parts_that_workers_keep_are_asked_for(folder: RunFolder, ledger: Ledger) -> None:
+    for file in (folder.path / LEDGER_FOLDER).glob("1-*"):
+        file.unlink()
+    told = ledger("run")
+    assert told.returncode == 2
+    assert "recounted: 16 tallies of those that are here" in told.stdout
+    assert "differ" not in told.stdout
+    assert f"the parts of worker 1 are not in {folder.path / LEDGER_FOLDER}" in told.stderr
+    assert "copy 1-* there from runs/run/ledger/" in told.stderr
+
+
+def test_a_flipped_bit_is_noticed(folder: RunFolder, ledger: Ledger) -> None:
+    file = folder.path / LEDGER_FOLDER / "0-00000.rows"
+    data = bytearray(file.read_bytes())
+    data[64 * 20 + 8] ^= 1
+    file.write_bytes(data)
+    for arguments in ((), ("--format", "csv")):
+        told = ledger("run", *arguments)
+        assert told.returncode == 2
+        assert "0-00000.rows is damaged: its rows are not those that were written" in told.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("--format", "csv")])
+def test_a_row_cut_off_is_said(
+    folder: RunFolder, ledger: Ledger, arguments: tuple[str, ...]
+) -> None:
+    file = folder.path / LEDGER_FOLDER / "0-00000.rows"
+    data = bytearray(file.read_bytes())
+    # As a process leaves it that is killed: nothing says how many rows there are.
+    data[56:64] = bytes(8)
+    file.write_bytes(data[:-10])
+    told = ledger("run", *arguments)
+    assert "is cut off and left out" in told.stdout + told.stderr.replace("its last row", "")
+    assert told.returncode == (0 if arguments else 1)
+
+
 def test_csv_has_every_row_as_recorded(folder: RunFolder, ledger: Ledger) -> None:
     told = ledger("run", "--format", "csv")
     assert told.returncode == 0, told.stderr

@@ -61,8 +61,10 @@ def test_header() -> None:
         r"^\| (\d+) \| (\w[\w ]*) \| (u16|u32|u64|i64|8 bytes) \|", LEDGER, re.MULTILINE
     )
     codes = {"u16": "H", "u32": "I", "u64": "Q", "i64": "q", "8 bytes": "8s"}
-    assert "<" + "".join(codes[kind] for *_, kind in table) + "24x" == HEADER.format
-    offsets = [struct.calcsize("<" + HEADER.format[1:end]) for end in (1, 3, 4, 5, 6, 7, 8)]
+    kinds = "".join(codes[kind] for *_, kind in table)
+    assert f"<{kinds[:-2]}16x{kinds[-2:]}" == HEADER.format
+    ends = (1, 3, 4, 5, 6, 7, 8, 12, 13)
+    offsets = [struct.calcsize("<" + HEADER.format[1:end]) for end in ends]
     assert [int(offset) for offset, *_ in table] == offsets
     assert f"| `{MAGIC.decode()}` |" in LEDGER
     assert f"| 8 | version | u16 | {VERSION} |" in LEDGER

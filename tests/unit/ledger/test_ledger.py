@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from dragstrip.ledger.segment import OpenSegment
 
 
-def write(folder: Path, count: int, worker: int = 3) -> Ledger:
-    ledger = Ledger(folder, worker)
+def write(folder: Path, count: int, worker: int = 3, policy: Policy = "keep") -> Ledger:
+    ledger = Ledger(folder, worker, policy)
     for n in range(count):
         row = ledger.begin(n, 2**40 + n, n, 1, Flag.COUNTED | Flag.NO_CONNECTION, 7, n + 1, 200)
         ledger.end(row, n + 1, n + 2, Outcome.HTTP_STATUS, 503, 665, 9, 12, 34, 2, 1)
@@ -62,7 +62,7 @@ def test_rows_of_the_previous_version_are_of_operation_0(tmp_path: Path) -> None
     write(tmp_path, 3).close()
     path = tmp_path / "3-00000.rows"
     data = bytearray(path.read_bytes())
-    data[8] = 2
+    data[8], data[56:64] = 2, bytes(8)
     for n in range(3):
         data[64 * (n + 1) + 59 : 64 * (n + 1) + 61] = b"\0\0"  # its padding
     path.write_bytes(data)
@@ -221,6 +221,7 @@ def test_the_version_before_is_read(tmp_path: Path) -> None:
     write(tmp_path, 5).close()
     (path,) = reader.files(tmp_path)
     data = bytearray(path.read_bytes())
+    data[56:64] = bytes(8)
     for version, is_read in ((1, False), (2, True), (3, True), (4, False)):
         data[8:10] = version.to_bytes(2, "little")
         path.write_bytes(data)
@@ -229,3 +230,30 @@ def test_the_version_before_is_read(tmp_path: Path) -> None:
         else:
             with pytest.raises(StorageError, match=f"has version {version}"):
                 reader.read(path)
+
+
+@pytest.mark.parametrize("policy", ["keep", "compress"])
+def test_any_flipped_bit_of_a_closed_segment_is_noticed(tmp_path: Path, policy: Policy) -> None:
+    write(tmp_path, 100, policy=policy).close()
+    (path,) = tmp_path.iterdir()
+    whole = path.read_bytes()
+    rows = reader.read(path).rows.tobytes()
+    for bit in range(0, len(whole) * 8, 509):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(data)
+        try:
+            found = reader.read(path).rows
+        except StorageError:
+            continue
+        # Some bits of a gzip file, such as its time, are of no consequence.
+        assert policy == "compress"
+        assert found.tobytes() == rows
+
+
+def test_a_closed_segment_that_was_cut_off_is_noticed(tmp_path: Path) -> None:
+    write(tmp_path, 100).close()
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[: -3 * 64])
+    with pytest.raises(StorageError, match="not those that were written"):
+        reader.read(path)

@@ -117,4 +117,5 @@ def test_the_report_of_a_broken_run_says_invalid_first(races: Races, name: str) 
     shown = dragstrip("report", "latest", cwd=races[name].raced.place)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("INVALID")
+    assert "the race was interrupted" in " ".join(shown.stdout.split())
     assert "interval" not in shown.stdout

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from dragstrip.config.config import Config
-from dragstrip.race import locust_process, race
+from dragstrip.race import locust_process, monitor, race
 from dragstrip.run.model import DataAfter  # noqa: TC001
 from dragstrip.scenario import Finding
+from dragstrip.signals import signals_as_interrupts
 from tests.support.races import Quiet
 from tests.support.runs import finish_of, record
 from tests.support.setups import setup_of
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.run.folder import RunFolder
+    from dragstrip.run.model import Run, Verdict
 
 
 @pytest.fixture
@@ -55,8 +59,8 @@ def perform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ra
         monkeypatch.setattr(locust_process, "run", locust)
         setup = setup_of(config, race.Options(out=tmp_path, seed=9))
         stored = setup.store()
-        monitor = race.RaceMonitor(stored, Quiet(), review=review, remarks=remarks)
-        return race.perform(setup, stored, monitor, Quiet())
+        watching = race.RaceMonitor(stored, Quiet(), review=review, remarks=remarks)
+        return race.perform(setup, stored, watching, Quiet())
 
     return performed
 
@@ -106,3 +110,21 @@ def test_an_interrupt_while_data_is_compared_keeps_the_run_and_proves_nothing(
     assert result.verdict.verdict == "invalid"
     assert result.folder.read_run().interrupted
     assert len(result.run.slices) == 12
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_end_while_a_whole_race_is_stored_changes_nothing(
+    perform: Callable[..., race.Result], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    conclude: Callable[..., tuple[Run, Verdict]] = monitor.conclude
+
+    def struck(*args: Any, **how: Any) -> tuple[Run, Verdict]:
+        os.kill(os.getpid(), number)
+        return conclude(*args, **how)
+
+    monkeypatch.setattr(monitor, "conclude", struck)
+    with signals_as_interrupts():
+        result = perform(list)
+    assert result.unfinished == ""
+    assert result.verdict.verdict == "adopt"
+    assert not result.folder.read_run().interrupted

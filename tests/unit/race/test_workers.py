@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -87,13 +88,15 @@ class Distributed:
 
 
 @contextmanager
-def worker(place: Path, port: int, modules: Path | None = None) -> Iterator[Worker]:
+def worker(
+    place: Path, port: int, modules: Path | None = None, key: str = API_KEY
+) -> Iterator[Worker]:
     place.mkdir()
     path = os.pathsep.join(str(one) for one in (modules, locust_runs.ROOT) if one)
     process = subprocess.Popen(
         [sys.executable, "-m", "dragstrip", "worker", f"127.0.0.1:{port}"],
         cwd=place,
-        env=locust_runs.environment({"CRM_API_KEY": API_KEY, "PYTHONPATH": path}),
+        env=locust_runs.environment({"CRM_API_KEY": key, "PYTHONPATH": path}),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -140,7 +143,7 @@ class Races:
     forked: Distributed
     """--processes 4."""
     apart: Distributed
-    """--workers 2; a third comes late, and a fourth is of another version."""
+    """--workers 2; a third comes late, a fourth is of another version, a fifth has a wrong key."""
     bereft: Distributed
     """--processes 3, of which one is killed."""
     deserted: Distributed
@@ -165,9 +168,9 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
             raced = stack.enter_context(racing(place / name, configuration, *flags, *bind))
             return Distributed(raced, server, port)
 
-        def join(one: Distributed, port: int, modules: Path | None = None) -> None:
+        def join(one: Distributed, port: int, *how: Any) -> None:
             folder = one.raced.place / f"worker-{len(one.workers)}"
-            one.workers.append(stack.enter_context(worker(folder, port, modules)))
+            one.workers.append(stack.enter_context(worker(folder, port, *how)))
 
         found = Races(
             apart=race("apart", "--workers", "2", pairs=6, slice=0.8, ledger="compress"),
@@ -183,6 +186,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
             (door.port, modules),
         ):
             join(found.apart, port, changes)
+        join(found.apart, found.apart.port, None, "another-key-0123456789")
         wait_until(lambda: found.apart.raced.under_way(1))
         send_foreign_messages(found.apart.port)
         stack.enter_context(door.open())
@@ -213,9 +217,9 @@ def bring_ledgers_together(one: Distributed) -> None:
             shutil.copy(file, one.raced.folder.path / "ledger")
 
 
-@pytest.mark.parametrize(("name", "count"), [("forked", 4), ("apart", 3)])
+@pytest.mark.parametrize(("name", "count", "proofs"), [("forked", 4, 0), ("apart", 3, 6)])
 def test_slices_final_counts_ledgers_and_servers_agree_exactly(
-    races: Races, name: str, count: int
+    races: Races, name: str, count: int, proofs: int
 ) -> None:
     one: Distributed = getattr(races, name)
     bring_ledgers_together(one)
@@ -227,7 +231,8 @@ def test_slices_final_counts_ledgers_and_servers_agree_exactly(
     rows = one.raced.rows()
     assert sum(final["rows"] for final in finish["workers"].values()) == len(rows)
     sent, right = rows["outcome"] != Outcome.UNSENT, rows["outcome"] == Outcome.OK
-    assert sent.sum() >= len(one.server.lookups) >= right.sum() > 0
+    # Each worker from elsewhere proves itself to both targets before it is ready.
+    assert sent.sum() >= len(one.server.lookups) - proofs >= right.sum() > 0
     assert recount(one.raced.folder).differences == []
     for number, final in finish["workers"].items():
         reports = [each for line in one.slices for each in line["workers"]]
@@ -275,6 +280,14 @@ def test_a_worker_of_another_version_is_turned_away(races: Races) -> None:
     assert code == 2
     assert "dragstrip is 0.0.9 here" in said
     assert "Traceback" not in said
+
+
+def test_a_worker_with_a_wrong_key_is_turned_away(races: Races) -> None:
+    code, said = races.apart.workers[4].wait()
+    assert code == 2
+    assert "target old refuses its credentials (HTTP 401)" in said
+    assert "the same keys here as at the master" in said
+    assert "http_401" not in json.dumps(races.apart.slices)
 
 
 def test_a_killed_worker_voids_its_slice_and_no_other(races: Races) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from dragstrip import load_run
 from dragstrip.errors import StorageError
-from dragstrip.ledger.layout import HEADER, ROW
+from dragstrip.ledger.layout import HEADER, ROW, SEAL_OFFSET
 from dragstrip.run import live_stats
 from tests.support.output_faults import shell
 from tests.support.recorded import record_run
@@ -234,6 +234,7 @@ def test_a_row_that_cannot_be_is_named(
     data = bytearray(part.read_bytes())
     rows = np.frombuffer(data, ROW, offset=HEADER.size, count=5)
     rows[column][3] = value
+    data[SEAL_OFFSET : HEADER.size] = bytes(HEADER.size - SEAL_OFFSET)
     part.write_bytes(data)
     done = call("ledger", str(folder.path), "--format", "csv")
     assert done.code == 2
