@@ -8,8 +8,8 @@ from dragstrip.analysis import numbers
 from dragstrip.analysis.gates import bound_of, figure_of, words_of
 from dragstrip.analysis.numbers import count, milliseconds, per_second, percent
 from dragstrip.analysis.operations import declared
-from dragstrip.report import writes
 from dragstrip.analysis.outages import words as outage_words
+from dragstrip.report import writes
 from dragstrip.stats.proportion import clopper_pearson
 
 if TYPE_CHECKING:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http.client import SendFailed
-from dragstrip.load.http.connection import Connection
-from dragstrip.load.http.timeouts import Limits
 
 if TYPE_CHECKING:
     from dragstrip.load.context import Work
@@ -39,7 +37,7 @@ def _problem(work: Work, target: Target, operation: Operation) -> str | None:
     check = work.scenario.check(target, operation)
     problem = ""
     for _ in range(_ATTEMPTS):
-        connection = Connection(target.url, Limits.of(work.race), ca_file=target.ca_file)
+        connection = work.new_client(target.name)
         try:
             reply = connection.send(work.scenario.request(target, operation, 0))
         except SendFailed as failed:
