@@ -20,14 +20,15 @@ from tests.support.seeded_lab import seeded_config, write_toml
 if TYPE_CHECKING:
     from pathlib import Path
 
-FLAGS = ("--pairs", "6", "--slice", "1.2", "--rate", "115")
+FLAGS = ("--pairs", "6", "--slice", "1.2", "--rate", "30")
 
 
 def test_an_interrupted_race_leaves_messages_and_the_next_one_removes_all(
     tmp_path: Path, lab_environment: dict[str, str]
 ) -> None:
     config = seeded_config(lab_environment)
-    write_toml(tmp_path, warmup=0.2)
+    with write_toml(tmp_path, warmup=0.2).open("a") as file:
+        file.write('[rules]\nmetric = "p50"\n')
     race = start(tmp_path, lab_environment, "race", "--scenario", "inbound-message", *FLAGS)
     wait_until(lambda: slices_done(tmp_path) >= 1)
     race.send_signal(signal.SIGTERM)
@@ -50,9 +51,9 @@ def test_an_interrupted_race_leaves_messages_and_the_next_one_removes_all(
     assert {gate.name for gate in run.gates if not gate.passed} <= OF_THE_MACHINE
     assert run.data_after == "same"
     convex, supabase = run.writes["convex"], run.writes["supabase"]
-    assert convex.attempted == supabase.attempted > 100
+    assert convex.attempted == supabase.attempted > 30
     for one in (convex, supabase):
         assert one.acknowledged == one.stored == one.attempted
         assert (one.lost, one.duplicated, one.unexpected, one.stale) == (0, 0, 0, 0)
-        assert one.reads > 50
+        assert one.reads > 20
     assert check_data(config, full=True).words == "every range"
