@@ -36,6 +36,12 @@ _KEPT = (
 )
 
 
+_LEFT = (
+    "The race was cut short, and its messages are still in both backends: `dragstrip seed` removes "
+    "them, and so does the next race."
+)
+
+
 class InboundMessages(Scenario):
     """Delivers signed messages from known and, by race.miss, new senders."""
 
@@ -53,7 +59,7 @@ class InboundMessages(Scenario):
         wanted = self.config.dataset
         self.contacts = SeededContacts(self.config)
         self.dataset = Dataset(wanted.seed, wanted.contacts)
-        self._reviewed = Reviewed()
+        self._reviewed: Reviewed | None = None
         self._deliveries: Deliveries | None = None
 
     @property
@@ -161,12 +167,12 @@ class InboundMessages(Scenario):
         return self._reviewed.findings
 
     def remarks(self, run: RunFolder) -> list[str]:  # noqa: ARG002
-        """Say where the backends end unlike, though each ends as it must."""
-        return self._reviewed.remarks
+        """Say where the backends end unlike, or that a race was cut short and left messages."""
+        return self._reviewed.remarks if self._reviewed else [_LEFT]
 
     def writes(self, run: RunFolder) -> dict[str, Writes]:  # noqa: ARG002
         """Return the accounts that `review` made."""
-        return self._reviewed.writes
+        return self._reviewed.writes if self._reviewed else {}
 
     def first_check_s(self) -> float:
         """Return what the first answer to a key costs to check, beyond later ones."""
