@@ -33,6 +33,8 @@ def test_an_interrupted_race_leaves_messages_and_the_next_one_removes_all(
     wait_until(lambda: slices_done(tmp_path) >= 1)
     race.send_signal(signal.SIGTERM)
     assert race.wait(60) == 130
+    (said,) = RunFolder(tmp_path / "runs" / "latest").read_run().remarks
+    assert "its messages are still in both backends" in said
     with pytest.raises(DataDiffers, match=r"unread_count|last_message"):
         check_data(config)
 
