@@ -83,7 +83,8 @@ class Work:
         self._checks: dict[str, list[Check]] = {}
         self._attached = False
         self._connections_started = self._connections_open = 0
-        self.sends_again = self.racing and any(one.sent_again for one in self.scenario.operations)
+        self._operations = list(self.scenario.operations)
+        self.sends_again = self.racing and any(one.sent_again for one in self._operations)
 
     def attach(self, environment: Environment) -> None:
         """Feed an environment's statistics from now on."""
@@ -132,7 +133,7 @@ class Work:
         )
 
     def _check(self, target: Target, number: int) -> Check:
-        operation = self.scenario.operations[number]
+        operation = self._operations[number]
         check = self.scenario.check(target, operation)
         if not (self.sends_again and operation.sent_again):
             return check
@@ -146,7 +147,7 @@ class Work:
 
     def _over(self, target: Target, number: int, key: int, outcome: int) -> None:
         """Send a request again after its answer or failure, if the scenario says so."""
-        operation = self.scenario.operations[number]
+        operation = self._operations[number]
         if not operation.sent_again:
             return
         after_s = self.scenario.again(target, operation, key, outcome)
