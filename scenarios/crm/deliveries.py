@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RETRY_S = (10.0, 40.0, 90.0)
 """Kapso's schedule for a delivery that fails."""
 REDELIVER_S = 0.5
+_MOST_KEPT = 256
 
 _ACKNOWLEDGED = frozenset({Outcome.OK, Outcome.WRONG_DUPLICATE})
 
@@ -38,10 +39,34 @@ class Sent:
 
 @dataclass(slots=True)
 class Talk:
-    """What was sent to one contact of one target, in order, and what of it was acknowledged."""
+    """What was sent to one contact of one target, in order, and what of it was acknowledged.
+
+    A lookup shows the newest messages, so that of very many only the newest are kept; `forgotten`
+    of those acknowledged are not.
+    """
 
     sent: list[Sent] = field(default_factory=list)
     acknowledged: list[Sent] = field(default_factory=list)
+    forgotten: int = 0
+
+    @property
+    def known(self) -> int:
+        """How many messages were acknowledged so far."""
+        return self.forgotten + len(self.acknowledged)
+
+    def first_acknowledged(self, known: int) -> list[Sent]:
+        """Return those that were acknowledged when so many were, as far as they are kept."""
+        return self.acknowledged[: max(0, known - self.forgotten)]
+
+    def forget_old(self) -> None:
+        """Keep the newest messages alone, if there are very many."""
+        if len(self.sent) <= _MOST_KEPT:
+            return
+        newest = sorted(self.sent, key=lambda one: one.message.sent_at_ms)[-_MOST_KEPT // 2 :]
+        kept, before = {id(one) for one in newest}, len(self.acknowledged)
+        self.sent = [one for one in self.sent if id(one) in kept]
+        self.acknowledged = [one for one in self.acknowledged if id(one) in kept]
+        self.forgotten += before - len(self.acknowledged)
 
 
 class Deliveries:
@@ -89,7 +114,11 @@ class Deliveries:
         if not sent.acknowledged_ns:
             sent.acknowledged_ns = monotonic_ns()
             if self._for_lookups:
-                self.talks[target.name, drawn(key)].acknowledged.append(sent)
+                talk = self.talks[target.name, drawn(key)]
+                talk.acknowledged.append(sent)
+                # Of somebody new, any message may have been the one that made the contact.
+                if drawn(key) < self._maker.dataset.contacts:
+                    talk.forget_old()
         is_wrong = sent.must is not None and body["duplicate"] is not sent.must
         return Outcome.WRONG_DUPLICATE if is_wrong else Outcome.OK
 

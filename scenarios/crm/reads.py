@@ -63,7 +63,7 @@ class Reads:
         index = drawn(key)
         talk = self._deliveries.talks.get((target.name, index))
         if talk is not None:
-            self._asked[target.name, key] = len(talk.acknowledged), monotonic_ns()
+            self._asked[target.name, key] = talk.known, monotonic_ns()
         return index
 
     def check(self, target: Target, key: int, reply: Reply) -> int:
@@ -79,7 +79,7 @@ class Reads:
             answer = orjson.loads(reply.body)
         except orjson.JSONDecodeError:
             return Outcome.NOT_JSON
-        must = talk.acknowledged[:known]
+        must = talk.first_acknowledged(known)
         others = {id(one) for one in must}
         may = [one.message for one in talk.sent if id(one) not in others]
         base = self._context(index) if index < self._dataset.contacts else None

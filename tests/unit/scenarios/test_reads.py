@@ -153,6 +153,19 @@ def test_staleness_within_the_rule_is_counted_and_allowed() -> None:
     assert (process.reads.counts["new"].stale, process.reads.counts["new"].hidden) == (1, 0)
 
 
+def test_of_very_many_messages_to_one_contact_the_newest_are_kept() -> None:
+    process = Process()
+    many = range(3000)
+    for number in many:
+        process.deliver(number)
+    talk = process.deliveries.talks["new", KNOWN]
+    assert len(talk.acknowledged) <= len(talk.sent) <= 256
+    assert talk.known == len(many)
+    assert process.lookup(list(many)) == Outcome.OK
+    newest = max(many, key=lambda number: message(number).sent_at_ms)
+    assert process.lookup([number for number in many if number != newest]) == Outcome.STALE
+
+
 def test_duplicate_is_true_for_what_was_acknowledged_and_for_nothing_else() -> None:
     process = Process()
     assert process.deliver(1, duplicate=True) == Outcome.WRONG_DUPLICATE
