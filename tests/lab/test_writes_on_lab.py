@@ -27,7 +27,7 @@ def test_an_interrupted_race_leaves_messages_and_the_next_one_removes_all(
     tmp_path: Path, lab_environment: dict[str, str]
 ) -> None:
     config = seeded_config(lab_environment)
-    with write_toml(tmp_path, warmup=0.2).open("a") as file:
+    with write_toml(tmp_path, warmup=0.2, connections=8).open("a") as file:
         file.write('[rules]\nmetric = "p50"\n')
     race = start(tmp_path, lab_environment, "race", "--scenario", "inbound-message", *FLAGS)
     wait_until(lambda: slices_done(tmp_path) >= 1)

@@ -78,6 +78,7 @@ def raced(
             stored,
             Quiet(),
             review=lambda: setup.review(stored.folder),
+            remarks=lambda: setup.remarks(stored.folder),
             writes=lambda: setup.scenario.writes(stored.folder),
         )
         return perform(setup, stored, monitor, Quiet()), sides
