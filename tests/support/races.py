@@ -30,7 +30,7 @@ from tests.support.setups import setup_of
 from tests.support.stand_in import API_KEY, StandIn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dragstrip.config.config import Metric
@@ -44,7 +44,7 @@ SHORT = {"pairs": 2, "slice": 0.6, "warmup": 0.1, "rate": 150, "connections": 16
 OF_THE_MACHINE = {rule.name for rule in GATES if rule.about_speed}
 """The gates that fail where a machine has too much else to do."""
 
-_PATIENCE_S = 120
+_PATIENCE_S = 200
 
 
 class Quiet:
@@ -93,7 +93,7 @@ class Raced:
 
     place: Path
     process: subprocess.Popen[str]
-    _said: tuple[str, str] | None = field(default=None, repr=False)
+    said: tuple[str, str] | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> RunFolder:
@@ -135,8 +135,8 @@ class Raced:
 
     def wait(self) -> Raced:
         """Wait for its end."""
-        if self._said is None:
-            self._said = self.process.communicate(timeout=_PATIENCE_S)
+        if self.said is None:
+            self.said = self.process.communicate(timeout=_PATIENCE_S)
         return self
 
     @property
@@ -147,14 +147,25 @@ class Raced:
     @property
     def output(self) -> str:
         self.wait()
-        assert self._said is not None
-        return self._said[0]
+        assert self.said is not None
+        return self.said[0]
 
     @property
     def errors(self) -> str:
         self.wait()
-        assert self._said is not None
-        return self._said[1]
+        assert self.said is not None
+        return self.said[1]
+
+    def require_sound(self) -> None:
+        """Fail unless it came to a verdict, but for what depends on how busy this machine is."""
+        assert self.code in {0, 3}, self.said
+        assert self.failed_gates <= OF_THE_MACHINE, (self.failed_gates, self.said)
+        assert self.code == (3 if self.failed_gates else 0), self.said
+
+    def files_with(self, text: str) -> list[str]:
+        """Return the stored files in which a text stands."""
+        files = [path for path in (self.place / "runs").rglob("*") if path.is_file()]
+        return [str(path) for path in files if text.encode() in path.read_bytes()]
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes that it has started and that run."""
@@ -193,16 +204,26 @@ def start(
     variables = {"CRM_API_KEY": API_KEY, **homes(place)}
     path = os.pathsep.join(str(one) for one in (modules, locust_runs.ROOT) if one)
     program = [sys.executable, "-m", "tests.support.race_program", *([ANYHOW] * anyhow), "race"]
-    process = subprocess.Popen(
-        [*wrapper, *program, *arguments],
+    variables |= {"PYTHONPATH": path} | dict(environ or {})
+    return Raced(place, popen(place, [*wrapper, *program, *arguments], variables))
+
+
+def popen(
+    place: Path,
+    command: Sequence[str],
+    variables: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
+) -> subprocess.Popen[str]:
+    """Start a command in a folder, with these of dragstrip's variables and none of the others."""
+    return subprocess.Popen(
+        command,
         cwd=place,
-        env=locust_runs.environment({"PYTHONPATH": path} | variables | dict(environ or {})),
-        stdin=subprocess.DEVNULL,
+        env=locust_runs.environment(variables),
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    return Raced(place, process)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
+from tests.support.async_server import serving
 from tests.support.served import Served
 
 if TYPE_CHECKING:
@@ -56,20 +56,8 @@ class StandIn:
 
     @contextmanager
     def serving(self) -> Iterator[StandIn]:
-        loop = asyncio.new_event_loop()
-        server = loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", self.port, backlog=1024)
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        try:
+        with serving(self._serve, self.port) as self.port:
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(_close(server), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -129,14 +117,6 @@ async def _head(reader: asyncio.StreamReader, keep_alive_s: float | None) -> byt
             await asyncio.sleep(0)
         async with asyncio.timeout(0):
             return await reader.readuntil(b"\r\n\r\n")
-
-
-async def _close(server: asyncio.Server) -> None:
-    server.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 def response(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tests.support.async_server import serving
 
 if TYPE_CHECKING:
     import ssl
@@ -59,20 +60,8 @@ class WebServer:
 
     @contextmanager
     def serving(self) -> Iterator[WebServer]:
-        loop = asyncio.new_event_loop()
-        server = loop.run_until_complete(
-            asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
-        )
-        self.port = server.sockets[0].getsockname()[1]
-        thread = threading.Thread(target=loop.run_forever, daemon=True)
-        thread.start()
-        try:
+        with serving(self._serve, ssl=self.tls) as self.port:
             yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(_close(server), loop).result()
-            loop.call_soon_threadsafe(loop.stop)
-            thread.join()
-            loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -93,11 +82,3 @@ class WebServer:
             pass
         finally:
             writer.close()
-
-
-async def _close(server: asyncio.Server) -> None:
-    server.close()
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)

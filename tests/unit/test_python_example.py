@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
-from dragstrip.home import HOME_VARIABLE
-from dragstrip.run.folder import RunFolder
 from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.locust_runs import ROOT
+from tests.support.races import OF_THE_MACHINE, Raced, homes, popen
 
 DOCS = Path(__file__).parents[2] / "docs"
-_PATIENCE_S = 180
-_OF_THE_MACHINE = (
-    "send_delay_p99_ms",
-    "loop_lag_ms",
-    "generator_cpu",
-    "no_connection",
-    "achieved_rate",
-)
 _MOST_LINES = 60
 
 
@@ -44,20 +34,11 @@ def shop() -> ByteServer:
     return ByteServer(script)
 
 
-def run_example(place: Path, code: str) -> subprocess.CompletedProcess[str]:
+def run_example(place: Path, code: str) -> Raced:
     """Run a script in a folder, without a calibration of this machine."""
     (place / "example.py").write_text(code)
-    environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    environ[HOME_VARIABLE] = str(place / "none")
-    return subprocess.run(
-        [sys.executable, "example.py"],
-        cwd=place,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE_S,
-        check=False,
-    )
+    variables = {"PYTHONPATH": str(ROOT), **homes(place)}
+    return Raced(place, popen(place, [sys.executable, "example.py"], variables)).wait()
 
 
 def test_the_examples_run_between_two_servers(tmp_path: Path) -> None:
@@ -69,19 +50,18 @@ def test_the_examples_run_between_two_servers(tmp_path: Path) -> None:
             code = code.replace(f"http://127.0.0.1:{documented}", server.url)
         done = run_example(tmp_path, code)
         orders = [one for one in baseline.requests if one.startswith(b"POST /orders")]
-    run = RunFolder(tmp_path / "runs" / "latest").read_run()
-    assert all(total.verified == total.requests > 0 for total in run.targets.values())
+    assert all(one.verified == one.requests > 0 for one in done.run.targets.values())
     assert orders
-    failed = {gate for gate in _OF_THE_MACHINE if f"fails {gate}" in done.stderr}
+    failed = {gate for gate in OF_THE_MACHINE if f"fails {gate}" in done.errors}
     if failed:
         # A busy machine made the run invalid; it is stored all the same, for the second half.
-        assert "InvalidRun" in done.stderr
+        assert "InvalidRun" in done.errors
         imports, load, reading = code.partition("run = load_run")
         done = run_example(tmp_path, imports.partition("\n\n")[0] + "\n\n" + load + reading)
     else:
-        word, *_ = done.stdout.split()
+        word, *_ = done.output.split()
         assert word in {"adopt", "better", "equivalent", "worse", "inconclusive"}
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.said
 
 
 def test_the_page_on_scenarios_is_short() -> None:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import html
 import json
-import os
-import subprocess
-import sys
 import time
 from contextlib import ExitStack
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-from dragstrip.home import HOME_VARIABLE
 from dragstrip.ledger.rows import Outcome
-from dragstrip.run.folder import RunFolder
 from scenarios.http.checks import compared, failures
 from scenarios.http.checks.agree import COMPARED
 from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.endpoint_races import racing
+
+if TYPE_CHECKING:
+    from tests.support.races import Raced
 
 KEYS = 2000
 ORDERS = """
@@ -83,7 +81,6 @@ class Orders(Scenario):
         return [compared.in_words(compared.read(run.path))]
 """
 FLAGS = ("--quick", "--pairs", "6", "--slice", "2", "--rate", "200", "--seed", "7")
-_PATIENCE_S = 180
 
 
 def is_dropped(key: int) -> bool:
@@ -108,37 +105,24 @@ def orders(*, drops: bool) -> ByteServer:
 
 
 @pytest.fixture(scope="module", params=[1, 2])
-def raced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+def raced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Raced:
     """Return a race in so many processes, with a challenger that drops an item for some keys."""
     place = tmp_path_factory.mktemp("orders")
     (place / "orders.py").write_text(ORDERS)
-    kept = {"PATH", "HOME", "LANG", "TMPDIR"}
-    environ = {name: value for name, value in os.environ.items() if name in kept}
-    environ[HOME_VARIABLE] = str(place / "none")
     with ExitStack() as stack:
         servers = [stack.enter_context(orders(drops=one).serving()) for one in (False, True)]
         urls = [server.url for server in servers]
-        processes = str(request.param)
-        done = subprocess.run(
-            [
-                *(str(Path(sys.executable).with_name("dragstrip")), "race", *urls),
-                *("--scenario", "orders.py:Orders", "--processes", processes, *FLAGS),
-            ],
-            cwd=place,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=False,
-        )
-    # Right and wrong, and whether the machine kept up, decide the code; a mistake of the user's
-    # or a crash would be another one.
-    assert done.returncode in {0, 1, 3, 4}, done.stdout + done.stderr
-    return RunFolder(place / "runs" / "latest")
+        processes = ("--processes", str(request.param))
+        flags = ("--scenario", "orders.py:Orders", *processes, *FLAGS)
+        race = stack.enter_context(racing(place, *urls, *flags))
+        # Right and wrong, and whether the machine kept up, decide the code; a mistake of the
+        # user's or a crash would be another one.
+        assert race.code in {0, 1, 3, 4}, race.said
+    return race
 
 
-def test_only_answers_to_the_keys_that_lack_an_item_fail(raced: RunFolder) -> None:
-    rows = np.concatenate([part.rows for part in raced.read_ledger()])
+def test_only_answers_to_the_keys_that_lack_an_item_fail(raced: Raced) -> None:
+    rows = raced.rows()
     wrong = rows["outcome"] == Outcome.WRONG_ANSWER
     assert set(rows[~wrong]["outcome"].tolist()) == {Outcome.OK}
     assert all(map(is_dropped, rows[wrong]["key"].tolist()))
@@ -148,21 +132,21 @@ def test_only_answers_to_the_keys_that_lack_an_item_fail(raced: RunFolder) -> No
     assert len(failed) >= 5
 
 
-def test_nearly_every_answer_is_compared_and_the_report_says_how_many(raced: RunFolder) -> None:
-    run, counts = raced.read_run(), compared.read(raced.path)["order"]
-    rows = sum(len(part.rows) for part in raced.read_ledger())
+def test_nearly_every_answer_is_compared_and_the_report_says_how_many(raced: Raced) -> None:
+    run, counts = raced.run, compared.read(raced.folder.path)["order"]
+    rows = len(raced.rows())
     assert counts.answers == rows
     assert 0.95 * rows <= counts.compared <= rows
     words = (
         f"{counts.compared:,} of {counts.answers:,} answers were compared with the other target's."
     )
     assert run.remarks == [words]
-    report = raced.path / "report.html"
+    report = raced.folder.path / "report.html"
     assert words in html.unescape(report.read_text())
 
 
-def test_the_time_is_noise_and_the_report_says_so(raced: RunFolder) -> None:
-    proof = raced.read_run().scenario.facts.proof
+def test_the_time_is_noise_and_the_report_says_so(raced: Raced) -> None:
+    proof = raced.run.scenario.facts.proof
     assert f"asked twice for {COMPARED} of {KEYS:,} keys and answered alike" in proof
     assert (
         f"Ignored as noise: $.at, which differed between two answers of challenger for {COMPARED}"
@@ -170,8 +154,8 @@ def test_the_time_is_noise_and_the_report_says_so(raced: RunFolder) -> None:
     )
 
 
-def test_examples_of_the_failures_are_kept(raced: RunFolder) -> None:
-    kept = failures.read(raced.path)
+def test_examples_of_the_failures_are_kept(raced: Raced) -> None:
+    kept = failures.read(raced.folder.path)
     assert {one["reason"] for one in kept} == {"wrong_answer"}
     for one in kept:
         assert 1 <= len(one["examples"]) <= failures.EXAMPLES

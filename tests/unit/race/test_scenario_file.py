@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
-from dragstrip.home import HOME_VARIABLE
 from dragstrip.ledger.rows import Outcome
-from dragstrip.run.folder import RunFolder
 from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.endpoint_races import racing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from dragstrip.ledger.rows import Rows
-    from dragstrip.run.model import Run
+    from tests.support.races import Raced
 
 CHECKOUT = """
 import json
@@ -59,7 +53,6 @@ class Checkout(Scenario):
 KEYS, WRONG_KEY = 50, 7
 FLAGS = ("--quick", "--pairs", "6", "--slice", "2", "--rate", "200", "--seed", "7")
 SLOWER_S = 0.02
-_PATIENCE_S = 180
 
 
 def shop(*, pause_s: float = 0.0, wrong_key: int | None = None) -> ByteServer:
@@ -91,70 +84,46 @@ def read(request: bytes) -> tuple[int, str]:
 
 
 @dataclass
-class Raced:
-    """What `dragstrip race` left, and what both servers received."""
+class Received:
+    """A race that is over, and what both servers received."""
 
-    done: subprocess.CompletedProcess[str]
-    folder: RunFolder
+    race: Raced
     received: list[list[tuple[int, str]]]
 
-    @property
-    def run(self) -> Run:
-        return self.folder.read_run()
 
-    @property
-    def word(self) -> str:
-        word: str = json.loads((self.folder.path / "verdict.json").read_text())["verdict"]
-        return word
-
-    def rows(self, target: int) -> Rows:
-        parts = [part.rows for part in self.folder.read_ledger()]
-        return np.concatenate([part[part["target"] == target] for part in parts])
-
-
-def race(place: Path, baseline: ByteServer, challenger: ByteServer) -> Raced:
+def received(place: Path, baseline: ByteServer, challenger: ByteServer) -> Received:
     """Race two servers in a folder that holds the scenario and nothing else."""
     place.mkdir()
     (place / "checkout.py").write_text(CHECKOUT)
-    kept = {"PATH", "HOME", "LANG", "TMPDIR"}
-    environ = {name: value for name, value in os.environ.items() if name in kept}
-    environ[HOME_VARIABLE] = str(place.parent / "none")
-    command = Path(sys.executable).with_name("dragstrip")
     with ExitStack() as stack:
         servers = [stack.enter_context(one.serving()) for one in (baseline, challenger)]
         urls = [server.url for server in servers]
-        done = subprocess.run(
-            [command, "race", *urls, "--scenario", "checkout.py:Checkout", *FLAGS],
-            cwd=place,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=_PATIENCE_S,
-            check=False,
+        race = stack.enter_context(
+            racing(place, *urls, "--scenario", "checkout.py:Checkout", *FLAGS)
         )
-    received = [[read(request) for request in server.requests] for server in servers]
-    return Raced(done, RunFolder(place / "runs" / "latest"), received)
+        race.wait()
+    return Received(race, [[read(one) for one in server.requests] for server in servers])
 
 
 @pytest.fixture(scope="module")
-def raced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Raced]:
+def raced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Received]:
     """Return each race by what its challenger does; it is run when it is first asked for."""
-    place, races = tmp_path_factory.mktemp("shops"), dict[str, Raced]()
+    place, races = tmp_path_factory.mktemp("shops"), dict[str, Received]()
 
-    def of(what: str) -> Raced:
+    def of(what: str) -> Received:
         if what not in races:
             wrong_key = WRONG_KEY if what == "wrong" else None
             slower, other = shop(pause_s=SLOWER_S), shop(wrong_key=wrong_key)
-            races[what] = race(place / what, slower, other)
+            races[what] = received(place / what, slower, other)
         return races[what]
 
     return of
 
 
-def test_one_file_is_enough_for_a_verdict(raced: Callable[[str], Raced]) -> None:
-    one = raced("right")
-    assert one.done.returncode == 0, one.done.stdout + one.done.stderr
-    assert one.word in {"adopt", "better"}
+def test_one_file_is_enough_for_a_verdict(raced: Callable[[str], Received]) -> None:
+    one = raced("right").race
+    assert one.code == 0, one.said
+    assert one.verdict.verdict in {"adopt", "better"}
     run = one.run
     assert run.scenario.name.endswith("/checkout.py:Checkout")
     assert run.scenario.keys == KEYS
@@ -163,25 +132,25 @@ def test_one_file_is_enough_for_a_verdict(raced: Callable[[str], Raced]) -> None
     assert {total.kind for total in run.targets.values()} == {"http"}
 
 
-def test_every_answer_is_checked(raced: Callable[[str], Raced]) -> None:
+def test_every_answer_is_checked(raced: Callable[[str], Received]) -> None:
     one = raced("right")
-    for number, total in enumerate(one.run.targets.values()):
+    for number, total in enumerate(one.race.run.targets.values()):
         assert total.verified == total.requests > 0
-        rows = one.rows(number)
+        rows = one.race.rows(number)
         assert set(rows["outcome"].tolist()) == {Outcome.OK}
         assert len(rows) == len(one.received[number])
 
 
-def test_both_servers_are_asked_for_the_same(raced: Callable[[str], Raced]) -> None:
+def test_both_servers_are_asked_for_the_same(raced: Callable[[str], Received]) -> None:
     one = raced("right")
     for number, received in enumerate(one.received):
         asked = Counter(item for item, _ in received)
-        assert asked == Counter(one.rows(number)["key"].tolist())
+        assert asked == Counter(one.race.rows(number)["key"].tolist())
         assert set(asked) == set(range(KEYS))
 
 
 def test_orders_arrive_with_their_bodies_as_often_as_their_weight_says(
-    raced: Callable[[str], Raced],
+    raced: Callable[[str], Received],
 ) -> None:
     # `read` has compared each body with what the scenario builds.
     for received in raced("right").received:
@@ -191,10 +160,10 @@ def test_orders_arrive_with_their_bodies_as_often_as_their_weight_says(
         assert len(set(orders)) > KEYS / 2
 
 
-def test_a_challenger_that_answers_wrongly_does_not_win(raced: Callable[[str], Raced]) -> None:
-    one = raced("wrong")
-    assert one.word == "worse", one.done.stdout + one.done.stderr
-    assert one.done.returncode == 0
+def test_a_challenger_that_answers_wrongly_does_not_win(raced: Callable[[str], Received]) -> None:
+    one = raced("wrong").race
+    assert one.verdict.verdict == "worse", one.said
+    assert one.code == 0
     rows = one.rows(1)
     wrong = rows["key"] == WRONG_KEY
     assert wrong.any()
