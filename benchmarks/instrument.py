@@ -16,6 +16,7 @@ from seeding.dataset.dataset import GENERATOR
 from seeding.verify import DataProof
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from dragstrip.config.config import Metric
@@ -74,7 +75,30 @@ def race_at(
     facts = facts_of(DataProof(manifest, ["Convex", "Supabase"], compared=1, ranges=1))
     setup = Setup(config, scenario, facts, options)
     with placed(cores, first=first):
-        result = race.run_once(setup, progress or Quiet())
+        return _finished(race.run_once(setup, progress or Quiet()))
+
+
+def endpoint_race_at(
+    url: str, out: Path, cores: set[int], operation: Mapping[str, Any], **settings: Any
+) -> race.Result:
+    """Race one server against itself with the scenario `endpoint`.
+
+    `operation` are fields of [scenario], and `settings` of [race]. Raises RuntimeError for a race
+    that did not run to its end.
+    """
+    config = Config.model_validate(
+        {
+            "scenario": {"name": "endpoint", **operation},
+            "targets": {"baseline": {"url": url}, "challenger": {"url": url}},
+            "race": {"baseline": "baseline", "challenger": "challenger", **settings},
+        }
+    )
+    options = race.Options(out=out, seed=7)
+    with placed(cores), race.ready(*bind(config), options, Quiet()) as setup:
+        return _finished(race.run_once(setup, Quiet()))
+
+
+def _finished(result: race.Result) -> race.Result:
     if result.unfinished:
         raise RuntimeError(f"the race did not run to its end: {result.unfinished}")
     return result

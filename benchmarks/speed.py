@@ -6,9 +6,10 @@ A local nginx on one core answers each lookup from a file, so that the bodies ar
 answers; the generators take turns on another core, each in a process of its own, with 32 kept-alive
 connections and no pause between lookups (a closed model). Ours is the whole instrument: a race run
 by Locust, every answer verified, every lookup in the ledger on disk, Locust's statistics fed in
-bulk, snapshots taken. Locust's HttpUser and FastHttpUser verify each answer by its status and
-CRC-32; their paths are made beforehand. hey, h2load and wrk ask for one phone number for ever,
-verify nothing, and are there for scale.
+bulk, snapshots taken. So is the scenario `endpoint`, which fills its requests from a file of JSON
+lines and compares each answer with a column of it. Locust's HttpUser and FastHttpUser verify each
+answer by its status and CRC-32; their paths are made beforehand. hey, h2load and wrk ask for one
+phone number for ever, verify nothing, and are there for scale.
 
 A round holds one turn of each, in an order that rotates; ratios are medians over rounds, with their
 range, so that a machine that slows down slows them alike. Processor time for each lookup stands
@@ -34,7 +35,7 @@ import orjson
 
 from benchmarks import nginx, speed_tools
 from benchmarks.form import EXIT_BOUND, EXIT_MISSING, Bound, conclude, cores, parser
-from benchmarks.instrument import race_at, rows_of
+from benchmarks.instrument import endpoint_race_at, race_at, rows_of
 from benchmarks.lookups import API_KEY, DATASET, PATHS, lookup_path
 from benchmarks.scheduling import how, placed
 from dragstrip.ledger.rows import Flag, Outcome
@@ -43,12 +44,18 @@ from seeding.dataset.dataset import not_found
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from dragstrip.race.race import Result
+
+    Race = Callable[..., Result]
+
 OURS = "dragstrip, the whole instrument"
+ENDPOINT = "dragstrip, the scenario endpoint"
 CONNECTION = "our connection alone"
 FAST = "Locust FastHttpUser"
 PYTHON = (CONNECTION, FAST, "Locust HttpUser")
 
 LEAST_TIMES_FAST_HTTP_USER = 6.0
+LEAST_OF_LOOKUP = 0.9
 
 _USERS = 32
 _MISS = 0.05
@@ -95,14 +102,21 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return EXIT_BOUND
     figures = _figures(turns, lengths)
-    times = figures["times"][FAST]["per_s"]
-    bound = Bound(
-        f"verified lookups per second, times {FAST}",
-        times["median"],
-        "at least",
-        LEAST_TIMES_FAST_HTTP_USER,
-    )
-    return conclude("speed", argv, [bound], figures, options.json)
+    bounds = [
+        Bound(
+            f"verified lookups per second, times {FAST}",
+            figures["times"][FAST]["per_s"]["median"],
+            "at least",
+            LEAST_TIMES_FAST_HTTP_USER,
+        ),
+        Bound(
+            "verified requests per second of the scenario endpoint, times the lookup's",
+            _rounded(1 / figures["times"][ENDPOINT]["per_s"]["median"]),
+            "at least",
+            LEAST_OF_LOOKUP,
+        ),
+    ]
+    return conclude("speed", argv, bounds, figures, options.json)
 
 
 def _body(key: int) -> bytes:
@@ -124,7 +138,10 @@ def _contenders(url: str, lengths: Lengths, core: int) -> dict[str, Callable[[],
         url + lookup_path(PATHS[1], 0), f"x-api-key: {API_KEY}", _USERS, lengths.seconds
     )
     return (
-        {OURS: lambda: _whole_instrument(url, lengths, core)}
+        {
+            OURS: lambda: _of_races(OURS, lengths, _lookup_race(url, core)),
+            ENDPOINT: lambda: _of_races(ENDPOINT, lengths, _endpoint_race(url, core)),
+        }
         | {name: lambda name=name: _python_client(name, spec, core) for name in PYTHON}
         | {
             name: lambda name=name: _tool(name, load, core)
@@ -155,15 +172,39 @@ def _measure(
     return turns
 
 
-def _whole_instrument(url: str, lengths: Lengths, core: int) -> SpeedRound:
+def _lookup_race(url: str, core: int) -> Race:
+    return lambda folder, **race: race_at(url, folder, {core}, miss=_MISS, **race)
+
+
+def _endpoint_race(url: str, core: int) -> Race:
+    """Return a race over the same numbers, a twentieth of which no contact has."""
+
+    def run(folder: Path, **race: Any) -> Result:
+        data = folder / "lookups.jsonl"
+        keys = range(round(DATASET.contacts * (1 + _MISS)))
+        data.write_bytes(b"\n".join(map(_row, keys)))
+        operation = {
+            "data": str(data),
+            "path": PATHS[1] + "?phone={phone}&workspace_id={workspace}",
+            "headers": {"x-tenant": "{workspace}"},
+            "expect": {"column": "answer"},
+        }
+        return endpoint_race_at(url, folder, {core}, operation, **race)
+
+    return run
+
+
+def _row(key: int) -> bytes:
+    row = {"phone": DATASET.phone(key), "workspace": DATASET.workspace_id(key)}
+    return orjson.dumps(row | {"answer": orjson.loads(_body(key))})
+
+
+def _of_races(name: str, lengths: Lengths, race: Race) -> SpeedRound:
     with tempfile.TemporaryDirectory(prefix="dragstrip-speed-") as folder:
-        result = race_at(
-            url,
+        result = race(
             Path(folder),
-            {core},
             rate=0,
             connections=_USERS,
-            miss=_MISS,
             pairs=1,
             slice=lengths.settle_s + lengths.seconds,
             warmup=lengths.settle_s,
@@ -172,7 +213,7 @@ def _whole_instrument(url: str, lengths: Lengths, core: int) -> SpeedRound:
         workers = [one for line in result.folder.read_slices() for one in line["workers"]]
     wrong = np.count_nonzero(rows["outcome"] != Outcome.OK)
     if wrong:
-        raise WrongAnswers(f"{OURS}: {wrong} of {len(rows)} lookups failed")
+        raise WrongAnswers(f"{name}: {wrong} of {len(rows)} lookups failed")
     counted = np.count_nonzero(rows["flags"] & Flag.COUNTED)
     cpu_s = sum(worker["cpu_s"] for worker in workers)
     return SpeedRound(counted / (len(workers) * lengths.seconds), cpu_s / len(rows) * 1e6)
