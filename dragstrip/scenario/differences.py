@@ -79,11 +79,11 @@ def _between(first: Any, other: Any, form: AnswerForm, steps: tuple[Step, ...]) 
             inner = first.get(name, ABSENT), other.get(name, ABSENT)
             yield from _between(*inner, form, (*steps, name))
     elif isinstance(first, list) and isinstance(other, list) and len(first) == len(other):
-        if is_reordered(first, other):
-            yield Place(JsonPath(steps), first, other)
-            return
-        for place, inner in enumerate(zip(first, other, strict=True)):
-            yield from _between(*inner, form, (*steps, place))
+        pairs = enumerate(zip(first, other, strict=True))
+        places = [one for n, pair in pairs for one in _between(*pair, form, (*steps, n))]
+        if places and is_reordered(first, other):
+            places = [Place(JsonPath(steps), first, other)]
+        yield from places
     elif not _is_same(first, other, form):
         yield Place(JsonPath(steps), first, other)
 

@@ -84,6 +84,11 @@ def test_two_answers_are_alike_just_where_no_place_differs(
     assert alike(how, value, other) is (not places(how, value, other))
 
 
+def test_with_a_tolerance_a_list_that_is_alike_is_not_reordered() -> None:
+    assert places(form(tolerance=0), [0, None, 0.0], [0.0, None, 0]) == []
+    assert places(form(), [0, None, 0.0], [0.0, None, 0]) == ["$"]
+
+
 @given(VALUES, st.randoms(use_true_random=False), st.sampled_from([None, 0, 0.01]))
 def test_what_differs_passes_once_it_is_ignored(
     value: Any, pick: random.Random, tolerance: float | None
