@@ -6,16 +6,17 @@ import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from dragstrip.analysis.aggregate import summarise, with_distributions
 from dragstrip.analysis.operations import rules_operation
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
-from dragstrip.errors import StorageError
+from dragstrip.errors import DragstripError, StorageError
 from dragstrip.live.follow import Follower
 from dragstrip.race import locust_process
 from dragstrip.run import live_stats
+from dragstrip.scenario import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.model import Run, Verdict, Writes
     from dragstrip.run.plan import Plan
-    from dragstrip.scenario import Finding
 
 
 class Stored(NamedTuple):
@@ -100,9 +100,7 @@ class RaceMonitor:
         facts = self._facts.model_copy(update={"ended": datetime.now(UTC)})
         if finished and self._review:
             self._progress.say("race: checking that the targets are still the same")
-            facts = facts.model_copy(update=_data_after(self._review()))
-            if self._writes:
-                facts = facts.model_copy(update={"writes": self._writes()})
+            facts = facts.model_copy(update=self._reviewed(self._review))
         if self._remarks:
             facts = facts.model_copy(update={"remarks": self._remarks()})
         with _ends_ignored():
@@ -113,6 +111,16 @@ class RaceMonitor:
         why = "" if finished else self._why_unfinished(stopped=stopped)
         self.result = Result(self._folder, run, verdict, why)
         return self.result
+
+    def _reviewed(self, review: Callable[[], list[Finding] | None]) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = _data_after(review())
+            return found | {"writes": self._writes()} if self._writes else found
+        except DragstripError as error:
+            # A target that is gone by now must not take along what was measured.
+            return _data_after(
+                [Finding(f"nothing could be checked after the race: {error.message}")]
+            )
 
     def _why_unfinished(self, *, stopped: bool) -> str:
         return "interrupted" if stopped else locust_process.why_unfinished(self._folder)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip.config.config import Config
+from dragstrip.errors import BackendError
 from dragstrip.race import locust_process, monitor, race
 from dragstrip.run.model import DataAfter  # noqa: TC001
 from dragstrip.scenario import Finding
@@ -97,6 +98,19 @@ def test_a_race_that_did_not_finish_is_not_compared_again(
     failed = {gate.name for gate in result.verdict.gates if not gate.passed}
     assert failed == {"complete_pairs"}
     assert result.run.data_after == "unchecked"
+
+
+def test_targets_that_are_gone_when_the_race_is_over_cost_no_figure(
+    perform: Callable[..., race.Result],
+) -> None:
+    def gone() -> list[Finding]:
+        raise BackendError("Convex at http://127.0.0.1:2 is unreachable")
+
+    result = perform(gone)
+    assert result.verdict.verdict == "invalid"
+    assert "Convex at http://127.0.0.1:2 is unreachable" in result.verdict.reason
+    assert not result.folder.read_run().interrupted
+    assert len(result.run.slices) == 12
 
 
 def test_an_interrupt_while_data_is_compared_keeps_the_run_and_proves_nothing(
