@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dragstrip.errors import StorageError
 from dragstrip.load import arrivals
@@ -171,14 +171,6 @@ class Work:
         self._connections_open -= 1
         if self._connections_open == 0:
             self.collector.collect()
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the requests begun so far, the slice under way, and its tallies up to now."""
-        return {
-            "rows": self.ledger.begun,
-            "slice": self.counts.slice_index,
-            "tallies": self.counts.encode(),
-        }
 
     def close(self) -> None:
         """Count and store what is over; call it when no user runs any more."""

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip.analysis import calibration
-from dragstrip.calibrate import calibrate
+from dragstrip.calibrate import calibrate, max_rate
 from dragstrip.calibrate.calibrate import CalibrationSettings
 from dragstrip.config.config import Config
-from dragstrip.errors import DragstripError, InvalidRun
+from dragstrip.errors import DragstripError, InvalidRun, UsageError
+from dragstrip.race import prechecks
+from tests.support.races import Quiet
 from tests.support.runs import conclude, plan_of, record
 
 if TYPE_CHECKING:
@@ -60,6 +62,33 @@ def test_a_missing_key_is_said_before_anything_is_measured(call: Call) -> None:
     assert "CRM_API_KEY" in done.err
     assert "ceiling" not in done.err
     assert calibration.read() is None
+
+
+def of_two_operations(operation: str) -> Config:
+    operations = [{"name": "search", "path": "/", "weight": 9}, {"name": "order", "path": "/o"}]
+    return Config.model_validate(
+        {
+            "scenario": {"name": "endpoint", "operations": operations},
+            "targets": {"old": {"url": "http://127.0.0.1:1"}},
+            "race": {"baseline": "old", "rate": 100},
+            "rules": {"operation": operation},
+        }
+    )
+
+
+def test_slices_are_long_enough_for_the_operation_that_decides() -> None:
+    for operation, share in (("search", 0.9), ("order", 0.1)):
+        equal = calibrate._equal(of_two_operations(operation), CalibrationSettings())
+        assert equal.race.rate * share * equal.race.counted_s > 90
+        prechecks.require(equal, processes=1, operations=calibrate._operations(equal))
+
+
+def test_an_operation_that_is_not_there_is_said_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(max_rate, "seek", lambda *_: pytest.fail("it was measured"))
+    with pytest.raises(UsageError, match='the scenario has no operation "chat"'):
+        calibrate.calibrate(of_two_operations("chat"), CalibrationSettings(), Quiet())
 
 
 def equal_runs(count: int, **how: Any) -> list[Run]:

@@ -69,6 +69,12 @@ def serving(respond: Callable[[int], bytes]) -> ByteServer:
     return ByteServer(script)
 
 
+def wait_until(holds: Callable[[], Any]) -> None:
+    with gevent.Timeout(LONG_S):
+        while not holds():
+            gevent.sleep(0.001)
+
+
 class Bench:
     """A user over a connection of its own, with a ledger on disk."""
 
@@ -107,9 +113,7 @@ class Bench:
         self.dispatcher.load(Open([due], Span(3, now_ns, now_ns, now_ns + 1)))
 
     def wait_until_at_rest(self) -> None:
-        with gevent.Timeout(LONG_S):
-            while not self.dispatcher.at_rest:
-                gevent.sleep(0.001)
+        wait_until(lambda: self.dispatcher.at_rest)
 
     def rows(self) -> Rows:
         return np.concatenate([segment.rows for segment in reader.segments(self.folder)])
@@ -274,9 +278,7 @@ def test_a_user_killed_in_the_middle_leaves_its_row_in_flight(
         bench = Bench(tmp_path, server.url)
         greenlet = gevent.spawn(bench.sender().run)
         bench.lookups(1, 2)
-        with gevent.Timeout(LONG_S):
-            while not server.requests:
-                gevent.sleep(0.001)
+        wait_until(lambda: server.requests)
         greenlet.kill()
         held.set()
     assert bench.rows()["outcome"].tolist() == [Outcome.IN_FLIGHT]
@@ -296,9 +298,8 @@ def test_a_user_that_is_stopped_ends_with_the_lookup_under_way(
         bench.lookups(1, 2)
         sender = bench.sender()
         greenlet = gevent.spawn(sender.run)
+        wait_until(lambda: server.requests)
         with gevent.Timeout(LONG_S):
-            while not server.requests:
-                gevent.sleep(0.001)
             assert not sender.stop(greenlet)
             held.set()
             greenlet.join()
@@ -310,9 +311,7 @@ def test_a_user_that_is_stopped_ends_with_the_lookup_under_way(
 def test_lookups_that_fail_without_waiting_let_others_run(tmp_path: Path) -> None:
     bench = Bench(tmp_path, "http://127.0.0.1:9")
     greenlet = gevent.spawn(bench.sender(ClosedPacing(iter(range(10**9)), per_s=0)).run)
-    with gevent.Timeout(LONG_S):
-        while bench.ledger.begun < 3:
-            gevent.sleep(0.001)
+    wait_until(lambda: bench.ledger.begun >= 3)
     greenlet.kill()
     rows = bench.rows()
     assert set(rows["outcome"].tolist()[:-1]) == {Outcome.REFUSED}
@@ -472,9 +471,8 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
     with serving(hold).serving() as server:
         plan, work, users = in_race(tmp_path, server.url, **settings)
         slice_ = plan.slices[0]
-        before = work.snapshot()
         report = run_slice(plan, slice_, work, 0, 1)
-        after = work.snapshot()
+        begun = work.ledger.begun
         held.set()
         gevent.killall(users)
         work.close()
@@ -488,9 +486,7 @@ def test_arrivals_that_nobody_could_take_are_rows_that_were_not_sent(
     assert len(unsent) == len(own) - (own["outcome"] == Outcome.TIMEOUT).sum()
     assert len(unsent) > 0
     assert (unsent["flags"] & Flag.NO_CONNECTION).all()
-    assert (before["rows"], before["slice"], before["tallies"]) == (0, None, {})
-    assert (after["rows"], after["slice"]) == (len(rows), slice_.index)
-    assert after["tallies"] == report["tallies"]
+    assert begun == len(rows)
 
 
 def test_users_of_locust_count_what_they_have_sent_when_a_test_stops() -> None:
