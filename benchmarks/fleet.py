@@ -24,6 +24,7 @@ from locust.rpc.protocol import Message
 from dragstrip.ledger.layout import ROW
 from dragstrip.ledger.rows import ABSENT, Flag, Outcome
 from dragstrip.ledger.tally import Tally
+from dragstrip.load.distributed import seal
 from dragstrip.load.distributed.protocol import SNAPSHOT_S, WorkerEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
 from dragstrip.run.plan import Plan
@@ -140,6 +141,7 @@ class Worker:
 
 def main(argv: list[str]) -> int:
     """Run the workers until the master has dismissed them all; return the exit code."""
+    seal.seal_messages()
     port, count = (int(text) for text in argv)
     context: zmq.Context[Any] = zmq.Context()
     fleet = [Worker(context, port, number) for number in range(count)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import psutil
 
 from benchmarks import instrument
-from dragstrip.run.ipc import ListenAddress, Workers, free_port
+from dragstrip.run.ipc import TOKEN_VARIABLE, ListenAddress, Workers, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,17 +72,24 @@ def measure(slice_s: float) -> dict[str, Any]:
     """
     watch = WatchedRace()
     address = ListenAddress("127.0.0.1", free_port())
+    token = secrets.token_hex()
     command = [sys.executable, "-m", "benchmarks.fleet", str(address.port), str(WORKERS)]
     with (
         tempfile.TemporaryDirectory(prefix="dragstrip-scale-") as folder,
-        subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as fleet,
+        subprocess.Popen(
+            command,
+            cwd=_ROOT,
+            env=os.environ | {TOKEN_VARIABLE: token},
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as fleet,
     ):
         result = instrument.race_at(
             "http://127.0.0.1:9",
             Path(folder),
             os.sched_getaffinity(0),
             first=False,
-            workers=Workers(WORKERS, address),
+            workers=Workers(WORKERS, address, token),
             progress=watch,
             rate=1000,
             connections=WORKERS,

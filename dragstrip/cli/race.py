@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +31,16 @@ from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.errors import UsageError
+from dragstrip.redact import register_secret
 from dragstrip.report.exporters import EXPORTERS
-from dragstrip.run.ipc import DEFAULT_PORT, ListenAddress, Workers, parse_address, require_free
+from dragstrip.run.ipc import (
+    DEFAULT_PORT,
+    TOKEN_VARIABLE,
+    ListenAddress,
+    Workers,
+    parse_address,
+    require_free,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -265,7 +274,19 @@ def _elsewhere(
             f"--workers {workers} exceeds race.connections ({config.race.connections})",
             fix="raise race.connections: every worker needs one connection",
         )
-    return Workers(workers, require_free(parse_address(bind, "--bind")), wait_s)
+    place = require_free(parse_address(bind, "--bind"))
+    return Workers(workers, place, _token(config), wait_s)
+
+
+def _token(config: Config) -> str:
+    given = config.environment.dragstrip_worker_token
+    if given:
+        return given.get_secret_value()
+    drawn = secrets.token_urlsafe(24)
+    register_secret(drawn)
+    # Once, and for whoever starts the workers: it stands in no file.
+    click.echo(f"workers need {TOKEN_VARIABLE}={drawn}", err=True)
+    return drawn
 
 
 def _web_ui(host: str, port: int, config: Config) -> WebUi:

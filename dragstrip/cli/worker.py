@@ -14,7 +14,7 @@ from dragstrip.errors import BackendError, InvalidRun, UsageError
 from dragstrip.race import locust_process
 from dragstrip.race import otel as opentelemetry
 from dragstrip.run.folder import require_room
-from dragstrip.run.ipc import EXIT_USAGE, parse_address
+from dragstrip.run.ipc import EXIT_USAGE, TOKEN_VARIABLE, parse_address
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,24 +25,31 @@ _NEVER_CONNECTED = 255
 """How Locust ends a worker that gave up."""
 
 
-@click.command(epilog=examples("CRM_API_KEY=… dragstrip worker 10.0.0.1:5557"))
+@click.command(epilog=examples("DRAGSTRIP_WORKER_TOKEN=… dragstrip worker 10.0.0.1:5557"))
 @click.argument("master", metavar="HOST[:PORT]")
 @folder_option("Folder for this worker's part of the ledger.")
 @click.option("--otel", is_flag=True, help="Export this worker's requests by OpenTelemetry.")
 def worker(master: str, out: Path, otel: bool) -> None:
     """Take part in the race of the `dragstrip race --workers N` that listens at HOST.
 
-    The plan comes from there; the key comes from CRM_API_KEY here, and goes to the targets that the
-    plan names. The worker ends with the race.
+    It shows the token that DRAGSTRIP_WORKER_TOKEN must hold here. The plan comes from there; the
+    key comes from CRM_API_KEY here, and goes to the targets that the plan names. The worker ends
+    with the race.
     """
     address = parse_address(master, "HOST[:PORT]")
     _resolve(address)
-    config.read_environment(os.environ).require("crm_api_key")
+    environment = config.read_environment(os.environ)
+    environment.require("crm_api_key")
+    token = environment.dragstrip_worker_token
+    if token is None:
+        raise UsageError(
+            f"{TOKEN_VARIABLE} is not set", fix=f"set {TOKEN_VARIABLE} to what the race shows"
+        )
     require_room(out)
     if otel:
         opentelemetry.require()
     click.echo(f"worker: waiting for the race at {address}", err=True)
-    code = locust_process.run_worker(address, out, otel=otel)
+    code = locust_process.run_worker(address, out, token.get_secret_value(), otel=otel)
     if code == _NEVER_CONNECTED:
         raise BackendError(
             f"found no race at {address} within five minutes",

@@ -66,6 +66,7 @@ class Environment(StrictModel):
     seed_secret: SecretStr | None = None
     dragstrip_lab: bool = False
     dragstrip_web_password: SecretStr | None = None
+    dragstrip_worker_token: SecretStr | None = Field(default=None, min_length=16)
 
     @field_validator("convex_url", "convex_site_url")
     @classmethod

@@ -14,5 +14,7 @@ from pathlib import Path
 import locust  # noqa: F401
 
 from dragstrip.load import bind, locust_compat, race_driver  # noqa: F401
+from dragstrip.load.distributed import seal
 
+seal.seal_messages()
 locust_compat.run_command_line(Path(__file__).with_name("locustfile.py"), sys.argv[1:])

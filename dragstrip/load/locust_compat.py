@@ -104,6 +104,54 @@ def survive_foreign_messages(master: MasterRunner) -> None:
     master.handle_message = heed  # type: ignore[method-assign]
 
 
+def seal_messages(close: Callable[[bytes], bytes], open_: Callable[[bytes], bytes]) -> None:
+    """Pass every frame that is sent through `close`, and every one that comes in through `open_`.
+
+    What `open_` raises is a damaged message to Locust.
+
+    Relies on `Message.serialize` and `Message.unserialize` (Locust 2.47).
+    """
+    from locust.rpc.protocol import Message
+    from msgpack.exceptions import ExtraData
+
+    serialize: Callable[[Message], bytes] = Message.serialize
+    unserialize: Callable[[bytes], Message] = Message.unserialize
+
+    def read(data: bytes) -> Message:
+        try:
+            content = open_(data)
+        except ValueError:
+            raise ExtraData(None, data) from None
+        return unserialize(content)
+
+    Message.serialize = lambda message: close(serialize(message))  # type: ignore[method-assign]
+    Message.unserialize = read  # type: ignore[method-assign]
+
+
+def sender_of(content: bytes) -> str | None:
+    """Return the id of a message's sender as the message has it; None where it is no message.
+
+    Relies on the form of what `Message.serialize` makes (Locust 2.47).
+    """
+    import msgpack
+
+    with suppress(Exception):
+        _, _, sender = msgpack.loads(content, raw=False, strict_map_key=False)
+        return sender if isinstance(sender, str) else None
+    return None
+
+
+def answer_stranger(master: MasterRunner, worker: str) -> None:
+    """Send a message to somebody of whom the master knows the id alone.
+
+    Relies on `MasterRunner.server` and `Server.send_to_client` (Locust 2.47).
+    """
+    from locust.rpc.protocol import Message
+
+    with suppress(Exception):
+        master.server.send_to_client(Message("refused", None, worker))
+
+
 def connected_workers(master: MasterRunner) -> set[str]:
     """Return the ids of the workers that Locust knows, responsive or not.
 

@@ -7,6 +7,7 @@ process ends, the child sees the end of the pipe and ends too.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -21,7 +22,14 @@ from dragstrip.errors import UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
 from dragstrip.redact import redact
-from dragstrip.run.ipc import HANDOFF_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE, free_port, read_stop
+from dragstrip.run.ipc import (
+    HANDOFF_VARIABLE,
+    RUNS_VARIABLE,
+    TOKEN_VARIABLE,
+    WAIT_VARIABLE,
+    free_port,
+    read_stop,
+)
 from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 
 if TYPE_CHECKING:
@@ -79,6 +87,7 @@ def run(
         **(opentelemetry.variables(os.environ) if otel else {}),
         PLAN_VARIABLE: str(folder.plan_file.absolute()),
         WAIT_VARIABLE: str(workers.wait_s if workers else _OWN_WAIT_S),
+        TOKEN_VARIABLE: workers.token if workers else secrets.token_hex(),
         **scenario_variables,
         "DRAGSTRIP_LAB": "1" if lab else "",
         **(_page_variables(web.ui) if web else {}),
@@ -108,7 +117,7 @@ def run(
     return False
 
 
-def run_worker(master: ListenAddress, runs: Path, *, otel: bool = False) -> int:
+def run_worker(master: ListenAddress, runs: Path, token: str, *, otel: bool = False) -> int:
     """Run a worker that takes part in the master's race; return its exit code, as in handover.
 
     Its ledger goes to a folder of the run's name in `runs`. A request to end is passed on, so that
@@ -118,7 +127,7 @@ def run_worker(master: ListenAddress, runs: Path, *, otel: bool = False) -> int:
     command = _locust("--worker", "--loglevel", "ERROR")
     command += ["--master-host", master.host, "--master-port", str(master.port)]
     command += _flags(otel=otel)
-    variables = {RUNS_VARIABLE: str(runs.absolute())}
+    variables = {RUNS_VARIABLE: str(runs.absolute()), TOKEN_VARIABLE: token}
     variables |= opentelemetry.variables(os.environ) if otel else {}
     with _started(command, variables, Path.cwd(), None) as locust:
         return locust.wait()

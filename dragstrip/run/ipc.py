@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from dragstrip import atomic_file
@@ -22,6 +22,8 @@ RUNS_VARIABLE = "DRAGSTRIP_RUNS"
 """Set where a worker gets its plan from the master: the folder of its ledgers."""
 WAIT_VARIABLE = "DRAGSTRIP_WORKER_WAIT"
 """How many seconds a master waits for its workers."""
+TOKEN_VARIABLE = "DRAGSTRIP_WORKER_TOKEN"  # noqa: S105
+"""What a race and its workers know, and nobody else: it binds every message between them."""
 HANDOFF_VARIABLE = "DRAGSTRIP_HANDOFF_FD"
 """The end of a pipe from which a scenario's handoff is read: it stands in no file."""
 
@@ -51,6 +53,7 @@ class Workers:
 
     count: int
     bind: ListenAddress
+    token: str = field(repr=False)
     wait_s: float = 60.0
 
 

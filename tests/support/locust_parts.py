@@ -23,12 +23,15 @@ from locust.argument_parser import LocustArgumentParser, get_parser
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
 from locust.rpc.protocol import Message
+from msgpack.exceptions import ExtraData
 
 from dragstrip.load import locust_compat
 from dragstrip.load.user_dispatch import EvenUserDispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from locust.runners import MasterRunner
 
 PATIENCE_S = 10
 FOREIGN: tuple[bytes, ...] = (
@@ -151,6 +154,43 @@ def survives_foreign_messages() -> None:
     wait_until(lambda: heard, "nothing is heard after a foreign message")
     socket.close(0)
     master.quit()
+
+
+@part("Message.serialize", "MasterRunner.server", "Server.send_to_client")
+def seals_messages() -> None:
+    master = Environment(user_classes=[Idle]).create_master_runner("127.0.0.1", 0)
+    socket: Any = zmq.Context.instance().socket(zmq.DEALER)
+    socket.setsockopt(zmq.IDENTITY, b"stranger")
+    socket.connect(f"tcp://127.0.0.1:{master.server.port}")
+    socket.send(Message("parts_hello", None, "stranger").serialize())
+
+    def strip(frame: bytes) -> bytes:
+        if not frame.startswith(b"!"):
+            raise ValueError
+        return frame[1:]
+
+    before = Message.serialize, vars(Message)["unserialize"]
+    try:
+        locust_compat.seal_messages(lambda text: b"!" + text, strip)
+        sent = Message("kind", {"a": 1}, "parts").serialize()
+        assert (sent[:1], locust_compat.sender_of(sent[1:])) == (b"!", "parts")
+        assert Message.unserialize(sent).data == {"a": 1}
+        try:
+            Message.unserialize(sent[1:])
+        except ExtraData:
+            pass
+        else:
+            raise AssertionError("a frame without a seal is read")
+        wait_until(lambda: _answered(master, socket), "a stranger gets no answer")
+    finally:
+        Message.serialize, Message.unserialize = before  # type: ignore[method-assign]
+        socket.close(0)
+        master.quit()
+
+
+def _answered(master: MasterRunner, socket: Any) -> bool:
+    locust_compat.answer_stranger(master, "stranger")
+    return bool(socket.poll(0))
 
 
 @part("MasterRunner.clients", "WorkerNode.id")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
+WORKER_TOKEN = "a-token-of-these-tests"
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -23,7 +24,8 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     # What CI shows of a job is not to show the races of its tests.
     others = (*ours, "GITHUB_STEP_SUMMARY")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
-    return kept | {"PYTHONUNBUFFERED": "1"} | dict(variables)
+    ours_now = {"PYTHONUNBUFFERED": "1", ipc.TOKEN_VARIABLE: WORKER_TOKEN}
+    return kept | ours_now | dict(variables)
 
 
 def command(*arguments: str) -> list[str]:

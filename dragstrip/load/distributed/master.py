@@ -12,6 +12,7 @@ import gevent
 from locust.runners import MasterRunner
 
 from dragstrip.load import locust_compat
+from dragstrip.load.distributed import seal
 from dragstrip.load.distributed.protocol import MasterEnd
 from dragstrip.load.distributed.worker import HELLO, ORDERS, PLAN, SNAPSHOT, versions
 from dragstrip.load.race_driver import POLL_S, RaceDriver, StoppedByLocust
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from dragstrip.run.slice_report import Finish
 
 log = logging.getLogger(__name__)
+
+_NAMED_STRANGERS = 20
 
 
 class RaceMaster(RaceDriver):
@@ -56,6 +59,7 @@ class RaceMaster(RaceDriver):
         self._end = MasterEnd(plan.run_id)
         self._ids: dict[int, str] = {}
         self._unfit: dict[str, str] = {}
+        self._strangers: set[str] = set()
         self._pids: dict[str, int | None] = {}
         self._chosen: set[str] = set()
         self._last_second = time.monotonic()
@@ -73,6 +77,9 @@ class RaceMaster(RaceDriver):
         # Locust handles it only after a race; until then workers would be left behind.
         gevent.signal_handler(signal.SIGTERM, self._quit)
         master = self._master
+        sealing = seal.current()
+        if sealing:
+            sealing.on_stranger = self._on_stranger
         locust_compat.survive_foreign_messages(master)
         locust_compat.on_message(master, HELLO, self._on_hello)
         locust_compat.on_message(master, SNAPSHOT, self._on_snapshot)
@@ -90,6 +97,14 @@ class RaceMaster(RaceDriver):
 
     def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
         return EvenUserDispatcher(**arguments, takes_part=lambda node: node in self._chosen)
+
+    def _on_stranger(self, frame: bytes) -> None:
+        name = seal.claimed_name(frame)
+        if name not in self._strangers and len(self._strangers) < _NAMED_STRANGERS:
+            self._strangers.add(name)
+            log.error("refused %s: it does not know the race's token", name)
+        # A worker that has another token hears of it, and need not wait.
+        locust_compat.answer_stranger(self._master, name)
 
     def _on_hello(self, worker: str, hello: dict[str, Any]) -> None:
         if self._offer is None:
@@ -129,7 +144,11 @@ class RaceMaster(RaceDriver):
     def _who_came(self) -> str:
         came = f"{len(self._end.members)} of {self._expected} workers came"
         reasons = "; ".join(f"one cannot take part: {why}" for why in self._unfit.values())
-        return f"{came}: {reasons}" if reasons else f"{came} within {self._wait_s:g} s"
+        if reasons:
+            return f"{came}: {reasons}"
+        strangers = ", ".join(sorted(self._strangers))
+        refused = f"; refused, for want of the race's token: {strangers}" if strangers else ""
+        return f"{came} within {self._wait_s:g} s{refused}"
 
     def _run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         try:

@@ -31,6 +31,7 @@ SECRETS = {
     "SEED_SECRET": f"{CANARY}-seed-secret",
     "KAPSO_WEBHOOK_SECRET": f"{CANARY}-kapso-secret",
     "DRAGSTRIP_WEB_PASSWORD": f"{CANARY}-web-password",
+    "DRAGSTRIP_WORKER_TOKEN": f"{CANARY}-worker-token",
 }
 ADDRESSES = ("CONVEX_URL", "CONVEX_SITE_URL", "SUPABASE_URL", "NEXT_URL")
 
@@ -51,6 +52,7 @@ COMMANDS = {
     "history": ["history"],
     "ledger": ["ledger", "none"],
     "schema": ["schema", "run"],
+    "init": ["init", "--defaults"],
     "lab status": ["lab", "status"],
     "lab logs": ["lab", "logs"],
 }

@@ -14,12 +14,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgpack
 import pytest
 import zmq
 
 from dragstrip.analysis.recount import recount
 from dragstrip.ledger.rows import Outcome
 from dragstrip.ledger.tally import Tally
+from dragstrip.run.ipc import TOKEN_VARIABLE
 from tests.support import locust_runs
 from tests.support.races import DATASET, Raced, racing, sections
 from tests.support.stand_in import API_KEY, StandIn
@@ -89,14 +91,14 @@ class Distributed:
 
 @contextmanager
 def worker(
-    place: Path, port: int, modules: Path | None = None, key: str = API_KEY
+    place: Path, port: int, modules: Path | None = None, **variables: str
 ) -> Iterator[Worker]:
     place.mkdir()
     path = os.pathsep.join(str(one) for one in (modules, locust_runs.ROOT) if one)
     process = subprocess.Popen(
         [sys.executable, "-m", "dragstrip", "worker", f"127.0.0.1:{port}"],
         cwd=place,
-        env=locust_runs.environment({"CRM_API_KEY": key, "PYTHONPATH": path}),
+        env=locust_runs.environment({"CRM_API_KEY": API_KEY, "PYTHONPATH": path} | variables),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -143,7 +145,8 @@ class Races:
     forked: Distributed
     """--processes 4."""
     apart: Distributed
-    """--workers 2; a third comes late, a fourth is of another version, a fifth has a wrong key."""
+    """--workers 2; then one comes late, one is of another version, one has a wrong key, one a
+    wrong token."""
     bereft: Distributed
     """--processes 3, of which one is killed."""
     deserted: Distributed
@@ -168,9 +171,9 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
             raced = stack.enter_context(racing(place / name, configuration, *flags, *bind))
             return Distributed(raced, server, port)
 
-        def join(one: Distributed, port: int, *how: Any) -> None:
+        def join(one: Distributed, port: int, modules: Path | None = None, **more: Any) -> None:
             folder = one.raced.place / f"worker-{len(one.workers)}"
-            one.workers.append(stack.enter_context(worker(folder, port, *how)))
+            one.workers.append(stack.enter_context(worker(folder, port, modules, **more)))
 
         found = Races(
             apart=race("apart", "--workers", "2", pairs=6, slice=0.8, ledger="compress"),
@@ -186,7 +189,8 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
             (door.port, modules),
         ):
             join(found.apart, port, changes)
-        join(found.apart, found.apart.port, None, "another-key-0123456789")
+        join(found.apart, found.apart.port, CRM_API_KEY="another-key-0123456789")
+        join(found.apart, found.apart.port, DRAGSTRIP_WORKER_TOKEN="a token of another race")
         wait_until(lambda: found.apart.raced.under_way(1))
         send_foreign_messages(found.apart.port)
         stack.enter_context(door.open())
@@ -205,7 +209,15 @@ def send_foreign_messages(port: int) -> None:
     socket: Any = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.IDENTITY, b"stranger")
     socket.connect(f"tcp://127.0.0.1:{port}")
-    for frame in (b"\xc1", b"GET / HTTP/1.1\r\n\r\n", b"\x93\xa5stats\xc0\xa1x", b"\x07"):
+    hello = msgpack.dumps(("dragstrip_hello", {"problem": "x"}, "stranger"))
+    for frame in (
+        hello,
+        b"\0" * 32 + hello,
+        b"\xc1",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x93\xa5stats\xc0\xa1x",
+        b"\x07",
+    ):
         socket.send(frame)
     # All are on their way before it is closed.
     socket.close(_PATIENCE_S * 1000)
@@ -288,6 +300,18 @@ def test_a_worker_with_a_wrong_key_is_turned_away(races: Races) -> None:
     assert "target old refuses its credentials (HTTP 401)" in said
     assert "the same keys here as at the master" in said
     assert "http_401" not in json.dumps(races.apart.slices)
+
+
+def test_who_does_not_know_the_token_is_refused_and_named(races: Races) -> None:
+    code, said = races.apart.workers[5].wait()
+    assert code == 2
+    assert f"its {TOKEN_VARIABLE} is another" in said
+    log = (races.apart.raced.folder.path / "locust.log").read_text()
+    assert "refused stranger: it does not know the race's token" in log
+    assert log.count("it does not know the race's token") >= 2
+    for path in (races.apart.raced.folder.path).rglob("*"):
+        if path.is_file():
+            assert locust_runs.WORKER_TOKEN.encode() not in path.read_bytes()
 
 
 def test_a_killed_worker_voids_its_slice_and_no_other(races: Races) -> None:
