@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_NAME = re.compile(r"\b(?:github|steps|secrets)(?:\.[\w-]+)+")
+_NAME = re.compile(r"\b(?:github|inputs|steps|secrets)(?:\.[\w-]+)+")
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
 _ALWAYS = "always()"
+_TRUE = re.compile(r"(?<!')\btrue\b(?!')")
 
 
 @dataclass
@@ -93,7 +94,7 @@ class Job:
             self.outputs[f"steps.{step['id']}.outputs.{name}"] = value
 
     def _holds(self, condition: str) -> bool:
-        text = condition.replace(_ALWAYS, "True").replace("true", "True")
+        text = _TRUE.sub("True", condition.replace(_ALWAYS, "True"))
         text = _NAME.sub(lambda found: repr(self._value(found[0])), text)
         return bool(eval(text.replace("&&", " and ").replace("||", " or ").strip()))
 

@@ -138,11 +138,13 @@ def recorded(place: Path, name: str, median_ms: float, **update: Any) -> Run:
     """Store a run of which both targets have this median."""
     plan = plan_of(names=("supabase", "convex"))
     reports = record(plan, (median_ms, median_ms), noise=0.02)
-    run = conclude(plan, reports)[0].model_copy(update={"id": name, **update})
+    run, verdict = conclude(plan, reports)
+    run = run.model_copy(update={"id": name, **update})
     place.mkdir(parents=True)
     folder = RunFolder(place)
     folder.write_plan(plan)
     folder.write_run(run)
+    folder.write_verdict(verdict)
     (place / "slices.jsonl").write_text("".join(json.dumps(one) + "\n" for one in reports))
     (place / "finish.json").write_text(json.dumps(finish_of(plan, reports)))
     return run
