@@ -17,7 +17,7 @@ PYTEST_WORKERS ?= 3
 BENCH_ARGS ?=
 RUN ?= latest
 
-.PHONY: help race test test-node test-python test-compose bench pictures lint types install lock clean
+.PHONY: help race test test-node test-python test-compose bench pictures lint types install dist lock clean
 
 help:  ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,11 @@ $(VENV)/run.stamp: requirements/run.txt pyproject.toml hatch_build.py | $(VENV)/
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
+
+dist: $(VENV)/dev.stamp  ## Build the wheel and the sdist, and check them for PyPI
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --directory dist
+	@$(BIN)/python -m twine check --strict dist/*
 
 lock:  ## Make requirements/*.txt again from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
