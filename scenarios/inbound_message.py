@@ -58,7 +58,7 @@ class InboundMessages(Scenario):
         super().__init__(config)
         wanted = self.config.dataset
         self.contacts = SeededContacts(self.config)
-        self.dataset = Dataset(wanted.seed, wanted.contacts)
+        self.dataset = Dataset.of(wanted)
         self._reviewed: Reviewed | None = None
         self._deliveries: Deliveries | None = None
 

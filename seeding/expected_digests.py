@@ -9,13 +9,13 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from seeding.dataset.dataset import GENERATOR, Dataset
 from seeding.dataset.digest import RANGE, contact_digest, dataset_digest, ranges
 from seeding.generator_pool import maker_here, maker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from seeding.dataset.dataset import Dataset
     from seeding.dataset.model import Manifest
     from seeding.generator_pool import Maker, Making
 
@@ -46,7 +46,7 @@ class Expected:
             "seed": self.dataset.seed,
             "contacts": self.dataset.contacts,
             "digest": "",
-            "generator": GENERATOR,
+            "generator": self.dataset.generator,
             "state": "seeding",
         }
 

@@ -126,9 +126,15 @@ class _Elsewhere:
         *,
         digests: bool = False,
     ) -> Making:
-        seed, contacts = self._dataset.seed, self._dataset.contacts
+        dataset = self._dataset
         try:
-            future = self._pool.submit(_make_bytes, seed, contacts, indices, encode, digests)
+            future = self._pool.submit(
+                _make_bytes,
+                (dataset.seed, dataset.contacts, dataset.locales),
+                indices,
+                encode,
+                digests,
+            )
         except BrokenProcessPool:
             raise _died() from None
         return _Underway(future)
@@ -174,13 +180,12 @@ def _make(
 
 
 def _make_bytes(
-    seed: int,
-    contacts: int,
+    dataset: tuple[int, int, tuple[str, ...]],
     indices: range | Sequence[int],
     encode: Callable[[Iterable[Context]], Any] | None,
     digests: bool,
 ) -> bytes:
-    made = _make(Dataset(seed, contacts), indices, encode, digests=digests)
+    made = _make(Dataset(*dataset), indices, encode, digests=digests)
     return pickle.dumps(made, pickle.HIGHEST_PROTOCOL)
 
 

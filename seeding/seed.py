@@ -59,7 +59,7 @@ def seed(
     BackendError; before anything is written if a backend is unreachable, refuses the key, or was
     seeded with other contacts that must not be replaced.
     """
-    dataset = Dataset(config.dataset.seed, config.dataset.contacts)
+    dataset = Dataset.of(config.dataset)
     stop = StopSignal()
     with maker_of(dataset, processes) as maker, open_stores(config) as stores:
         stop.wakers = [store.stop for store in stores]
@@ -107,7 +107,7 @@ def _of_unknown_dataset(store: Store, dataset: Dataset) -> Obstacle | None:
     if first is None:
         return None
     found = store.contexts(first, first + 1)
-    known = Dataset(dataset.seed, first + 1).context(first)["contact"]["id"]
+    known = Dataset(dataset.seed, first + 1, dataset.locales).context(first)["contact"]["id"]
     return None if not found or found[0]["contact"]["id"] == known else unknown_dataset(first)
 
 

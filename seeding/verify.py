@@ -61,7 +61,7 @@ def check_data(
     backend, BackendError for one that is unreachable, refuses the key, or is not (or differently,
     or half) seeded.
     """
-    dataset = Dataset(config.dataset.seed, config.dataset.contacts)
+    dataset = Dataset.of(config.dataset)
     stop = StopSignal()
     with maker_of(dataset, processes) as maker, open_stores(config) as stores:
         stop.wakers = [store.stop for store in stores]

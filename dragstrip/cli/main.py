@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from pathlib import Path
 
 import click
+from click.shell_completion import shell_complete
 
 from dragstrip.cli import completion, crash, output
 from dragstrip.cli.options import examples
@@ -78,6 +80,8 @@ def cli() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with the code that errors.py documents."""
     output.prepare()
+    if instruction := os.environ.get(completion.VARIABLE):
+        sys.exit(shell_complete(cli, {}, completion.NAME, completion.VARIABLE, instruction))
     try:
         code = _run(argv)
     except SystemExit as ended:

@@ -102,9 +102,19 @@ def _absolute(path: Path) -> Path:
     return path.absolute()
 
 
+def _locales(codes: tuple[str, ...]) -> tuple[str, ...]:
+    for code in codes:
+        if not re.fullmatch("[a-z]{2,3}_[A-Z]{2}", code):
+            raise ValueError(f'{code!r:.20} is not of the form "id_ID"')
+    if len(set(codes)) < len(codes):
+        raise ValueError("names a locale twice")
+    return codes
+
+
 Authorities = Annotated[Path, AfterValidator(_authorities)]
 LocalFile = Annotated[Path, AfterValidator(_absolute)]
 Url = Annotated[str, AfterValidator(_http_url)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 KeyDistribution = Annotated[str, AfterValidator(_key_distribution)]
+Locales = Annotated[tuple[str, ...], AfterValidator(_locales)]
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]

@@ -14,6 +14,7 @@ from dragstrip import tls
 from dragstrip.config.fields import (  # noqa: TC001
     Authorities,
     KeyDistribution,
+    Locales,
     LocalFile,
     Seconds,
     Url,
@@ -91,7 +92,9 @@ class DatasetConfig(StrictModel):
     """Which contacts both backends hold.
 
     `keys_file` names phone numbers to ask for instead, in targets that must not be seeded;
-    `workspace_id` is the workspace of those for which the file names none.
+    `workspace_id` is the workspace of those for which the file names none. `locales` are the
+    languages and countries that Faker makes their names and phone numbers for; without them, the
+    names that come with dragstrip are used.
     """
 
     # Convex keeps numbers as doubles: a larger seed would come back as another one.
@@ -99,12 +102,13 @@ class DatasetConfig(StrictModel):
     contacts: int = Field(default=1000, ge=1, le=100_000_000)
     keys_file: Path | None = None
     workspace_id: UUID | None = None
+    locales: Locales = ()
 
     @model_validator(mode="after")
     def _seeded_or_own(self) -> Self:
         if self.keys_file is None and self.workspace_id is not None:
             raise ValueError("workspace_id needs a keys_file")
-        seeded = [name for name in ("seed", "contacts") if name in self.model_fields_set]
+        seeded = [name for name in ("seed", "contacts", "locales") if name in self.model_fields_set]
         if self.keys_file is not None and seeded:
             raise ValueError(
                 f"{seeded[0]} is of seeded data; leave it out where keys_file names numbers of "
@@ -117,6 +121,8 @@ class DatasetConfig(StrictModel):
         # A plan or a run that is stored must be accepted when it is read back.
         document: dict[str, Any] = handler(self)
         idle = {"seed", "contacts"} if self.keys_file else set()
+        if not self.locales:
+            idle.add("locales")
         return {name: value for name, value in document.items() if name not in idle}
 
 

@@ -51,7 +51,7 @@ def check_answers(
     """
     chosen = [target for name, target in targets_of(config).items() if _is_among(name, targets)]
     keys = {target.name: key_for(config, target) for target in chosen}
-    dataset = Dataset(config.dataset.seed, config.dataset.contacts)
+    dataset = Dataset.of(config.dataset)
     indices = choose_indices(dataset, sample)
     stop = StopSignal()
 

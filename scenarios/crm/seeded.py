@@ -12,7 +12,7 @@ from dragstrip.run.model import Facts
 from dragstrip.scenario.check import JsonCheck, canonical, expected_json, table_bits_for
 from scenarios.crm.answers import check_answers
 from scenarios.crm.wrong_key import refuses_wrong_key
-from seeding.dataset.dataset import GENERATOR, Dataset
+from seeding.dataset.dataset import Dataset
 from seeding.leftovers import remove_leftovers
 from seeding.progress import progress_on
 from seeding.seed import seed
@@ -41,7 +41,7 @@ class SeededContacts:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._dataset = Dataset(config.dataset.seed, config.dataset.contacts)
+        self._dataset = Dataset.of(config.dataset)
         self.keys = self._dataset.contacts
         self.phone, self.workspace_id = self._dataset.phone, self._dataset.workspace_id
         self.check = self._check(canonical)
@@ -156,7 +156,7 @@ def _seed(config: Config) -> None:
 def _holds(manifest: Manifest, wanted: DatasetConfig) -> bool:
     return (
         manifest["state"] == "complete"
-        and manifest["generator"] == GENERATOR
+        and manifest["generator"] == Dataset.of(wanted).generator
         and manifest["seed"] == wanted.seed
         and manifest["contacts"] >= wanted.contacts
     )

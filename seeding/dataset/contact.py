@@ -12,12 +12,12 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from seeding.dataset.hash_draws import TABLE_MASK, geometric, spread, stream_key
-from seeding.dataset.phones import PhoneBook
-from seeding.dataset.pools import load_pools
+from seeding.dataset.phones import PhoneBook, digits_of
 from seeding.dataset.workspaces import SHARES_PERCENT, make_workspaces, uuid_from
 
 if TYPE_CHECKING:
     from seeding.dataset.model import Contact, Context, Conversation, Message, Note
+    from seeding.dataset.pools import Locale, Pools
 
 _DAY_MS = 86_400_000
 _START_MS = 1_609_459_200_000  # 2021-01-01
@@ -87,10 +87,11 @@ class _Head(NamedTuple):
 class ContextMaker:
     """Makes any context of one seed in constant time."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, pools: Pools) -> None:
         self._key = stream_key(seed, "contact")
         self._phones = PhoneBook(seed)
-        self._pools = load_pools()
+        self._pools = pools
+        self._prefixes = sorted({locale.prefix for locale in pools.locales})
         workspaces = make_workspaces(seed)
         self._workspace_ids = spread([w["id"] for w in workspaces], SHARES_PERCENT)
         self._authors = {w["id"]: [m["user_id"] for m in w["members"]] for w in workspaces}
@@ -99,6 +100,21 @@ class ContextMaker:
         """Return the workspace of an index, whether or not anybody has this index."""
         head = _Head._make(_HEAD.unpack(self._bytes(index, _HEAD.size)))
         return self._workspace_ids[head.workspace & TABLE_MASK]
+
+    def phone(self, index: int) -> str:
+        """Return the phone number of an index, whether or not anybody has it."""
+        if len(self._prefixes) == 1:
+            return self._phones.phone(index, self._prefixes[0])
+        head = _Head._make(_HEAD.unpack(self._bytes(index, _HEAD.size)))
+        return self._phones.phone(index, self._locale(head).prefix)
+
+    def index(self, phone: str) -> int | None:
+        """Return the index of a phone number in any formatting; None when it is of no index."""
+        for prefix in self._prefixes:
+            index = self._phones.index(phone, prefix)
+            if index is not None and self.phone(index) == digits_of(phone):
+                return index
+        return None
 
     def __call__(self, index: int) -> Context:
         """Return the context of an index."""
@@ -136,7 +152,7 @@ class ContextMaker:
         return {
             "id": uuid_from(digits),
             "workspace_id": self._workspace_ids[head.workspace & TABLE_MASK],
-            "phone": self._phones.phone(index),
+            "phone": self._phones.phone(index, self._locale(head).prefix),
             "name": name,
             "kapso_name": kapso_name,
             "email": email,
@@ -147,10 +163,13 @@ class ContextMaker:
             "created_at": created_at,
         }
 
+    def _locale(self, head: _Head) -> Locale:
+        return self._pools.locales[head.locale & TABLE_MASK]
+
     def _names(self, index: int, head: _Head) -> tuple[str | None, str | None, str | None]:
         """Return the CRM's name, the name on the WhatsApp profile, and the mail address."""
         pools = self._pools
-        locale = pools.locales[head.locale & TABLE_MASK]
+        locale = self._locale(head)
         first, first_slug = locale.first[head.first % len(locale.first)]
         last, last_slug = locale.last[head.last % len(locale.last)]
         full = locale.full_name(first, last)

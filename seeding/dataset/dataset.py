@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from seeding.dataset.contact import ContextMaker
 from seeding.dataset.digest import contact_digest, dataset_digest, range_digest, ranges
-from seeding.dataset.phones import PHONES, PhoneBook
+from seeding.dataset.local_pools import pools_digest, pools_file
+from seeding.dataset.phones import PHONES
+from seeding.dataset.pools import load_pools
 from seeding.dataset.workspaces import make_workspaces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from dragstrip.config.config import DatasetConfig
     from seeding.dataset.model import Answer, Context, Workspace
 
 GENERATOR = "1"
@@ -29,21 +32,31 @@ MESSAGES_ANSWERED = 10
 class Dataset:
     """The contacts 0 .. contacts-1 of a seed. Indices from there on have no contact."""
 
-    def __init__(self, seed: int, contacts: int) -> None:
+    def __init__(self, seed: int, contacts: int, locales: tuple[str, ...] = ()) -> None:
         if not 0 <= contacts <= PHONES:
             raise ValueError(f"contacts must lie between 0 and {PHONES}")
         self.seed = seed
         self.contacts = contacts
-        self._phones = PhoneBook(seed)
-        self._make = _context_maker(seed)
+        self.locales = locales
+        self._make = _context_maker(seed, locales)
+
+    @classmethod
+    def of(cls, config: DatasetConfig) -> Dataset:
+        """Return what the configuration names. Raises ConfigError for locales without names."""
+        return cls(config.seed, config.contacts, config.locales)
+
+    @property
+    def generator(self) -> str:
+        """Version of the data, with the digest of the names where Faker made them."""
+        return f"{GENERATOR}+{pools_digest(self.locales)}" if self.locales else GENERATOR
 
     def phone(self, index: int) -> str:
         """Return the phone number of an index, digits only."""
-        return self._phones.phone(index)
+        return self._make.phone(index)
 
     def index(self, phone: str) -> int | None:
         """Return the index of a phone number in any formatting, None for a foreign number."""
-        return self._phones.index(phone)
+        return self._make.index(phone)
 
     def workspaces(self) -> list[Workspace]:
         """Return the workspaces of this seed, with their members."""
@@ -75,7 +88,7 @@ class Dataset:
 
     def digest(self) -> str:
         """Return the digest of the whole dataset. It takes as long as making all contexts."""
-        return _digest(self.seed, self.contacts)
+        return _digest(self.seed, self.contacts, self.locales)
 
 
 def not_found() -> Answer:
@@ -118,11 +131,11 @@ def answer_to(context: Context) -> Answer:
 
 
 @functools.lru_cache(maxsize=8)
-def _context_maker(seed: int) -> ContextMaker:
-    return ContextMaker(seed)
+def _context_maker(seed: int, locales: tuple[str, ...]) -> ContextMaker:
+    return ContextMaker(seed, load_pools(pools_file(locales)) if locales else load_pools())
 
 
 @functools.lru_cache(maxsize=8)
-def _digest(seed: int, contacts: int) -> str:
-    dataset = Dataset(seed, contacts)
+def _digest(seed: int, contacts: int, locales: tuple[str, ...]) -> str:
+    dataset = Dataset(seed, contacts, locales)
     return dataset_digest(dataset.range_digest(*bounds) for bounds in ranges(0, contacts))

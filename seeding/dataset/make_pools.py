@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import faker
 import orjson
@@ -21,34 +21,52 @@ if TYPE_CHECKING:
 
 _SEED = 2025
 
-# code, weight in percent, how many first and last names, family name first, between the two
+
+class LocaleSpec(NamedTuple):
+    """What is made for a locale: its share, and how many first and last names."""
+
+    code: str
+    weight: int
+    firsts: int
+    lasts: int
+    prefix: str | None = None
+
+    @property
+    def family_first(self) -> bool:
+        """Whether a full name begins with the family's, and is written without a space."""
+        return self.code[:2] in {"ja", "ko", "zh"}
+
+
 _LOCALES = (
-    ("id_ID", 68, 240, 140, False, " "),
-    ("en_US", 14, 140, 120, False, " "),
-    ("zh_CN", 6, 80, 60, True, ""),
-    ("ar_AA", 5, 60, 40, False, " "),
-    ("tr_TR", 3, 60, 40, False, " "),
-    ("ko_KR", 2, 60, 30, True, ""),
-    ("es_ES", 1, 60, 40, False, " "),
-    ("th_TH", 1, 60, 40, False, " "),
+    LocaleSpec("id_ID", 68, 240, 140),
+    LocaleSpec("en_US", 14, 140, 120),
+    LocaleSpec("zh_CN", 6, 80, 60),
+    LocaleSpec("ar_AA", 5, 60, 40),
+    LocaleSpec("tr_TR", 3, 60, 40),
+    LocaleSpec("ko_KR", 2, 60, 30),
+    LocaleSpec("es_ES", 1, 60, 40),
+    LocaleSpec("th_TH", 1, 60, 40),
 )
 
 _SENTENCES = 512
 _MEDIA = 64
 
 
-def make_pools() -> dict[str, Any]:
-    """Return the pools: the same for the same Faker version, wherever it runs."""
-    fakes = {code: _faker(code, n) for n, (code, *_) in enumerate(_LOCALES)}
-    local = fakes["id_ID"]
+def make_pools(specs: Sequence[LocaleSpec] = _LOCALES) -> dict[str, Any]:
+    """Return the pools: the same for the same Faker version, wherever it runs.
+
+    Places and companies are of the first locale. Raises AttributeError for an unknown one.
+    """
+    fakes = {spec.code: _faker(spec.code, n) for n, spec in enumerate(specs)}
+    local = fakes[specs[0].code]
     return {
         "faker": faker.VERSION,
-        "locales": [_names(fakes[spec[0]], *spec) for spec in _LOCALES],
+        "locales": [_names(fakes[spec.code], spec) for spec in specs],
         "inbound": _sentences(local, phrases.INBOUND, _SENTENCES),
         "outbound": _sentences(local, phrases.OUTBOUND, _SENTENCES),
         "media": _media(local),
         "notes": _sentences(local, phrases.NOTES, _SENTENCES),
-        "emoji": _distinct(fakes["en_US"].emoji, 96),
+        "emoji": _distinct(fakes.get("en_US", local).emoji, 96),
         "companies": _distinct(lambda: _company(local), 64),
         "tags": list(phrases.TAGS),
         "mail_domains": list(phrases.MAIL_DOMAINS),
@@ -72,21 +90,14 @@ def _distinct(draw: Callable[[], str], count: int) -> list[str]:
     return list(found)
 
 
-def _names(
-    fake: faker.Faker,
-    code: str,
-    weight: int,
-    firsts: int,
-    lasts: int,
-    family_first: bool,
-    separator: str,
-) -> dict[str, Any]:
-    first, last = _distinct(fake.first_name, firsts), _distinct(fake.last_name, lasts)
+def _names(fake: faker.Faker, spec: LocaleSpec) -> dict[str, Any]:
+    first, last = _distinct(fake.first_name, spec.firsts), _distinct(fake.last_name, spec.lasts)
     return {
-        "code": code,
-        "weight": weight,
-        "family_first": family_first,
-        "separator": separator,
+        "code": spec.code,
+        "weight": spec.weight,
+        **({"prefix": spec.prefix} if spec.prefix else {}),
+        "family_first": spec.family_first,
+        "separator": "" if spec.family_first else " ",
         "first": {name: _slug(name, fake) for name in first},
         "last": {name: _slug(name, fake) for name in last},
     }

@@ -1,4 +1,4 @@
-"""The names and sentences that contacts are made of, read once from `pools.json`."""
+"""The names and sentences that contacts are made of, read once from a file."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from seeding.dataset.hash_draws import spread
+from seeding.dataset.phones import PREFIX
 
 POOLS_FILE = Path(__file__).with_name("pools.json")
 
@@ -22,6 +23,8 @@ class Locale:
     separator: str
     first: list[tuple[str, str]]
     last: list[tuple[str, str]]
+    prefix: str
+    """What the phone numbers of its country begin with, before ten digits."""
 
     def full_name(self, first: str, last: str) -> str:
         """Return both names in the language's order."""
@@ -46,9 +49,9 @@ class Pools:
 
 
 @functools.cache
-def load_pools() -> Pools:
-    """Read the pools; they are the same for every dataset."""
-    raw = orjson.loads(POOLS_FILE.read_bytes())
+def load_pools(file: Path = POOLS_FILE) -> Pools:
+    """Read the pools: those that come with dragstrip, or those of a dataset's locales."""
+    raw = orjson.loads(file.read_bytes())
     locales = [_locale(entry) for entry in raw["locales"]]
     return Pools(
         locales=spread(locales, [entry["weight"] for entry in raw["locales"]]),
@@ -68,4 +71,5 @@ def _locale(raw: dict[str, Any]) -> Locale:
         separator=raw["separator"],
         first=list(raw["first"].items()),
         last=list(raw["last"].items()),
+        prefix=raw.get("prefix", PREFIX),
     )
