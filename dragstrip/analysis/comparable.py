@@ -111,7 +111,7 @@ def _model(run: Run) -> str:
 def platform(older: Platform, newer: Platform) -> Iterator[tuple[str, Any, Any, str]]:
     """Yield what measures alike only where it is the same: parts of the machine, and versions."""
     old, new = older.machine, newer.machine
-    for field in ("system", "architecture", "processor", "cpus"):
+    for field in ("system", "architecture", "processor", "cpus", "cpu_quota"):
         yield f"machine.{field}", getattr(old, field), getattr(new, field), _SAME_MACHINE
     # A kernel keeps a few MiB more or less to itself from one start to the next.
     sizes = [f"{machine.memory_bytes / 2**30:.0f} GiB" for machine in (old, new)]

@@ -211,13 +211,17 @@ class Versions(StrictModel):
 
 
 class Machine(StrictModel):
-    """Where the load came from."""
+    """Where the load came from.
+
+    `cpu_quota` is how many cores' worth of time a container may use; null where nothing limits it.
+    """
 
     system: str
     architecture: str
     processor: str
     cpus: Count
     memory_bytes: Count
+    cpu_quota: Rate | None = None
 
 
 class Calibrated(StrictModel):

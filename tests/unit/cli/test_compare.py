@@ -60,6 +60,7 @@ def changed(run: Run, place: str, value: Any) -> Run:
         ("machine.processor", "another", "machine.processor"),
         ("machine.system", "Linux 7", "machine.system"),
         ("machine.memory_bytes", 2**32, "machine.memory"),
+        ("machine.cpu_quota", 1.5, "machine.cpu_quota"),
         ("versions.python", "3.12.1", "versions.python"),
         ("versions.locust", "2.48.0", "versions.locust"),
         ("versions.dragstrip", "0.2.0", "versions.dragstrip"),
