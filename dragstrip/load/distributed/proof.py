@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http.client import SendFailed
 
 if TYPE_CHECKING:
@@ -15,43 +14,39 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Operation, Target
 
 _ATTEMPTS = 3
+_READING = {"GET", "HEAD"}
 _REFUSALS = {401, 403}
 
 
 def problem_of(work: Work) -> str | None:
-    """Return why this process cannot make a share of the load; None where every target answers it.
+    """Return why this process cannot make a share of the load; None where every target lets it in.
 
-    Only what reads is asked: a scenario without such an operation is not tried.
+    Only what reads and leaves nothing behind is asked: a scenario without such an operation is not
+    tried. Whether answers are right is the preflight's to find out.
     """
-    operation = next((one for one in work.scenario.operations if one.method in _READING), None)
+    reading = (one for one in work.scenario.operations if one.method in _READING and one.repeats)
+    operation = next(reading, None)
     if operation is None:
         return None
     found = (_problem(work, target, operation) for target in work.targets.values())
     return next(filter(None, found), None)
 
 
-_READING = {"GET", "HEAD"}
-
-
 def _problem(work: Work, target: Target, operation: Operation) -> str | None:
-    check = work.scenario.check(target, operation)
-    problem = ""
+    problem = None
     for _ in range(_ATTEMPTS):
         connection = work.new_client(target.name)
         try:
-            reply = connection.send(work.scenario.request(target, operation, 0))
+            status = connection.send(work.scenario.request(target, operation, 0)).status
         except SendFailed as failed:
             problem = f"cannot reach target {target.name} at {target.url}: {failed}"
             continue
         finally:
             connection.close()
-        outcome = Outcome(check(0, reply))
-        if outcome is Outcome.OK:
+        if status not in _REFUSALS:
             return None
-        if reply.status in _REFUSALS:
-            return (
-                f"target {target.name} refuses its credentials (HTTP {reply.status}); set the same "
-                "keys here as at the master"
-            )
-        problem = f"target {target.name} answers it wrongly: {outcome.reason(reply.status)}"
+        return (
+            f"target {target.name} refuses its credentials (HTTP {status}); set the same keys here "
+            "as at the master"
+        )
     return problem
