@@ -17,6 +17,7 @@ from dragstrip.scenario.json_diff import first_difference
 from dragstrip.scenario.target import address_of
 from scenarios.crm.lookup_kind import NoAnswerError, key_for, lookup_kind
 from scenarios.crm.requests import lookup
+from scenarios.crm.target_refusals import known_refusal, refusal_error
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.phones import PHONES
 from seeding.diff import name_contact
@@ -110,13 +111,9 @@ def _ask(client: UntimedClient, target: Target, dataset: Dataset, index: int, ap
 def _refused(answer: UntimedAnswer) -> BackendError:
     target = answer.target
     kind = lookup_kind(target)
-    if kind.refusal.matches(answer.reply):
+    if kind.refusal.matches(answer.reply) and not known_refusal(answer):
         return BackendError(
             f"target {target.name} at {target.url} refused {kind.key_variable}",
             fix=f"give this command and the target the same {kind.key_variable}",
         )
-    said = excerpt(answer.text)
-    return BackendError(
-        f"target {target.name} at {target.url} answered {answer.status_words}: {said}",
-        fix=f"correct {address_of(target)} if this is another service; otherwise see its log",
-    )
+    return refusal_error(answer)

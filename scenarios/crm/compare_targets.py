@@ -26,6 +26,7 @@ from scenarios.crm.answer_form import problem_of
 from scenarios.crm.lookup_kind import NoAnswerError, key_for, lookup_kind
 from scenarios.crm.references import CheckedKeys, References
 from scenarios.crm.requests import lookup
+from scenarios.crm.target_refusals import known_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -217,6 +218,11 @@ def _twice(ask: Callable[[], Any]) -> Any:
 
 def _read(answer: UntimedAnswer, kind: LookupKind) -> tuple[Any, str, str]:
     """Return what was answered, or what is wrong with it and, where that is known, the fix."""
+    known = known_refusal(answer)
+    if answer.reply.status != 200 and known:
+        # Its words may hold a number that was asked for.
+        fix = known.fix.replace("ADDRESS", address_of(answer.target))
+        return None, f"answered {answer.status_words}: it {known.meaning}", fix
     if kind.refusal.matches(answer.reply):
         fix = f"give this command and the target the same {kind.key_variable}"
         return None, f"refused {kind.key_variable}", fix

@@ -10,6 +10,7 @@ from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.scenario.target import address_of
 from scenarios.crm.lookup_kind import document_of, lookup_kind
 from scenarios.crm.requests import lookup
+from scenarios.crm.target_refusals import known_refusal, refusal_error
 
 if TYPE_CHECKING:
     from dragstrip.config.config import RaceConfig
@@ -23,6 +24,9 @@ def refuses_wrong_key(target: Target, phone: str, workspace_id: str, race: RaceC
     request = lookup(target, phone, workspace_id, api_key=secrets.token_hex(24))
     with UntimedClient(target, race) as client:
         answer = client.send(request)
+    if known_refusal(answer):
+        error = refusal_error(answer)
+        raise PreflightError(error.message, fix=error.fix)
     if answer.reply.status != refusal.status:
         raise PreflightError(
             f"target {target.name} at {target.url} answered {answer.status_words} to a wrong key, "

@@ -114,7 +114,7 @@ class ConvexApi:
             )
         if known.then == "waits":
             return Passing(said)
-        return known.error(self.name, self.url, f"{path}: {said}", self._credential)
+        return known.error(self.name, self.url, f"{path}: {said}", CREDENTIAL=self._credential)
 
 
 def _json(value: Any) -> bytes:

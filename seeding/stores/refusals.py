@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from dragstrip.errors import BackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class TooMuch(BackendError):
@@ -54,14 +54,20 @@ class Refusal:
     then: Literal["stops", "waits", "halves"] = "stops"
     raises: type[BackendError] = BackendError
 
-    def error(self, name: str, place: str, said: str, credential: str = "") -> BackendError:
-        """Return what is said of it; `credential` is the name of the one that was given."""
-        meaning, fix = (one.replace("CREDENTIAL", credential) for one in (self.meaning, self.fix))
+    def error(self, name: str, place: str, said: str, **names: str) -> BackendError:
+        """Return what is said of it; `names` fill in CREDENTIAL or ADDRESS."""
+        meaning, fix = _filled(self.meaning, names), _filled(self.fix, names)
         return self.raises(f"{name} at {place} {meaning}: {said}", fix=fix)
 
     def is_in(self, forms: Iterable[str]) -> bool:
         """Tell whether one of them has the sign."""
         return any(re.search(self.sign, one, re.IGNORECASE) for one in forms)
+
+
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(name, value)
+    return text
 
 
 Table = tuple[Refusal, ...]
@@ -455,11 +461,84 @@ CONVEX: Table = (
 )
 """Errors of a Convex deployment and of its functions, which answer with HTTP 200."""
 
+TARGETS: Table = (
+    Refusal(
+        'HTTP 500: {"error": "Service not configured"}',
+        r"Service not configured",
+        "has no CRM_API_KEY of its own",
+        "set CRM_API_KEY in its environment, the same as here (`npx convex env set CRM_API_KEY …`; "
+        "for Next.js in .env or the host's settings)",
+    ),
+    Refusal(
+        "HTTP 500: Cannot run functions while this deployment is paused",
+        r"deployment is (paused|suspended)",
+        "is paused",
+        "resume the deployment in Convex's dashboard",
+    ),
+    Refusal(
+        "HTTP 500: You have exceeded the free plan limits, so your deployments have been disabled",
+        r"(free plan|spending|usage) limit|deployments? ha(s|ve) been disabled"
+        r"|DEPLOYMENT_DISABLED|^HTTP 402",
+        "is disabled, as its team is beyond a limit of its plan",
+        "see the team's usage in the host's dashboard",
+    ),
+    Refusal(
+        "HTTP 404: No matching routes found",
+        r"No matching routes found|does not have HTTP actions",
+        "has no such HTTP action",
+        "deploy backends/convex, or correct ADDRESS (self-hosted: port 3210 with /http)",
+    ),
+    Refusal(
+        "HTTP 404: DEPLOYMENT_NOT_FOUND",
+        r"DEPLOYMENT_NOT_FOUND|DEPLOYMENT_DELETED",
+        "is not deployed at this address",
+        "correct ADDRESS, or deploy it",
+    ),
+    Refusal(
+        "HTTP 404: an HTML page",
+        r"^HTTP 404: (an HTML page|.*NOT_FOUND)",
+        "is a site that has no such route",
+        "deploy backends/next there, or correct ADDRESS",
+    ),
+    Refusal(
+        "HTTP 401: an HTML page",
+        r"^HTTP 40[13]: an HTML page",
+        "is behind a login or a firewall of its host, which answers in its place",
+        "let this machine through (on Vercel: Deployment Protection, or Firewall)",
+    ),
+    Refusal(
+        "HTTP 504: FUNCTION_INVOCATION_TIMEOUT",
+        r"FUNCTION_INVOCATION_TIMEOUT",
+        "ended its function at the longest duration that its host allows",
+        "see its log; raise maxDuration",
+    ),
+    Refusal(
+        "HTTP 500: FUNCTION_INVOCATION_FAILED",
+        r"FUNCTION_INVOCATION_FAILED|NO_RESPONSE_FROM_FUNCTION",
+        "failed in its function",
+        "see its log at its host",
+    ),
+    Refusal(
+        "HTTP 429: TooManyConcurrentRequests: Too many concurrent requests",
+        r"^HTTP 429|TooManyConcurrent|ExpiredInQueue|FUNCTION_THROTTLED|no available workers",
+        "turns requests away, as it allows only so many at once or in a second",
+        "lower race.rate, or give it a larger deployment class or plan: it is not slow but limited",
+    ),
+    Refusal(
+        "HTTP 503: Service Unavailable",
+        r"^HTTP 50[234]",
+        "is not reached by the gateway before it, or is overloaded",
+        "start it, or see its log",
+    ),
+)
+"""What a target's own code, its host or the gateway before it answers instead of the contract's."""
+
 TABLES: dict[str, Table] = {
     "PostgreSQL, over either way": POSTGRES,
     "PostgreSQL, directly": DIRECT,
     "PostgREST and Supabase's gateway": REST,
     "Convex": CONVEX,
+    "Targets: Convex's HTTP actions, Next.js and their hosts": TARGETS,
 }
 
 

@@ -12,6 +12,7 @@ from dragstrip.config.config import Config, DatasetConfig, TargetConfig
 from dragstrip.errors import BackendError, ConfigError, DataDiffers
 from scenarios.crm.answers import check_answers, choose_indices
 from seeding.dataset.dataset import Dataset
+from seeding.stores.refusals import TARGETS, Refusal
 from tests.support.stand_in import API_KEY, StandIn, response
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def test_an_answer_for_a_number_that_nobody_has_is_wrong(
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (response(raw=b"<html></html>", status=404), "answered HTTP 404: an HTML page"),
+        (response(raw=b"<html></html>", status=404), "no such route: HTTP 404: an HTML page"),
         (response({"error": "Internal server error"}, 500), "HTTP 500: .*Internal server error"),
         (response(raw=b"hello"), "did not answer with JSON"),
     ],
@@ -106,6 +107,19 @@ def test_another_answer_than_the_contracts_is_named(
     with pytest.raises(BackendError, match=f"target convex at .* {words}") as error:
         check_answers(config(*targets), sample=5)
     assert "CONVEX_SITE_URL" in (error.value.fix or "")
+
+
+@pytest.mark.parametrize("row", TARGETS, ids=lambda row: row.example)
+def test_what_a_host_answers_instead_is_blamed_on_it(
+    targets: tuple[StandIn, StandIn], row: Refusal
+) -> None:
+    status, _, words = row.example.removeprefix("HTTP ").partition(": ")
+    body = b"<html>" if words == "an HTML page" else words.encode()
+    targets[0].misbehave = lambda _n, _body: response(raw=body, status=int(status))
+    with pytest.raises(BackendError) as error:
+        check_answers(config(*targets), sample=1)
+    assert f"target convex at {targets[0].url} {row.meaning}: HTTP {status}: " in str(error.value)
+    assert "CONVEX_SITE_URL" in str(error.value.fix) or error.value.fix == row.fix
 
 
 def test_a_refused_key_is_named_and_not_shown(targets: tuple[StandIn, StandIn]) -> None:

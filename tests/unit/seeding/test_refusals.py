@@ -11,13 +11,13 @@ from dragstrip.errors import BackendError
 from seeding.stores import refusals
 from seeding.stores.convex import ConvexStore
 from seeding.stores.postgres_connections import Connections
-from seeding.stores.refusals import CONVEX, DIRECT, POSTGRES, REST, TABLES, Refusal, Table
+from seeding.stores.refusals import CONVEX, DIRECT, POSTGRES, REST, TABLES, TARGETS, Refusal, Table
 from seeding.stores.refusals import refusal_of as row_of
 from seeding.stores.supabase import SupabaseStore
 from tests.unit.seeding.scripted_server import Answer, serving
 
 PAGE = Path(__file__).parents[3] / "docs" / "refusals.md"
-WAYS: list[tuple[Table, ...]] = [(DIRECT, POSTGRES), (REST, POSTGRES), (CONVEX,)]
+WAYS: list[tuple[Table, ...]] = [(DIRECT, POSTGRES), (REST, POSTGRES), (CONVEX,), (TARGETS,)]
 ROWS = [(tables, row) for tables in WAYS for table in tables for row in table]
 SECRET = "very-secret-key-0123456789"
 
