@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 from click.shell_completion import shell_complete
 
+from dragstrip import shell_variables
 from dragstrip.cli import completion, crash, output
 from dragstrip.cli.options import examples
 from dragstrip.errors import UNFORESEEN_CODE, DragstripError, Leave, StorageError
@@ -80,6 +81,7 @@ def cli() -> None:
 def main(argv: list[str] | None = None) -> None:
     """Run the command line and exit with the code that errors.py documents."""
     output.prepare()
+    shell_variables.shut_out_of_this_command()
     if instruction := os.environ.get(completion.VARIABLE):
         sys.exit(shell_complete(cli, {}, completion.NAME, completion.VARIABLE, instruction))
     try:

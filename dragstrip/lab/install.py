@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dragstrip import shell_variables
 from dragstrip.errors import LabError
 from dragstrip.lab import lock, logs
 from dragstrip.lab.command import Command, run
@@ -169,9 +170,6 @@ def _excerpt(log: Path) -> list[str]:
 
 
 def _variables(node: Node) -> dict[str, str]:
-    # npm's own settings (mirror, proxy, certificates) come from the user's environment.
     path = os.pathsep.join((str(node.program.parent), os.environ.get("PATH", os.defpath)))
-    variables = {**os.environ, "PATH": path, "NEXT_TELEMETRY_DISABLED": "1"}
-    # Set to "production" it would leave out what the build needs.
-    variables.pop("NODE_ENV", None)
-    return variables
+    own = {"PATH": path, "NEXT_TELEMETRY_DISABLED": "1"}
+    return shell_variables.for_packages(os.environ) | own

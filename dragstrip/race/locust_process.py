@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from dragstrip import shell_variables
 from dragstrip.errors import UsageError
 from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
@@ -156,11 +157,10 @@ def _started(
     *,
     handoff: int | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    # A stray LOCUST_USERS or LOCUST_LOCUSTFILE would change what is run.
     inherited = {
         name: value
-        for name, value in os.environ.items()
-        if not name.startswith("LOCUST_") and name not in _OURS
+        for name, value in shell_variables.for_load(os.environ).items()
+        if name not in _OURS
     }
     reading, writing = os.pipe()
     ours = {PARENT_VARIABLE: reading} | ({} if handoff is None else {HANDOFF_VARIABLE: handoff})

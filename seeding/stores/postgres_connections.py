@@ -11,6 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Conninfo
 
+from dragstrip import shell_variables
 from dragstrip.errors import BackendError, ConfigError
 from dragstrip.redact import excerpt, register_address, register_secret
 from seeding.stores.refusals import DIRECT, POSTGRES, Passing, refusal_of
@@ -60,6 +61,7 @@ class Connections:
 
     def __init__(self, name: str, url: str) -> None:
         register_address(url)
+        shell_variables.shut_out_of_libpq()
         try:
             parts = conninfo_to_dict(_for_libpq(url))
         except psycopg.Error:
@@ -158,8 +160,6 @@ def _parameters(parts: dict[str, Any]) -> dict[str, Any]:
         # Milliseconds for which sent data may stay unacknowledged: a network that is cut shows.
         "tcp_user_timeout": 60_000,
         "keepalives_idle": 20,
-        # Or libpq would take it from PGHOSTADDR, and go to a host that was not configured.
-        "hostaddr": "",
         **parts,
     }
 
