@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dragstrip import open_files
 from dragstrip.cli import main
 from tests.support.races import DATASET, sections, toml
 from tests.support.stand_in import API_KEY, StandIn
@@ -140,3 +141,12 @@ def test_what_the_tests_spoil_would_have_been_run(
     # The preflight asks the target, and then fails for want of the stores' addresses.
     refusal(capsys, folder)
     assert server.connections > 0
+
+
+def test_more_connections_than_open_files_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_files, "allowed", lambda: 40)
+    said = refusal(capsys, folder)
+    assert "race.connections = 16 needs 96 open files in a process" in said
+    assert "`ulimit -n 96`" in said
