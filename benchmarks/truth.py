@@ -34,8 +34,8 @@ from benchmarks.known_delays import Delays, Spec, serving
 from benchmarks.lookups import DATASET, PATHS, lookup_path
 from benchmarks.matching import match
 from benchmarks.quantiles import QUANTILES, error_beyond, nearest_rank, stalled_ms
+from dragstrip.config.sections import TRICKLE_PER_S
 from dragstrip.ledger.rows import Flag
-from dragstrip.load.arrivals import TRICKLE_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dragstrip.scenario import Operation
@@ -34,7 +35,7 @@ class Conversation(InboundMessages):
         follows = MESSAGE.name if asked.follow else None
         return (
             Operation("lookup", 1 - asked.mix, repeats=False, follows=follows),
-            Operation(MESSAGE.name, asked.mix, MESSAGE.method, repeats=False, sent_again=True),
+            replace(MESSAGE, weight=asked.mix),
         )
 
     def request(self, target: Target, operation: Operation, key: int) -> Request:

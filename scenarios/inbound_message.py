@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dragstrip.run.model import Facts, Writes
     from dragstrip.scenario import Check, Progress, Reply, Request, Target
 
-MESSAGE = Operation("message", method="POST", repeats=False, sent_again=True)
+MESSAGE = Operation("message", method="POST", repeats=False, writes=True, sent_again=True)
 
 _UNCHANGED = (
     "After the race, both backends held what the dataset and the acknowledged messages predict, "

@@ -17,6 +17,7 @@ from dragstrip.errors import StorageError
 from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import merged
 from dragstrip.run.model import (
+    Asked,
     DataAfter,
     Figures,
     Gate,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Metric, OutageRule
     from dragstrip.ledger.tally import Tally
     from dragstrip.run.model import Writes
-    from dragstrip.run.plan import Plan, PlannedSlice
+    from dragstrip.run.plan import Plan, PlannedOperation, PlannedSlice
     from dragstrip.run.slice_report import Finish, SliceReport
 
 
@@ -258,10 +259,12 @@ class _Books:
                 kind=target.kind,
                 url=target.url,
                 operations={
-                    name: OperationTotals(**_totals(tally, duration_s))
-                    for name, tally in _by_name(self.plan, tallies)
+                    operation.name: OperationTotals(
+                        **_totals(tally, duration_s) | _asked(self.plan, tallies, operation)
+                    )
+                    for operation, tally in _by_operation(self.plan, tallies)
                 },
-                **_totals(merged(tallies), duration_s),
+                **_totals(merged(tallies), duration_s) | _asked(self.plan, tallies),
             )
             for target, tallies in zip(self.plan.targets, self.sums, strict=True)
         }
@@ -276,11 +279,22 @@ def _totals(tally: Tally, duration_s: float) -> dict[str, Any]:
     return metrics.figures(tally, duration_s) | metrics.details(tally)
 
 
-def _by_name(plan: Plan, tallies: Sequence[Tally]) -> Iterator[tuple[str, Tally]]:
-    """Yield the tally of each operation after its name; nothing where there is only one."""
+def _asked(
+    plan: Plan, tallies: Sequence[Tally], only: PlannedOperation | None = None
+) -> dict[str, Asked]:
+    """Return what of a target's reading requests were the first for their key, and the others."""
+    reading = [
+        tally
+        for operation, tally in zip(plan.operations, tallies, strict=True)
+        if not operation.writes and only in {None, operation}
+    ]
+    return metrics.asked(merged(reading)) if reading else {}
+
+
+def _by_operation(plan: Plan, tallies: Sequence[Tally]) -> Iterator[tuple[PlannedOperation, Tally]]:
+    """Yield the tally of each operation after it; nothing where there is only one."""
     if len(plan.operations) > 1:
-        for operation, tally in zip(plan.operations, tallies, strict=True):
-            yield operation.name, tally
+        yield from zip(plan.operations, tallies, strict=True)
 
 
 def _slice(plan: Plan, slice_: PlannedSlice, report: SliceReport, tallies: Tallies) -> Slice:
@@ -295,8 +309,8 @@ def _slice(plan: Plan, slice_: PlannedSlice, report: SliceReport, tallies: Talli
         ended=datetime.fromtimestamp(report["ended"], UTC),
         generator=_generator(report, whole),
         operations={
-            name: Figures(**metrics.figures(tally, plan.race.counted_s))
-            for name, tally in _by_name(plan, own)
+            operation.name: Figures(**metrics.figures(tally, plan.race.counted_s))
+            for operation, tally in _by_operation(plan, own)
         },
         **metrics.figures(whole, plan.race.counted_s),
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dragstrip.run.model import Split
+from dragstrip.ledger.histogram import Histogram
+from dragstrip.run.model import Asked, Split
 
 if TYPE_CHECKING:
     from dragstrip.ledger.tally import Tally
@@ -43,6 +44,28 @@ def details(tally: Tally) -> dict[str, Any]:
         "bytes": tally.bytes,
         "split": split(tally),
     }
+
+
+def asked(tally: Tally) -> dict[str, Asked]:
+    """Return the requests that were the first for their key, and the others."""
+    response = tally.histograms.get("response", Histogram())
+    again = tally.histograms.get("repeated", Histogram())
+    return {
+        "first": _asked(tally.requests - tally.repeated, response.without(again)),
+        "repeated": _asked(tally.repeated, again),
+    }
+
+
+def _asked(requests: int, response: Histogram) -> Asked:
+    # Failures rank as slower than any answer.
+    found = {
+        name: response.quantile_ns(q, requests - response.total) for name, q in QUANTILES.items()
+    }
+    return Asked(
+        requests=requests,
+        verified=response.total,
+        **{name: None if value is None else value / 1e6 for name, value in found.items()},
+    )
 
 
 def split(tally: Tally) -> Split | None:

@@ -129,7 +129,7 @@ _web = option_group(
 @click.option(
     "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
 )
-@click.option("--keys", metavar="HOW", help="uniform, sequential, zipf:S or hot:N.")
+@click.option("--keys", metavar="HOW", help="uniform, sequential, once, zipf:S or hot:N.")
 @click.option(
     "--miss",
     type=float,

@@ -71,13 +71,15 @@ def _require_port(parts: SplitResult) -> None:
 
 def _key_distribution(value: str) -> str:
     name, _, parameter = value.partition(":")
-    if name in {"uniform", "sequential"} and not parameter:
+    if name in {"uniform", "sequential", "once"} and not parameter:
         return value
     if name == "zipf" and _is_float_within(parameter, 0.0, 10.0):
         return value
     if name == "hot" and parameter.isdecimal() and int(parameter) >= 1:
         return value
-    raise ValueError('must be "uniform", "sequential", "zipf:S" (0 < S <= 10) or "hot:N" (N >= 1)')
+    raise ValueError(
+        'must be "uniform", "sequential", "once", "zipf:S" (0 < S <= 10) or "hot:N" (N >= 1)'
+    )
 
 
 def _is_float_within(text: str, low: float, high: float) -> bool:

@@ -30,6 +30,8 @@ READ_YOUR_WRITES = "read-your-writes"
 _CONSISTENCY = rf"^({READ_YOUR_WRITES}|eventual: [0-9]{{1,6}}(\.[0-9]{{1,3}})? m?s)$"
 OutageRule = Literal["invalid", "count"]
 
+TRICKLE_PER_S = 2.0
+
 
 class TargetConfig(StrictModel):
     """One path to the answer.
@@ -179,14 +181,30 @@ class RaceConfig(StrictModel):
         return self.rate == 0
 
     @property
-    def numbers_per_slice(self) -> int:
-        """How many numbers a slice has for its arrivals; chance never draws so many."""
-        return 2 * math.ceil(self.rate * self.slice) + 1024
+    def most_per_slice(self) -> int:
+        """More arrivals than chance gives a slice, but for one in 10^12."""
+        expected = self.rate * self.slice
+        return math.ceil(expected + 8 * math.sqrt(expected)) + 16
+
+    @property
+    def trickle_per_s(self) -> float:
+        """How many requests a second keep the idle target awake."""
+        return min(TRICKLE_PER_S, self.rate or TRICKLE_PER_S)
+
+    @property
+    def trickle_per_slice(self) -> int:
+        """How many of them a slice has."""
+        return math.ceil(self.trickle_per_s * self.slice)
+
+    @property
+    def keys_once(self) -> int:
+        """How many keys a race needs that asks each target for none of them twice."""
+        return self.pairs * (self.most_per_slice + 2 * self.trickle_per_slice)
 
     @property
     def numbers(self) -> int:
         """How many numbers a race has, for its slices and for the trickle beside each pair."""
-        return 2 * self.pairs * self.numbers_per_slice
+        return 2 * self.pairs * self.most_per_slice
 
     @property
     def counted_s(self) -> float:

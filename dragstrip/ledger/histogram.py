@@ -60,6 +60,14 @@ class Histogram:
             self._widen(other.low_ns, other.high_ns)
             self.total += other.total
 
+    def without(self, part: Histogram) -> Histogram:
+        """Return what is in this one and not in a part of it; the extremes stay the whole's."""
+        rest = Histogram()
+        rest._counts = self._counts - part._counts
+        rest.total = self.total - part.total
+        rest.low_ns, rest.high_ns = self.low_ns, self.high_ns
+        return rest
+
     def quantile_ns(self, q: float, slower: int = 0) -> float | None:
         """Return the nearest-rank quantile in nanoseconds, within 0.025 %.
 

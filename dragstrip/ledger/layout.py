@@ -69,7 +69,8 @@ COLUMNS = (
         "begin",
         "flags",
         "bit 0: the row counts; bit 1: no connection was free at the scheduled time; bit 2: the "
-        "request of an earlier row was sent again",
+        "request of an earlier row was sent again; bit 3: the target was asked for the key before, "
+        "since its last write",
     ),
     Column(
         "connection",

@@ -82,6 +82,8 @@ class Flag(IntFlag):
     """Every connection was busy when the request was due."""
     AGAIN = 4
     """The request of an earlier row was sent again."""
+    REPEATED = 8
+    """The target was asked for this key before in this race, since the last write to it."""
 
 
 ABSENT = -1

@@ -18,21 +18,24 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-HISTOGRAMS = ("response", "service", "send_delay", "first_byte", "query", "total")
+HISTOGRAMS = ("response", "service", "send_delay", "first_byte", "query", "total", "repeated")
 """From due to done; from sent to done; from due to sent where a connection was free; from
-sent to the first byte; and what the server reported. All but `send_delay` are of verified
-requests."""
+sent to the first byte; what the server reported; and the first of these of repeated requests alone.
+All but `send_delay` are of verified requests."""
 
 COUNTS = (
     *("requests", "verified", "on_time", "no_connection", "opened", "reconnected"),
-    *("bytes", "uncounted", "wrong"),
+    *("bytes", "uncounted", "wrong", "repeated"),
 )
+_ADDED_LATER = frozenset({"reconnected", "repeated"})
+"""Counts that earlier versions did not store."""
 
 _WRONG = [Outcome.WRONG_ANSWER, Outcome.CONTENT_TYPE, Outcome.NOT_JSON, Outcome.TOO_LARGE]
 
 # Comparing an array with a plain integer is three times as fast as with an enumeration's member.
 _OK, _UNSENT = int(Outcome.OK), int(Outcome.UNSENT)
 _COUNTED, _NO_CONNECTION = int(Flag.COUNTED), int(Flag.NO_CONNECTION)
+_REPEATED = int(Flag.REPEATED)
 
 
 class Tally:
@@ -42,12 +45,14 @@ class Tally:
     over, `no_connection` found every connection busy. They `opened` new connections, of which
     `reconnected` replaced an earlier one, and took `bytes`. `failed` counts the others by reason.
     `uncounted` rows lay outside the counted time, and `failed_uncounted` are
-    their failures. `wrong` answers are counted among all rows.
+    their failures. `wrong` answers are counted among all rows. `repeated` of the counted ones asked
+    for a key again.
     """
 
     def __init__(self) -> None:
         self.requests = self.verified = self.on_time = self.no_connection = 0
         self.opened = self.reconnected = self.bytes = self.uncounted = self.wrong = 0
+        self.repeated = 0
         self.failed: dict[str, int] = {}
         self.failed_uncounted: dict[str, int] = {}
         self.histograms: dict[str, Histogram] = {}
@@ -85,6 +90,7 @@ class Tally:
         self.verified += int(right.sum())
         self._count("response", (done_ns - scheduled_ns)[right])
         self._count("service", (done_ns - sent_ns)[right])
+        self._count_repeated(counted & ((flags & _REPEATED) != 0), right, done_ns - scheduled_ns)
         for name in ("first_byte", "query", "total"):
             reported = rows[f"{name}_us"][right]
             self._count(name, reported[reported != ABSENT].astype(np.int64) * 1000)
@@ -128,8 +134,7 @@ class Tally:
         Raises as `decode` does, and is not to be used any more then.
         """
         for name in COUNTS:
-            # Runs stored before it was counted do not have it.
-            count = form.get(name, 0) if name == "reconnected" else form[name]
+            count = form.get(name, 0) if name in _ADDED_LATER else form[name]
             setattr(self, name, getattr(self, name) + int(count))
         _sum_into(self.failed, form["failed"])
         _sum_into(self.failed_uncounted, form["failed_uncounted"])
@@ -150,6 +155,14 @@ class Tally:
         if of_each[_OK] < len(rows):
             _sum_into(self.failed, reasons(select(rows, counted)))
             _sum_into(self.failed_uncounted, reasons(select(rows, ~counted)))
+
+    def _count_repeated(
+        self, repeated: NDArray[np.bool_], right: NDArray[np.bool_], response_ns: NDArray[np.int64]
+    ) -> None:
+        count = int(repeated.sum())
+        if count:
+            self.repeated += count
+            self._count("repeated", response_ns[repeated & right])
 
     def _quantile_ms(self, name: str, q: float, slower: int) -> float | None:
         histogram = self.histograms.get(name)

@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from dragstrip.config.config import RaceConfig
     from dragstrip.run.plan import Plan, PlannedOperation, PlannedSlice
 
-TRICKLE_PER_S = 2.0
-
 _TRICKLE_STREAM = 1
 _CLOSED_STREAM = 2
 _OPERATION_STREAM = 3
 """A stream of its own: the times and keys of a plan do not depend on its operations."""
-_MISS_SPREAD = 1_000_000
+MISS_SPREAD = 1_000_000
+"""How many keys stand for what does not exist."""
 FOLLOW_S = 0.05
 """How old an arrival is that another one follows: by then, most have their answer."""
 _FOLLOW_NS = round(FOLLOW_S * 1e9)
@@ -37,29 +36,43 @@ _BLOCK = 1024
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """Due times (nanoseconds after the slice's start, ascending), each with key and operation."""
+    """Due times (nanoseconds after the slice's start, ascending), each with key and operation.
+
+    `repeated` says whether the target was asked for the key before; None where nothing says so.
+    """
 
     offsets_ns: NDArray[np.int64]
     keys: NDArray[np.int64]
     operations: NDArray[np.uint8]
+    repeated: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets_ns)
 
     def share(self, position: int, of: int) -> Arrivals:
         """Return every `of`-th arrival from `position`: the shares of all workers are the whole."""
+        return self.only(slice(position, None, of))
+
+    def only(self, which: slice | NDArray[np.bool_]) -> Arrivals:
+        """Return the arrivals of a slice or mask."""
         return Arrivals(
-            self.offsets_ns[position::of],
-            self.keys[position::of],
-            self.operations[position::of],
+            self.offsets_ns[which],
+            self.keys[which],
+            self.operations[which],
+            None if self.repeated is None else self.repeated[which],
         )
+
+
+def blocks_of(plan: Plan, slice_: PlannedSlice, target: int) -> Iterator[Arrivals]:
+    """Draw a target's arrivals in a slice, its own or the other's."""
+    draw = blocks_of_slice if target == slice_.target else blocks_of_trickle
+    return draw(plan, slice_)
 
 
 def owned(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arrivals]:
     """Yield a worker's share of numbered arrivals: all of the keys that it owns."""
     for block in blocks:
-        mine = all_drawn(block.keys) % of == position
-        yield Arrivals(block.offsets_ns[mine], block.keys[mine], block.operations[mine])
+        yield block.only(all_drawn(block.keys) % of == position)
 
 
 def blocks_of_slice(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
@@ -67,19 +80,22 @@ def blocks_of_slice(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     seed, race = (plan.seed, slice_.pair), plan.race
     random = np.random.default_rng(list(seed))
     offsets_s = _OFFSETS[race.arrivals](random, race.rate, race.slice)
-    first = slice_.pair * round(race.rate * race.slice)
+    each = race.most_per_slice if race.keys == "once" else round(race.rate * race.slice)
+    first = slice_.pair * each
     blocks = _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
     return _linked(blocks, plan, 2 * slice_.pair)
 
 
 def blocks_of_trickle(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     """Draw the few uncounted requests that keep the other target awake, a block at a time."""
-    place = slice_.pair if plan.numbered else slice_.index
+    place, race = slice_.pair if plan.numbered else slice_.index, plan.race
     seed = (plan.seed, place, _TRICKLE_STREAM)
     random = np.random.default_rng(list(seed))
-    rate = min(TRICKLE_PER_S, plan.race.rate or TRICKLE_PER_S)
-    offsets_s = _constant(random, rate, plan.race.slice)
-    first = place * round(rate * plan.race.slice)
+    offsets_s = _constant(random, race.trickle_per_s, race.slice)
+    first = place * round(race.trickle_per_s * race.slice)
+    if race.keys == "once":
+        # Behind the keys of all slices, and apart from those of other trickles.
+        first = plan.pairs * race.most_per_slice + place * race.trickle_per_slice
     blocks = _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
     return _linked(blocks, plan, 2 * slice_.pair + 1)
 
@@ -92,7 +108,7 @@ def _linked(blocks: Iterator[Arrivals], plan: Plan, part: int) -> Iterator[Arriv
     }
     if follows:
         blocks = _followed(blocks, follows)
-    return _numbered(blocks, part * plan.race.numbers_per_slice) if plan.numbered else blocks
+    return _numbered(blocks, part * plan.race.most_per_slice) if plan.numbered else blocks
 
 
 def _followed(blocks: Iterable[Arrivals], follows: dict[int, int]) -> Iterator[Arrivals]:
@@ -191,7 +207,7 @@ def draw_keys(
 ) -> NDArray[np.int64]:
     """Draw `count` keys: indices of contacts, and for a share of `miss` an index beyond them.
 
-    Sequential ones begin with `first`.
+    Sequential ones begin with `first`, and so do those that are asked once.
     """
     name, _, parameter = race.keys.partition(":")
     if name == "zipf":
@@ -202,7 +218,10 @@ def draw_keys(
         keys = (first + np.arange(count)) % contacts
     else:
         keys = random.integers(0, contacts, count)
-    missing = contacts + random.integers(0, _MISS_SPREAD, count)
+    if name == "once":
+        keys = first + np.arange(count)
+        return np.where(random.random(count) < race.miss, contacts + keys, keys)
+    missing = contacts + random.integers(0, MISS_SPREAD, count)
     return np.where(random.random(count) < race.miss, missing, keys)
 
 

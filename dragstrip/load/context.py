@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.errors import StorageError
 from dragstrip.load import arrivals
+from dragstrip.load.asked_keys import AskedKeys
 from dragstrip.load.closed_pacing import ClosedPacing
 from dragstrip.load.collector import Collector
 from dragstrip.load.dispatcher import Dispatcher
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dragstrip.load.health import Reading
     from dragstrip.load.http.client import Client
     from dragstrip.load.http.request import Prepared
+    from dragstrip.run.plan import Plan
     from dragstrip.scenario import Check, Operation, Reply, Scenario, Target
 
 log = logging.getLogger(__name__)
@@ -81,10 +83,17 @@ class Work:
         }
         self._requests: dict[str, list[Callable[[int], Prepared]]] = {}
         self._checks: dict[str, list[Check]] = {}
+        self._asked: AskedKeys | None = None
         self._attached = False
         self._connections_started = self._connections_open = 0
         self._operations = list(self.scenario.operations)
         self.sends_again = self.racing and any(one.sent_again for one in self._operations)
+
+    def asked_keys(self, plan: Plan) -> AskedKeys:
+        """Return what is known of the keys that the race has asked for."""
+        if self._asked is None:
+            self._asked = AskedKeys(plan)
+        return self._asked
 
     def attach(self, environment: Environment) -> None:
         """Feed an environment's statistics from now on."""

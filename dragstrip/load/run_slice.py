@@ -16,6 +16,7 @@ from dragstrip.load.timer import NEVER_NS
 
 if TYPE_CHECKING:
     from dragstrip.ledger.writer import Ledger
+    from dragstrip.load.asked_keys import AskedKeys
     from dragstrip.load.context import Work
     from dragstrip.load.dispatcher import Dispatcher
     from dragstrip.run.plan import Plan, PlannedSlice
@@ -37,6 +38,8 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
     dispatchers = list(work.dispatchers.values())
     # A clock that steps between two slices steps in the race all the same.
     health = HealthMonitor(before=work.clocks)
+    asked = work.asked_keys(plan)
+    asked.begin(slice_.index)
     start_ns = monotonic_ns() + _LEAD_NS
     end_ns = start_ns + round(plan.race.slice * 1e9)
     work.counts.begin(slice_.index, start_ns, end_ns)
@@ -44,7 +47,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         is_active = number == slice_.target
         settled_ns = start_ns + round(plan.race.warmup * 1e9) if is_active else NEVER_NS
         span = Span(slice_.index, start_ns, settled_ns, end_ns)
-        schedule = _schedule(plan, slice_, span, work.worker, is_active, position, of)
+        schedule = _schedule(plan, slice_, span, asked, number, work.worker, position, of)
         if work.sends_again:
             schedule = WithRepeats(schedule, dispatcher.pending, slice_.index)
         dispatcher.load(schedule)
@@ -70,15 +73,17 @@ def _schedule(
     plan: Plan,
     slice_: PlannedSlice,
     span: Span,
+    asked: AskedKeys,
+    target: int,
     worker: int,
-    is_active: bool,
     position: int,
     of: int,
 ) -> Schedule:
-    if is_active and plan.race.closed_model:
+    if target == slice_.target and plan.race.closed_model:
         keys = arrivals.closed_keys(plan, slice_, worker)
-        return Closed(keys, span, arrivals.closed_operations(plan, slice_, worker))
-    blocks = (arrivals.blocks_of_slice if is_active else arrivals.blocks_of_trickle)(plan, slice_)
+        operations = arrivals.closed_operations(plan, slice_, worker)
+        return Closed(keys, span, operations, asked.flag_of(target))
+    blocks = asked.marked(arrivals.blocks_of(plan, slice_, target), target)
     part = arrivals.owned if plan.numbered else arrivals.shares
     return Open(part(blocks, position, of), span)
 

@@ -11,7 +11,7 @@ from dragstrip.ledger.rows import Flag
 from dragstrip.load.timer import NEVER_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from dragstrip.load.arrivals import Arrivals
 
@@ -28,6 +28,7 @@ Pending = list[tuple[int, int, int]]
 _COUNTED = int(Flag.COUNTED)
 _NO_CONNECTION = int(Flag.NO_CONNECTION)
 _AGAIN = int(Flag.AGAIN)
+_REPEATED = int(Flag.REPEATED)
 _END: Arrival = (NEVER_NS, 0, -1, 0, 0)
 
 
@@ -87,19 +88,27 @@ class Open(Schedule):
 class Closed(Schedule):
     """A request for each idle connection, due at that moment, until `stop`."""
 
-    __slots__ = ("_keys", "_operations", "_span", "next_ns")
+    __slots__ = ("_flag", "_keys", "_operations", "_span", "next_ns")
 
-    def __init__(self, keys: Iterator[int], span: Span, operations: Iterator[int]) -> None:
+    def __init__(
+        self,
+        keys: Iterator[int],
+        span: Span,
+        operations: Iterator[int],
+        flag: Callable[[int, int], int] = lambda _key, _operation: 0,
+    ) -> None:
         self._keys = keys
         self._operations = operations
         self._span = span
+        self._flag = flag
         self.next_ns = span.start_ns
 
     def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:  # noqa: ARG002
         """Return a request that is due now."""
         span = self._span
         flags = _COUNTED if span.counted_from_ns <= now_ns < span.end_ns else 0
-        return now_ns, next(self._keys), span.slice_index, flags, next(self._operations)
+        key, operation = next(self._keys), next(self._operations)
+        return now_ns, key, span.slice_index, flags | self._flag(key, operation), operation
 
     def stop(self) -> None:
         """Make up no more requests."""
@@ -143,8 +152,10 @@ def _in_time(blocks: Iterable[Arrivals], span: Span) -> Iterator[Arrival]:
     for block in blocks:
         scheduled_ns = block.offsets_ns + span.start_ns
         counts = (scheduled_ns >= span.counted_from_ns) & (scheduled_ns < span.end_ns)
-        flags = np.where(counts, _COUNTED, 0).tolist()
+        flags = np.where(counts, _COUNTED, 0)
+        if block.repeated is not None:
+            flags |= np.where(block.repeated, _REPEATED, 0)
         keys, operations = block.keys.tolist(), block.operations.tolist()
-        columns = zip(scheduled_ns.tolist(), keys, flags, operations, strict=True)
+        columns = zip(scheduled_ns.tolist(), keys, flags.tolist(), operations, strict=True)
         for due, key, flag, operation in columns:
             yield due, key, span.slice_index, flag, operation

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dragstrip.errors import ConfigError
-from dragstrip.load.arrivals import TRICKLE_PER_S
 from dragstrip.scenario import targets_of
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ def requests(config: Config) -> str:
     seconds = race.slice * race.pairs
     if race.closed_model:
         return f"as many requests as {race.connections} connections carry in {seconds:,.0f} s"
-    idle = min(TRICKLE_PER_S, race.rate) * seconds
+    idle = race.trickle_per_s * seconds
     return f"about {race.rate * seconds + idle:,.0f} requests"
 
 

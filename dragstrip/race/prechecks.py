@@ -38,19 +38,21 @@ def require(
     *,
     processes: int,
     operations: Sequence[PlannedOperation],
+    keys: int | None = None,
     makes_load: bool = True,
     ceiling_per_s: float | None = None,
 ) -> None:
     """Check that a race can lead to a verdict. Raises UsageError naming every reason why not.
 
     `makes_load` says that the processes run on this machine, `ceiling_per_s` is the most that one
-    was found to send on it, and `operations` are the scenario's.
+    was found to send on it, and `operations` and `keys` are the scenario's.
     """
     problems = [
         *_pairs(config.race),
         *_samples(config, operations),
         *_processes(config.race, processes),
         *_rate(config.race, processes, ceiling_per_s),
+        *_once(config, keys),
         *(_open_files(config.race, processes) if makes_load else ()),
     ]
     if problems:
@@ -153,3 +155,24 @@ def _rate(race: RaceConfig, processes: int, ceiling_per_s: float | None) -> Iter
         f"{ceiling * processes} a second with {processes} process{'es' * (processes > 1)}",
         f"give --rate {ceiling * processes} or less, or more --processes, or calibrate again",
     )
+
+
+def _once(config: Config, keys: int | None) -> Iterator[_Problem]:
+    race = config.race
+    if race.keys != "once":
+        return
+    if race.closed_model:
+        yield _Problem(
+            'race.keys = "once" needs a rate: the closed model makes as many requests as '
+            "the targets answer",
+            "give --rate",
+        )
+    elif keys is not None and keys < race.keys_once:
+        lookup = config.scenario.name == "lookup" and config.dataset.keys_file is None
+        where = " in dataset.contacts" if lookup else ""
+        yield _Problem(
+            f'race.keys = "once" needs {race.keys_once:,} keys for {race.pairs} pairs of '
+            f"{race.slice:g} s slices at {race.rate:g}/s, and scenario {config.scenario.name} has "
+            f"{keys:,}",
+            f"give it {race.keys_once:,}{where}, or lower --rate, --slice or --pairs",
+        )

@@ -63,6 +63,7 @@ def race(
             makes_load=options.workers is None,
             ceiling_per_s=ceiling_per_s,
             operations=planned(scenario),
+            keys=scenario.keys,
         )
 
     check(config, scenario)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from dragstrip.analysis import numbers
 from dragstrip.analysis.gates import bound_of, figure_of, words_of
-from dragstrip.analysis.numbers import count, milliseconds, per_second, percent
+from dragstrip.analysis.numbers import NOTHING, count, milliseconds, per_second, percent
 from dragstrip.analysis.operations import declared
 from dragstrip.analysis.outages import words as outage_words
 from dragstrip.report import writes
 from dragstrip.stats.proportion import clopper_pearson
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dragstrip.analysis.rule_checks import State
     from dragstrip.run.model import (
@@ -188,11 +188,28 @@ def rows(run: Run) -> list[tuple[str, str, str]]:
         row("first byte p50", *(milliseconds(side.first_byte_p50_ms) for side in sides)),
         row("server: handler p50", *(milliseconds(side.total_p50_ms) for side in sides)),
         row("server: query p50", *(milliseconds(side.query_p50_ms) for side in sides)),
+        *_asked_rows(sides),
         row("connections opened", *(count(side.opened) for side in sides)),
         row("reconnected", *(_reconnected(side) for side in sides)),
     ]
     if not run.closed_model:
         made.append(row("found no free connection", *(count(side.no_connection) for side in sides)))
+    return made
+
+
+def _asked_rows(sides: Sequence[TargetTotals]) -> list[tuple[str, str, str]]:
+    """Return the rows in which a cache shows; none where no key was repeated."""
+    first, repeated = [side.first for side in sides], [side.repeated for side in sides]
+    if not any(part and part.requests for part in repeated):
+        return []
+    made = []
+    for label, parts in (("first of a key", first), ("repeated key", repeated)):
+        cells: dict[str, list[str]] = {
+            "requests": [count(part.requests) if part else NOTHING for part in parts],
+            "p50": [milliseconds(part.p50_ms) if part else NOTHING for part in parts],
+            "p95": [milliseconds(part.p95_ms) if part else NOTHING for part in parts],
+        }
+        made += [(f"{label}: {name}", both[0], both[1]) for name, both in cells.items()]
     return made
 
 

@@ -102,13 +102,25 @@ class Split(StrictModel):
     data_ms: Milliseconds | None
 
 
+class Asked(StrictModel):
+    """The counted requests that were the first for their key, or those that were not."""
+
+    requests: Count
+    verified: Count
+    p50_ms: Milliseconds | None
+    p95_ms: Milliseconds | None
+    p99_ms: Milliseconds | None
+
+
 class OperationTotals(Figures):
     """The counted requests of one operation of one target over all complete pairs.
 
     Service time counts from the actual send, as the first byte does; `query` and `total` are what
     the server reports. `low` and `high` are the exact extremes of the response time. The requests
     `opened` so many connections and took so many `bytes` of bodies; at `no_connection` of them,
-    every connection was busy when they were due.
+    every connection was busy when they were due. `first` are those of keys that the target was not
+    asked for before, since the last write to them, and `repeated` the others; null in runs of
+    earlier versions and of operations that write.
     """
 
     error_rate: Rate
@@ -123,6 +135,8 @@ class OperationTotals(Figures):
     opened: Count = 0
     bytes: Count = 0
     split: Split | None = None
+    first: Asked | None = None
+    repeated: Asked | None = None
     distribution: list[Quantile] = Field(default=[])
 
 

@@ -66,13 +66,15 @@ class PlannedOperation(StrictModel):
     """One kind of request; its place in the list is its number in the ledger.
 
     Of all arrivals, its share is its `weight` over the sum of all weights. Where it `follows`
-    another, it asks for that one's keys.
+    another, it asks for that one's keys. Where it `writes`, what was answered for its key before
+    may not hold any more.
     """
 
     name: str = Field(min_length=1)
     weight: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     method: str = "GET"
     follows: str | None = None
+    writes: bool = False
 
 
 class PlannedSlice(StrictModel):

@@ -33,6 +33,7 @@ class _Tally(_ReportForm):
     no_connection: Count
     opened: Count
     reconnected: Count = 0
+    repeated: Count = 0
     bytes: Count
     uncounted: Count
     wrong: Count

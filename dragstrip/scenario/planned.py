@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 def planned(scenario: Scenario) -> tuple[PlannedOperation, ...]:
     """Return each operation's name, weight and method. Raises ValidationError for a bad weight."""
     return tuple(
-        PlannedOperation(name=one.name, weight=one.weight, method=one.method, follows=one.follows)
+        PlannedOperation(
+            name=one.name,
+            weight=one.weight,
+            method=one.method,
+            follows=one.follows,
+            writes=one.writes,
+        )
         for one in scenario.operations
     )

@@ -33,7 +33,8 @@ class Operation:
     Locust's tables show. A request that `repeats` is a function of the key alone, so that one is
     built once and sent again. One that `follows` an operation asks for the key of its last arrival,
     where that is at least FOLLOW_S old and no other has. After each answer or failure of one that
-    is `sent_again`, the scenario's `again` is asked.
+    is `sent_again`, the scenario's `again` is asked. After one that `writes`, a request for the
+    same key counts as the first again.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Operation:
     repeats: bool = True
     follows: str | None = None
     sent_again: bool = False
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ _NAMES = (
 )
 _OK, _UNSENT = 2, 18
 _WRONG = (3, 5, 6, 7)
-_COUNTED, _NO_CONNECTION = 1, 2
+_COUNTED, _NO_CONNECTION, _REPEATED = 1, 2, 8
 QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
@@ -81,6 +81,19 @@ class Part:
     @cached_property
     def right(self) -> Rows:
         return np.asarray(self.rows[self.rows["outcome"] == _OK])
+
+    @cached_property
+    def first(self) -> Part:
+        """Those that asked for their key first."""
+        return self._only(self.rows["flags"] & _REPEATED == 0)
+
+    @cached_property
+    def repeated(self) -> Part:
+        """The others."""
+        return self._only(self.rows["flags"] & _REPEATED != 0)
+
+    def _only(self, which: Rows) -> Part:
+        return Part(self.rows[which], self.on_time[which], self.seconds)
 
     @property
     def requests(self) -> int:

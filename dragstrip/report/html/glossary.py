@@ -43,6 +43,10 @@ GLOSSARY = {
         "the time within which 50, 95 or 99 of 100 requests were answered. Failed requests "
         "count as slower than any answer."
     ),
+    "First of a key, repeated key": (
+        "whether the target was asked for the same before in this race, since that was last "
+        "written. Where repeated ones are much faster, something caches."
+    ),
     "Slice, pair": (
         "the targets have the same load in alternation. Each stretch of it is a slice; two slices "
         "with the same requests are a pair. Of each slice the first seconds do not count."

@@ -30,7 +30,7 @@ def some_rows(draw: st.DrawFn) -> Rows:
         rows[name] = np.where(random.random(n) < 0.3, ABSENT, random.integers(0, 9000, n))
     rows["bytes"], rows["opened"] = random.integers(0, 999, n), random.integers(0, 3, n)
     rows["reconnected"] = random.integers(0, 2, n)
-    rows["flags"] = random.integers(0, 4, n)
+    rows["flags"] = random.integers(0, 4, n) | random.choice([0, Flag.REPEATED], n)
     failed = random.random(n) < draw(st.sampled_from([0.0, 0.3, 1.0]))
     rows["outcome"] = np.where(failed, random.integers(Outcome.OK, len(Outcome), n), Outcome.OK)
     rows["status"] = random.choice([200, 500, 503], n)
@@ -57,6 +57,8 @@ def test_counts_are_those_of_counting_row_by_row(rows: Rows) -> None:
     assert tally.no_connection == sum(bool(row["flags"] & Flag.NO_CONNECTION) for row in counted)
     assert tally.opened == sum(int(row["opened"]) for row in counted)
     assert tally.reconnected == sum(int(row["reconnected"]) for row in counted)
+    repeated = [row for row in counted if row["flags"] & Flag.REPEATED]
+    assert tally.repeated == len(repeated)
     assert tally.bytes == sum(int(row["bytes"]) for row in counted)
     wrong = {Outcome.WRONG_ANSWER, Outcome.CONTENT_TYPE, Outcome.NOT_JSON, Outcome.TOO_LARGE}
     assert tally.wrong == sum(Outcome(row["outcome"]) in wrong for row in rows)
@@ -64,6 +66,9 @@ def test_counts_are_those_of_counting_row_by_row(rows: Rows) -> None:
     assert tally.failed_uncounted == _reasons(others)
     durations = {
         "response": [row["done_ns"] - row["scheduled_ns"] for row in right],
+        "repeated": [
+            row["done_ns"] - row["scheduled_ns"] for row in repeated if row["outcome"] == Outcome.OK
+        ],
         "service": [row["done_ns"] - row["sent_ns"] for row in right],
         "send_delay": [
             row["sent_ns"] - row["scheduled_ns"]

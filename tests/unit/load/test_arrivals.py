@@ -264,7 +264,7 @@ def test_key_streams_of_different_users_differ_and_repeat() -> None:
 def test_the_trickle_is_small_and_differs_from_slice_to_slice() -> None:
     made = plan()
     first, second = (planned.trickle(made, made.slices[i]) for i in (0, 1))
-    assert len(first) == round(arrivals.TRICKLE_PER_S * made.race.slice)
+    assert len(first) == round(made.race.trickle_per_s * made.race.slice)
     assert not np.array_equal(first.keys, second.keys)
 
 

@@ -12,8 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from dragstrip.analysis.numbers import milliseconds
 from dragstrip.ledger.rows import Flag, Outcome
 from dragstrip.race.race import conclude
+from dragstrip.report import terminal
+from dragstrip.report.exporters import EXPORTERS
 from tests.support import planned
 from tests.support.races import DATASET, Raced, command_line, racing, sections
 from tests.support.stand_in import API_KEY, StandIn
@@ -22,6 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.run.plan import PlannedSlice
+
+
+_MISS_S = 0.15
+"""How long a server that caches takes for what it was not asked before."""
 
 
 @dataclass
@@ -42,19 +49,30 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Watche
     place = tmp_path_factory.mktemp("between")
     with ExitStack() as stack:
 
-        def start(name: str, *flags: str, **settings: float) -> Watched:
+        def start(name: str, *flags: str, caches: bool = False, **settings: float) -> Watched:
             old, new = (stack.enter_context(StandIn(DATASET).serving()) for _ in range(2))
+            if caches:
+                new.delay_s = lambda count: _MISS_S if is_first(new, count) else 0.0
             configuration = sections(old.url, new.url, **settings)
             raced = stack.enter_context(racing(place / name, configuration, *flags))
             return Watched(raced, (old, new))
 
-        found = {"one": start("one"), "two": start("two", "--processes", "2")}
+        found = {
+            "one": start("one"),
+            "two": start("two", "--processes", "2"),
+            "cached": start("cached", "--processes", "2", caches=True),
+        }
         with ThreadPoolExecutor() as pool:
             for watched in found.values():
                 pool.submit(watched.watch)
             for watched in found.values():
                 watched.raced.wait()
         yield found
+
+
+def is_first(server: StandIn, count: int) -> bool:
+    """Whether a lookup, by its number, asks for what was not asked for before."""
+    return server.lookups.index(server.lookups[count - 1]) == count - 1
 
 
 both = pytest.mark.parametrize("processes", ["one", "two"])
@@ -130,6 +148,56 @@ def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
     assert offsets(plan.slices[0]) == offsets(plan.slices[1])
     assert offsets(plan.slices[2]) == offsets(plan.slices[3])
     assert offsets(plan.slices[0]) != offsets(plan.slices[2])
+
+
+@both
+def test_every_process_tells_first_requests_of_a_key_from_repeated_ones(
+    races: dict[str, Watched], processes: str
+) -> None:
+    raced = races[processes].raced
+    starts = {
+        (report["index"], worker["worker"]): worker["start_ns"]
+        for report in raced.folder.read_slices()
+        for worker in report["workers"]
+    }
+    asked: dict[int, list[tuple[int, int, int, bool]]] = {0: [], 1: []}
+    for part in raced.folder.read_ledger():
+        for row in part.rows:
+            offset = int(row["scheduled_ns"]) - starts[int(row["slice"]), part.worker]
+            is_repeated = bool(row["flags"] & Flag.REPEATED)
+            asked[int(row["target"])].append(
+                (int(row["slice"]), offset, int(row["key"]), is_repeated)
+            )
+    for rows in asked.values():
+        known: set[int] = set()
+        for *_, key, is_repeated in sorted(rows):
+            assert is_repeated == (key in known)
+            known.add(key)
+        assert 0 < len(known) < len(rows)
+
+
+def test_a_cache_shows_as_the_distance_between_first_and_repeated_requests(
+    races: dict[str, Watched],
+) -> None:
+    raced = races["cached"].raced.wait()
+    for total in raced.run.targets.values():
+        assert total.first is not None
+        assert total.repeated is not None
+        assert total.first.requests + total.repeated.requests == total.requests
+        assert total.first.verified + total.repeated.verified == total.verified
+    caching = raced.run.targets["new"]
+    assert caching.first is not None
+    assert caching.repeated is not None
+    assert (caching.first.p50_ms or 0) > 1e3 * _MISS_S > (caching.repeated.p50_ms or 0)
+    shown = [terminal.text(raced.run, raced.verdict, verbose=True)]
+    shown += [
+        EXPORTERS[name].render(raced.run, raced.verdict, None) for name in ("html", "markdown")
+    ]
+    for report in shown:
+        for row in ("first of a key: p50", "repeated key: p50"):
+            assert row in report
+        assert milliseconds(caching.first.p50_ms) in report
+        assert milliseconds(caching.repeated.p50_ms) in report
 
 
 @both

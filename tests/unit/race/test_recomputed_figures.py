@@ -147,6 +147,14 @@ def figures(race: Recomputed) -> dict[str, tuple[str, ...]]:
     found["first byte p50"] = row(lambda one: ms(one.reported_ms("first_byte_us", 0.5)))
     found["server: handler p50"] = row(lambda one: ms(one.reported_ms("total_us", 0.5)))
     found["server: query p50"] = row(lambda one: ms(one.reported_ms("query_us", 0.5)))
+    for label, parts in (
+        ("first of a key", [one.first for one in sides]),
+        ("repeated key", [one.repeated for one in sides]),
+    ):
+        assert any(part.requests for part in parts)
+        found[f"{label}: requests"] = tuple(f"{one.requests:,}" for one in parts)
+        for name in ("p50", "p95"):
+            found[f"{label}: {name}"] = tuple(ms(one.response_ms(QUANTILES[name])) for one in parts)
     found["connections opened"] = row(lambda one: f"{one.opened:,}")
     found["reconnected"] = row(reconnected)
     if not race.closed:
