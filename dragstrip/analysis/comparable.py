@@ -70,6 +70,7 @@ def _conditions(older: Run, newer: Run, target: str) -> Iterator[tuple[str, Any,
     yield "model", _model(older), _model(newer), "race in the open model both times, or the closed"
     for field, fix in _LOAD:
         yield f"race.{field}", race_setting(older, field), race_setting(newer, field), fix
+    yield "faults", _faults(older), _faults(newer), "race with the same --fault both times"
     yield "processes", older.processes, newer.processes, "race with the same --processes"
     yield from platform(*(Platform(run.machine, run.versions) for run in (older, newer)))
 
@@ -97,6 +98,10 @@ def _operations(run: Run) -> str:
     sum_ = sum(operation.weight for operation in run.operations)
     shares = (f"{each.method} {each.name} {each.weight / sum_:.4g}" for each in run.operations)
     return ", ".join(shares)
+
+
+def _faults(run: Run) -> str:
+    return ", ".join(f"{each.kind}:{each.service}@{each.planned_s:g}s" for each in run.faults)
 
 
 def race_setting(run: Run, field: str) -> Any:

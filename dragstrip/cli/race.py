@@ -168,6 +168,13 @@ _web = option_group(
     help="Append the report to the file in GITHUB_STEP_SUMMARY.",
 )
 @click.option("--keep-writes", is_flag=True, help="Leave the messages that the race has sent.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND:SERVICE@Ts",
+    help="Embedded lab only: kill, stop or cut off a service, such as kill:convex@30s.",
+)
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 @endpoint_options
 @verbose
@@ -199,6 +206,7 @@ def race(
     require: Requirement | None,
     summary: bool,
     keep_writes: bool,
+    faults: tuple[str, ...],
     keep_lab: bool,
     endpoint: EndpointOptions,
     verbose: bool,
@@ -208,6 +216,7 @@ def race(
     BASELINE and CHALLENGER are addresses, as URL or NAME=URL: what is asked, or with --scenario
     where a scenario asks. Without them the configured targets race, or the embedded lab's.
     """
+    from dragstrip.lab.faults import parse as parse_fault
     from dragstrip.race import race as racing
     from dragstrip.report import exporters
 
@@ -241,6 +250,7 @@ def race(
         processes=workers or processes,
         seed=seed,
         keep_lab=keep_lab,
+        faults=list(map(parse_fault, faults)),
         workers=elsewhere,
         web=_web_ui(web_host, web_port, config) if web else None,
     )

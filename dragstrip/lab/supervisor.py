@@ -53,6 +53,7 @@ class Supervisor:
         self._services = describe(settings)
         self._running: dict[str, RunningCommand] = {}
         self._watchers: set[asyncio.Task[None]] = set()
+        self._restarts: set[asyncio.Task[None]] = set()
         self._up = {service.name: asyncio.Event() for service in self._services}
         self._stopping = asyncio.Event()
         supervisor = Identity.of(os.getpid())
@@ -92,6 +93,7 @@ class Supervisor:
     async def stop(self) -> None:
         """Stop the services in reverse order and forget the state."""
         self._stopping.set()
+        await _cancel(*self._restarts)
         self.state.phase = "stopping"
         self._save()
         for service in reversed(self._services):
@@ -111,18 +113,33 @@ class Supervisor:
             code = await run(command)
             if code != 0:
                 raise self._fault(service, f"`{_title(command.argv)}` exited with {code}")
+        await self._serve(service)
+        self._up[service.name].set()
+        tell({"event": "step", "text": f"{service.name} up in {time.monotonic() - begun:.1f} s"})
+
+    def start_crashed(self) -> None:
+        """Start again what has ended by itself."""
+        for service in self._services:
+            if self.state.services[service.name].phase == "crashed":
+                self._restarts.add(asyncio.create_task(self._restart(service)))
+
+    async def _restart(self, service: Service) -> None:
+        try:
+            await self._serve(service)
+        except DragstripError:
+            _log.exception("%s cannot be started again", service.name)
+
+    async def _serve(self, service: Service) -> None:
         self._enter(service.name, "starting")
         running = await RunningCommand.launch(service.command)
         self._running[service.name] = running
         known = self.state.services[service.name]
-        known.process, known.guard = running.process, running.guard
+        known.process, known.guard, known.exit_code = running.process, running.guard, None
         self._save()
         watcher = asyncio.create_task(self._watch(service, running))
         self._watchers.add(watcher)
         await self._wait_until_healthy(service, running)
         self._enter(service.name, "up")
-        self._up[service.name].set()
-        tell({"event": "step", "text": f"{service.name} up in {time.monotonic() - begun:.1f} s"})
 
     async def _wait_until_healthy(self, service: Service, running: RunningCommand) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -177,6 +194,7 @@ async def supervise(request: LabRequest, parent: asyncio.StreamReader) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, ended.set)
     supervisor = Supervisor(request)
+    loop.add_signal_handler(signal.SIGUSR1, supervisor.start_crashed)
     starting = asyncio.create_task(supervisor.start())
     parent_gone = asyncio.create_task(_wait_for_end(parent))
     told_to_stop = asyncio.create_task(ended.wait())

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
     from dragstrip.run.folder import RunFolder
-    from dragstrip.run.model import Run, Verdict, Writes
+    from dragstrip.run.model import FaultRecord, Run, Verdict, Writes
     from dragstrip.run.plan import Plan
 
 
@@ -60,7 +60,8 @@ class RaceMonitor:
     """What is known of a race while Locust runs it; `result` is there when the race is over.
 
     Once the race is over, `review` says what was found wrong with the targets, `writes` what they
-    stored, and `remarks` what else the reports should say. `is_started` and `web` are for a race
+    stored, and `remarks` what else the reports should say. `faults` ends those that are under way,
+    and says what became of each. `is_started` and `web` are for a race
     that the web UI starts; see web_start.py.
     """
 
@@ -75,6 +76,7 @@ class RaceMonitor:
         review: Callable[[], list[Finding] | None] | None = None,
         remarks: Callable[[], list[str]] | None = None,
         writes: Callable[[], dict[str, Writes]] | None = None,
+        faults: Callable[[], list[FaultRecord]] = list,
     ) -> None:
         self.result: Result | None = None
         self._folder = stored.folder
@@ -82,6 +84,7 @@ class RaceMonitor:
         self._review = review
         self._remarks = remarks
         self._writes = writes
+        self._faults = faults
         self._take(stored.plan, stored.run)
 
     def _take(self, plan: Plan, facts: Run) -> None:
@@ -97,7 +100,9 @@ class RaceMonitor:
 
     def conclude(self, *, finished: bool, stopped: bool = False) -> Result:
         """Store the run and its verdict, by what was recorded; `stopped` by somebody's wish."""
-        facts = self._facts.model_copy(update={"ended": datetime.now(UTC)})
+        # Before anything is asked of the services: they are all there again.
+        past = {"ended": datetime.now(UTC), "faults": self._faults()}
+        facts = self._facts.model_copy(update=past)
         if finished and self._review:
             self._progress.say("race: checking that the targets are still the same")
             facts = facts.model_copy(update=self._reviewed(self._review))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis import calibration
 from dragstrip.errors import UsageError
 from dragstrip.live import metrics_server, web_exchange
-from dragstrip.race import locust_process, otel, prechecks
+from dragstrip.race import fault_injection, locust_process, otel, prechecks
 from dragstrip.race.backends import backends
+from dragstrip.race.fault_injection import injecting
 from dragstrip.race.monitor import RaceMonitor as RaceMonitor
 from dragstrip.race.monitor import RaceProgress as RaceProgress
 from dragstrip.race.monitor import Result as Result
@@ -71,8 +72,11 @@ def race(
     metrics_server.require_port(config.race)
     if config.race.otel:
         otel.require()
-    with ready(config, scenario, options, progress, known) as setup:
+    fault_injection.require(options.faults, config, web=options.web is not None)
+    with ExitStack() as stack:
+        setup = stack.enter_context(ready(config, scenario, options, progress, known))
         stored = setup.store()
+        injector = stack.enter_context(injecting(options.faults, stored.folder.path))
         if options.web:
             monitor: RaceMonitor = WebStart(
                 options.web,
@@ -89,6 +93,7 @@ def race(
                 review=lambda: setup.review(stored.folder),
                 remarks=lambda: setup.remarks(stored.folder),
                 writes=lambda: setup.scenario.writes(stored.folder),
+                faults=injector.finish,
             )
         with metrics_server.serving(*stored):
             return perform(setup, stored, monitor, progress)

@@ -23,7 +23,10 @@ from dragstrip.scenario.planned import planned
 from dragstrip.scenario.target import url_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dragstrip.config.config import Config, RaceConfig
+    from dragstrip.lab.faults import Fault
     from dragstrip.live.web_exchange import WebUi
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.ipc import Workers
@@ -41,6 +44,8 @@ class Options:
     keep_lab: bool = False
     workers: Workers | None = None
     """With these, as many as `processes` says, no process is started here but the master."""
+    faults: Sequence[Fault] = ()
+    """What happens to services of the lab while the race runs."""
     web: WebUi | None = None
     """With it, the race is started from Locust's web UI."""
 

@@ -112,6 +112,7 @@ def _properties(
     yield "lab", str(run.lab).lower()
     if run.lab:
         yield "notice", text.LAB_BANNER
+    yield from (("faults", sentence) for sentence in text.faults(run))
     yield "closed_model", str(run.closed_model).lower()
     for role, name in (("baseline", run.baseline), ("challenger", run.challenger)):
         yield role, name

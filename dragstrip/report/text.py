@@ -57,7 +57,8 @@ COLOURS: dict[Word, str] = {
 
 def banners(run: Run) -> list[str]:
     """Return what must be read before any figure."""
-    return [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model + _counted_outages(run)
+    kinds = [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model
+    return kinds + faults(run) + _counted_outages(run)
 
 
 def _counted_outages(run: Run) -> list[str]:
@@ -70,6 +71,30 @@ def _counted_outages(run: Run) -> list[str]:
 def short_banners(run: Run) -> list[str]:
     """Return the same, of two lines at most each."""
     return [_SHORT_BANNERS.get(banner, banner) for banner in banners(run)]
+
+
+_FAULTS = {
+    "kill": ("was killed", "was back"),
+    "stop": ("was stopped", "went on"),
+    "cut": ("was cut off the network", "could be reached again"),
+}
+
+
+def faults(run: Run) -> list[str]:
+    """Return in one sentence what was done to the lab's services; nothing where nothing was."""
+    told = []
+    for fault in run.faults:
+        began, ended = _FAULTS[fault.kind]
+        if fault.began_s is None:
+            told.append(f"{fault.kind}:{fault.service}@{fault.planned_s:g}s was not carried out")
+            continue
+        end = (
+            f"{ended} at {fault.ended_s:.1f} s"
+            if fault.ended_s
+            else f"did not come back: {fault.problem}"
+        )
+        told.append(f"{fault.service} {began} at {fault.began_s:.1f} s and {end}")
+    return [f"Faults made on purpose: {'; '.join(told)}."] if told else []
 
 
 def headline(run: Run, verdict: Verdict) -> str:

@@ -297,6 +297,21 @@ class Writes(StrictModel):
         return not (self.lost or self.duplicated or self.hidden)
 
 
+class FaultRecord(StrictModel):
+    """What was done to a service of the lab on purpose, in seconds since the first slice began.
+
+    `began_s` is null where the race was over before, `ended_s` where the service did not come back:
+    `problem` says why.
+    """
+
+    kind: Literal["kill", "stop", "cut"]
+    service: str
+    planned_s: Annotated[float, Field(ge=0)]
+    began_s: Annotated[float, Field(ge=0)] | None = None
+    ended_s: Annotated[float, Field(ge=0)] | None = None
+    problem: str | None = None
+
+
 class Run(StrictModel):
     """run.json: everything about a race that its ledger does not say.
 
@@ -326,6 +341,7 @@ class Run(StrictModel):
     data_after: DataAfter = "unchecked"
     data_difference: str | None = None
     remarks: list[str] = Field(default=[])
+    faults: list[FaultRecord] = Field(default=[])
     writes: dict[str, Writes] = Field(default={})
     calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
