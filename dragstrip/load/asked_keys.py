@@ -62,14 +62,21 @@ class AskedKeys:
         """Return a function of key and operation that gives a request's flag and remembers it."""
         if self._plan.race.keys == "once":
             return lambda _key, _operation: 0
-        asked, writes = self._asked[target], self._writes
+        asked, writes = [bits.data for bits in self._asked[target]], self._writes
 
+        # Called for every request of the closed model, so that it calls nothing itself.
         def flag(key: int, operation: int) -> int:
+            place, bit = key >> 3, 1 << (key & 7)
             if writes[operation]:
-                for bits in asked:
-                    bits.clear(key)
+                for data in asked:
+                    data[place] &= ~bit
                 return 0
-            return _REPEATED if asked[operation].set(key) else 0
+            data = asked[operation]
+            byte = data[place]
+            if byte & bit:
+                return _REPEATED
+            data[place] = byte | bit
+            return 0
 
         return flag
 
@@ -94,24 +101,13 @@ class AskedKeys:
 
 
 class _Bits:
-    """A bit for each number below a size."""
+    """A bit for each number below a size: of eight numbers in a byte, the lowest bit first."""
 
-    __slots__ = ("_all", "_bytes")
+    __slots__ = ("_all", "data")
 
     def __init__(self, size: int) -> None:
-        self._bytes = bytearray(size // 8 + 1)
-        self._all = np.frombuffer(self._bytes, np.uint8)
-
-    def set(self, number: int) -> bool:
-        """Set a bit, and return whether it was."""
-        place, bit = number >> 3, 1 << (number & 7)
-        byte = self._bytes[place]
-        self._bytes[place] = byte | bit
-        return bool(byte & bit)
-
-    def clear(self, number: int) -> None:
-        """Clear a bit."""
-        self._bytes[number >> 3] &= ~(1 << (number & 7)) & 0xFF
+        self.data = bytearray(size // 8 + 1)
+        self._all = np.frombuffer(self.data, np.uint8)
 
     def set_all(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Set one bit after the other, and return whether each was, shape (n,)."""

@@ -88,11 +88,9 @@ def faults(run: Run) -> list[str]:
         if fault.began_s is None:
             told.append(f"{fault.kind}:{fault.service}@{fault.planned_s:g}s was not carried out")
             continue
-        end = (
-            f"{ended} at {fault.ended_s:.1f} s"
-            if fault.ended_s
-            else f"did not come back: {fault.problem}"
-        )
+        end = f"did not come back: {fault.problem}"
+        if fault.ended_s is not None:
+            end = f"{ended} at {fault.ended_s:.1f} s"
         told.append(f"{fault.service} {began} at {fault.began_s:.1f} s and {end}")
     return [f"Faults made on purpose: {'; '.join(told)}."] if told else []
 

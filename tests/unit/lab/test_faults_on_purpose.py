@@ -66,7 +66,8 @@ def test_every_fault_is_told_in_one_sentence() -> None:
     lost = FaultRecord(kind="stop", service="next", planned_s=9, began_s=9, problem="it is gone")
     late = FaultRecord(kind="cut", service="postgres", planned_s=70)
     run = examples()["adopt"][0].model_copy(update={"faults": [record, lost, late]})
-    assert text.faults(run) == [
+    (sentence,) = text.faults(run)
+    assert sentence == (
         "Faults made on purpose: convex was killed at 30.0 s and was back at 31.2 s; next was "
         "stopped at 9.0 s and did not come back: it is gone; cut:postgres@70s was not carried out."
-    ]
+    )
