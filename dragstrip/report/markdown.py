@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.rule_checks import required, rules_of
-from dragstrip.report import operations
+from dragstrip.report import interval_picture, operations
 from dragstrip.report import text as words
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def _lines(run: Run, verdict: Verdict, requirement: Requirement | None) -> Itera
         for line in (comparison, " ".join(words.remarks(run, verdict))):
             yield escape(line)
             yield ""
+        picture = interval_picture.draw(verdict, rules_of(run))
+        if picture:
+            yield from ("```text", *picture, "```", "")
     heads = ("", f"{run.baseline} (baseline)", f"{run.challenger} (challenger)")
     shown, others = _split(words.rows(run))
     yield from table(heads, shown, "|---|---:|---:|")

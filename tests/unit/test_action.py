@@ -122,6 +122,7 @@ def test_it_compares_and_comments_on_a_screen(tmp_path: Path) -> None:
     job = call(tmp_path, 0, PULL_REQUEST, **inputs)
     comment = (tmp_path / "work" / "commented.md").read_text()
     assert comment.startswith("### EQUIVALENT")
+    assert "●" in comment
     assert "REGRESSION" in comment
     assert job.failed
     assert "REGRESSION" in job.summary
