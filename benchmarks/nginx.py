@@ -35,7 +35,7 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{http2};
     root {folder}/files;
     {locations}
   }}
@@ -50,10 +50,13 @@ class NginxMissing(Exception):
 
 
 @contextmanager
-def serving(answers: Mapping[str, bytes], nobody: bytes, paths: Sequence[str]) -> Iterator[str]:
+def serving(
+    answers: Mapping[str, bytes], nobody: bytes, paths: Sequence[str], *, http2: bool = False
+) -> Iterator[str]:
     """Answer lookups of `phone` at each of `paths` until the end of the block; yield the address.
 
-    `nobody` is the answer for a phone number that is not in `answers`. Raises NginxMissing.
+    `nobody` is the answer for a phone number that is not in `answers`; `http2` is spoken without
+    TLS. Raises NginxMissing.
     """
     # Debian keeps it where only root's PATH looks.
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -70,7 +73,9 @@ def serving(answers: Mapping[str, bytes], nobody: bytes, paths: Sequence[str]) -
         port = free_port()
         config = folder / "nginx.conf"
         locations = "\n    ".join(_LOCATION % path for path in paths)
-        config.write_text(_CONFIG.format(folder=folder, port=port, locations=locations))
+        config.write_text(
+            _CONFIG.format(folder=folder, port=port, locations=locations, http2=" http2" * http2)
+        )
         command = [program, "-p", name, "-c", str(config), "-e", str(folder / "error.log")]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
             try:

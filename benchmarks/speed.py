@@ -57,7 +57,7 @@ PYTHON = (CONNECTION, FAST, "Locust HttpUser")
 LEAST_TIMES_FAST_HTTP_USER = 6.0
 LEAST_OF_LOOKUP = 0.9
 
-_USERS = 32
+USERS = 32
 _MISS = 0.05
 _LOOKUPS = 20_000
 _STARTING_S = 60
@@ -86,15 +86,15 @@ def main(argv: Sequence[str]) -> int:
     """Measure, print, store; return the exit code."""
     options = parser("speed", __doc__).parse_args(argv)
     lengths = Lengths(2, 1, 2) if options.quick else Lengths(5, 1.5, 3)
-    bodies = {DATASET.phone(key): _body(key) for key in range(DATASET.contacts)}
+    bodies = {DATASET.phone(key): body_of(key) for key in range(DATASET.contacts)}
     where = cores()
     try:
         with ExitStack() as stack:
             # A child inherits where its parent may run.
             with placed({where.server}):
-                serving = nginx.serving(bodies, _body(DATASET.contacts), PATHS)
+                serving = nginx.serving(bodies, body_of(DATASET.contacts), PATHS)
                 url = stack.enter_context(serving)
-            turns = _measure(_contenders(url, lengths, where.generator), lengths.rounds)
+            turns = measured(_contenders(url, lengths, where.generator), lengths.rounds)
     except nginx.NginxMissing as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_MISSING
@@ -119,7 +119,8 @@ def main(argv: Sequence[str]) -> int:
     return conclude("speed", argv, bounds, figures, options.json)
 
 
-def _body(key: int) -> bytes:
+def body_of(key: int) -> bytes:
+    """Return the right answer for a key."""
     return orjson.dumps(DATASET.answer(key) if key < DATASET.contacts else not_found())
 
 
@@ -127,7 +128,7 @@ def _contenders(url: str, lengths: Lengths, core: int) -> dict[str, Callable[[],
     spec = json.dumps(
         {
             "url": url,
-            "users": _USERS,
+            "users": USERS,
             "settle_s": lengths.settle_s,
             "seconds": lengths.seconds,
             "lookups": _lookups(),
@@ -135,16 +136,16 @@ def _contenders(url: str, lengths: Lengths, core: int) -> dict[str, Callable[[],
         }
     ).encode()
     load = speed_tools.Load(
-        url + lookup_path(PATHS[1], 0), f"x-api-key: {API_KEY}", _USERS, lengths.seconds
+        url + lookup_path(PATHS[1], 0), f"x-api-key: {API_KEY}", USERS, lengths.seconds
     )
     return (
         {
-            OURS: lambda: _of_races(OURS, lengths, _lookup_race(url, core)),
-            ENDPOINT: lambda: _of_races(ENDPOINT, lengths, _endpoint_race(url, core)),
+            OURS: lambda: turn_of(OURS, lengths, lookup_race(url, core)),
+            ENDPOINT: lambda: turn_of(ENDPOINT, lengths, _endpoint_race(url, core)),
         }
         | {name: lambda name=name: _python_client(name, spec, core) for name in PYTHON}
         | {
-            name: lambda name=name: _tool(name, load, core)
+            name: lambda name=name: tool_turn(name, load, core)
             for name in speed_tools.PACKAGES
             if speed_tools.installed(name)
         }
@@ -157,12 +158,13 @@ def _lookups() -> list[tuple[str, int]]:
     keys = random.integers(0, DATASET.contacts, _LOOKUPS)
     nobody = DATASET.contacts + random.integers(0, 1_000_000, _LOOKUPS)
     keys = np.where(random.random(_LOOKUPS) < _MISS, nobody, keys)
-    return [(lookup_path(PATHS[1], key), zlib.crc32(_body(key))) for key in keys.tolist()]
+    return [(lookup_path(PATHS[1], key), zlib.crc32(body_of(key))) for key in keys.tolist()]
 
 
-def _measure(
+def measured(
     contenders: dict[str, Callable[[], SpeedRound]], rounds: int
 ) -> dict[str, list[SpeedRound]]:
+    """Let all take their turns, in an order that rotates from round to round."""
     turns: dict[str, list[SpeedRound]] = {name: [] for name in contenders}
     names = list(contenders)
     for number in range(rounds):
@@ -172,8 +174,9 @@ def _measure(
     return turns
 
 
-def _lookup_race(url: str, core: int) -> Race:
-    return lambda folder, **race: race_at(url, folder, {core}, miss=_MISS, **race)
+def lookup_race(url: str, core: int, **fixed: Any) -> Race:
+    """Return a race of lookups; `fixed` are fields of [race]."""
+    return lambda folder, **race: race_at(url, folder, {core}, miss=_MISS, **fixed, **race)
 
 
 def _endpoint_race(url: str, core: int) -> Race:
@@ -196,15 +199,16 @@ def _endpoint_race(url: str, core: int) -> Race:
 
 def _row(key: int) -> bytes:
     row = {"phone": DATASET.phone(key), "workspace": DATASET.workspace_id(key)}
-    return orjson.dumps(row | {"answer": orjson.loads(_body(key))})
+    return orjson.dumps(row | {"answer": orjson.loads(body_of(key))})
 
 
-def _of_races(name: str, lengths: Lengths, race: Race) -> SpeedRound:
+def turn_of(name: str, lengths: Lengths, race: Race) -> SpeedRound:
+    """Race for a turn. Raises WrongAnswers."""
     with tempfile.TemporaryDirectory(prefix="dragstrip-speed-") as folder:
         result = race(
             Path(folder),
             rate=0,
-            connections=_USERS,
+            connections=USERS,
             pairs=1,
             slice=lengths.settle_s + lengths.seconds,
             warmup=lengths.settle_s,
@@ -235,7 +239,8 @@ def _python_client(name: str, spec: bytes, core: int) -> SpeedRound:
     return SpeedRound(said["verified"] / said["wall_s"], said["cpu_s"] / said["verified"] * 1e6)
 
 
-def _tool(name: str, load: speed_tools.Load, core: int) -> SpeedRound:
+def tool_turn(name: str, load: speed_tools.Load, core: int) -> SpeedRound:
+    """Run a tool for a turn. Raises ToolFailed."""
     with placed({core}):
         per_s, cpu_s = speed_tools.run(name, load)
     return SpeedRound(per_s, cpu_s * 1e6)
@@ -248,28 +253,30 @@ def _figures(turns: dict[str, list[SpeedRound]], lengths: Lengths) -> dict[str, 
         if name not in turns
     }
     return {
-        "lookups": {name: _of_contender(taken) for name, taken in turns.items()},
+        "lookups": {name: of_contender(taken) for name, taken in turns.items()},
         "times": {
-            name: _times(list(zip(turns[OURS], taken, strict=True)))
+            name: times_of(list(zip(turns[OURS], taken, strict=True)))
             for name, taken in turns.items()
             if name != OURS
         },
         "not_installed": missing,
         "rounds": lengths.rounds,
         "seconds_per_round": lengths.seconds,
-        "connections": _USERS,
+        "connections": USERS,
         "scheduling": how(),
     }
 
 
-def _times(pairs: list[tuple[SpeedRound, SpeedRound]]) -> dict[str, Any]:
+def times_of(pairs: list[tuple[SpeedRound, SpeedRound]]) -> dict[str, Any]:
+    """Return how many times as fast the first of each pair is, and as cheap."""
     return {
         "per_s": _spread([ours.per_s / theirs.per_s for ours, theirs in pairs]),
         "per_cpu_s": _spread([theirs.cpu_us / ours.cpu_us for ours, theirs in pairs]),
     }
 
 
-def _of_contender(turns: list[SpeedRound]) -> dict[str, Any]:
+def of_contender(turns: list[SpeedRound]) -> dict[str, Any]:
+    """Return a contender's figures over its turns."""
     return {
         "per_s": _spread([turn.per_s for turn in turns]),
         "cpu_us": _spread([turn.cpu_us for turn in turns]),

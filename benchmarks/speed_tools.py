@@ -18,12 +18,16 @@ PACKAGES = {"hey": "hey", "h2load": "nghttp2-client", "wrk": "wrk"}
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a tool is to do: `users` kept-alive connections to one address for some seconds."""
+    """What a tool is to do: `users` kept-alive connections to one address for some seconds.
+
+    With `http2`, which h2load alone speaks, they are streams of one connection.
+    """
 
     url: str
     header: str
     users: int
     seconds: int
+    http2: bool = False
 
 
 class ToolFailed(Exception):
@@ -62,10 +66,13 @@ def read(name: str, said: str) -> tuple[float, float]:
 def _command(name: str, load: Load) -> Sequence[str]:
     how = {
         "hey": ["-cpus", "1", "-z", f"{load.seconds}s"],
-        "h2load": ["--h1", "-t1", "-D", str(load.seconds)],
+        "h2load": ["-t1", "-D", str(load.seconds)],
         "wrk": ["-t1", "-d", f"{load.seconds}s"],
     }
-    return [name, *how[name], "-c", str(load.users), "-H", load.header, load.url]
+    users = ["-c", str(load.users)]
+    if name == "h2load":
+        users = ["-p", "h2c", "-c", "1", "-m", users[1]] if load.http2 else ["--h1", *users]
+    return [name, *how[name], *users, "-H", load.header, load.url]
 
 
 def _answers(name: str, said: str) -> float:

@@ -27,6 +27,7 @@ _LOAD = (
     ("timeout", "race with the same race.timeout"),
     ("connect_timeout", "race with the same race.connect_timeout"),
     ("first_byte_timeout", "race with the same race.first_byte_timeout"),
+    ("protocol", "race with the same --protocol"),
     ("ledger", "race with the same race.ledger"),
     ("request_events", "race with the same race.request_events"),
     ("otel", "race both times with --otel, or without"),

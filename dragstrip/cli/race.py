@@ -27,6 +27,7 @@ from dragstrip.cli.options import (
     verbose,
 )
 from dragstrip.cli.requirement import judge, requirement
+from dragstrip.cli.wire_options import add_tls_files, wire_options
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
@@ -177,6 +178,7 @@ _web = option_group(
 )
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 @endpoint_options
+@wire_options
 @verbose
 def race(
     targets: tuple[str, ...],
@@ -209,6 +211,10 @@ def race(
     faults: tuple[str, ...],
     keep_lab: bool,
     endpoint: EndpointOptions,
+    protocol: str | None,
+    ca_file: str | None,
+    cert_file: str | None,
+    key_file: str | None,
     verbose: bool,
 ) -> int:
     """Compare two targets under the same load, and say what the comparison is worth.
@@ -229,6 +235,7 @@ def race(
         "miss": miss,
         "metrics_port": metrics_port,
         "otel": otel,
+        "protocol": protocol,
     }
     document = configuration.read_document(path)
     own = {"keys_file": keys_file, "workspace_id": workspace_id}
@@ -238,6 +245,8 @@ def race(
     }
     if keep_writes:
         sections["scenario"] = sections.get("scenario", {}) | {"keep_writes": True}
+    files = {"ca_file": ca_file, "cert_file": cert_file, "key_file": key_file}
+    add_tls_files(sections, files)
     chosen = default_preset(_preset(preset, quick), given, sections, document)
     config = presets.load(os.environ, path, chosen, given, sections, document)
     rehearsed = rehearse(config, endpoint)

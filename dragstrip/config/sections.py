@@ -135,8 +135,9 @@ class RaceConfig(StrictModel):
     answered. The timeouts for connecting and for the first byte are `timeout` where they are not
     set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
     `request` event is fired for each request, for the sake of other plugins; with `otel`, for the
-    sake of its OpenTelemetry. With a `metrics_port`, metrics for Prometheus are served there while
-    the race runs.
+    sake of its OpenTelemetry. With the `protocol` h2, a process sends all requests to a target over
+    one connection, as many at once as it has of the `connections`. With a `metrics_port`, metrics
+    for Prometheus are served there while the race runs.
     """
 
     baseline: str = "supabase"
@@ -153,6 +154,7 @@ class RaceConfig(StrictModel):
     connect_timeout: Seconds | None = None
     first_byte_timeout: Seconds | None = None
     ledger: Literal["keep", "compress", "drop"] = "keep"
+    protocol: Literal["http/1.1", "h2"] = "http/1.1"
     request_events: bool = False
     otel: bool = False
     metrics_port: int | None = Field(default=None, ge=1, le=65_535)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dragstrip import load_run, race
-from dragstrip.errors import ConfigError, StorageError
+from dragstrip.errors import BackendError, ConfigError, StorageError
 from tests.support.stored import store
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def test_what_the_file_adds_to_two_addresses_leaves_them_whole(
     (tmp_path / "ids.csv").write_text("id\n1\n2\n")
     (tmp_path / "dragstrip.toml").write_text(f'[scenario]\ndata = "{tmp_path / "ids.csv"}"\n')
     # Of addresses whose paths were lost, nothing would say what is asked.
-    with pytest.raises(ConfigError, match=re.escape("no-such-host.invalid does not resolve")):
+    with pytest.raises(BackendError, match=re.escape("no-such-host.invalid is unreachable")):
         race(*ADDRESSES, scenario=scenario, config=tmp_path / "dragstrip.toml", runs=tmp_path)
 
 

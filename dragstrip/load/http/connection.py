@@ -25,8 +25,22 @@ from dragstrip.load.http.parser import (
     Malformed,
     TooLarge,
 )
-from dragstrip.load.http.request import Prepared, RequestWriter, UnfitRequest
-from dragstrip.load.http.timeouts import NEVER_NS, Deadline, Limits
+from dragstrip.load.http.request import (
+    DEFAULT_HEADERS,
+    Prepared,
+    RequestWriter,
+    UnfitRequest,
+)
+from dragstrip.load.http.timeouts import (
+    ANSWER,
+    CONNECT,
+    FIRST_BYTE,
+    NEVER_NS,
+    ClosedHere,
+    Deadline,
+    DeadlinePassed,
+    Limits,
+)
 from dragstrip.load.http.transport import READ_BYTES, Wire
 from dragstrip.scenario.check import Reply
 from dragstrip.tls import NO_FILES, TlsFiles
@@ -36,26 +50,10 @@ if TYPE_CHECKING:
 
     from dragstrip.scenario import Request
 
-# Said in so many words, so that no side compresses by a default of its own.
-DEFAULT_HEADERS = {
-    "user-agent": "dragstrip",
-    "accept": "application/json",
-    "accept-encoding": "identity",
-}
-
 # Idle for less, a connection is not looked at until one ended that the server had not announced:
 # that costs a twentieth of the rate, and comes too soon after the last read to see much more. What
 # an unasked answer could pretend is caught when its successors pile up.
 _LOOK_FROM_NS = 100_000
-_CONNECT, _FIRST_BYTE, _ANSWER = "no connection", "no byte of an answer", "no whole answer"
-
-
-class _DeadlinePassed(BaseException):
-    """Thrown into the waiting greenlet; not an Exception, so that nothing on the way keeps it."""
-
-
-class _ClosedHere(BaseException):
-    """Thrown likewise when another greenlet closes the connection."""
 
 
 class _NothingWritten(Exception):
@@ -123,7 +121,7 @@ class Connection:
         self._parser = self._new_parser()
         self._deadline = Deadline(self._on_deadline)
         self._end_ns = NEVER_NS
-        self._phase = _CONNECT
+        self._phase = CONNECT
         self._idle_limit = IdleLimit()
         self._look_from_ns = _LOOK_FROM_NS
         self._was_open = False
@@ -217,7 +215,7 @@ class Connection:
         wire, parser = self._wire, self._parser
         parser.begin(bodyless=data.startswith(b"HEAD "))
         self.sent_ns = now_ns = monotonic_ns()
-        self._phase = _FIRST_BYTE
+        self._phase = FIRST_BYTE
         at_ns, end_ns = now_ns + self._first_byte_limit_ns, self._end_ns
         if end_ns < at_ns:  # Cheaper than a call of min().
             at_ns = end_ns
@@ -243,7 +241,7 @@ class Connection:
             if parser.received == 0:
                 self.first_byte_ns = self.done_ns
                 deadline.at_ns = end_ns
-                self._phase = _ANSWER
+                self._phase = ANSWER
             parser.feed(piece)
             if parser.done:
                 break
@@ -276,9 +274,9 @@ class Connection:
         match error:
             case SendFailed():
                 return error
-            case _DeadlinePassed():
+            case DeadlinePassed():
                 return self._too_late()
-            case _ClosedHere():
+            case ClosedHere():
                 return SendFailed(Outcome.CONNECTION, "closed on this side")
             case Malformed() | TooLarge():
                 return self._refused(error)
@@ -298,23 +296,17 @@ class Connection:
         return SendFailed(Outcome.MALFORMED, f"malformed answer: {error}", self._parser.status)
 
     def _too_late(self) -> SendFailed:
-        # The outcome has the name of the limit that struck; the words say what it struck at.
-        outcome, limit_s = Outcome.TIMEOUT, self._limits.total_s
-        if self._phase is _CONNECT and self._wire.resolving:
-            return SendFailed(Outcome.NAME_SERVER, "the name server gave no answer")
-        if self._deadline.at_ns < self._end_ns:
-            if self._phase is _CONNECT:
-                outcome, limit_s = Outcome.CONNECT_TIMEOUT, self._limits.connect_s or limit_s
-            else:
-                outcome, limit_s = Outcome.FIRST_BYTE_TIMEOUT, self._limits.first_byte_s or limit_s
-        return SendFailed(outcome, f"{self._phase} within {limit_s:g} s")
+        whole, resolving = self._deadline.at_ns >= self._end_ns, self._wire.resolving
+        return SendFailed(
+            *errors.too_late(self._limits, self._phase, whole=whole, resolving=resolving)
+        )
 
     def _open(self) -> None:
         # What was read over the last connection says nothing about this one.
         self._parser = self._new_parser()
         wire = self._wire
         wire.hub = get_hub()
-        self._expect(monotonic_ns() + self._connect_limit_ns, _CONNECT)
+        self._expect(monotonic_ns() + self._connect_limit_ns, CONNECT)
         wire.open()
         self.opened = 1
         self.reconnected = int(self._was_open)
@@ -331,13 +323,13 @@ class Connection:
 
     def _on_deadline(self) -> None:
         if self._wire.greenlet is not None:
-            self._wire.greenlet.throw(_DeadlinePassed)
+            self._wire.greenlet.throw(DeadlinePassed)
 
     def _on_close(self) -> None:
         if self._wire.greenlet is None:
             self.close()
         else:
-            self._wire.greenlet.throw(_ClosedHere)
+            self._wire.greenlet.throw(ClosedHere)
 
 
 def _ns(seconds: float) -> int:

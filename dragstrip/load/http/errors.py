@@ -7,6 +7,7 @@ import socket
 import ssl
 
 from dragstrip.ledger.rows import Outcome
+from dragstrip.load.http.timeouts import CONNECT, Limits
 
 _OWN_LIMITS = {
     errno.EMFILE: Outcome.OUT_OF_FILES,
@@ -53,3 +54,20 @@ def explain(error: OSError, *, opening: bool, when: str) -> tuple[Outcome, str]:
             outcome = _OWN_LIMITS.get(error.errno or 0, Outcome.CONNECTION)
             words = error.strerror or type(error).__name__
     return outcome, words[:200]
+
+
+def too_late(limits: Limits, phase: str, *, whole: bool, resolving: bool) -> tuple[Outcome, str]:
+    """Return the outcome of a deadline that passed, and words.
+
+    The outcome has the name of the limit that struck, of which `whole` is the one for everything;
+    the words say what it struck at.
+    """
+    outcome, limit_s = Outcome.TIMEOUT, limits.total_s
+    if phase is CONNECT and resolving:
+        return Outcome.NAME_SERVER, "the name server gave no answer"
+    if not whole:
+        if phase is CONNECT:
+            outcome, limit_s = Outcome.CONNECT_TIMEOUT, limits.connect_s or limit_s
+        else:
+            outcome, limit_s = Outcome.FIRST_BYTE_TIMEOUT, limits.first_byte_s or limit_s
+    return outcome, f"{phase} within {limit_s:g} s"

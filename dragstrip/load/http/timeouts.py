@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from dragstrip.config.config import RaceConfig
 
 NEVER_NS = 1 << 63
+CONNECT, FIRST_BYTE, ANSWER = "no connection", "no byte of an answer", "no whole answer"
+"""What an exchange waits for, in the words that say that it did not come."""
+
+
+class DeadlinePassed(BaseException):
+    """Thrown into the waiting greenlet; not an Exception, so that nothing on the way keeps it."""
+
+
+class ClosedHere(BaseException):
+    """Thrown likewise when another greenlet closes the connection."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ class TlsStream:
                 return b""
 
     @property
+    def protocol(self) -> str | None:
+        """What both sides agreed on by ALPN."""
+        return self._tls.selected_alpn_protocol()
+
+    @property
     def buffered(self) -> bool:
         """Whether bytes were taken off the socket and not yet read."""
         return bool(self._incoming.pending or self._tls.pending())

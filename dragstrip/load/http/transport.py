@@ -11,7 +11,7 @@ from contextlib import suppress
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
-from gevent import monkey
+from gevent import getcurrent, monkey
 
 from dragstrip import tls
 from dragstrip.load.http.connect import connect, places_of
@@ -61,9 +61,9 @@ class Wire:
     stirs: Callable[[int], Any]
     write: Callable[[bytes], bool]
 
-    def __init__(self, address: Address, files: tls.TlsFiles) -> None:
+    def __init__(self, address: Address, files: tls.TlsFiles, protocol: str = tls.HTTP_1_1) -> None:
         self._address = address
-        self._context = tls.context(files) if address.tls else None
+        self._context = tls.context(files, protocol) if address.tls else None
         self._sock: Any = None
         self.tls: TlsStream | None = None
         self._reader: Any = None
@@ -144,7 +144,7 @@ class Wire:
 
     def _wait_writable(self) -> None:
         watcher = self.hub.loop.io(self._sock.fileno(), _WRITABLE)
-        watcher.start(self.greenlet.switch)
+        watcher.start(getcurrent().switch)
         try:
             self.hub.switch()
         finally:

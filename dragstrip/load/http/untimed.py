@@ -132,8 +132,9 @@ def _explained(failed: SendFailed, target: Target) -> BackendError:
     if failed.outcome is Outcome.TLS:
         return BackendError(
             f"{what} cannot be spoken to: {failed}",
-            fix=f"correct {address}, or name with targets.{target.name}.ca_file whom to trust and "
-            "with cert_file and key_file the certificate that it asks for",
+            fix=f"correct {address}; name with targets.{target.name}.ca_file whom to trust, and "
+            "with cert_file and key_file the certificate that it asks for; leave race.protocol out "
+            "where a target does not speak h2",
         )
     if failed.outcome is Outcome.UNSENT:
         return BackendError(f"{what} was sent nothing: {failed}", fix="correct the request")

@@ -74,6 +74,14 @@ def test_other_answers_are_no_redirects() -> None:
     assert found.elapsed_s > 0
 
 
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]:
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with talking(always(answer(BODY))) as (connection, server):
+        assert connection.send(GET) == answer_of(server).reply
+
+
 class TestFailures:
     @pytest.mark.parametrize(
         ("script", "words", "fix"),
