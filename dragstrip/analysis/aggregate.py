@@ -307,7 +307,7 @@ def _slice(plan: Plan, slice_: PlannedSlice, report: SliceReport, tallies: Talli
         target=plan.targets[slice_.target].name,
         started=datetime.fromtimestamp(report["started"], UTC),
         ended=datetime.fromtimestamp(report["ended"], UTC),
-        generator=_generator(report, whole),
+        generator=generator_of(report, whole),
         operations={
             operation.name: Figures(**metrics.figures(tally, plan.race.counted_s))
             for operation, tally in _by_operation(plan, own)
@@ -316,7 +316,8 @@ def _slice(plan: Plan, slice_: PlannedSlice, report: SliceReport, tallies: Talli
     )
 
 
-def _generator(report: SliceReport, tally: Tally) -> Generator:
+def generator_of(report: SliceReport, tally: Tally) -> Generator:
+    """Return how the load's processes fared in a slice with these counts."""
     workers = report["workers"]
     shares = (one["cpu_s"] / one["wall_s"] for one in workers if one["wall_s"])
     lags = (one["loop_lag_p99_ms"] for one in workers if "loop_lag_p99_ms" in one)

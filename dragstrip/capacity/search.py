@@ -2,7 +2,8 @@
 
 An up-and-down staircase on the logarithm of the rate (Dixon and Mood, 1948), whose step is halved
 at each reversal until it is _LEAST_STEP, as stochastic approximation does (Kesten, "Accelerated
-stochastic approximation", Annals of Mathematical Statistics 29, 1958).
+stochastic approximation", Annals of Mathematical Statistics 29, 1958), and doubled after three
+moves one way (PEST: Taylor and Creelman, Journal of the Acoustical Society of America 41, 1967).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dragstrip.stats.edge import Trial
 
 _FIRST_STEP = math.log(2) / 2
 _LEAST_STEP = 0.04
-_SURE = 2
+_ONE_WAY = 3
+SURE = 2
 """So many slices must agree that a target breaks at the lowest rate, or holds the highest."""
 
 Bound = Literal["lowest", "highest"]
@@ -38,6 +40,8 @@ class Search:
     _step: float = 0.0
     _rose: bool | None = None
     _played: int = 0
+    _moves: int = 0
+    """In one direction."""
 
     def __post_init__(self) -> None:
         self.rate = self.lowest
@@ -65,8 +69,11 @@ class Search:
                 return rate
         else:
             self._played += 1
+            self._moves = self._moves + 1 if kept == self._rose else 1
             if kept != self._rose:
                 self._step = max(self._step / 2, _LEAST_STEP)
+            elif self._moves % _ONE_WAY == 0:
+                self._step = min(self._step * 2, _FIRST_STEP)
             self._rose = kept
         if self._played >= self.rounds:
             return None
@@ -76,8 +83,8 @@ class Search:
     def _is_stuck(self, rate: float, *, kept: bool) -> bool:
         if rate != (self.highest if kept else self.lowest):
             return False
-        last = [one.kept >= 0.5 for one in self.trials[-_SURE:] if one.log_rate == math.log(rate)]
-        if last != [kept] * _SURE:
+        last = [one.kept >= 0.5 for one in self.trials[-SURE:] if one.log_rate == math.log(rate)]
+        if last != [kept] * SURE:
             return False
         self.stuck_at = "highest" if kept else "lowest"
         return True

@@ -227,7 +227,9 @@ def settled(
         )
     click.echo(shape, err=True)
     if not options.yes:
-        _require_consent(config)
+        from dragstrip.race import outlook
+
+        require_consent(config, f"race sends {outlook.requests(config)}")
     return config
 
 
@@ -250,19 +252,23 @@ def rehearse(config: Config, options: EndpointOptions) -> int | None:
     return None
 
 
-def _require_consent(config: Config) -> None:
+def require_consent(config: Config, what: str) -> None:
+    """Ask before load goes to other machines: "race sends ..." says how much.
+
+    Raises UsageError where nobody can answer, and click.Abort.
+    """
     from dragstrip.race import outlook
 
     hosts = outlook.remote_hosts(config)
     if not hosts:
         return
-    what = f"{outlook.requests(config)} to each target, at {' and '.join(hosts)}"
+    what += f" to each target, at {' and '.join(hosts)}"
     if not sys.stdin.isatty():
         raise UsageError(
-            f"the race sends {what}; load for other machines needs consent",
+            f"the {what}; load for other machines needs consent",
             fix="give --yes if you may put load on " + ("them" if len(hosts) > 1 else "it"),
         )
-    if not click.confirm(f"The race sends {what}. Go on?", err=True):
+    if not click.confirm(f"The {what}. Go on?", err=True):
         raise click.Abort
 
 

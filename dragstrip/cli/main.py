@@ -22,6 +22,7 @@ _COMMANDS = {
     "seed": "dragstrip.cli.seed:seed",
     "verify": "dragstrip.cli.verify:verify",
     "race": "dragstrip.cli.race:race",
+    "capacity": "dragstrip.cli.capacity:capacity",
     "worker": "dragstrip.cli.worker:worker",
     "report": "dragstrip.cli.report:report",
     "calibrate": "dragstrip.cli.calibrate:calibrate",

@@ -11,11 +11,13 @@ from dragstrip.analysis.rule_checks import rules_of
 from dragstrip.cli import output
 from dragstrip.cli.options import examples, output_format, runs_folder, verbose
 from dragstrip.cli.requirement import judge, requirement
+from dragstrip.errors import UsageError
 from dragstrip.report.exporters import EXPORTERS, page_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dragstrip.analysis.capacity_model import Capacity
     from dragstrip.analysis.verdict import Requirement
 
 
@@ -32,10 +34,13 @@ if TYPE_CHECKING:
 def report(run: str, out: Path, form: str, require: Requirement | None, verbose: bool) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
     from dragstrip.race.monitor import conclude
-    from dragstrip.report import terminal
+    from dragstrip.report import capacity_exporters, terminal
     from dragstrip.run import folder as run_folder
 
     folder = run_folder.find(run, out)
+    if searched := capacity_exporters.read(folder):
+        _show_search(searched, form, require, verbose=verbose)
+        return
     stored = folder.read_run()
     # A killed race left no totals; what it recorded is there all the same.
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
@@ -47,3 +52,15 @@ def report(run: str, out: Path, form: str, require: Requirement | None, verbose:
         click.echo(f"report: {page}" if page.exists() else f"stored in {folder.path}")
     if require:
         judge(verdict, require, rules_of(shown))
+
+
+def _show_search(found: Capacity, form: str, require: Requirement | None, *, verbose: bool) -> None:
+    from dragstrip.report import capacity, capacity_exporters
+
+    if require or form not in {"terminal", *capacity_exporters.EXPORTERS}:
+        what = f"--require {require}" if require else f"--format {form}"
+        raise UsageError(f"{what} is for races; {found.id} is a search", fix="leave it out")
+    if form == "terminal":
+        Console(highlight=False).print(capacity.render(found, verbose=verbose))
+    else:
+        output.write_document(capacity_exporters.EXPORTERS[form](found))

@@ -21,6 +21,13 @@ PRESETS: dict[Preset, dict[str, float]] = {
 }
 """About 1, 20 and 80 minutes. quick has as few pairs as a verdict allows."""
 
+SEARCHES: dict[Preset, dict[str, float]] = {
+    "quick": {"pairs": 10, "slice": 4.0, "warmup": 1.0},
+    "standard": {"pairs": 20, "slice": 15.0, "warmup": 3.0},
+    "thorough": {"pairs": 40, "slice": 30.0, "warmup": 5.0},
+}
+"""Of `dragstrip capacity`, where pairs are rounds: about 4, 16 and 60 minutes."""
+
 QUICK_RATE = 25.0
 """Unless a rate is configured: what the lab's stand-ins answer on a small, busy machine."""
 

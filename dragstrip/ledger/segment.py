@@ -80,6 +80,13 @@ class OpenSegment:
         self.harvested_to = int(in_flight[0]) if len(in_flight) else begun
         return taken
 
+    def unanswered(self, begun: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Return target and due time of the rows in flight among the first `begun`."""
+        rows: Rows = np.frombuffer(self.map, ROW, SEGMENT_ROWS, HEADER.size)
+        part = rows[self.harvested_to : begun]
+        in_flight = part["outcome"] == int(Outcome.IN_FLIGHT)
+        return part["target"][in_flight], part["scheduled_ns"][in_flight]
+
     def close(self, rows: int) -> None:
         """Let go of the map; a file that is not full ends after its first `rows`.
 

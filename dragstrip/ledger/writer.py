@@ -12,6 +12,8 @@ import os
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from dragstrip.ledger.layout import (
     BEGUN,
     ENDED,
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     import mmap
     from collections.abc import Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -153,6 +157,11 @@ class Ledger:
                 self._seal(number)
             if len(rows):
                 yield rows
+
+    def unanswered(self, target: int) -> NDArray[np.int64]:
+        """Return when a target's requests that are in flight were due."""
+        found = [one.unanswered(self._begun_in(number)) for number, one in self._open.items()]
+        return np.concatenate([due_ns[targets == target] for targets, due_ns in found])
 
     @property
     def needs_upkeep(self) -> bool:

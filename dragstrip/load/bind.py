@@ -25,6 +25,7 @@ from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
 from dragstrip.load.locust_user import ConnectionUser, Work, end_with_parent, raise_priority
+from dragstrip.load.objective import OverObjective
 from dragstrip.load.race_driver import SingleProcessDriver
 from dragstrip.redact import redact_logs
 from dragstrip.run import plan as plans
@@ -250,6 +251,7 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
         racing=True,
         lab=lab,
         folder=folder.parent,
+        over=OverObjective(plan) if plan.is_search else None,
     )
     return ConnectionUser.work
 

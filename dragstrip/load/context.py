@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from dragstrip.load.health import Reading
     from dragstrip.load.http.client import Client
     from dragstrip.load.http.request import Prepared
+    from dragstrip.load.objective import OverObjective
     from dragstrip.run.plan import Plan
     from dragstrip.scenario import Check, Operation, Reply, Scenario, Target
 
@@ -68,6 +69,8 @@ class Work:
     """The run's folder on this machine; None outside a race."""
     dispatchers: dict[str, Dispatcher] = field(init=False)
     counts: SliceCounts = field(init=False)
+    over: OverObjective | None = None
+    """Of a search: what its slices are held against."""
     clocks: Reading | None = None
     """Both clocks as the last slice left them."""
     collector: Collector = field(init=False)
@@ -76,6 +79,8 @@ class Work:
         self.dispatchers = {name: Dispatcher() for name in self.targets} if self.racing else {}
         self.counts = SliceCounts()
         self._feeds: list[Callable[[Rows], None]] = [self.counts] if self.racing else []
+        if self.over:
+            self._feeds.append(self.over)
         period_s = _COLLECT_IN_RACE_S if self.racing else _COLLECT_S
         self.collector = Collector(self.ledger, self._feeds, period_s)
         self._new_client = {

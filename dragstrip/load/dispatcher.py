@@ -56,6 +56,10 @@ class Dispatcher:
         """Whether every request is taken, and every connection has finished its own."""
         return self._schedule.next_ns == NEVER_NS and self._users == len(self._idle)
 
+    def overdue_ns(self, now_ns: int) -> int:
+        """Return how long the next request has been waiting for a connection."""
+        return max(now_ns - self._schedule.next_ns, 0)
+
     def abandon(self) -> Iterator[Arrival]:
         """Yield the requests that no connection has taken; no connection gets them any more."""
         left, self._schedule = self._schedule, Schedule()

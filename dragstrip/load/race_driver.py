@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -18,13 +19,13 @@ from dragstrip.load import locust_compat, web_ui
 from dragstrip.load.run_slice import run_slice
 from dragstrip.load.slice_loop import AllWorkersLost, SliceOutcome, run_slices, write_finish
 from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
-from dragstrip.run import live_stats
+from dragstrip.run import live_stats, next_slice
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, EarlyStop
 from dragstrip.run.live_stats import LIVE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from locust.env import Environment
@@ -117,7 +118,7 @@ class RaceDriver:
             gevent.spawn(self._tell)
             self._gather()
             self.ready.set()
-            run_slices(self._plan, self._run_slice, self._folder)
+            run_slices(self._slices(), self._run_slice, self._folder)
             write_finish(self._folder, self._finish())
             self._is_complete = True
             # Locust writes its files at intervals: let the last one come.
@@ -166,6 +167,17 @@ class RaceDriver:
     def _gather(self) -> None:
         """Wait for what must be there before users are started."""
 
+    def _slices(self) -> Iterable[PlannedSlice]:
+        return self._announced() if self._plan.is_search else self._plan.slices
+
+    def _announced(self) -> Iterator[PlannedSlice]:
+        for index in count():
+            while (found := next_slice.read(self._folder, index)) is None:
+                gevent.sleep(POLL_S)
+            if found.slice is None:
+                return
+            yield found.slice
+
     def _run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         raise NotImplementedError
 
@@ -207,9 +219,9 @@ class SingleProcessDriver(RaceDriver):
 
     def _run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         last_s = time.monotonic() + self.places_s
-        while (count := self._runner.user_count) < self.users:
+        while (there := self._runner.user_count) < self.users:
             if time.monotonic() > last_s:
-                raise UsersMissing(f"only {count} of {self.users} users are there")
+                raise UsersMissing(f"only {there} of {self.users} users are there")
             gevent.sleep(POLL_S)
         return SliceOutcome(time.time(), [self._share.run(slice_, 0, 1)])
 

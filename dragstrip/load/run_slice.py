@@ -11,6 +11,7 @@ import gevent
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load import arrivals
 from dragstrip.load.health import HealthMonitor
+from dragstrip.load.objective import Watch
 from dragstrip.load.schedule import Closed, Open, Schedule, Span, WithRepeats
 from dragstrip.load.timer import NEVER_NS
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from dragstrip.load.context import Work
     from dragstrip.load.dispatcher import Dispatcher
     from dragstrip.run.plan import Plan, PlannedSlice
-    from dragstrip.run.slice_report import WorkerReport
+    from dragstrip.run.slice_report import OfSearch, WorkerReport
 
 _LEAD_NS = 20_000_000
 _DRAIN_POLL_S = 0.01
@@ -35,6 +36,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
     connections can do.
     """
     _clear_memory()
+    plan = plan.during(slice_)
     dispatchers = list(work.dispatchers.values())
     # A clock that steps between two slices steps in the race all the same.
     health = HealthMonitor(before=work.clocks)
@@ -47,15 +49,20 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         is_active = number == slice_.target
         settled_ns = start_ns + round(plan.race.warmup * 1e9) if is_active else NEVER_NS
         span = Span(slice_.index, start_ns, settled_ns, end_ns)
+        if is_active and work.over:
+            work.over.begin(span)
         schedule = _schedule(plan, slice_, span, asked, number, work.worker, position, of)
         if work.sends_again:
             schedule = WithRepeats(schedule, dispatcher.pending, slice_.index)
         dispatcher.load(schedule)
-    gevent.sleep((end_ns - monotonic_ns()) / 1e9)
+    is_cut = _wait(plan, slice_, work, end_ns)
+    end_ns = min(monotonic_ns(), end_ns)
     for dispatcher in dispatchers:
         dispatcher.stop()
     seen = health.stop()
     work.clocks = health.last
+    if work.over:
+        _cut_off(dispatchers, work, end_ns, 0 if is_cut else work.over.slo_ms / 1000)
     _drain(dispatchers, work, plan.race.timeout)
     work.collector.collect()
     work.collector.tidy()
@@ -66,7 +73,20 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         **seen,
         "reached": work.counts.reach.encode(),
         "tallies": work.counts.encode(),
+        **_against_objective(work, is_cut=is_cut),
     }
+
+
+def _against_objective(work: Work, *, is_cut: bool) -> OfSearch:
+    return {"over": work.over.encode(), "cut": is_cut} if work.over else {}
+
+
+def _wait(plan: Plan, slice_: PlannedSlice, work: Work, end_ns: int) -> bool:
+    """Wait for the slice's end; return whether a search ends it early."""
+    if work.over:
+        return Watch(plan, slice_, work).wait(end_ns)
+    gevent.sleep((end_ns - monotonic_ns()) / 1e9)
+    return False
 
 
 def _schedule(
@@ -88,6 +108,13 @@ def _schedule(
     return Open(part(blocks, position, of), span)
 
 
+def _cut_off(dispatchers: list[Dispatcher], work: Work, end_ns: int, patience_s: float) -> None:
+    """Send nothing more of what cannot keep the objective: an overloaded target is to recover."""
+    _wait_until_at_rest(dispatchers, patience_s)
+    for target, dispatcher in enumerate(dispatchers):
+        _give_up(dispatcher, work.ledger, target, end_ns)
+
+
 def _drain(dispatchers: list[Dispatcher], work: Work, timeout_s: float) -> None:
     # Slow answers must be waited for, or the slower side would look faster.
     _wait_until_at_rest(dispatchers, timeout_s)
@@ -96,10 +123,12 @@ def _drain(dispatchers: list[Dispatcher], work: Work, timeout_s: float) -> None:
     _wait_until_at_rest(dispatchers, timeout_s + 1)
 
 
-def _give_up(dispatcher: Dispatcher, ledger: Ledger, target: int) -> None:
+def _give_up(dispatcher: Dispatcher, ledger: Ledger, target: int, end_ns: int = NEVER_NS) -> None:
     for count, (scheduled_ns, key, slice_index, flags, operation) in enumerate(
         dispatcher.abandon()
     ):
+        if scheduled_ns > end_ns:
+            return
         now_ns = monotonic_ns()
         row = ledger.begin(scheduled_ns, key, slice_index, target, flags, 0, now_ns, operation)
         ledger.end(row, now_ns, now_ns, Outcome.UNSENT)

@@ -15,7 +15,7 @@ from dragstrip import atomic_file
 from dragstrip.run.plan import FINISH_FILE, SLICES_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from dragstrip.load.distributed.protocol import MasterEnd
@@ -37,13 +37,17 @@ class AllWorkersLost(Exception):
     """Every worker is lost."""
 
 
-def run_slices(plan: Plan, run_slice: Callable[[PlannedSlice], SliceOutcome], folder: Path) -> None:
-    """Run every slice of the plan; one line per finished slice goes to `slices.jsonl`.
+def run_slices(
+    slices: Iterable[PlannedSlice],
+    run_slice: Callable[[PlannedSlice], SliceOutcome],
+    folder: Path,
+) -> None:
+    """Run every slice; one line per finished slice goes to `slices.jsonl`.
 
     Raises OSError where it cannot be written, and what `run_slice` raises.
     """
     with (folder / SLICES_FILE).open("ab") as file:
-        for slice_ in plan.slices:
+        for slice_ in slices:
             outcome = run_slice(slice_)
             line: SliceReport = {
                 "index": slice_.index,

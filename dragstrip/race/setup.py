@@ -69,8 +69,8 @@ class Setup:
 
     def store_in(self, folder: RunFolder) -> Stored:
         """Make the plan in a run's folder. Raises StorageError."""
-        plan = self._plan(folder)
-        run = self._run(plan)
+        plan = self.plan_in(folder)
+        run = self.facts_of(plan)
         folder.write_plan(plan)
         folder.write_run(conclude(folder, run, interrupted=True)[0])
         return Stored(plan, folder, run)
@@ -87,7 +87,8 @@ class Setup:
         """Return what the scenario has to say of how the race went."""
         return self.scenario.remarks(folder)
 
-    def _plan(self, folder: RunFolder) -> Plan:
+    def plan_in(self, folder: RunFolder) -> Plan:
+        """Return the plan of a race that is stored in a folder."""
         config, seed = self.config, self.options.seed
         seed = secrets.randbits(32) if seed is None else seed
         targets = targets_of(config)
@@ -110,7 +111,8 @@ class Setup:
             slices=alternate(config.race.pairs, seed),
         )
 
-    def _run(self, plan: Plan) -> Run:
+    def facts_of(self, plan: Plan) -> Run:
+        """Return the run before it has begun."""
         now = datetime.now(UTC)
         config = self.config
         return Run(

@@ -18,6 +18,7 @@ from dragstrip.report import operations, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from dragstrip.analysis.verdict import Requirement
     from dragstrip.config.config import RulesConfig
@@ -31,7 +32,9 @@ _REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
+class Case:
+    """One test case; with a `problem` it failed, or was skipped as its `kind` says."""
+
     suite: str
     name: str
     said: str
@@ -49,25 +52,37 @@ def render(run: Run, verdict: Verdict, requirement: Requirement | None = None) -
         "rule": list(_rule(run, verdict, rules)),
         "validity": [_gate(gate, run) for gate in verdict.gates],
     }
+    seconds = max((run.ended - run.started).total_seconds(), 0)
+    return document(
+        _title(run), suites, _properties(run, verdict, requirement), run.started, seconds
+    )
+
+
+def document(
+    title: str,
+    suites: Mapping[str, Sequence[Case]],
+    properties: Iterator[tuple[str, object]],
+    started: datetime,
+    seconds: float,
+) -> str:
+    """Return suites by name as JUnit XML, with properties in the suite `verdict`."""
     cases = [case for suite in suites.values() for case in suite]
-    seconds = f"{max((run.ended - run.started).total_seconds(), 0):.3f}"
+    attributes = {"timestamp": f"{started:%Y-%m-%dT%H:%M:%S}", "time": f"{seconds:.3f}"}
     root = ElementTree.Element(
-        "testsuites", {"name": _title(run), **_counts(cases), "time": seconds}
+        "testsuites", {"name": title, **_counts(cases), "time": attributes["time"]}
     )
     for name, suite in suites.items():
-        attributes = {"timestamp": f"{run.started:%Y-%m-%dT%H:%M:%S}", "time": seconds}
-        counts = _counts(suite)
         part = ElementTree.SubElement(
-            root, "testsuite", {"name": f"dragstrip.{name}", **counts, **attributes}
+            root, "testsuite", {"name": f"dragstrip.{name}", **_counts(suite), **attributes}
         )
         if name == "verdict":
-            _add_properties(part, _properties(run, verdict, requirement))
+            _add_properties(part, properties)
         for case in suite:
             _add_case(part, case)
     _purge(root)
     ElementTree.indent(root)
-    document: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
-    return document.decode() + "\n"
+    text_: bytes = ElementTree.tostring(root, "utf-8", xml_declaration=True)
+    return text_.decode() + "\n"
 
 
 def _title(run: Run) -> str:
@@ -75,34 +90,34 @@ def _title(run: Run) -> str:
     return f"dragstrip: {run.challenger} against {run.baseline}{mark}"
 
 
-def _gate(gate: Gate, run: Run) -> _Case:
+def _gate(gate: Gate, run: Run) -> Case:
     details = details_of(gate, run)
     said = f"{says(gate)}; {details}" if details else says(gate)
     problem = None if gate.passed else said
-    return _Case("validity", gate.name, said, problem, type="gate", fix=fix_of(gate))
+    return Case("validity", gate.name, said, problem, type="gate", fix=fix_of(gate))
 
 
-def _rule(run: Run, verdict: Verdict, rules: RulesConfig) -> Iterator[_Case]:
+def _rule(run: Run, verdict: Verdict, rules: RulesConfig) -> Iterator[Case]:
     for clause in clauses(run, verdict, rules):
         said = f"{clause.figure}; holds with {clause.bound}"
         state = {"holds": None, "fails": "does not hold", "open": "is open"}[clause.state]
-        yield _Case("rule", clause.name, said, state and f"{state}: {said}", "skipped")
+        yield Case("rule", clause.name, said, state and f"{state}: {said}", "skipped")
 
 
 def _verdict(
     run: Run, verdict: Verdict, rules: RulesConfig, requirement: Requirement | None
-) -> Iterator[_Case]:
+) -> Iterator[Case]:
     said = "\n".join(
         line for line in (text.headline(run, verdict), text.comparison(run, verdict)) if line
     )
     void = None if verdict.compares else text.headline(run, verdict)
-    yield _Case("verdict", "valid", said, void, type=verdict.verdict)
+    yield Case("verdict", "valid", said, void, type=verdict.verdict)
     if requirement is None:
         return
     name = f"--require {requirement}"
     state = required(verdict, requirement, rules)
     problems = {"holds": None, "fails": f"{name} is not met", "open": f"{name} is open"}
-    yield _Case("verdict", name, said, problems[state], type="requirement")
+    yield Case("verdict", name, said, problems[state], type="requirement")
 
 
 def _properties(
@@ -146,7 +161,7 @@ def _add_properties(part: ElementTree.Element, values: Iterator[tuple[str, objec
         ElementTree.SubElement(properties, "property", name=name, value=str(value))
 
 
-def _add_case(part: ElementTree.Element, case: _Case) -> None:
+def _add_case(part: ElementTree.Element, case: Case) -> None:
     element = ElementTree.SubElement(
         part, "testcase", classname=f"dragstrip.{case.suite}", name=case.name, time="0"
     )
@@ -158,7 +173,7 @@ def _add_case(part: ElementTree.Element, case: _Case) -> None:
     ElementTree.SubElement(element, "system-out").text = case.said
 
 
-def _counts(cases: Sequence[_Case]) -> Mapping[str, str]:
+def _counts(cases: Sequence[Case]) -> Mapping[str, str]:
     kinds = [case.kind for case in cases if case.problem is not None]
     return {
         "tests": str(len(cases)),

@@ -119,6 +119,17 @@ class RunFolder:
         except OSError as error:
             raise StorageError(f"cannot read {path}: {error.strerror}") from None
 
+    def read_slice(self, place: int) -> SliceReport | None:
+        """Read one report, by its place in the file; None while it is not there as a whole.
+
+        Raises StorageError.
+        """
+        with suppress(FileNotFoundError):
+            *lines, _ = (self.path / SLICES_FILE).read_bytes().split(b"\n")
+            if place < len(lines):
+                return parse_slice(lines[place])
+        return None
+
     def read_finish(self) -> Finish | None:
         """Read every process's last word; None when there is none. Raises StorageError."""
         file = self.path / FINISH_FILE

@@ -77,6 +77,14 @@ class PlannedOperation(StrictModel):
     writes: bool = False
 
 
+class SliceLoad(StrictModel):
+    """What one slice does differently from [race]; durations are seconds."""
+
+    rate: float = Field(gt=0)
+    slice: float = Field(gt=0)
+    warmup: float = Field(ge=0)
+
+
 class PlannedSlice(StrictModel):
     """One slice of one target. `position` is 0 or 1 within the pair."""
 
@@ -84,6 +92,7 @@ class PlannedSlice(StrictModel):
     pair: int = Field(ge=0)
     position: int = Field(ge=0, le=1)
     target: int = Field(ge=0, le=1)
+    load: SliceLoad | None = None
 
 
 class Plan(StrictModel):
@@ -91,7 +100,8 @@ class Plan(StrictModel):
 
     Keys run from 0 to `keys` - 1; those from there on stand for what does not exist. `answers` says
     what a verified answer is, as the facts of run.json do. `numbered` arrivals have keys that hold
-    their number, and each drawn key belongs to one worker.
+    their number, and each drawn key belongs to one worker. Where it `is_search`, the slices are not
+    planned: next_slice.py says while it runs which one comes next, and `rules` hold for each.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -109,6 +119,7 @@ class Plan(StrictModel):
         default=(PlannedOperation(name="lookup"),), min_length=1, max_length=MOST_OPERATIONS
     )
     slices: tuple[PlannedSlice, ...]
+    is_search: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -126,6 +137,13 @@ class Plan(StrictModel):
     def pairs(self) -> int:
         """How many pairs of slices are planned."""
         return len(self.slices) // 2
+
+    def during(self, slice_: PlannedSlice) -> Plan:
+        """Return the plan with the load of a slice that has its own."""
+        if slice_.load is None:
+            return self
+        race = self.race.model_copy(update=slice_.load.model_dump())
+        return self.model_copy(update={"race": race})
 
     def config(self, environ: Mapping[str, str]) -> Config:
         """Return the configuration that a scenario sees in the processes that make the load."""

@@ -45,6 +45,11 @@ class _Tally(_ReportForm):
 _Tallies = dict[Number, dict[Number, _Tally]]
 
 
+class _Over(_ReportForm):
+    requests: list[Count]
+    over: list[Count]
+
+
 class _Worker(_ReportForm):
     worker: Count
     start_ns: int
@@ -56,6 +61,8 @@ class _Worker(_ReportForm):
     clock_step_ms: float = 0
     reached: dict[Number, Annotated[str, Field(pattern=REACH)]] = {}
     tallies: _Tallies
+    over: _Over | None = None
+    cut: bool = False
 
 
 class SliceForm(_ReportForm):

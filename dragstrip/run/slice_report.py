@@ -12,7 +12,21 @@ from dragstrip.run.report_forms import FinishForm, SliceForm, require
 from dragstrip.run.upgrade import renamed
 
 
-class WorkerReport(TypedDict):
+class OverCounts(TypedDict):
+    """Counted requests of a search's slice, and those over the objective, in stretches of time."""
+
+    requests: list[int]
+    over: list[int]
+
+
+class OfSearch(TypedDict, total=False):
+    """What is reported of a search's slice. A `cut` one ended early, as its requests piled up."""
+
+    over: OverCounts
+    cut: bool
+
+
+class WorkerReport(OfSearch):
     """One process's share of a slice; `_ns` are times of that process's monotonic clock."""
 
     worker: int

@@ -10,6 +10,7 @@ import json
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from dragstrip.analysis.capacity_model import Capacity
 from dragstrip.analysis.history import History
 from dragstrip.analysis.regression_model import Regression
 from dragstrip.config.config import Config
@@ -24,6 +25,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "verdict": Verdict,
     "comparison": Regression,
     "history": History,
+    "capacity": Capacity,
 }
 CONFIG = "config"
 

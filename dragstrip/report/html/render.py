@@ -41,7 +41,7 @@ def render(run: Run, verdict: Verdict) -> str:
     stale = staleness.charts(run)
     style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
     return (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             run=run,
@@ -81,7 +81,8 @@ def pictures(run: Run, verdict: Verdict) -> list[Chart]:
     ]
 
 
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
+    """Return what renders the templates beside the style sheet."""
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,

@@ -139,7 +139,7 @@ def race(network: Network, folder: Path) -> tuple[list[SliceReport], dict[str, A
     at_once = [worker for worker in network.workers if not worker.joins_at]
     while len(network.master.members) < sum(not worker.dead for worker in at_once):
         network.pause()
-    run_slices(plan, coordinator.run_slice, folder)
+    run_slices(plan.slices, coordinator.run_slice, folder)
     finish = coordinator.finish()
     lines = [json.loads(line) for line in (folder / "slices.jsonl").read_text().splitlines()]
     return lines, cast("dict[str, Any]", finish)

@@ -1,0 +1,145 @@
+"""A search for what two targets carry, from end to end: prechecks, backends, load, conclusion."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from dragstrip.analysis import calibration
+from dragstrip.analysis.capacity import conclude
+from dragstrip.capacity.bounds import bounds_of, connections_of
+from dragstrip.capacity.hunt import Hunt
+from dragstrip.capacity.script import MOST_RECOVERIES, most_requests, most_s, most_slices
+from dragstrip.errors import InvalidRun, UsageError
+from dragstrip.race import locust_process, prechecks, race
+from dragstrip.race.setup import Options, bind, sides
+from dragstrip.report.capacity_exporters import CAPACITY_FILE
+from dragstrip.run import folder as run_folder
+from dragstrip.run.machine import these_versions, this_machine
+from dragstrip.scenario.planned import planned
+
+if TYPE_CHECKING:
+    from dragstrip.analysis.capacity import Bounds
+    from dragstrip.analysis.capacity_model import Capacity
+    from dragstrip.config.config import Config
+    from dragstrip.race.race import RaceProgress
+    from dragstrip.race.setup import Setup
+    from dragstrip.run.folder import RunFolder
+    from dragstrip.run.plan import Plan
+    from dragstrip.scenario import Scenario
+
+FOLDER = "capacity"
+"""Of the stored searches, within that of the stored runs."""
+
+_START_S = 60.0
+_MARGIN_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line adds: the bounds of the search, and where it is stored."""
+
+    lowest_per_s: float | None
+    highest_per_s: float | None
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A search that may start: nothing was sent or started yet."""
+
+    config: Config
+    scenario: Scenario
+    bounds: Bounds
+
+    def outlook(self) -> str:
+        """Say how much is sent to each target at most."""
+        bounds, race = self.bounds, self.config.race
+        minutes = math.ceil(2 * most_s(bounds, race) / 60)
+        return (
+            f"at most {most_requests(bounds, race):,} requests, from {bounds.lowest_per_s:g} up to "
+            f"{bounds.highest_per_s:g}/s, in at most {minutes} min"
+        )
+
+
+def prepare(config: Config, settings: Settings) -> Prepared:
+    """Check what is asked for. Raises DragstripError before anything is started or sent."""
+    config, scenario = bind(config)
+    if scenario.numbered:
+        raise UsageError(
+            f"capacity: scenario {config.scenario.name} stores each message once, and its review "
+            "needs a race's fixed plan",
+            fix="name a scenario that only reads, such as lookup",
+        )
+    known = calibration.consult(
+        config, sides(config, scenario), 1, this_machine(), these_versions()
+    )
+    bounds = bounds_of(
+        config,
+        planned(scenario),
+        lowest_per_s=settings.lowest_per_s,
+        highest_per_s=settings.highest_per_s,
+        ceiling_per_s=known.ceiling_per_s if known else None,
+    )
+    connections = connections_of(config, bounds)
+    changes = {"rate": bounds.highest_per_s, "connections": connections}
+    config = config.model_copy(update={"race": config.race.model_copy(update=changes)})
+    prechecks.require(config, processes=1, operations=planned(scenario))
+    run_folder.require_room(settings.options.out)
+    scenario.config = config
+    return Prepared(config, scenario, bounds)
+
+
+def measure(prepared: Prepared, settings: Settings, progress: RaceProgress) -> Found:
+    """Find what both targets carry, and store it. Raises DragstripError."""
+    options = replace(settings.options, out=settings.options.out / FOLDER)
+    with race.ready(prepared.config, prepared.scenario, options, progress) as setup:
+        return search(setup, prepared.bounds, progress)
+
+
+def search(setup: Setup, bounds: Bounds, progress: RaceProgress) -> Found:
+    """Search with targets that are proven fit; also what was interrupted is stored.
+
+    Raises DragstripError.
+    """
+    folder = run_folder.create(setup.options.out)
+    plan = setup.plan_in(folder).model_copy(update={"slices": (), "is_search": True})
+    folder.write_plan(plan)
+    facts = setup.facts_of(plan)
+    hunt = Hunt(plan, folder, bounds, progress.say)
+    finished, stopped = False, False
+    try:
+        finished = locust_process.run(
+            folder,
+            processes=1,
+            scenario_variables=setup.scenario.variables(),
+            lab=setup.config.environment.dragstrip_lab,
+            limit_s=_limit_s(bounds, plan),
+            tick=hunt.tick,
+            handoff=setup.scenario.handoff(),
+        )
+    except KeyboardInterrupt:
+        stopped = True
+    findings = [one.message for one in setup.review(folder) or []] if finished else []
+    found = conclude(plan, facts, hunt.slices, bounds, findings, interrupted=not finished)
+    folder.write_report(CAPACITY_FILE, found.model_dump_json(indent=2) + "\n")
+    if stopped:
+        raise KeyboardInterrupt
+    if not finished:
+        why = locust_process.why_unfinished(folder)
+        raise InvalidRun(f"Locust ended early:\n{why}", fix="run it again")
+    return Found(folder, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A stored search."""
+
+    folder: RunFolder
+    capacity: Capacity
+
+
+def _limit_s(bounds: Bounds, plan: Plan) -> float:
+    one = plan.race.slice + 2 * plan.race.timeout + _MARGIN_S
+    return _START_S + 2 * (most_slices(bounds) + MOST_RECOVERIES) * one

@@ -1,0 +1,220 @@
+"""A stored search as one HTML file: what each target carries, and the curve on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dragstrip.report import capacity as words
+from dragstrip.report.html import cells as figures
+from dragstrip.report.html import vega as marks
+from dragstrip.report.html.assets import charts_library, policy, text_of
+from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table, for_browser
+from dragstrip.report.html.render import environment
+from dragstrip.report.html.vega import THEME, value
+from dragstrip.report.text import LAB_BANNER
+
+if TYPE_CHECKING:
+    from dragstrip.analysis.capacity_model import Capacity, CapacitySlice
+    from dragstrip.report.html.chart import Spec
+
+_LOOKS = {"more": "better", "less": "worse"}
+"""The style sheet's name of a verdict, where it is another."""
+_HEADS = ("slice", "rate", "p50", "p95", "p99", "failed", "outcome")
+
+
+def render(found: Capacity) -> str:
+    """Return the whole page. Raises StorageError when the charts' library is not installed."""
+    charts = [_response(found), _errors(found)] if _curve(found) else []
+    style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
+    return (
+        environment()
+        .get_template("capacity.html.j2")
+        .render(
+            found=found,
+            look=_LOOKS.get(found.verdict, found.verdict),
+            words=words,
+            banner_text=LAB_BANNER,
+            charts=charts,
+            data={"theme": THEME, "charts": [for_browser(one) for one in charts]},
+            style=style,
+            script=script,
+            library=library,
+            policy=policy(scripts=[library, script], style=style),
+        )
+    )
+
+
+def _curve(found: Capacity) -> list[CapacitySlice]:
+    """Return the slices that decide, by rate."""
+    decide = [one for one in found.slices if one.phase == "search" and one.outcome != "void"]
+    return sorted(decide, key=lambda one: one.rate_per_s)
+
+
+def _side(found: Capacity, one: CapacitySlice) -> str:
+    return "baseline" if one.target == found.baseline else "challenger"
+
+
+def _response(found: Capacity) -> Chart:
+    metric = found.objective.metric
+    rows = [
+        {
+            "p50": one.p50_ms,
+            "metric": one.quantile_ms(metric),
+            "p99": one.p99_ms,
+            **_place(found, number, one),
+        }
+        for number, one in enumerate(_curve(found))
+    ]
+    times = [row[name] for row in rows for name in ("p50", "metric", "p99")]
+    low, high = marks.domain([*times, found.objective.slo_ms])
+    scale: Spec = {"type": "log", "domain": [low, high], "nice": False}
+    y = value("metric", scale=scale, title=f"{metric} (ms, logarithmic)")
+    layers = [
+        *(_bar(side, scale, high) for side in marks.SIDES),
+        *_points(y),
+        *marks.limit("y", found.objective.slo_ms, "objective", scale=scale),
+    ]
+    return _chart(
+        found,
+        "response",
+        "Response time against rate",
+        f"Each mark is one slice: the point is its {metric}, the bar reaches from p50 to p99. A "
+        "shaded stretch is the interval of a target's capacity, the line in it the estimate.",
+        layers,
+        rows,
+    )
+
+
+def _errors(found: Capacity) -> Chart:
+    rows = [
+        {"failed": 100 * _failed(one), **_place(found, number, one)}
+        for number, one in enumerate(_curve(found))
+    ]
+    y = value("failed", scale={"domain": [0, 100]}, title="failed requests (%)")
+    return _chart(
+        found,
+        "errors",
+        "Failed requests against rate",
+        "Each mark is one slice. Requests that an ended slice left unsent count as failed.",
+        _points(y),
+        rows,
+    )
+
+
+def _place(found: Capacity, number: int, one: CapacitySlice) -> Spec:
+    return {"i": number, "side": _side(found, one), "rate": one.rate_per_s}
+
+
+def _failed(one: CapacitySlice) -> float:
+    return (one.requests - one.verified) / one.requests if one.requests else 0.0
+
+
+def _chart(
+    found: Capacity, name: str, title: str, how_to_read: str, layers: list[Spec], rows: list[Spec]
+) -> Chart:
+    ends = [
+        end
+        for one in found.targets.values()
+        for end in (one.low, one.capacity_per_s, one.high)
+        if end
+    ]
+    whole = marks.domain([*(one["rate"] for one in rows), *ends])
+    table = Table(_HEADS, [_cells(one) for one in _curve(found)])
+    stops = tuple(
+        ColourStop(
+            row[1].value or 0.0,
+            row[0].text,
+            tuple((head, cell.text) for head, cell in zip(_HEADS[1:], row[1:], strict=True)),
+        )
+        for row in table.rows
+    )
+    legend = tuple(
+        Key(side, f"{target} ({side})")
+        for side, target in zip(marks.SIDES, (found.baseline, found.challenger), strict=True)
+    )
+    return Chart(
+        id=name,
+        title=title,
+        how_to_read=how_to_read,
+        summary=" ".join(words.sentences(found)),
+        spec=marks.picture(
+            [*_intervals(found, whole), *layers, marks.cursor("x", _x())], rows, zoom=whole
+        ),
+        table=table,
+        stops=stops,
+        zoom=whole,
+        log=True,
+        legend=legend,
+        is_wide=True,
+    )
+
+
+def _cells(one: CapacitySlice) -> tuple[Cell, ...]:
+    return (
+        Cell(f"round {one.round + 1}, {one.target}"),
+        figures.rate(one.rate_per_s),
+        *map(figures.ms, (one.p50_ms, one.p95_ms, one.p99_ms)),
+        figures.share(_failed(one)),
+        Cell(one.outcome),
+    )
+
+
+def _x(field: str = "rate") -> Spec:
+    return value(field, title="requests per second (logarithmic)", scale=marks.zoomed(log=True))
+
+
+def _points(y: Spec) -> list[Spec]:
+    return [marks.points(side, _x(), y, only=f"datum.side === '{side}'") for side in marks.SIDES]
+
+
+def _bar(side: str, scale: Spec, high: float) -> Spec:
+    return {
+        "transform": [
+            {"filter": f"datum.side === '{side}' && isValid(datum.p50)"},
+            {"calculate": f"isValid(datum.p99) ? datum.p99 : {high}", "as": "top"},
+        ],
+        "mark": {
+            "type": "rule",
+            "stroke": marks.COLOURS[side],
+            "strokeWidth": 2,
+            "opacity": 0.55,
+            "clip": True,
+        },
+        "encoding": {"x": _x(), "y": value("p50", scale=scale), "y2": {"field": "top"}},
+    }
+
+
+def _intervals(found: Capacity, whole: tuple[float, float]) -> list[Spec]:
+    made: list[Spec] = []
+    for side, name in zip(marks.SIDES, (found.baseline, found.challenger), strict=True):
+        one = found.targets[name]
+        if one.capacity_per_s is None:
+            continue
+        ends = {"low": one.low or whole[0], "high": one.high or whole[1], "at": one.capacity_per_s}
+        colour = marks.COLOURS[side]
+        made += [
+            {
+                "data": {"values": [ends]},
+                "mark": {
+                    "type": "rect",
+                    "fill": colour,
+                    "opacity": 0.14,
+                    "y": 0,
+                    "y2": {"expr": "height"},
+                    "clip": True,
+                },
+                "encoding": {"x": _x("low"), "x2": {"field": "high"}},
+            },
+            {
+                "data": {"values": [ends]},
+                "mark": {
+                    "type": "rule",
+                    "stroke": colour,
+                    "strokeDash": marks.DASHES[side],
+                    "strokeWidth": 2,
+                    "clip": True,
+                },
+                "encoding": {"x": _x("at")},
+            },
+        ]
+    return made
