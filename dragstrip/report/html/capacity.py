@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LOOKS = {"more": "better", "less": "worse"}
 """The style sheet's name of a verdict, where it is another."""
+_ROOM = 1.4
+"""Above the objective, for its name."""
 _HEADS = ("slice", "rate", "p50", "p95", "p99", "failed", "outcome")
 
 
@@ -67,10 +69,10 @@ def _response(found: Capacity) -> Chart:
     ]
     times = [row[name] for row in rows for name in ("p50", "metric", "p99")]
     low, high = marks.domain([*times, found.objective.slo_ms])
-    scale: Spec = {"type": "log", "domain": [low, high], "nice": False}
+    scale: Spec = {"type": "log", "domain": [low, _ROOM * high], "nice": False}
     y = value("metric", scale=scale, title=f"{metric} (ms, logarithmic)")
     layers = [
-        *(_bar(side, scale, high) for side in marks.SIDES),
+        *(_bar(side, scale, _ROOM * high) for side in marks.SIDES),
         *_points(y),
         *marks.limit("y", found.objective.slo_ms, "objective", scale=scale),
     ]
@@ -78,8 +80,9 @@ def _response(found: Capacity) -> Chart:
         found,
         "response",
         "Response time against rate",
-        f"Each mark is one slice: the point is its {metric}, the bar reaches from p50 to p99. A "
-        "shaded stretch is the interval of a target's capacity, the line in it the estimate.",
+        f"Each mark is one slice: the point is its {metric}, the bar reaches from p50 to p99; a "
+        "bar to the top without a point says that too many requests failed. A shaded stretch is "
+        "the interval of a target's capacity, the line in it the estimate.",
         layers,
         rows,
     )
