@@ -181,7 +181,7 @@ def _limited_by(
     trials: Sequence[Trial],
     bounds: Bounds,
 ) -> LimitedBy:
-    if sum(one.outcome == "void" for one in own) > MOST_VOID:
+    if sum(one.outcome == "void" for one in own if one.phase == "search") > MOST_VOID:
         return "generator"
     if not found and (not trials or trials[-1].kept >= 0.5):
         return "generator" if bounds.is_generators else "not-reached"

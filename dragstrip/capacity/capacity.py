@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from dragstrip.run.plan import Plan
     from dragstrip.scenario import Scenario
 
-FOLDER = "capacity"
-"""Of the stored searches, within that of the stored runs."""
 
 _START_S = 60.0
 _MARGIN_S = 15.0
@@ -93,7 +91,7 @@ def prepare(config: Config, settings: Settings) -> Prepared:
 
 def measure(prepared: Prepared, settings: Settings, progress: RaceProgress) -> Found:
     """Find what both targets carry, and store it. Raises DragstripError."""
-    options = replace(settings.options, out=settings.options.out / FOLDER)
+    options = replace(settings.options, out=settings.options.out / run_folder.SEARCHES)
     with race.ready(prepared.config, prepared.scenario, options, progress) as setup:
         return search(setup, prepared.bounds, progress)
 

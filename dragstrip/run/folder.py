@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 NEEDED_BYTES = 100 * 2**20
 
 LATEST = "latest"
+SEARCHES = "capacity"
+"""The folder of the stored searches, among the stored runs."""
 RUN_FILE = "run.json"
 VERDICT_FILE = "verdict.json"
 PLAN_FILE = "plan.json"
@@ -153,18 +155,18 @@ def find(run: str, out: Path) -> RunFolder:
 
 
 def within(out: Path) -> list[Path]:
-    """Return what stands among the stored runs, in order, `latest` left out. Raises StorageError.
+    """Return what stands among the stored runs, in order; without `latest` and the searches.
 
-    Not all of it need be a run's folder.
+    Not all of it need be a run's folder. Raises StorageError.
     """
     try:
-        return sorted(path for path in out.iterdir() if not _is_pointer(path.name))
+        return sorted(path for path in out.iterdir() if not _is_no_run(path.name))
     except OSError as error:
         raise StorageError(f"cannot read {out}: {error.strerror}", fix="correct --out") from None
 
 
-def _is_pointer(name: str) -> bool:
-    return name == LATEST or name.startswith(f".{LATEST}-")
+def _is_no_run(name: str) -> bool:
+    return name in {LATEST, SEARCHES} or name.startswith(f".{LATEST}-")
 
 
 def require_room(out: Path) -> None:
