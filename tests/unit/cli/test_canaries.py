@@ -46,6 +46,7 @@ SENDING = {
 COMMANDS = {
     **SENDING,
     "calibrate": ["calibrate"],
+    "capacity": ["capacity", "--from", "5", "--to", "3"],
     "worker": ["worker", "nobody.invalid"],
     "report": ["report", "none"],
     "compare": ["compare", "none", "none"],
