@@ -70,6 +70,11 @@ def prepare(config: Config, settings: Settings) -> Prepared:
             "needs a race's fixed plan",
             fix="name a scenario that only reads, such as lookup",
         )
+    if config.race.keys == "once":
+        raise UsageError(
+            'race.keys = "once": a search does not know beforehand how many keys it asks for',
+            fix='give race.keys = "uniform"',
+        )
     known = calibration.consult(
         config, sides(config, scenario), 1, this_machine(), these_versions()
     )
