@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
+from rich.console import Console
 
 from dragstrip.analysis.capacity import MOST_VOID, Bounds, conclude
 from dragstrip.report import capacity as words
+from dragstrip.report.html import capacity as html
+from tests.support.html_page import Page
 from tests.support.runs import conclude as raced
 from tests.support.runs import plan_of, record
+from tests.support.schema_validator import validator
 from tests.unit.capacity.test_script import BOUNDS, play, slice_of
 
 if TYPE_CHECKING:
@@ -93,3 +99,23 @@ def test_void_slices_are_played_again_and_not_for_ever() -> None:
     for name in NAMES:
         void = [one for one in found.slices if one.target == name and one.outcome == "void"]
         assert len(void) == MOST_VOID + 1
+
+
+def test_every_report_says_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
+    found = searched(100, 220)
+    page = Page(html.render(found))
+    assert page.text_of("verdict-title").endswith(words.headline(found))
+    assert len(page.table("data-response")) - 1 == sum(
+        one.phase == "search" for one in found.slices
+    )
+    case = ElementTree.fromstring(words.junit(found)).find(f".//testcase[@name='{NAMES[0]}']")
+    assert case is not None
+    assert case.findtext("system-out") == words.sentences(found)[0]
+    assert words.markdown(found).count(f"| {NAMES[1]} |") == len(
+        {one.rate_per_s for one in found.slices if one.target == NAMES[1] and one.phase == "search"}
+    )
+    Console(width=80).print(words.render(found))
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) < 24
+    assert all(len(line) <= 80 for line in shown)
+    validator("capacity").validate(json.loads(found.model_dump_json()))
