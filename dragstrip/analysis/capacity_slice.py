@@ -116,7 +116,8 @@ def _judged(whole: Tally, over: Proportion, generator: Generator, rules: RulesCo
         broken_by = broken_by or "objective"
         # What was kept, was kept by a busy generator too; and lateness makes no errors.
         if _at_own_limits(whole) or (
-            broken_by == "objective" and _is_late(generator, rules.slo_ms)
+            broken_by == "objective"
+            and explains(generator, whole.quantile_ms(1 - share), rules.slo_ms)
         ):
             return _Judged("void", kept, "generator")
     return _Judged(word, kept, broken_by)
@@ -130,9 +131,13 @@ def _at_own_limits(whole: Tally) -> bool:
     return any(whole.failed.get(reason) for reason in OF_THIS_MACHINE)
 
 
-def _is_late(generator: Generator, slo_ms: float) -> bool:
-    most_lag_ms = max(MOST_LAG_MS, MOST_LAG_SHARE * slo_ms)
-    lags = (generator.loop_lag_p99_ms, generator.send_delay_p99_ms)
-    return (generator.cpu or 0.0) > MOST_CPU or any(
-        lag is not None and lag > most_lag_ms for lag in lags
-    )
+def explains(generator: Generator, quantile_ms: float | None, slo_ms: float) -> bool:
+    """Whether the target may have kept an objective that it missed, but for the generator.
+
+    Its lateness is a part of the response time; null stands for a quantile that failed.
+    """
+    if (generator.cpu or 0.0) > MOST_CPU:
+        return True
+    lags = (generator.loop_lag_p99_ms or 0.0, generator.send_delay_p99_ms or 0.0)
+    late = max(lags) > max(MOST_LAG_MS, MOST_LAG_SHARE * slo_ms)
+    return late and quantile_ms is not None and quantile_ms - max(lags) <= slo_ms
