@@ -56,7 +56,7 @@ def bounds_of(
         lowest,
         highest,
         race.pairs,
-        is_generators=highest_per_s is None or highest == ceiling_per_s,
+        is_generators=highest == ceiling_per_s,
     )
 
 
