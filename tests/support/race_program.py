@@ -9,6 +9,8 @@ With --anyhow, a race too short for a verdict is run all the same.
 
 from __future__ import annotations
 
+import ctypes
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from seeding.verify import DataProof
 
 ANYHOW = "--anyhow"
+_PR_SET_PDEATHSIG = 1
 
 
 def proven(config: Config, *_: Any) -> DataProof:
@@ -35,7 +38,13 @@ def allow(config: Config, **_: Any) -> None:
     """Refuse nothing."""
 
 
+def end_with_parent() -> None:
+    """Have the kernel end this program with the tests that started it, however they end."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    end_with_parent()
     vars(seeded).update(_preflight=proven, check_data=proven)
     if ANYHOW in sys.argv:
         sys.argv.remove(ANYHOW)
