@@ -44,7 +44,7 @@ class SimulatedTargets:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SimulatedSearch:
     """A search's two edges and their difference, each with the truth; `slices` were played."""
 
     edges: list[tuple[Edge | None, float]]
@@ -54,7 +54,7 @@ class Found:
 
 def search_both(
     targets: SimulatedTargets, random: np.random.Generator, *, rounds: int, counted_s: float
-) -> Found:
+) -> SimulatedSearch:
     """Search both targets' edges, round by round."""
     capacities = random.uniform(math.log(3 * LOWEST_PER_S), math.log(HIGHEST_PER_S / 3), 2)
     searches = [Search(LOWEST_PER_S, HIGHEST_PER_S, rounds) for _ in capacities]
@@ -70,7 +70,7 @@ def search_both(
     # What is measured is the capacity while it is measured.
     truth = capacities + (np.mean(seen) if seen else 0.0)
     baseline, challenger = (one.trials for one in searches)
-    return Found(
+    return SimulatedSearch(
         [(edge(one.trials), float(at)) for one, at in zip(searches, truth, strict=True)],
         (difference(baseline, challenger), float(truth[1] - truth[0])),
         len(baseline) + len(challenger),

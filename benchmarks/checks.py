@@ -87,7 +87,7 @@ class _Names:
         return {"name": f"Customer {key}"}
 
 
-class Case(NamedTuple):
+class CheckCase(NamedTuple):
     """A check, and whether it is asked for known bytes or for other ones each time."""
 
     name: str
@@ -103,27 +103,27 @@ def answer(key: int, variant: int = 0) -> Reply:
     return Reply(200, "application/json", "", orjson.dumps(document), _HEAD)
 
 
-def cases(folder: Path) -> list[Case]:
+def cases(folder: Path) -> list[CheckCase]:
     """Return what is measured."""
     schema = folder / "order.schema.json"
     schema.write_text(json.dumps(_SCHEMA))
     equals = Equals("name", parse("$.name"), _Names())
     valid = JsonSchema(schema)
     found = [
-        Case("status", Status((200, 201))),
-        Case("header", Header("x-version", "7")),
-        Case("contains", Contains('"note":"x')),
-        Case("matches", Matches(r'"note":"x+"')),
-        Case("equals, known", Known(equals, KEYS)),
-        Case("equals, in full", equals, is_known=False),
-        Case("schema, known", Known(valid, KEYS)),
-        Case("schema, in full", valid, is_known=False),
-        Case("same, known", _agreement().check(1)),
-        Case("same, in full", _agreement().check(1), is_known=False),
-        Case("same, in full, with tolerance", _agreement(0.01).check(1), is_known=False),
+        CheckCase("status", Status((200, 201))),
+        CheckCase("header", Header("x-version", "7")),
+        CheckCase("contains", Contains('"note":"x')),
+        CheckCase("matches", Matches(r'"note":"x+"')),
+        CheckCase("equals, known", Known(equals, KEYS)),
+        CheckCase("equals, in full", equals, is_known=False),
+        CheckCase("schema, known", Known(valid, KEYS)),
+        CheckCase("schema, in full", valid, is_known=False),
+        CheckCase("same, known", _agreement().check(1)),
+        CheckCase("same, in full", _agreement().check(1), is_known=False),
+        CheckCase("same, in full, with tolerance", _agreement(0.01).check(1), is_known=False),
     ]
     slower = JsonSchema(schema, fast=False)
-    return [*found, Case("schema, in full, without jsonschema-rs", slower, is_known=False)]
+    return [*found, CheckCase("schema, in full, without jsonschema-rs", slower, is_known=False)]
 
 
 def _agreement(tolerance: float | None = None) -> Agreement:
@@ -134,7 +134,7 @@ def _agreement(tolerance: float | None = None) -> Agreement:
     )
 
 
-def rate_per_s(case: Case, answers: Sequence[Sequence[Reply]], at_least_s: float) -> float:
+def rate_per_s(case: CheckCase, answers: Sequence[Sequence[Reply]], at_least_s: float) -> float:
     """Return how many answers a second the check takes. AssertionError for one that it refuses."""
     check, spent_s, count, turn = case.check, 0.0, 0, 0
     while spent_s < at_least_s:

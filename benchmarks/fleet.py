@@ -41,7 +41,7 @@ _PATIENCE_S = 120
 _POLL_MS = 5
 
 
-class Worker:
+class FleetWorker:
     """One worker. `due_s` is when it next has something to say, on the monotonic clock."""
 
     def __init__(self, context: zmq.Context[Any], port: int, number: int) -> None:
@@ -144,7 +144,7 @@ def main(argv: list[str]) -> int:
     seal.seal_messages()
     port, count = (int(text) for text in argv)
     context: zmq.Context[Any] = zmq.Context()
-    fleet = [Worker(context, port, number) for number in range(count)]
+    fleet = [FleetWorker(context, port, number) for number in range(count)]
     started_s = time.monotonic()
     for number, worker in enumerate(fleet):
         worker.due_s = started_s + 0.5 + number / count
@@ -163,7 +163,7 @@ def main(argv: list[str]) -> int:
     return 0 if all(worker.over for worker in fleet) else 1
 
 
-def _events(fleet: list[Worker]) -> Iterator[str]:
+def _events(fleet: list[FleetWorker]) -> Iterator[str]:
     by_socket = {worker.socket: worker for worker in fleet}
     poller = zmq.Poller()
     for worker in fleet:

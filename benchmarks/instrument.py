@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seeding.dataset.model import Manifest
 
 
-class Quiet:
+class SilentProgress:
     """Hears how a race goes on, and says nothing."""
 
     def say(self, line: str) -> None:
@@ -75,7 +75,7 @@ def race_at(
     facts = facts_of(DataProof(manifest, ["Convex", "Supabase"], compared=1, ranges=1))
     setup = Setup(config, scenario, facts, options)
     with placed(cores, first=first):
-        return _finished(race.run_once(setup, progress or Quiet()))
+        return _finished(race.run_once(setup, progress or SilentProgress()))
 
 
 def endpoint_race_at(
@@ -94,8 +94,8 @@ def endpoint_race_at(
         }
     )
     options = race.Options(out=out, seed=7)
-    with placed(cores), race.ready(*bind(config), options, Quiet()) as setup:
-        return _finished(race.run_once(setup, Quiet()))
+    with placed(cores), race.ready(*bind(config), options, SilentProgress()) as setup:
+        return _finished(race.run_once(setup, SilentProgress()))
 
 
 def _finished(result: race.Result) -> race.Result:

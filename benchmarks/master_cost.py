@@ -44,7 +44,7 @@ class _Sample(NamedTuple):
     rss: int
 
 
-class WatchedRace(instrument.Quiet):
+class WatchedRace(instrument.SilentProgress):
     """Looks at the processes of a race several times a second."""
 
     def __init__(self) -> None:

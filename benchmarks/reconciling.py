@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from scenarios.crm.messages import InboundMessage
-    from scenarios.crm.reconcile import Account
+    from scenarios.crm.reconcile import WriteAccount
     from seeding.dataset.model import Context
     from seeding.stores import Store
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
             _fill(store, dataset, stored)
         stop, state = StopSignal(), EndState(maker)
 
-        def reconcile(store: Store) -> tuple[float, Account, str | None]:
+        def reconcile(store: Store) -> tuple[float, WriteAccount, str | None]:
             began = time.monotonic()
             found = account(store, maker, sent, asked.messages, stop)
             return time.monotonic() - began, found, state.difference(store, found, stop)

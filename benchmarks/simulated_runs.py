@@ -105,7 +105,7 @@ def simulate(
     shape = (experiments, pairs, 2)
     quantiles: dict[Metric, Array] = {metric: np.empty(shape) for metric in QUANTILES}
     kept = np.empty((*shape, scenario.requests), np.float32) if keep_latencies else None
-    state = _State(scenario, experiments, random)
+    state = _TargetState(scenario, experiments, random)
     machine = np.zeros(experiments)
     turns = _slices(experiments, pairs, seed)
     every = np.arange(experiments)
@@ -127,7 +127,7 @@ def simulate(
     return Simulated(quantiles, kept)
 
 
-class _State:
+class _TargetState:
     """The targets' lasting state: standard normal, shape (experiments, 2), times its amplitude."""
 
     def __init__(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Check, Reply, Request, Target
 
 
-class Conversation(InboundMessages):
+class Conversations(InboundMessages):
     """Mixes lookups with messages; a lookup asks for whom a message was from a moment ago."""
 
     name = "conversation"

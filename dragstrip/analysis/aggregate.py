@@ -17,7 +17,7 @@ from dragstrip.errors import StorageError
 from dragstrip.ledger.tallies import Tallies
 from dragstrip.ledger.tally import merged
 from dragstrip.run.model import (
-    Asked,
+    AskedRequests,
     DataAfter,
     Figures,
     Gate,
@@ -281,7 +281,7 @@ def _totals(tally: Tally, duration_s: float) -> dict[str, Any]:
 
 def _asked(
     plan: Plan, tallies: Sequence[Tally], only: PlannedOperation | None = None
-) -> dict[str, Asked]:
+) -> dict[str, AskedRequests]:
     """Return what of a target's reading requests were the first for their key, and the others."""
     reading = [
         tally

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.ledger.histogram import Histogram
-from dragstrip.run.model import Asked, Split
+from dragstrip.run.model import AskedRequests, Split
 
 if TYPE_CHECKING:
     from dragstrip.ledger.tally import Tally
@@ -46,7 +46,7 @@ def details(tally: Tally) -> dict[str, Any]:
     }
 
 
-def asked(tally: Tally) -> dict[str, Asked]:
+def asked(tally: Tally) -> dict[str, AskedRequests]:
     """Return the requests that were the first for their key, and the others."""
     response = tally.histograms.get("response", Histogram())
     again = tally.histograms.get("repeated", Histogram())
@@ -56,12 +56,12 @@ def asked(tally: Tally) -> dict[str, Asked]:
     }
 
 
-def _asked(requests: int, response: Histogram) -> Asked:
+def _asked(requests: int, response: Histogram) -> AskedRequests:
     # Failures rank as slower than any answer.
     found = {
         name: response.quantile_ns(q, requests - response.total) for name, q in QUANTILES.items()
     }
-    return Asked(
+    return AskedRequests(
         requests=requests,
         verified=response.total,
         **{name: None if value is None else value / 1e6 for name, value in found.items()},

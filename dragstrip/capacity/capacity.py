@@ -44,7 +44,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedSearch:
     """A search that may start: nothing was sent or started yet."""
 
     config: Config
@@ -61,7 +61,7 @@ class Prepared:
         )
 
 
-def prepare(config: Config, settings: Settings) -> Prepared:
+def prepare(config: Config, settings: Settings) -> PreparedSearch:
     """Check what is asked for. Raises DragstripError before anything is started or sent."""
     config, scenario = bind(config)
     if scenario.numbered:
@@ -91,17 +91,17 @@ def prepare(config: Config, settings: Settings) -> Prepared:
     prechecks.require(config, processes=1, operations=planned(scenario))
     run_folder.require_room(settings.options.out)
     scenario.config = config
-    return Prepared(config, scenario, bounds)
+    return PreparedSearch(config, scenario, bounds)
 
 
-def measure(prepared: Prepared, settings: Settings, progress: RaceProgress) -> Found:
+def measure(prepared: PreparedSearch, settings: Settings, progress: RaceProgress) -> StoredSearch:
     """Find what both targets carry, and store it. Raises DragstripError."""
     options = replace(settings.options, out=settings.options.out / run_folder.SEARCHES)
     with race.ready(prepared.config, prepared.scenario, options, progress) as setup:
         return search(setup, prepared.bounds, progress)
 
 
-def search(setup: Setup, bounds: Bounds, progress: RaceProgress) -> Found:
+def search(setup: Setup, bounds: Bounds, progress: RaceProgress) -> StoredSearch:
     """Search with targets that are proven fit; also what was interrupted is stored.
 
     Raises DragstripError.
@@ -132,11 +132,11 @@ def search(setup: Setup, bounds: Bounds, progress: RaceProgress) -> Found:
     if not finished:
         why = locust_process.why_unfinished(folder)
         raise InvalidRun(f"Locust ended early:\n{why}", fix="run it again")
-    return Found(folder, found)
+    return StoredSearch(folder, found)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class StoredSearch:
     """A stored search."""
 
     folder: RunFolder

@@ -102,7 +102,7 @@ class Split(StrictModel):
     data_ms: Milliseconds | None
 
 
-class Asked(StrictModel):
+class AskedRequests(StrictModel):
     """The counted requests that were the first for their key, or those that were not."""
 
     requests: Count
@@ -135,8 +135,8 @@ class OperationTotals(Figures):
     opened: Count = 0
     bytes: Count = 0
     split: Split | None = None
-    first: Asked | None = None
-    repeated: Asked | None = None
+    first: AskedRequests | None = None
+    repeated: AskedRequests | None = None
     distribution: list[Quantile] = Field(default=[])
 
 

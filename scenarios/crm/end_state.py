@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from dragstrip.concurrency import StopSignal
     from scenarios.crm.messages import MessageMaker
-    from scenarios.crm.reconcile import Account
+    from scenarios.crm.reconcile import WriteAccount
     from seeding.dataset.model import Context
     from seeding.stores import Store
 
@@ -29,7 +29,7 @@ _PHONES = 128
 _DIGESTS = 1 << 17
 
 
-def too_many(account: Account) -> set[int]:
+def too_many(account: WriteAccount) -> set[int]:
     """Return the contacts with more messages than can be compared."""
     counts = Counter(drawn(account.attempted[number]) for number in account.stored)
     return {index for index, count in counts.items() if count > MOST_MESSAGES}
@@ -43,7 +43,7 @@ class EndState:
         # Both stores are held to the same, if they hold the same messages.
         self._digest = lru_cache(_DIGESTS)(self._made_digest)
 
-    def difference(self, store: Store, account: Account, stop: StopSignal) -> str | None:
+    def difference(self, store: Store, account: WriteAccount, stop: StopSignal) -> str | None:
         """Return what differs first in the contacts that messages went to, None for nothing."""
         by_index = _keys_by_index(account)
 
@@ -96,7 +96,7 @@ class EndState:
         return f"{name}: {difference}" if difference else f"{name} changed while it was read"
 
 
-def _keys_by_index(account: Account) -> dict[int, tuple[int, ...]]:
+def _keys_by_index(account: WriteAccount) -> dict[int, tuple[int, ...]]:
     """Return what is stored of each contact that something was sent to, in order."""
     left_out = too_many(account)
     found: dict[int, list[int]] = {

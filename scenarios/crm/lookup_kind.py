@@ -26,7 +26,7 @@ class NoAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class KeyRefusal:
     """How a kind answers a wrong key: with a status, and a body of which `is_meant` is true."""
 
     status: int = 401
@@ -59,7 +59,7 @@ class LookupKind(TargetKind):
 
     lookup: Callable[[str, str, str, str], Request] = _by_route
     answer: Callable[[Any], Any] = _as_it_is
-    refusal: Refusal = field(default_factory=Refusal)
+    refusal: KeyRefusal = field(default_factory=KeyRefusal)
 
     @property
     def key_variable(self) -> str:

@@ -47,7 +47,7 @@ class Attempts:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class WriteAccount:
     """What one target stored of a run. All are numbers of messages, or ids that fit none."""
 
     attempted: dict[int, int]
@@ -98,7 +98,7 @@ def attempts(run: RunFolder, target: int, operation: int) -> Attempts:
 
 def account(
     store: Store, maker: MessageMaker, sent: Attempts, numbers: int, stop: StopSignal
-) -> Account:
+) -> WriteAccount:
     """Compare what a store holds of a run with what was sent: digests first, ids where they differ.
 
     `numbers` is how many the run had to give away. Raises BackendError.
@@ -139,7 +139,7 @@ def account(
             else:
                 unexpected.append(one)
     stored = frozenset(counts)
-    return Account(
+    return WriteAccount(
         attempted,
         acknowledged,
         stored,

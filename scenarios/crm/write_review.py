@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config
     from dragstrip.run.folder import RunFolder
     from scenarios.crm.messages import MessageMaker
-    from scenarios.crm.reconcile import Account, Attempts
+    from scenarios.crm.reconcile import Attempts, WriteAccount
     from seeding.stores import Store
 
 _READS_FILE = "reads-{}.json"
@@ -100,7 +100,7 @@ def review(
     return reviewed
 
 
-def _remarks(accounts: Mapping[str, Account]) -> list[str]:
+def _remarks(accounts: Mapping[str, WriteAccount]) -> list[str]:
     """Say what the end states do not have in common, though each is as it must be."""
     said = []
     for name, other in itertools.permutations(accounts, 2):
@@ -117,13 +117,13 @@ def _remarks(accounts: Mapping[str, Account]) -> list[str]:
     return said
 
 
-def _remove(store: Store, maker: MessageMaker, found: Account) -> None:
+def _remove(store: Store, maker: MessageMaker, found: WriteAccount) -> None:
     touched = {drawn(key) for key in found.attempted.values()}
     seeded = [index for index in touched if index < maker.dataset.contacts]
     remove_run(store, maker.prefix, maker.dataset, seeded)
 
 
-def _writes(sent: Attempts, found: Account, counts: ReadCounts, maker: MessageMaker) -> Writes:
+def _writes(sent: Attempts, found: WriteAccount, counts: ReadCounts, maker: MessageMaker) -> Writes:
     worst = sorted(counts.worst, reverse=True)[:MOST_STALE_READS]
     return Writes(
         attempted=len(found.attempted),

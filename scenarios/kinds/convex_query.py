@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from dragstrip.scenario.request import Request
-from scenarios.crm.lookup_kind import LookupKind, NoAnswerError, Refusal
+from scenarios.crm.lookup_kind import KeyRefusal, LookupKind, NoAnswerError
 
 _FUNCTION = "contacts:getContextByPhone"
 
@@ -48,7 +48,7 @@ KIND = LookupKind(
     paths={"lookup": "/api/query"},
     lookup=_lookup,
     answer=_answer,
-    refusal=Refusal(
+    refusal=KeyRefusal(
         status=200,
         is_meant=lambda document: "Unauthorized" in _error(document),
         fix="deploy backends/convex, whose query checks api_key against its CRM_API_KEY",

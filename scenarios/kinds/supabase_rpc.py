@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from dragstrip.scenario.request import Request
-from scenarios.crm.lookup_kind import LookupKind, Refusal
+from scenarios.crm.lookup_kind import KeyRefusal, LookupKind
 
 
 def _lookup(path: str, phone: str, workspace_id: str, key: str) -> Request:
@@ -26,7 +26,7 @@ KIND = LookupKind(
     store="supabase",
     paths={"lookup": "/rest/v1/rpc/get_contact_context_by_phone"},
     lookup=_lookup,
-    refusal=Refusal(
+    refusal=KeyRefusal(
         is_meant=lambda _: True,
         fix="let only service_role execute the function, as the migrations of backends/supabase do",
     ),

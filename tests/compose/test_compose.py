@@ -22,7 +22,7 @@ from dragstrip.lab import lifecycle
 from dragstrip.run.ipc import free_port
 from tests.compose import engine
 from tests.compose.project import IMAGE, Project, project
-from tests.compose.witness import Witness
+from tests.compose.witness import Forwarder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ class Stack:
 
     project: Project
     web: httpx.Client
-    witness: Witness
+    witness: Forwarder
     secrets: list[str]
 
 
@@ -83,7 +83,7 @@ def stack(lab_of_its_own: dict[str, str], tmp_path_factory: Any) -> Iterator[Sta
         readable(folder / name.lower(), environment[name] + "\n")
     readable(folder / "worker_token", secrets.token_hex(16) + "\n")
     web_port = free_port()
-    witness = Witness(bridge_address())
+    witness = Forwarder(bridge_address())
     with witness.forwarding(ports) as addresses:
         given = {
             "DRAGSTRIP_LAB": environment["DRAGSTRIP_LAB"],

@@ -18,7 +18,7 @@ from dragstrip.run.folder import RunFolder
 from tests.compose import engine
 from tests.compose.project import Project, project
 from tests.compose.test_compose import bridge_address, lab_of_its_own, readable, wait
-from tests.compose.witness import Witness
+from tests.compose.witness import Forwarder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -88,7 +88,7 @@ class Racing:
 def addresses(lab_of_its_own: dict[str, str]) -> Iterator[dict[str, str]]:
     names = ("CONVEX_URL", "CONVEX_SITE_URL", "SUPABASE_URL", "NEXT_URL")
     ports = {name: httpx.URL(lab_of_its_own[name]).port or 80 for name in names}
-    with Witness(bridge_address()).forwarding(ports) as found:
+    with Forwarder(bridge_address()).forwarding(ports) as found:
         yield found
 
 

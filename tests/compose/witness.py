@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-class Witness:
+class Forwarder:
     """Forwards ports of `address` to the same services on loopback."""
 
     def __init__(self, address: str) -> None:

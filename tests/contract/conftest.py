@@ -9,7 +9,7 @@ import pytest
 
 from dragstrip.config.config import Config, TargetConfig
 from seeding.stores import open_stores
-from tests.contract.endpoint import Endpoint, Webhook
+from tests.contract.endpoint import LookupEndpoint, Webhook
 from tests.contract.people import People
 
 if TYPE_CHECKING:
@@ -34,13 +34,17 @@ def client() -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="session")
-def endpoints(lab_environment: dict[str, str], client: httpx.Client) -> dict[str, Endpoint]:
+def endpoints(lab_environment: dict[str, str], client: httpx.Client) -> dict[str, LookupEndpoint]:
     key = lab_environment["CRM_API_KEY"]
-    return {kind: Endpoint(kind, lab_environment[_ADDRESS[kind]], client, key) for kind in LOOKUPS}
+    return {
+        kind: LookupEndpoint(kind, lab_environment[_ADDRESS[kind]], client, key) for kind in LOOKUPS
+    }
 
 
 @pytest.fixture(params=LOOKUPS)
-def endpoint(request: pytest.FixtureRequest, endpoints: dict[str, Endpoint]) -> Endpoint:
+def endpoint(
+    request: pytest.FixtureRequest, endpoints: dict[str, LookupEndpoint]
+) -> LookupEndpoint:
     """Each path to the answer in turn."""
     return endpoints[request.param]
 
@@ -56,7 +60,7 @@ def webhook(
 
 
 @pytest.fixture
-def beside(webhook: Webhook, endpoints: dict[str, Endpoint]) -> Endpoint:
+def beside(webhook: Webhook, endpoints: dict[str, LookupEndpoint]) -> LookupEndpoint:
     """The lookup over the same backend as the webhook."""
     return endpoints[webhook.kind]
 

@@ -33,7 +33,7 @@ INTERNAL_ERROR = {"error": "Internal server error"}
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class LookupEndpoint:
     """A lookup endpoint. Every answer it gives is checked for what all answers must have."""
 
     kind: str

@@ -72,7 +72,7 @@ def sabotaged_functions(folder: Path, module: str, find: str, replace: str) -> P
 def babbling_server(secret: str) -> Iterator[str]:
     """A data layer that fails every request and tells everything it knows."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class InstanceHandler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             body = f'{{"message": "relation contacts of {secret} at 10.1.2.3", "code": "XX000"}}'
             self.send_response(500)
@@ -85,7 +85,7 @@ def babbling_server(secret: str) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             return
 
-    server = ThreadingHTTPServer((HOST, 0), Handler)
+    server = ThreadingHTTPServer((HOST, 0), InstanceHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

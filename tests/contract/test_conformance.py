@@ -30,7 +30,7 @@ from tests.contract.test_document import DOCUMENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.contract.endpoint import Endpoint
+    from tests.contract.endpoint import LookupEndpoint
     from tests.contract.people import People
 
 _CONFORMS = [
@@ -94,7 +94,7 @@ def session() -> Iterator[requests.Session]:
 def test_lookups_with_the_key(
     case: schemathesis.Case[Any],
     session: requests.Session,
-    endpoints: dict[str, Endpoint],
+    endpoints: dict[str, LookupEndpoint],
     people: People,
 ) -> None:
     endpoint = endpoints[_KIND_OF_PATH[case.operation.path]]
@@ -109,7 +109,7 @@ def test_lookups_with_the_key(
 @lookups.parametrize()
 @_bounded
 def test_lookups_without_the_key(
-    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[str, Endpoint]
+    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[str, LookupEndpoint]
 ) -> None:
     endpoint = endpoints[_KIND_OF_PATH[case.operation.path]]
     response = case.call(base_url=endpoint.url, session=session)
@@ -122,7 +122,7 @@ def test_lookups_without_the_key(
 def test_signed_messages(
     case: schemathesis.Case[Any],
     session: requests.Session,
-    endpoints: dict[str, Endpoint],
+    endpoints: dict[str, LookupEndpoint],
     lab_environment: dict[str, str],
     people: People,
 ) -> None:
@@ -138,7 +138,7 @@ def test_signed_messages(
 @webhooks.parametrize()
 @_bounded
 def test_unsigned_messages(
-    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[str, Endpoint]
+    case: schemathesis.Case[Any], session: requests.Session, endpoints: dict[str, LookupEndpoint]
 ) -> None:
     endpoint = endpoints[_KIND_OF_PATH[case.operation.path]]
     response = case.call(base_url=endpoint.url, session=session)

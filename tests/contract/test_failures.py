@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip.run.ipc import free_port
-from tests.contract.endpoint import INTERNAL_ERROR, NOT_CONFIGURED, Endpoint, Webhook
+from tests.contract.endpoint import INTERNAL_ERROR, NOT_CONFIGURED, LookupEndpoint, Webhook
 from tests.contract.instances import (
     babbling_server,
     convex_deployment,
@@ -78,7 +78,7 @@ def keyless(request: pytest.FixtureRequest, lab: object, tmp_path_factory: Any) 
 def test_without_a_key_to_compare_with_nobody_is_answered(
     keyless: dict[str, str], client: httpx.Client, kind: str, sent: str | None
 ) -> None:
-    endpoint = Endpoint(kind, keyless[kind], client, KEY)
+    endpoint = LookupEndpoint(kind, keyless[kind], client, KEY)
     headers = {} if sent is None else {"x-api-key": sent}
     # Before the parameters are looked at, and before the key is.
     for params in (_ASKED, {}):
@@ -115,7 +115,7 @@ def test_a_lookup_whose_data_layer_fails_says_no_more_than_that(
     broken_app: tuple[str, Path], client: httpx.Client, kind: str
 ) -> None:
     address, log = broken_app
-    endpoint = Endpoint(kind, address, client, KEY)
+    endpoint = LookupEndpoint(kind, address, client, KEY)
     response = endpoint.get(_ASKED, {"x-api-key": KEY, "x-request-id": "trace-9"})
     assert (response.status_code, response.json()) == (500, INTERNAL_ERROR)
     assert response.headers["x-request-id"] == "trace-9"
@@ -135,7 +135,7 @@ def test_a_message_whose_data_layer_fails_is_not_acknowledged(
 def test_refusals_need_no_data_layer(
     broken_app: tuple[str, Path], client: httpx.Client, kind: str
 ) -> None:
-    endpoint = Endpoint(kind, broken_app[0], client, KEY)
+    endpoint = LookupEndpoint(kind, broken_app[0], client, KEY)
     assert endpoint.get(_ASKED, {"x-api-key": "wrong"}).status_code == 401
     assert endpoint.get({}, {"x-api-key": KEY}).status_code == 400
 
@@ -165,7 +165,7 @@ def test_a_query_that_throws_says_no_more_than_that(
     broken_site: tuple[str, Path], client: httpx.Client
 ) -> None:
     site, log = broken_site
-    endpoint = Endpoint("convex-http", site, client, KEY)
+    endpoint = LookupEndpoint("convex-http", site, client, KEY)
     response = endpoint.get(_ASKED, {"x-api-key": KEY, "x-request-id": "trace-9"})
     assert (response.status_code, response.json()) == (500, INTERNAL_ERROR)
     assert response.headers["x-request-id"] == "trace-9"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.contract.endpoint import SERVER_TIMING, Endpoint
+from tests.contract.endpoint import SERVER_TIMING, LookupEndpoint
 
 if TYPE_CHECKING:
     from tests.contract.people import People
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     "request_id",
     ["1", "7b0c1f4e", "a" * 128, "x-y_z.1:2/3+4=", "!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~"],
 )
-def test_a_request_id_comes_back(endpoint: Endpoint, people: People, request_id: str) -> None:
+def test_a_request_id_comes_back(endpoint: LookupEndpoint, people: People, request_id: str) -> None:
     workspace_id = people.workspace("contract-north")["id"]
     response = endpoint.lookup(people.twin_phone, workspace_id, request_id)
     assert response.headers["x-request-id"] == request_id
 
 
-def test_without_a_request_id_none_is_made_up(endpoint: Endpoint, people: People) -> None:
+def test_without_a_request_id_none_is_made_up(endpoint: LookupEndpoint, people: People) -> None:
     workspace_id = people.workspace("contract-north")["id"]
     assert "x-request-id" not in endpoint.lookup(people.twin_phone, workspace_id).headers
 
 
-def test_a_refusal_has_the_request_id_too(endpoint: Endpoint) -> None:
+def test_a_refusal_has_the_request_id_too(endpoint: LookupEndpoint) -> None:
     for key, status in (("wrong", 401), (endpoint.key, 400)):
         response = endpoint.get({}, {"x-api-key": key, "x-request-id": "trace-1"})
         assert response.status_code == status
@@ -47,7 +47,7 @@ def test_a_refusal_has_the_request_id_too(endpoint: Endpoint) -> None:
     ],
 )
 def test_an_unfit_request_id_is_ignored(
-    endpoint: Endpoint, people: People, request_id: bytes
+    endpoint: LookupEndpoint, people: People, request_id: bytes
 ) -> None:
     response = endpoint.client.get(
         endpoint.url + endpoint.path,
@@ -62,7 +62,7 @@ def test_an_unfit_request_id_is_ignored(
     assert "x-request-id" not in response.headers
 
 
-def test_time_in_the_data_layer_shows(endpoint: Endpoint, people: People) -> None:
+def test_time_in_the_data_layer_shows(endpoint: LookupEndpoint, people: People) -> None:
     workspace_id = people.workspace("contract-north")["id"]
     response = endpoint.lookup(people.twin_phone, workspace_id)
     timing = SERVER_TIMING.fullmatch(response.headers["server-timing"])
@@ -71,7 +71,7 @@ def test_time_in_the_data_layer_shows(endpoint: Endpoint, people: People) -> Non
     assert 0 < query_ms <= total_ms <= response.elapsed.total_seconds() * 1_000
 
 
-def test_nothing_invites_a_cache(endpoint: Endpoint, people: People) -> None:
+def test_nothing_invites_a_cache(endpoint: LookupEndpoint, people: People) -> None:
     workspace_id = people.workspace("contract-north")["id"]
     first = endpoint.lookup(people.twin_phone, workspace_id)
     second = endpoint.lookup(people.twin_phone, workspace_id)

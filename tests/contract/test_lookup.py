@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.contract.endpoint import NOT_FOUND, Endpoint
+from tests.contract.endpoint import NOT_FOUND, LookupEndpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 
-def test_every_known_caller_is_answered_in_full(endpoint: Endpoint, people: People) -> None:
+def test_every_known_caller_is_answered_in_full(endpoint: LookupEndpoint, people: People) -> None:
     for contact, answer in people.answers():
         response = endpoint.lookup(contact["phone"], contact["workspace_id"])
         assert response.status_code == 200
@@ -56,13 +56,15 @@ def test_the_callers_asked_about_go_beyond_the_limits(people: People) -> None:
     assert any(context["conversation"] is None for context in people.contexts)
 
 
-def test_an_unknown_caller_is_not_found(endpoint: Endpoint, people: People) -> None:
+def test_an_unknown_caller_is_not_found(endpoint: LookupEndpoint, people: People) -> None:
     for workspace in people.workspaces:
         response = endpoint.lookup(people.nobody_phone, workspace["id"])
         assert (response.status_code, response.json()) == (200, NOT_FOUND)
 
 
-def test_a_number_known_to_two_workspaces_is_two_people(endpoint: Endpoint, people: People) -> None:
+def test_a_number_known_to_two_workspaces_is_two_people(
+    endpoint: LookupEndpoint, people: People
+) -> None:
     names = [
         endpoint.lookup(people.twin_phone, people.workspace(name)["id"]).json()["contact"]["name"]
         for name in ("contract-north", "contract-south")
@@ -70,7 +72,9 @@ def test_a_number_known_to_two_workspaces_is_two_people(endpoint: Endpoint, peop
     assert names == ["Wayan in the north", "Made in the south"]
 
 
-def test_nobody_is_found_through_another_workspace(endpoint: Endpoint, people: People) -> None:
+def test_nobody_is_found_through_another_workspace(
+    endpoint: LookupEndpoint, people: People
+) -> None:
     known = {(c["phone"], c["workspace_id"]) for c, _ in people.answers()}
     asked = 0
     for contact, _ in people.answers()[-40:]:
@@ -98,7 +102,7 @@ def test_nobody_is_found_through_another_workspace(endpoint: Endpoint, people: P
     ],
 )
 def test_a_workspace_that_does_not_exist_finds_nobody(
-    endpoint: Endpoint, people: People, workspace_id: str
+    endpoint: LookupEndpoint, people: People, workspace_id: str
 ) -> None:
     response = endpoint.lookup(people.twin_phone, workspace_id)
     assert (response.status_code, response.json()) == (200, NOT_FOUND)
@@ -117,14 +121,14 @@ def test_a_workspace_that_does_not_exist_finds_nobody(
     ],
 )
 def test_nearly_the_workspaces_id_finds_nobody(
-    endpoint: Endpoint, people: People, disguise: Callable[[str], str]
+    endpoint: LookupEndpoint, people: People, disguise: Callable[[str], str]
 ) -> None:
     workspace_id = disguise(people.workspace("contract-north")["id"])
     response = endpoint.lookup(people.twin_phone, workspace_id)
     assert (response.status_code, response.json()) == (200, NOT_FOUND)
 
 
-def test_a_uuid_may_be_written_in_capitals(endpoint: Endpoint, people: People) -> None:
+def test_a_uuid_may_be_written_in_capitals(endpoint: LookupEndpoint, people: People) -> None:
     workspace_id = people.workspace("contract-north")["id"].upper()
     assert endpoint.lookup(people.twin_phone, workspace_id).json()["found"] is True
 
@@ -149,7 +153,7 @@ def test_a_uuid_may_be_written_in_capitals(endpoint: Endpoint, people: People) -
     ],
 )
 def test_a_number_may_be_written_in_any_way(
-    endpoint: Endpoint, people: People, written: str
+    endpoint: LookupEndpoint, people: People, written: str
 ) -> None:
     phone = people.twin_phone
     workspace_id = people.workspace("contract-south")["id"]
@@ -168,14 +172,16 @@ def test_a_number_may_be_written_in_any_way(
     ],
 )
 def test_other_digits_are_another_number(
-    endpoint: Endpoint, people: People, change: Callable[[str], str]
+    endpoint: LookupEndpoint, people: People, change: Callable[[str], str]
 ) -> None:
     workspace_id = people.workspace("contract-north")["id"]
     response = endpoint.lookup(change(people.twin_phone), workspace_id)
     assert (response.status_code, response.json()) == (200, NOT_FOUND)
 
 
-def test_of_a_parameter_given_twice_the_first_counts(endpoint: Endpoint, people: People) -> None:
+def test_of_a_parameter_given_twice_the_first_counts(
+    endpoint: LookupEndpoint, people: People
+) -> None:
     north = people.workspace("contract-north")["id"]
     south = people.workspace("contract-south")["id"]
     phone, other = people.twin_phone, people.nobody_phone
@@ -186,7 +192,9 @@ def test_of_a_parameter_given_twice_the_first_counts(endpoint: Endpoint, people:
     assert response.json()["contact"]["name"] == "Wayan in the north"
 
 
-def test_all_paths_give_the_same_answer(endpoints: dict[str, Endpoint], people: People) -> None:
+def test_all_paths_give_the_same_answer(
+    endpoints: dict[str, LookupEndpoint], people: People
+) -> None:
     for contact, _ in people.answers()[-40:]:
         phone, workspace_id = contact["phone"], contact["workspace_id"]
         answers = [e.lookup(phone, workspace_id).json() for e in endpoints.values()]

@@ -11,7 +11,7 @@ from tests.contract.endpoint import (
     MISSING_PHONE,
     MISSING_WORKSPACE,
     UNAUTHORIZED,
-    Endpoint,
+    LookupEndpoint,
 )
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def params(people: People) -> dict[str, str]:
     ],
 )
 def test_a_wrong_key_is_refused(
-    endpoint: Endpoint, params: dict[str, str], forge: Callable[[str], str]
+    endpoint: LookupEndpoint, params: dict[str, str], forge: Callable[[str], str]
 ) -> None:
     forged = forge(endpoint.key)
     assert forged != endpoint.key
@@ -53,12 +53,12 @@ def test_a_wrong_key_is_refused(
     assert (response.status_code, response.json()) == (401, UNAUTHORIZED)
 
 
-def test_no_key_is_refused(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_no_key_is_refused(endpoint: LookupEndpoint, params: dict[str, str]) -> None:
     response = endpoint.get(params)
     assert (response.status_code, response.json()) == (401, UNAUTHORIZED)
 
 
-def test_a_key_beyond_ascii_is_refused(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_a_key_beyond_ascii_is_refused(endpoint: LookupEndpoint, params: dict[str, str]) -> None:
     response = endpoint.client.get(
         endpoint.url + endpoint.path, params=params, headers={b"x-api-key": b"k\xe9y"}
     )
@@ -67,7 +67,7 @@ def test_a_key_beyond_ascii_is_refused(endpoint: Endpoint, params: dict[str, str
 
 @pytest.mark.parametrize("place", ["query", "authorization", "cookie"])
 def test_the_key_counts_in_its_header_alone(
-    endpoint: Endpoint, params: dict[str, str], place: str
+    endpoint: LookupEndpoint, params: dict[str, str], place: str
 ) -> None:
     headers: dict[str, str] = {}
     if place == "query":
@@ -80,7 +80,9 @@ def test_the_key_counts_in_its_header_alone(
     assert (response.status_code, response.json()) == (401, UNAUTHORIZED)
 
 
-def test_the_header_may_be_written_in_capitals(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_the_header_may_be_written_in_capitals(
+    endpoint: LookupEndpoint, params: dict[str, str]
+) -> None:
     assert endpoint.get(params, {"X-API-KEY": endpoint.key}).status_code == 200
 
 
@@ -89,7 +91,7 @@ _WITHOUT_DIGITS = ["", " ", "+", "abc", "()- ", "٣٤٥", "６２８１", "\x00"
 
 @pytest.mark.parametrize("phone", _WITHOUT_DIGITS)
 def test_a_phone_without_a_digit_is_missing(
-    endpoint: Endpoint, params: dict[str, str], phone: str
+    endpoint: LookupEndpoint, params: dict[str, str], phone: str
 ) -> None:
     response = endpoint.get({**params, "phone": phone}, {"x-api-key": endpoint.key})
     assert (response.status_code, response.json()) == (400, MISSING_PHONE)
@@ -104,61 +106,69 @@ def test_a_phone_without_a_digit_is_missing(
     ],
 )
 def test_an_absent_parameter_is_named(
-    endpoint: Endpoint, params: dict[str, str], absent: tuple[str, ...], expected: object
+    endpoint: LookupEndpoint, params: dict[str, str], absent: tuple[str, ...], expected: object
 ) -> None:
     left = {name: value for name, value in params.items() if name not in absent}
     response = endpoint.get(left, {"x-api-key": endpoint.key})
     assert (response.status_code, response.json()) == (400, expected)
 
 
-def test_an_empty_workspace_is_missing(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_an_empty_workspace_is_missing(endpoint: LookupEndpoint, params: dict[str, str]) -> None:
     response = endpoint.get({**params, "workspace_id": ""}, {"x-api-key": endpoint.key})
     assert (response.status_code, response.json()) == (400, MISSING_WORKSPACE)
 
 
-def test_a_parameter_goes_by_its_exact_name(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_a_parameter_goes_by_its_exact_name(
+    endpoint: LookupEndpoint, params: dict[str, str]
+) -> None:
     renamed = {"Phone": params["phone"], "workspaceId": params["workspace_id"]}
     response = endpoint.get(renamed, {"x-api-key": endpoint.key})
     assert (response.status_code, response.json()) == (400, MISSING_PHONE)
 
 
-def test_the_key_is_looked_at_before_the_parameters(endpoint: Endpoint) -> None:
+def test_the_key_is_looked_at_before_the_parameters(endpoint: LookupEndpoint) -> None:
     response = endpoint.get({}, {"x-api-key": "wrong"})
     assert (response.status_code, response.json()) == (401, UNAUTHORIZED)
 
 
-def test_a_refusal_does_not_touch_the_data(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_a_refusal_does_not_touch_the_data(
+    endpoint: LookupEndpoint, params: dict[str, str]
+) -> None:
     for response in (endpoint.get(params), endpoint.get({}, {"x-api-key": endpoint.key})):
         assert response.headers["server-timing"].startswith("query;dur=0")
 
 
-def test_a_refusal_shows_nothing_of_the_key(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_a_refusal_shows_nothing_of_the_key(
+    endpoint: LookupEndpoint, params: dict[str, str]
+) -> None:
     response = endpoint.get(params, {"x-api-key": endpoint.key[:-1]})
     assert endpoint.key[:8] not in response.text + json.dumps(dict(response.headers))
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_lookup_is_a_get(endpoint: Endpoint, params: dict[str, str], method: str) -> None:
+def test_a_lookup_is_a_get(endpoint: LookupEndpoint, params: dict[str, str], method: str) -> None:
     response = _send(endpoint, method, params)
     assert response.status_code in {404, 405}
     assert "contact" not in response.text
 
 
-def test_head_is_get_without_a_body(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_head_is_get_without_a_body(endpoint: LookupEndpoint, params: dict[str, str]) -> None:
     response = _send(endpoint, "HEAD", params)
     assert response.status_code == 200
     assert response.headers["cache-control"] == "no-store"
     assert response.content == b""
 
 
-def test_a_head_without_the_key_is_refused(endpoint: Endpoint, params: dict[str, str]) -> None:
+def test_a_head_without_the_key_is_refused(
+    endpoint: LookupEndpoint, params: dict[str, str]
+) -> None:
     response = endpoint.client.head(endpoint.url + endpoint.path, params=params)
     assert response.status_code == 401
 
 
 @pytest.mark.parametrize("suffix", ["/", "/x", "x", "%00"])
 def test_a_path_beside_the_lookups_gives_no_answer(
-    endpoint: Endpoint, params: dict[str, str], suffix: str
+    endpoint: LookupEndpoint, params: dict[str, str], suffix: str
 ) -> None:
     response = endpoint.client.get(
         endpoint.url + endpoint.path + suffix, params=params, headers={"x-api-key": endpoint.key}
@@ -166,7 +176,7 @@ def test_a_path_beside_the_lookups_gives_no_answer(
     assert response.status_code in {308, 400, 404}
 
 
-def _send(endpoint: Endpoint, method: str, params: dict[str, str]) -> httpx.Response:
+def _send(endpoint: LookupEndpoint, method: str, params: dict[str, str]) -> httpx.Response:
     return endpoint.client.request(
         method, endpoint.url + endpoint.path, params=params, headers={"x-api-key": endpoint.key}
     )

@@ -16,7 +16,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.contract.endpoint import Endpoint, Webhook
+    from tests.contract.endpoint import LookupEndpoint, Webhook
     from tests.contract.people import People
 
 STORED = {"received": True, "duplicate": False}
@@ -77,7 +77,7 @@ def _later(message: dict[str, Any], seconds: int, content: str) -> dict[str, Any
 
 
 def test_an_unsigned_body_is_refused(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     response = webhook.post(json.dumps(message).encode(), {})
     _refused_for_its_signature(response)
@@ -100,7 +100,7 @@ def test_an_unsigned_body_is_refused(
 )
 def test_a_wrong_signature_is_refused(
     webhook: Webhook,
-    beside: Endpoint,
+    beside: LookupEndpoint,
     message: dict[str, Any],
     phone: str,
     workspace_id: str,
@@ -176,7 +176,7 @@ def test_a_request_id_comes_back(webhook: Webhook, message: dict[str, Any]) -> N
 
 
 def test_somebody_new_is_known_from_the_first_message_on(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     assert beside.lookup(phone, workspace_id).json()["found"] is False
     response = webhook.deliver(message)
@@ -201,7 +201,7 @@ def test_somebody_new_is_known_from_the_first_message_on(
 
 
 def test_a_message_belongs_to_its_gateways_workspace(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, people: People
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, people: People
 ) -> None:
     webhook.deliver(message)
     found = {
@@ -213,7 +213,7 @@ def test_a_message_belongs_to_its_gateways_workspace(
 
 
 def test_a_second_delivery_changes_nothing(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     webhook.deliver(message)
     before = beside.lookup(phone, workspace_id).json()
@@ -226,7 +226,7 @@ def test_a_second_delivery_changes_nothing(
 @pytest.mark.parametrize("key", ["the same", "another"])
 def test_a_redelivery_is_a_duplicate_under_any_idempotency_key(
     webhook: Webhook,
-    beside: Endpoint,
+    beside: LookupEndpoint,
     message: dict[str, Any],
     phone: str,
     workspace_id: str,
@@ -241,7 +241,7 @@ def test_a_redelivery_is_a_duplicate_under_any_idempotency_key(
 
 
 def test_an_attempt_that_was_refused_leaves_the_next_one_the_first(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     malformed = copy.deepcopy(message)
     del malformed["message"]["kapso"]
@@ -252,7 +252,7 @@ def test_an_attempt_that_was_refused_leaves_the_next_one_the_first(
 
 
 def test_a_message_is_known_by_its_id_alone(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     webhook.deliver(message)
     before = beside.lookup(phone, workspace_id).json()
@@ -263,7 +263,7 @@ def test_a_message_is_known_by_its_id_alone(
 
 
 def test_of_deliveries_at_once_exactly_one_is_stored(
-    webhook: Webhook, beside: Endpoint, people: People, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, people: People, workspace_id: str
 ) -> None:
     at_once = 8
     with ThreadPoolExecutor(at_once) as pool:
@@ -279,7 +279,7 @@ def test_of_deliveries_at_once_exactly_one_is_stored(
 
 
 def test_messages_at_once_from_somebody_new_are_all_stored(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     messages = [_later(message, n, f"Number {n}") for n in range(8)]
     with ThreadPoolExecutor(len(messages)) as pool:
@@ -292,7 +292,7 @@ def test_messages_at_once_from_somebody_new_are_all_stored(
 
 
 def test_a_late_message_is_stored_in_its_place(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     webhook.deliver(message)
     webhook.deliver(_later(message, 120, "Newest"))
@@ -306,7 +306,7 @@ def test_a_late_message_is_stored_in_its_place(
 
 
 def test_a_message_that_the_team_sent_is_outbound(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     webhook.deliver(message)
     reply = _later(message, 5, "How can we help?")
@@ -318,7 +318,7 @@ def test_a_message_that_the_team_sent_is_outbound(
 
 
 def test_a_message_of_another_type_needs_no_text(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     del message["message"]["text"]
     message["message"] |= {"type": "image", "kapso": {"direction": "inbound", "content": "[image]"}}
@@ -332,7 +332,7 @@ def test_a_message_of_another_type_needs_no_text(
 )
 def test_a_profile_without_a_name_is_fine(
     webhook: Webhook,
-    beside: Endpoint,
+    beside: LookupEndpoint,
     message: dict[str, Any],
     phone: str,
     workspace_id: str,
@@ -344,7 +344,7 @@ def test_a_profile_without_a_name_is_fine(
 
 
 def test_any_text_comes_back_as_it_was(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     text = "👩‍🎓 e\u0301 مرحبا \"'\\ </script> \u2028\t\r\n\u0001\ufffe '; drop table messages; --"
     message["message"]["kapso"]["content"] = text
@@ -354,7 +354,7 @@ def test_any_text_comes_back_as_it_was(
 
 
 def test_the_longest_text_is_stored_whole(
-    webhook: Webhook, beside: Endpoint, message: dict[str, Any], phone: str, workspace_id: str
+    webhook: Webhook, beside: LookupEndpoint, message: dict[str, Any], phone: str, workspace_id: str
 ) -> None:
     text = "x" * 65_536
     message["message"]["kapso"]["content"] = text
@@ -425,7 +425,7 @@ _MALFORMED = {
 @pytest.mark.parametrize("fault", _MALFORMED)
 def test_a_malformed_message_is_refused_and_leaves_nothing(
     webhook: Webhook,
-    beside: Endpoint,
+    beside: LookupEndpoint,
     message: dict[str, Any],
     phone: str,
     workspace_id: str,

@@ -18,7 +18,7 @@ _PATIENCE_S = 30
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 
 
-class Peer:
+class ByteConnection:
     """One connection as the server sees it."""
 
     def __init__(self, sock: socket.socket, server: ByteServer) -> None:
@@ -85,7 +85,7 @@ class Peer:
 class ByteServer:
     """Runs `script(peer, number)` for each connection; `number` counts from 1."""
 
-    script: Callable[[Peer, int], None]
+    script: Callable[[ByteConnection, int], None]
     host: str = "127.0.0.1"
     tls: ssl.SSLContext | None = None
     port: int = 0
@@ -133,7 +133,7 @@ class ByteServer:
             sock.settimeout(_PATIENCE_S)
             if self.tls is not None:
                 sock = self.tls.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
-            self.script(Peer(sock, self), number)
+            self.script(ByteConnection(sock, self), number)
         except (EOFError, OSError):
             # The client hung up, as many tests want it to.
             pass

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Done(NamedTuple):
+class CallResult(NamedTuple):
     """How a command ended."""
 
     code: int
@@ -22,7 +22,7 @@ class Done(NamedTuple):
     err: str
 
 
-Call = Callable[..., Done]
+Call = Callable[..., CallResult]
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def call(
 ) -> Call:
     """Return a function that runs `dragstrip` in an empty folder, with these variables only."""
 
-    def run(*arguments: str, **environ: str) -> Done:
+    def run(*arguments: str, **environ: str) -> CallResult:
         with monkeypatch.context() as patch:
             patch.chdir(tmp_path)
             for name in os.environ:
@@ -43,6 +43,6 @@ def call(
             with pytest.raises(SystemExit) as ended:
                 main(list(arguments))
         said = capsys.readouterr()
-        return Done(int(ended.value.code or 0), said.out, said.err)
+        return CallResult(int(ended.value.code or 0), said.out, said.err)
 
     return run

@@ -63,7 +63,7 @@ class CrmStandIn:
 
     @contextmanager
     def serving(self) -> Iterator[CrmStandIn]:
-        server = _Server(("127.0.0.1", 0), _handler(self))
+        server = _CrmServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
@@ -111,7 +111,7 @@ class CrmStandIn:
         return bool(one_in) and self._count % one_in == one_in // 2
 
 
-class _Server(ThreadingHTTPServer):
+class _CrmServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 256
 

@@ -30,7 +30,7 @@ class Expect:
 
 
 @dataclass(frozen=True)
-class Table:
+class MemoryTable:
     """Rows in memory."""
 
     rows: Sequence[Mapping[str, Any]] = ({},)

@@ -13,28 +13,28 @@ _VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
 @dataclass
-class Node:
+class Element:
     """An element with what is in it: elements and text."""
 
     tag: str
     attributes: dict[str, str]
-    inside: list[Node | str] = field(default_factory=list)
+    inside: list[Element | str] = field(default_factory=list)
 
-    def all(self, *tags: str) -> list[Node]:
+    def all(self, *tags: str) -> list[Element]:
         """Return every element of these kinds below this one, in the page's order."""
         found = []
         for one in self.inside:
-            if isinstance(one, Node):
+            if isinstance(one, Element):
                 found += [one] if one.tag in tags else []
                 found += one.all(*tags)
         return found
 
-    def by_id(self, name: str) -> Node | None:
+    def by_id(self, name: str) -> Element | None:
         return next((one for one in self._below() if one.attributes.get("id") == name), None)
 
     @property
     def raw(self) -> str:
-        return "".join(one.raw if isinstance(one, Node) else one for one in self.inside)
+        return "".join(one.raw if isinstance(one, Element) else one for one in self.inside)
 
     @property
     def text(self) -> str:
@@ -44,11 +44,11 @@ class Node:
     def _readable(self) -> str:
         if self.tag in {"script", "style"}:
             return ""
-        parts = (one._readable() if isinstance(one, Node) else one for one in self.inside)
+        parts = (one._readable() if isinstance(one, Element) else one for one in self.inside)
         return "".join(parts) if self.tag in {"span", "code", "a", "strong"} else _apart(parts)
 
-    def _below(self) -> list[Node]:
-        found = [one for one in self.inside if isinstance(one, Node)]
+    def _below(self) -> list[Element]:
+        found = [one for one in self.inside if isinstance(one, Element)]
         return found + [below for one in found for below in one._below()]
 
 
@@ -57,7 +57,7 @@ def _apart(parts: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Cell:
+class PageCell:
     """A table's cell: its text, and the stored value behind it."""
 
     text: str
@@ -67,11 +67,11 @@ class Cell:
 class _Builder(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.root = Node("", {})
+        self.root = Element("", {})
         self._open = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        made = Node(tag, {name: value or "" for name, value in attrs})
+        made = Element(tag, {name: value or "" for name, value in attrs})
         self._open[-1].inside.append(made)
         if tag not in _VOID:
             self._open.append(made)
@@ -98,13 +98,13 @@ class Page:
         assert found, name
         return found.text
 
-    def table(self, name: str) -> list[list[Cell]]:
+    def table(self, name: str) -> list[list[PageCell]]:
         """Return a table's rows; the first is its head."""
         found = self.root.by_id(name)
         assert found, name
         return [
             [
-                Cell(
+                PageCell(
                     cell.text,
                     float(value) if (value := cell.attributes.get("data-value")) else None,
                 )
@@ -114,7 +114,7 @@ class Page:
         ]
 
     @property
-    def data_tables(self) -> dict[str, list[list[Cell]]]:
+    def data_tables(self) -> dict[str, list[list[PageCell]]]:
         """The data of every picture, by the picture's name."""
         found = [one.attributes["id"] for one in self.root.all("table") if _is_data(one)]
         return {name.removeprefix("data-"): self.table(name) for name in found}
@@ -139,7 +139,7 @@ class Page:
         return {name: sources for name, *sources in parts}
 
 
-def _is_data(table: Node) -> bool:
+def _is_data(table: Element) -> bool:
     return table.attributes.get("id", "").startswith("data-")
 
 

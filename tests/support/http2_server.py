@@ -24,7 +24,7 @@ _PATIENCE_S = 30
 
 
 @dataclass
-class Asked:
+class Http2Request:
     """One request."""
 
     peer: Http2Peer
@@ -76,7 +76,7 @@ class Http2Peer:
         self.sock = sock
         self.state = H2Connection(H2Configuration(client_side=False, header_encoding="utf-8"))
         self.state.local_settings = Settings(client=False, initial_values=server.settings)
-        self.asked: dict[int, Asked] = {}
+        self.asked: dict[int, Http2Request] = {}
         self.ended: list[int] = []
         """The streams that the client reset."""
         self._server = server
@@ -109,7 +109,7 @@ class Http2Peer:
         match event:
             case events.RequestReceived():
                 fields = {str(name): str(value) for name, value in event.headers}
-                self.asked[event.stream_id] = Asked(self, event.stream_id, fields)
+                self.asked[event.stream_id] = Http2Request(self, event.stream_id, fields)
                 self._server.at_head(self.asked[event.stream_id])
             case events.DataReceived():
                 self.asked[event.stream_id].body += event.data
@@ -127,13 +127,13 @@ class Http2Peer:
 class Http2Server:
     """Runs `script` for each request, in the thread of its connection."""
 
-    script: Callable[[Asked], object]
-    at_head: Callable[[Asked], object] = lambda _: None
+    script: Callable[[Http2Request], object]
+    at_head: Callable[[Http2Request], object] = lambda _: None
     """Called with each request before its body came."""
     tls: ssl.SSLContext | None = None
     settings: dict[SettingCodes, int] = field(default_factory=dict)
     port: int = 0
-    requests: list[Asked] = field(default_factory=list)
+    requests: list[Http2Request] = field(default_factory=list)
     connections: int = 0
     problems: list[BaseException] = field(default_factory=list)
     resets: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))

@@ -25,16 +25,16 @@ from dragstrip.scenario import Operation, Request, Scenario, Target
 PAUSE_S = 0.6
 
 
-class User(ConnectionUser):
+class KilledUser(ConnectionUser):
     target_name = "a"
 
 
-class OnePage(Scenario):
+class KilledPage(Scenario):
     def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
         return Request("GET", "/", {})
 
 
-def stop_soon(user: User) -> None:
+def stop_soon(user: KilledUser) -> None:
     hub = get_hub()
     # Of two watchers of the highest priority, the loop serves a timer before a file.
     hub.wait(hub.loop.timer(PAUSE_S / 4, priority=hub.loop.MAXPRI))
@@ -44,9 +44,9 @@ def stop_soon(user: User) -> None:
 def main() -> None:
     in_race = sys.argv[1] == "race"
     ledger = Ledger(None, 0)
-    User.work = Work(
+    KilledUser.work = Work(
         race=RaceConfig(rate=1 / PAUSE_S, connections=1),
-        scenario=OnePage(),
+        scenario=KilledPage(),
         seed=1,
         # Nothing listens there: a lookup would be refused, and its row would tell.
         targets={"a": Target("a", "convex-http", "http://127.0.0.1:1")},
@@ -54,7 +54,7 @@ def main() -> None:
         ledger=ledger,
         racing=in_race,
     )
-    user = User(Environment(user_classes=[User]))
+    user = KilledUser(Environment(user_classes=[KilledUser]))
     group = Group()
     greenlet = user.start(group)
     gevent.sleep(PAUSE_S / 2)
@@ -62,7 +62,7 @@ def main() -> None:
     if in_race:
         scheduled_ns = time.monotonic_ns() + round(PAUSE_S / 2 * 1e9)
         soon = Arrivals(np.zeros(9, np.int64), np.arange(9), np.zeros(9, np.uint8))
-        User.work.dispatchers["a"].load(
+        KilledUser.work.dispatchers["a"].load(
             Open([soon], Span(0, scheduled_ns, scheduled_ns, scheduled_ns + 1))
         )
     stopper = gevent.spawn(stop_soon, user)

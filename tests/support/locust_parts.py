@@ -52,7 +52,7 @@ class Idle(User):
         """Do nothing."""
 
 
-class Busy(User):
+class BusyUser(User):
     @task
     def work(self) -> None:
         gevent.sleep(60)
@@ -74,14 +74,16 @@ def wait_until(holds: Callable[[], Any], what: str) -> None:
             gevent.sleep(0.01)
 
 
-class Pair:
+class MasterAndWorker:
     """A master and a worker of it, with users on the worker."""
 
     def __init__(self) -> None:
-        self.master = Environment(user_classes=[Idle, Busy]).create_master_runner("127.0.0.1", 0)
+        self.master = Environment(user_classes=[Idle, BusyUser]).create_master_runner(
+            "127.0.0.1", 0
+        )
         locust_compat.use_dispatcher(self.master.environment, self._dispatcher)
         self.dispatchers: list[EvenUserDispatcher] = []
-        environment = Environment(user_classes=[Idle, Busy])
+        environment = Environment(user_classes=[Idle, BusyUser])
         self.worker = environment.create_worker_runner("127.0.0.1", self.master.server.port)
         self.id = self.worker.client_id
         wait_until(lambda: self.id in self.master.clients, "the worker is not known")
@@ -94,14 +96,14 @@ class Pair:
 
 
 @cache
-def made() -> Pair | Exception:
+def made() -> MasterAndWorker | Exception:
     try:
-        return Pair()
+        return MasterAndWorker()
     except Exception as error:  # noqa: BLE001
         return error
 
 
-def pair() -> Pair:
+def pair() -> MasterAndWorker:
     """Return the one pair, or raise what kept it from coming about."""
     found = made()
     if isinstance(found, Exception):
@@ -280,7 +282,7 @@ def tells_its_state() -> None:
 @part("Environment.dispatcher_class")
 def uses_the_dispatcher() -> None:
     assert len(pair().dispatchers) == 1, f"made {len(pair().dispatchers)} dispatchers"
-    environment = Environment(user_classes=[Idle, Busy])
+    environment = Environment(user_classes=[Idle, BusyUser])
     locust_compat.use_dispatcher(environment, EvenUserDispatcher)
     runner = environment.create_local_runner()
     runner.start(4, spawn_rate=100)
@@ -309,7 +311,7 @@ def asks_the_dispatcher_for_nothing_else() -> None:
 
 @part("User.greenlet", "User.stop", "User._state", "task.LOCUST_STATE_WAITING")
 def stops_a_waiting_user_at_once() -> None:
-    environment = Environment(user_classes=[Busy])
+    environment = Environment(user_classes=[BusyUser])
     runner = environment.create_local_runner()
     runner.start(2, spawn_rate=100)
     wait_until(lambda: runner.user_count == 2, "the users do not start")

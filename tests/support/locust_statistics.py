@@ -27,7 +27,7 @@ OFFSET_NS = EPOCH_S * 1_000_000_000
 FAILURES = ((Outcome.HTTP_STATUS, 500), (Outcome.HTTP_STATUS, 503), (Outcome.WRONG_ANSWER, 200))
 
 
-class Clock:
+class StatisticsClock:
     """Stands in for the time module that Locust's statistics ask."""
 
     now = EPOCH_S + 0.0
@@ -56,7 +56,7 @@ def lookups(random: np.random.Generator, count: int) -> Rows:
     return rows
 
 
-def one_by_one(clock: Clock, stats: locust.RequestStats, rows: Rows) -> None:
+def one_by_one(clock: StatisticsClock, stats: locust.RequestStats, rows: Rows) -> None:
     """Log rows as Locust's listener of the `request` event does."""
     log_request: Any = stats.log_request
     for row in rows:
@@ -70,7 +70,7 @@ def one_by_one(clock: Clock, stats: locust.RequestStats, rows: Rows) -> None:
 
 
 def in_bulk(
-    random: np.random.Generator, clock: Clock, stats: locust.RequestStats, rows: Rows
+    random: np.random.Generator, clock: StatisticsClock, stats: locust.RequestStats, rows: Rows
 ) -> None:
     """Log rows as a collector hands them on: in chunks, each a while after it was done."""
     feed = LocustStats(stats, LABELS, methods=METHODS, offset_ns=lambda: OFFSET_NS)
@@ -81,7 +81,7 @@ def in_bulk(
             feed(random.permutation(chunk))
 
 
-def by_events(clock: Clock, stats: locust.RequestStats, rows: Rows) -> None:
+def by_events(clock: StatisticsClock, stats: locust.RequestStats, rows: Rows) -> None:
     """Log rows by the `request` event, as Locust's runner listens to it."""
     hook = EventHook()
 
@@ -124,7 +124,7 @@ def everything(stats: locust.RequestStats) -> dict[str, Any]:
 def main() -> None:
     random = np.random.default_rng(int(sys.argv[1]))
     rows = lookups(random, 6000)
-    clock = Clock()
+    clock = StatisticsClock()
     vars(locust)["time"] = clock
     told = []
     for log in (one_by_one, partial(in_bulk, random), by_events):

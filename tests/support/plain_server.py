@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PlainAnswer:
     """A body that is not bytes goes out as JSON."""
 
     body: object = None
@@ -28,7 +28,7 @@ class Answer:
 class PlainServer:
     """Asks `respond` for the answer to a path; `paths` are those that were asked for, in order."""
 
-    respond: Callable[[str], Answer]
+    respond: Callable[[str], PlainAnswer]
     port: int = 0
     paths: list[str] = field(default_factory=list)
 
@@ -52,7 +52,7 @@ class PlainServer:
     def serving(self) -> Iterator[PlainServer]:
         owner = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class PlainHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             # One packet for head and body: two would wait for each other.
             wbufsize = -1
@@ -65,11 +65,11 @@ class PlainServer:
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""
 
-        class Server(ThreadingHTTPServer):
+        class PlainHttpServer(ThreadingHTTPServer):
             daemon_threads = True
             request_queue_size = 128
 
-        with Server(("127.0.0.1", 0), Handler) as server:
+        with PlainHttpServer(("127.0.0.1", 0), PlainHandler) as server:
             self.port = server.server_address[1]
             thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
             thread.start()

@@ -242,7 +242,7 @@ class Recomputed:
 
 
 @dataclass(frozen=True)
-class Interval:
+class RecomputedInterval:
     """A mean of some values with its 95 % interval, after merging neighbours that are alike."""
 
     mean: float
@@ -280,7 +280,7 @@ class Interval:
         return math.expm1((t.ppf(0.975) + t.ppf(0.8)) * self.deviation / math.sqrt(self.count))
 
 
-def interval(values: Values) -> Interval:
+def interval(values: Values) -> RecomputedInterval:
     """Return the t-interval of docs/statistics.md."""
     findings = found = _dependence(values)
     while found and len(values) // 2 >= 3:
@@ -291,7 +291,7 @@ def interval(values: Values) -> Interval:
         values = merged
         found = _dependence(values)
     deviation = float(values.std(ddof=1)) if np.ptp(values) else 0.0
-    return Interval(float(values.mean()), deviation, values, findings)
+    return RecomputedInterval(float(values.mean()), deviation, values, findings)
 
 
 def _dependence(values: Values) -> list[str]:

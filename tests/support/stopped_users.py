@@ -29,29 +29,29 @@ from dragstrip.scenario import (
     Target,
     expected_json,
 )
-from tests.support.byte_server import ByteServer, Peer
+from tests.support.byte_server import ByteConnection, ByteServer
 
 USERS = 4
 KEYS = 3
 
 
-class User(ConnectionUser):
+class StoppedUser(ConnectionUser):
     target_name = "a"
 
 
-class OnePage(Scenario):
+class StoppedPage(Scenario):
     keys = KEYS
     built = 0
 
     def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
-        OnePage.built += 1
+        StoppedPage.built += 1
         return Request("GET", "/", {})
 
     def check(self, target: Target, operation: Operation) -> Check:  # noqa: ARG002
         return JsonCheck(expected_json(lambda _: {"right": True}))
 
 
-def slowly(peer: Peer, _: int) -> None:
+def slowly(peer: ByteConnection, _: int) -> None:
     body = b'{"right": true}'
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     while True:
@@ -61,12 +61,12 @@ def slowly(peer: Peer, _: int) -> None:
 
 
 def main() -> None:
-    environment = Environment(user_classes=[User], stop_timeout=30)
+    environment = Environment(user_classes=[StoppedUser], stop_timeout=30)
     runner = environment.create_local_runner()
     with tempfile.TemporaryDirectory() as name, ByteServer(slowly).serving() as server:
-        User.work = Work(
+        StoppedUser.work = Work(
             race=RaceConfig(rate=0, connections=USERS, miss=0),
-            scenario=OnePage(),
+            scenario=StoppedPage(),
             seed=1,
             targets={"a": Target("a", "convex-http", server.url)},
             worker=0,
@@ -74,11 +74,11 @@ def main() -> None:
             lab=True,
         )
         runner.start(USERS, spawn_rate=USERS)
-        while User.work.ledger.begun < 10 * USERS:
+        while StoppedUser.work.ledger.begun < 10 * USERS:
             gevent.sleep(0.01)
         runner.stop()
         counted = environment.stats.total.num_requests
-        User.work.close()
+        StoppedUser.work.close()
         rows = np.concatenate([segment.rows for segment in reader.segments(Path(name))])
     counts = {
         "connections": USERS,
@@ -88,7 +88,7 @@ def main() -> None:
         "counted": counted,
         "verified": int((rows["outcome"] == Outcome.OK).sum()),
         "failed": environment.stats.total.num_failures,
-        "built": OnePage.built,
+        "built": StoppedPage.built,
         "names": sorted(name for name, _ in environment.stats.entries),
     }
     sys.stdout.write(json.dumps(counts))

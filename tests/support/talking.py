@@ -12,7 +12,7 @@ from dragstrip.load.http.client import SendFailed
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.http.timeouts import Limits
 from dragstrip.scenario import Request
-from tests.support.byte_server import ByteServer, Peer
+from tests.support.byte_server import ByteConnection, ByteServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,10 @@ POST = Request("POST", "/webhook", {"content-type": "application/json"}, b'{"a":
 
 @contextmanager
 def talking(
-    script: Callable[[Peer, int], Any], limits: Limits = PATIENT, prefix: str = "", **server: Any
+    script: Callable[[ByteConnection, int], Any],
+    limits: Limits = PATIENT,
+    prefix: str = "",
+    **server: Any,
 ) -> Iterator[tuple[Connection, ByteServer]]:
     with ByteServer(script, **server).serving() as running:
         connection = Connection(running.url + prefix, limits)
@@ -51,17 +54,17 @@ def silent_address() -> Iterator[tuple[str, int]]:
         yield place
 
 
-def always(*pieces: bytes) -> Callable[[Peer, int], None]:
+def always(*pieces: bytes) -> Callable[[ByteConnection, int], None]:
     """Answer every request of every connection alike."""
 
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         while True:
             peer.answer(*pieces)
 
     return script
 
 
-def once(*pieces: bytes) -> Callable[[Peer, int], None]:
+def once(*pieces: bytes) -> Callable[[ByteConnection, int], None]:
     """Answer one request per connection, then close it."""
     return lambda peer, _: peer.answer(*pieces)
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Asked(NamedTuple):
+class ReceivedRequest(NamedTuple):
     method: str
     path: str
     headers: dict[str, str]
     body: bytes
 
 
-class Answer(NamedTuple):
+class WebAnswer(NamedTuple):
     """Values of `headers` by name; a `body` that is no bytes goes out as JSON."""
 
     body: Any = None
@@ -37,20 +37,20 @@ class Answer(NamedTuple):
         return f"HTTP/1.1 {self.status} X\r\n{lines}\r\n".encode() + payload
 
 
-def page(text: str, status: int = 200) -> Answer:
-    return Answer(text.encode(), status, {"content-type": "text/html; charset=utf-8"})
+def page(text: str, status: int = 200) -> WebAnswer:
+    return WebAnswer(text.encode(), status, {"content-type": "text/html; charset=utf-8"})
 
 
-def echo(asked: Asked) -> Answer:
-    return Answer({"path": asked.path, "body": asked.body.decode()})
+def echo(asked: ReceivedRequest) -> WebAnswer:
+    return WebAnswer({"path": asked.path, "body": asked.body.decode()})
 
 
 @dataclass
 class WebServer:
-    answer: Callable[[Asked], Answer] = echo
+    answer: Callable[[ReceivedRequest], WebAnswer] = echo
     delay_s: float = 0.0
     tls: ssl.SSLContext | None = None
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
     port: int = 0
 
@@ -72,7 +72,7 @@ class WebServer:
                 pairs = (line.partition(":") for line in lines if line)
                 headers = {name.lower(): value.strip() for name, _, value in pairs}
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                asked = Asked(method, path, headers, body)
+                asked = ReceivedRequest(method, path, headers, body)
                 self.asked.append(asked)
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.byte_server import ByteConnection, ByteServer, answer
 from tests.support.locust_runs import ROOT
 from tests.support.races import OF_THE_MACHINE, Raced, homes, popen
 
@@ -25,7 +25,7 @@ def block(page: str) -> str:
 def shop() -> ByteServer:
     """Return a server that answers searches and orders as the page's check wants it."""
 
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         while True:
             request = peer.request()
             sku = re.findall(rb"item-\d+", request)[0].decode()

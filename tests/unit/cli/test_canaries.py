@@ -14,7 +14,7 @@ import pytest
 from dragstrip.cli import main as cli
 from dragstrip.config.config import Environment
 from tests.support import echoing_database
-from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.byte_server import ByteConnection, ByteServer, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +77,7 @@ def _unreachable(given: Given) -> None:
 
 
 def _echoing(status: str) -> Callable[[Given], None]:
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         while True:
             lines = peer.request().decode("latin-1").splitlines()
             # Not the whole of it: an excerpt ends before it comes to the key.

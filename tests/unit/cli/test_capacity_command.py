@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dragstrip.cli.main import main
-from tests.support.plain_server import Answer, PlainServer
+from tests.support.plain_server import PlainAnswer, PlainServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,7 +51,7 @@ def test_the_most_that_is_sent_is_said_before_anything_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DRAGSTRIP_HOME", str(tmp_path / "home"))
-    with PlainServer(lambda _: Answer("no", status=503)).serving() as server:
+    with PlainServer(lambda _: PlainAnswer("no", status=503)).serving() as server:
         address = f"{server.url}/x"
         with pytest.raises(SystemExit) as left:
             main(["capacity", address, address, "--quick", "--to", "100"])

@@ -52,7 +52,7 @@ def is_counter(name: str) -> bool:
 
 
 @dataclass
-class Watched(Quiet):
+class Scraper(Quiet):
     """Scrapes whenever the race says how far it is."""
 
     port: int
@@ -76,13 +76,13 @@ def counted(samples: Samples, target: str) -> float:
     return of(samples, "lookups_total", target=target, outcome="verified")
 
 
-def raced(out: Path, config: Config, processes: int) -> tuple[race.Result, Watched]:
+def raced(out: Path, config: Config, processes: int) -> tuple[race.Result, Scraper]:
     """Race in this process, and scrape once more when everything is counted."""
     options = race.Options(out=out, processes=processes, seed=7)
     setup = setup_of(config, options)
     stored = setup.store()
     assert config.race.metrics_port is not None
-    watched = Watched(config.race.metrics_port)
+    watched = Scraper(config.race.metrics_port)
 
     def review() -> list[Finding]:
         watched.scrape()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-class Counting(Scenario):
+class CountingScenario(Scenario):
     def request(self, target: Target, operation: Operation, key: int) -> Request:  # noqa: ARG002
         return Request("GET", "/", {})
 
@@ -30,7 +30,7 @@ class Counting(Scenario):
 def work(folder: Path | None) -> Work:
     return Work(
         race=RaceConfig(),
-        scenario=Counting(),
+        scenario=CountingScenario(),
         seed=1,
         targets={},
         worker=3,

@@ -33,7 +33,7 @@ from dragstrip.scenario import Check, Operation, Request, Scenario, Target
 from dragstrip.scenario.check import JsonCheck, expected_json
 from dragstrip.scenario.planned import planned as planned_of
 from tests.support import planned
-from tests.support.byte_server import ByteServer, Peer
+from tests.support.byte_server import ByteConnection, ByteServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,7 +62,7 @@ def key_of(request: bytes) -> int:
 
 
 def serving(respond: Callable[[int], bytes]) -> ByteServer:
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         while True:
             peer.send(respond(key_of(peer.request())))
 
@@ -173,7 +173,7 @@ def test_each_lookup_has_its_row_with_all_that_is_known_of_it(tmp_path: Path) ->
 def test_each_operation_has_its_own_request_and_its_own_check(tmp_path: Path) -> None:
     asked: list[bytes] = []
 
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         while True:
             request = peer.request()
             asked.append(request.partition(b" HTTP")[0])
@@ -329,7 +329,7 @@ RACE = {
 }
 
 
-class Keys(Scenario):
+class KeysScenario(Scenario):
     keys = 50
     has_misses = True
 
@@ -340,7 +340,7 @@ class Keys(Scenario):
         return JsonCheck(EXPECTED)
 
 
-class KeysAndStores(Keys):
+class KeysAndStores(KeysScenario):
     operations = (Operation("key", weight=3), Operation("store", weight=1, method="POST"))
 
     def request(self, target: Target, operation: Operation, key: int) -> Request:
@@ -357,14 +357,14 @@ class KeysAndStores(Keys):
 def in_race(
     tmp_path: Path, url: str, scenario: Scenario | None = None, **settings: Any
 ) -> tuple[Plan, Work, list[gevent.Greenlet]]:
-    scenario = scenario or Keys()
+    scenario = scenario or KeysScenario()
     race = RaceConfig.model_validate(RACE | settings)
     a, b = (PlannedTarget(name=name, kind="convex-http", url=url) for name in "ab")
     plan = Plan(
         run_id="r",
         seed=5,
         scenario=ScenarioConfig(),
-        keys=Keys.keys,
+        keys=KeysScenario.keys,
         dataset=DatasetConfig(),
         race=race,
         targets=(a, b),
@@ -425,7 +425,7 @@ def test_in_the_closed_model_both_slices_of_a_pair_go_through_the_same_keys(tmp_
 
 @pytest.mark.parametrize("rate", [0, 200])
 def test_both_slices_of_a_pair_go_through_the_same_operations(tmp_path: Path, rate: float) -> None:
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         while True:
             asked = re.match(rb"(GET|POST) /(\d+) ", peer.request())
             assert asked

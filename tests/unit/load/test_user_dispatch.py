@@ -13,7 +13,7 @@ from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher, share_
 
 
 @dataclass
-class Node:
+class FakeWorkerNode:
     id: str
     user_classes_count: dict[str, int] = field(default_factory=dict)
 
@@ -53,20 +53,24 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_users_are_opened_no_faster_than_that(pauses: list[float]) -> None:
-    steps = dispatch([Node("a"), Node("b")], 1000, {"a", "b"})
+    steps = dispatch([FakeWorkerNode("a"), FakeWorkerNode("b")], 1000, {"a", "b"})
     totals = [sum(step["a"].values()) for step in steps]
     assert totals == list(range(SPAWN_PER_S, 501, SPAWN_PER_S))
     assert pauses == [1] * (len(steps) - 1)
 
 
 def test_who_takes_no_part_gets_nothing() -> None:
-    (step,) = dispatch([Node("a"), Node("stranger")], 16, {"a"})
+    (step,) = dispatch([FakeWorkerNode("a"), FakeWorkerNode("stranger")], 16, {"a"})
     assert step == {"a": {"Baseline": 8, "Challenger": 8}}
 
 
 def test_a_newcomer_gets_its_share_from_the_others() -> None:
     before = {"Baseline": 8, "Challenger": 8}
-    (step,) = dispatch([Node("a", before), Node("b", before), Node("c")], 32, {"a", "b", "c"})
+    (step,) = dispatch(
+        [FakeWorkerNode("a", before), FakeWorkerNode("b", before), FakeWorkerNode("c")],
+        32,
+        {"a", "b", "c"},
+    )
     assert [sum(classes.values()) for classes in step.values()] == [12, 10, 10]
 
 

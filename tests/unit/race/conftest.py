@@ -47,7 +47,7 @@ class Staged:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownOutcomes:
     """Races of which it is known how they must come out."""
 
     alike: Staged
@@ -76,7 +76,7 @@ def failing(place: Path, stack: ExitStack) -> Staged:
 
 
 @pytest.fixture(scope="session")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
+def known(tmp_path_factory: pytest.TempPathFactory) -> KnownOutcomes:
     def stage(make: Callable[[Path, ExitStack], Staged]) -> Staged:
         place = tmp_path_factory.mktemp(make.__name__)
         with ExitStack() as stack:
@@ -91,7 +91,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> Known:
     for _ in range(_ATTEMPTS - 1):
         if slower.raced.failed_gates and slower.raced.failed_gates <= OF_THE_MACHINE:
             slower = stage(delayed).over()
-    return Known(same, slower, faulty)
+    return KnownOutcomes(same, slower, faulty)
 
 
 def _start(place: Path, stack: ExitStack, old: str, new: str) -> Raced:

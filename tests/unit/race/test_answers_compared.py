@@ -13,7 +13,7 @@ import pytest
 from dragstrip.ledger.rows import Outcome
 from scenarios.http.checks import compared, failures
 from scenarios.http.checks.agree import COMPARED
-from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.byte_server import ByteConnection, ByteServer, answer
 from tests.support.endpoint_races import racing
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def orders(*, drops: bool) -> ByteServer:
     """Return a server whose answers hold a time, and after the comparison at times an item less."""
     asked = 0
 
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         nonlocal asked
         while True:
             key = int(peer.request().split(b" ")[1].rpartition(b"/")[2])

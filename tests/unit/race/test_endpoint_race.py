@@ -21,7 +21,7 @@ from tests.lab.lab_homes import wait_until
 from tests.support.certificates import Authority
 from tests.support.endpoint_races import SHORT, racing
 from tests.support.html_page import Page
-from tests.support.web_server import Answer, Asked, WebServer, echo
+from tests.support.web_server import ReceivedRequest, WebAnswer, WebServer, echo
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 SECRET = "a-secret-0123456789"
 
 
-def zipped(asked: Asked) -> Answer:
+def zipped(asked: ReceivedRequest) -> WebAnswer:
     body = gzip.compress(json.dumps({"path": asked.path}).encode())
-    return Answer(body, headers={"content-encoding": "gzip"})
+    return WebAnswer(body, headers={"content-encoding": "gzip"})
 
 
 def test_two_addresses_in_a_fresh_folder_are_enough(tmp_path: Path) -> None:
@@ -80,11 +80,11 @@ headers = { X-Tenant = "t-{source}" }
 """
 
 
-def created(asked: Asked) -> Answer:
+def created(asked: ReceivedRequest) -> WebAnswer:
     """Answer 201 to whom shows both secrets."""
     allowed = asked.headers.get("authorization") == f"Bearer {SECRET}"
     allowed = allowed and asked.headers.get("x-api-key") == SECRET[::-1]
-    return Answer(json.loads(asked.body), 201 if allowed else 401)
+    return WebAnswer(json.loads(asked.body), 201 if allowed else 401)
 
 
 def test_a_post_race_with_secrets_over_tls_by_two_processes(tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(tmp_path: Pa
         assert steps.most_common(1)[0][0] == 1
 
 
-def lies(asked: Asked) -> Answer:
+def lies(asked: ReceivedRequest) -> WebAnswer:
     wrong = {"told": asked.headers.get("authorization"), "filler": "x" * 5000}
-    return Answer(wrong, 500) if asked.path.endswith("7") else echo(asked)
+    return WebAnswer(wrong, 500) if asked.path.endswith("7") else echo(asked)
 
 
 def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None:
@@ -220,12 +220,12 @@ operation = "order"
 SHARES = {"search": 0.5, "stock": 0.25, "order": 0.25}
 
 
-def shop(asked: Asked) -> Answer:
-    return Answer({"item": asked.path}, 201 if asked.method == "POST" else 200)
+def shop(asked: ReceivedRequest) -> WebAnswer:
+    return WebAnswer({"item": asked.path}, 201 if asked.method == "POST" else 200)
 
 
-def short_of_stock(asked: Asked) -> Answer:
-    return Answer(None, 503) if asked.path.startswith("/stock/thing%207") else shop(asked)
+def short_of_stock(asked: ReceivedRequest) -> WebAnswer:
+    return WebAnswer(None, 503) if asked.path.startswith("/stock/thing%207") else shop(asked)
 
 
 def test_a_race_of_three_operations_has_a_verdict_on_one_and_figures_of_each(
@@ -339,11 +339,11 @@ def test_a_dry_run_looks_no_host_up(tmp_path: Path) -> None:
 
 
 def test_once_asks_each_target_once_and_shows_what_differs(tmp_path: Path) -> None:
-    def older(asked: Asked) -> Answer:
-        return Answer({"id": 7, "name": "a", "tags": [1, 2], "at": "then"})
+    def older(asked: ReceivedRequest) -> WebAnswer:
+        return WebAnswer({"id": 7, "name": "a", "tags": [1, 2], "at": "then"})
 
-    def newer(asked: Asked) -> Answer:
-        return Answer({"id": "7", "name": "a", "tags": [1, 3]})
+    def newer(asked: ReceivedRequest) -> WebAnswer:
+        return WebAnswer({"id": "7", "name": "a", "tags": [1, 3]})
 
     with WebServer(older).serving() as old, WebServer(newer).serving() as new:
         with racing(tmp_path / "alike", f"{old.url}/a", f"{old.url}/b", "--once") as alike:

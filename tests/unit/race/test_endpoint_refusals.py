@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scenarios.http.checks import agree
-from tests.support.web_server import Answer, Asked, WebServer, echo
+from tests.support.web_server import ReceivedRequest, WebAnswer, WebServer, echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.support.calls import Call, Done
+    from tests.support.calls import Call, CallResult
 
 SECRET = "a-secret-0123456789"
 
 
-def require_refused(done: Done, words: str, folder: Path) -> None:
+def require_refused(done: CallResult, words: str, folder: Path) -> None:
     assert done.code == 2, done
     assert done.out == ""
     assert done.err.count("error: ") == 1
@@ -101,13 +101,15 @@ def test_a_bad_address_sends_nothing(call: Call, tmp_path: Path, address: str, w
     assert server.connections == 0
 
 
-def of_its_own(asked: Asked) -> Answer:
+def of_its_own(asked: ReceivedRequest) -> WebAnswer:
     """Answer as the other target does, but for a field that its clock decides."""
-    return Answer({**json.loads(echo(asked).encode().partition(b"\r\n\r\n")[2]), "zone": "UTC+7"})
+    return WebAnswer(
+        {**json.loads(echo(asked).encode().partition(b"\r\n\r\n")[2]), "zone": "UTC+7"}
+    )
 
 
-def at_once(asked: Asked) -> Answer:
-    return Answer({"at": time.time_ns()})
+def at_once(asked: ReceivedRequest) -> WebAnswer:
+    return WebAnswer({"at": time.time_ns()})
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_what_no_answer_passes_ends_before_load_is_made(
     call: Call,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    answer: Callable[[Asked], Answer],
+    answer: Callable[[ReceivedRequest], WebAnswer],
     arguments: list[str],
     words: str,
     fix: str,

@@ -34,7 +34,7 @@ if "dragstrip.load" in sys.orig_argv:
 """
 
 
-class Filled:
+class FullDiskRace:
     """A race on a disk that is full from some moment on."""
 
     def __init__(self, disk: TinyDisk, raced: Raced, server: StandIn) -> None:
@@ -62,14 +62,14 @@ class Filled:
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Filled]]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, FullDiskRace]]:
     place = tmp_path_factory.mktemp("full")
     modules = place / "modules"
     modules.mkdir()
     (modules / "sitecustomize.py").write_text(_SMALL_SEGMENTS)
     with ExitStack() as stack:
 
-        def start(name: str, modules: Path | None = None, **settings: float) -> Filled:
+        def start(name: str, modules: Path | None = None, **settings: float) -> FullDiskRace:
             server = stack.enter_context(StandIn(DATASET).serving())
             disk = TinyDisk(place / name, "120m")
             raced = stack.enter_context(
@@ -81,7 +81,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fille
                     modules=modules,
                 )
             )
-            return Filled(disk, raced, server)
+            return FullDiskRace(disk, raced, server)
 
         between = start("between", pairs=20)
         within = start("within", modules, pairs=1, slice=8.0, rate=400, connections=64, timeout=2)
@@ -93,7 +93,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fille
 
 
 @pytest.mark.parametrize("when", ["between", "within"])
-def test_there_is_one_clear_error(filled: dict[str, Filled], when: str) -> None:
+def test_there_is_one_clear_error(filled: dict[str, FullDiskRace], when: str) -> None:
     raced = filled[when].raced
     assert raced.code == 2, raced.output + raced.errors
     assert raced.errors.count("error: ") == 1
@@ -104,7 +104,7 @@ def test_there_is_one_clear_error(filled: dict[str, Filled], when: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["between", "within"])
-def test_what_was_recorded_stays_readable(filled: dict[str, Filled], when: str) -> None:
+def test_what_was_recorded_stays_readable(filled: dict[str, FullDiskRace], when: str) -> None:
     one = filled[when]
     run = one.folder.read_run()
     assert run.interrupted
@@ -115,7 +115,9 @@ def test_what_was_recorded_stays_readable(filled: dict[str, Filled], when: str) 
 
 
 @pytest.mark.parametrize("when", ["between", "within"])
-def test_the_report_says_that_the_run_proves_nothing(filled: dict[str, Filled], when: str) -> None:
+def test_the_report_says_that_the_run_proves_nothing(
+    filled: dict[str, FullDiskRace], when: str
+) -> None:
     shown = dragstrip("report", str(filled[when].folder.path), cwd=filled[when].raced.place)
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.startswith("INVALID")

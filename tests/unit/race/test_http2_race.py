@@ -12,7 +12,7 @@ from dragstrip.ledger.rows import Outcome
 from tests.support.byte_server import ByteServer, answer
 from tests.support.certificates import Authority
 from tests.support.endpoint_races import SHORT, racing
-from tests.support.http2_server import Asked, Http2Server
+from tests.support.http2_server import Http2Request, Http2Server
 from tests.support.talking import always
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def test_comes_to_a_verdict_with_every_request_in_the_ledger(
 def test_a_side_that_does_not_speak_it_is_refused(authority: Authority, tmp_path: Path) -> None:
     tls = authority.server("127.0.0.1")
     with (
-        Http2Server(Asked.answer, tls=authority.server("127.0.0.1")).serving() as h2,
+        Http2Server(Http2Request.answer, tls=authority.server("127.0.0.1")).serving() as h2,
         ByteServer(always(answer()), tls=tls).serving() as old,
         racing(
             tmp_path,

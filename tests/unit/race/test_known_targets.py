@@ -15,17 +15,17 @@ from tests.unit.race.conftest import ADDED_S, FAILS_ONE_IN, PAIRS
 if TYPE_CHECKING:
     from dragstrip.ledger.rows import Rows
     from tests.support.served import Served
-    from tests.unit.race.conftest import Known
+    from tests.unit.race.conftest import KnownOutcomes
 
 
-def served(known: Known, target: int) -> list[Served]:
+def served(known: KnownOutcomes, target: int) -> list[Served]:
     """Return what the proxy noted, or the server of what did not come by the proxy."""
     if target == 1:
         return known.delayed.served_by_proxy.served
     return [one for one in known.delayed.server.served if one.path.startswith("/api/")]
 
 
-def served_p95_ms(known: Known, target: int) -> list[float]:
+def served_p95_ms(known: KnownOutcomes, target: int) -> list[float]:
     """Return each slice's p95 by the server's clock, over the rows that count."""
     rows = known.delayed.raced.rows(target)
     asked_ns, answered_ns = beside(rows, served(known, target), DATASET.phone)
@@ -40,7 +40,7 @@ def nearest_rank(values: Rows, q: float) -> float:
     return float(np.sort(values)[int(np.ceil(q * len(values))) - 1])
 
 
-def test_one_server_under_two_names_is_neither_better_nor_worse(known: Known) -> None:
+def test_one_server_under_two_names_is_neither_better_nor_worse(known: KnownOutcomes) -> None:
     assert known.alike.raced.verdict.verdict in {"equivalent", "inconclusive", "invalid"}
     _, verdict = judged_anyhow(known.alike.raced.folder)
     assert verdict.verdict in {"equivalent", "inconclusive"}
@@ -48,7 +48,9 @@ def test_one_server_under_two_names_is_neither_better_nor_worse(known: Known) ->
 
 
 @pytest.mark.parametrize("target", [0, 1])
-def test_no_lookup_is_said_to_be_quicker_than_its_server_was(known: Known, target: int) -> None:
+def test_no_lookup_is_said_to_be_quicker_than_its_server_was(
+    known: KnownOutcomes, target: int
+) -> None:
     rows = known.delayed.raced.rows(target)
     asked_ns, answered_ns = beside(rows, served(known, target), DATASET.phone)
     assert (rows["outcome"] == Outcome.OK).all()
@@ -61,7 +63,7 @@ def test_no_lookup_is_said_to_be_quicker_than_its_server_was(known: Known, targe
         assert (answered_ns - asked_ns).min() >= ADDED_S * 1e9
 
 
-def test_a_known_delay_comes_out_as_the_ratio_that_the_servers_kept(known: Known) -> None:
+def test_a_known_delay_comes_out_as_the_ratio_that_the_servers_kept(known: KnownOutcomes) -> None:
     old, new = (np.array(served_p95_ms(known, target)) for target in (0, 1))
     truth = float(np.exp(np.mean(np.log(new) - np.log(old))))
     # The delays are large beside what a busy machine adds to both.
@@ -74,7 +76,9 @@ def test_a_known_delay_comes_out_as_the_ratio_that_the_servers_kept(known: Known
 
 
 @pytest.mark.parametrize("metric", ["p50", "p95", "p99"])
-def test_a_target_that_fails_fast_now_and_then_never_wins(known: Known, metric: str) -> None:
+def test_a_target_that_fails_fast_now_and_then_never_wins(
+    known: KnownOutcomes, metric: str
+) -> None:
     raced = known.failing.raced
     assert raced.verdict.verdict in {"worse", "invalid"}
     run, verdict = judged_anyhow(raced.folder, metric=metric)
@@ -90,7 +94,7 @@ def test_a_target_that_fails_fast_now_and_then_never_wins(known: Known, metric: 
     assert (raced.rows(1)["outcome"] == Outcome.HTTP_STATUS).sum() == len(failed)
 
 
-def test_failures_rank_as_slower_than_every_answer(known: Known) -> None:
+def test_failures_rank_as_slower_than_every_answer(known: KnownOutcomes) -> None:
     for part in known.failing.raced.run.slices:
         share = 1 - part.verified / part.requests
         assert (part.p99_ms is None) == (share > 0.01)

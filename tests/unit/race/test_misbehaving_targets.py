@@ -72,14 +72,14 @@ class Mixed:
 
 
 @dataclass(frozen=True)
-class Races:
+class MisbehavingRaces:
     mixed: Mixed
     hopeless: dict[str, Raced]
     """Targets that never do anything but fail at once, by the reason."""
 
 
 @pytest.fixture(scope="module")
-def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
+def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MisbehavingRaces]:
     place = tmp_path_factory.mktemp("misbehaving")
     with ExitStack() as stack:
         good, elsewhere, bad, failing, rude = (
@@ -112,7 +112,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
             for raced in (mixed, *hopeless.values()):
                 raced.wait()
         known = {key: reason for key, (reason, _) in enumerate(deeds)}
-        yield Races(Mixed(mixed, bad, elsewhere, known), hopeless)
+        yield MisbehavingRaces(Mixed(mixed, bad, elsewhere, known), hopeless)
 
 
 @contextmanager
@@ -123,14 +123,16 @@ def unused_port() -> Iterator[int]:
         yield holder.getsockname()[1]
 
 
-def test_every_lookup_is_kept_under_the_reason_that_its_answer_deserves(races: Races) -> None:
+def test_every_lookup_is_kept_under_the_reason_that_its_answer_deserves(
+    races: MisbehavingRaces,
+) -> None:
     mixed, rows = races.mixed, races.mixed.raced.rows(1)
     for key, outcome, status in rows[["key", "outcome", "status"]].tolist():
         assert Outcome(outcome).reason(status) == mixed.reasons.get(key, "ok"), key
     assert set(reasons(rows)) == set(mixed.reasons.values())
 
 
-def test_reasons_are_counted_as_often_as_the_server_was_asked(races: Races) -> None:
+def test_reasons_are_counted_as_often_as_the_server_was_asked(races: MisbehavingRaces) -> None:
     mixed = races.mixed
     asked = Counter(mixed.reasons.get(key_of(path), "ok") for path in mixed.server.lookups)
     found = Counter(reasons(mixed.raced.rows(1)))
@@ -151,12 +153,12 @@ def key_of(path: str) -> int:
     return index
 
 
-def test_a_redirect_is_never_followed(races: Races) -> None:
+def test_a_redirect_is_never_followed(races: MisbehavingRaces) -> None:
     assert races.mixed.raced.run.targets["new"].failed["http_302"] > 0
     assert races.mixed.elsewhere.connections == 0
 
 
-def test_every_failure_is_slower_than_every_answer(races: Races) -> None:
+def test_every_failure_is_slower_than_every_answer(races: MisbehavingRaces) -> None:
     rows = races.mixed.raced.rows(1)
     rows = rows[rows["flags"] & Flag.COUNTED != 0]
     took_ms = np.where(
@@ -169,7 +171,7 @@ def test_every_failure_is_slower_than_every_answer(races: Races) -> None:
     assert new.p95_ms is None
 
 
-def test_limits_end_what_would_never_end(races: Races) -> None:
+def test_limits_end_what_would_never_end(races: MisbehavingRaces) -> None:
     rows = races.mixed.raced.rows(1)
     for outcome, limit_s in (
         (Outcome.TIMEOUT, TIMEOUT_S),
@@ -182,7 +184,7 @@ def test_limits_end_what_would_never_end(races: Races) -> None:
         assert outcome == Outcome.TIMEOUT or took_s < TIMEOUT_S
 
 
-def test_wrong_answers_make_a_run_invalid(races: Races) -> None:
+def test_wrong_answers_make_a_run_invalid(races: MisbehavingRaces) -> None:
     raced = races.mixed.raced
     wrong = Counter(reasons(raced.rows()))
     assert raced.code == 3
@@ -194,7 +196,9 @@ def test_wrong_answers_make_a_run_invalid(races: Races) -> None:
 
 
 @pytest.mark.parametrize("reason", ["http_500", "refused", "reset"])
-def test_a_target_that_only_fails_never_wins_however_fast(races: Races, reason: str) -> None:
+def test_a_target_that_only_fails_never_wins_however_fast(
+    races: MisbehavingRaces, reason: str
+) -> None:
     raced = races.hopeless[reason]
     new = raced.run.targets["new"]
     assert new.requests > 0

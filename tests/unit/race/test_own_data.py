@@ -28,7 +28,7 @@ CHANGED = 3
 """The contact that changes in the middle of a race."""
 
 
-class Staged:
+class KeysFileRace:
     """A race over a keys file, its servers, and the command lines of all its processes."""
 
     def __init__(self, raced: Raced, servers: Sequence[StandIn]) -> None:
@@ -42,17 +42,17 @@ class Staged:
 
 
 @pytest.fixture(scope="module")
-def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Staged]]:
+def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, KeysFileRace]]:
     place = tmp_path_factory.mktemp("own")
     with ExitStack() as stack:
 
-        def start(name: str, *flags: str) -> Staged:
+        def start(name: str, *flags: str) -> KeysFileRace:
             servers = [stack.enter_context(StandIn(DATASET).serving()) for _ in range(2)]
             folder = place / name
             folder.mkdir()
             keys = keys_file(folder)
             raced = racing(folder, without_dataset(*servers), "--keys-file", str(keys), *flags)
-            return Staged(stack.enter_context(raced), servers)
+            return KeysFileRace(stack.enter_context(raced), servers)
 
         port = locust_runs.free_port()
         # What is raced in one process is raced on the lab, too.
@@ -77,7 +77,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Staged
         yield found
 
 
-def test_targets_that_answer_alike_give_a_valid_run(races: dict[str, Staged]) -> None:
+def test_targets_that_answer_alike_give_a_valid_run(races: dict[str, KeysFileRace]) -> None:
     raced = races["alike"].raced
     assert raced.code in {0, 3}, raced.errors
     assert raced.failed_gates <= OF_THE_MACHINE | {"samples_per_slice"}
@@ -90,7 +90,7 @@ def test_targets_that_answer_alike_give_a_valid_run(races: dict[str, Staged]) ->
 
 
 def test_the_run_says_which_data_it_was(
-    races: dict[str, Staged], capsys: pytest.CaptureFixture[str]
+    races: dict[str, KeysFileRace], capsys: pytest.CaptureFixture[str]
 ) -> None:
     raced = races["alike"].raced
     run = json.loads((raced.folder.path / "run.json").read_text())
@@ -120,7 +120,7 @@ def test_the_run_says_which_data_it_was(
 
 @pytest.mark.parametrize("name", ["alike", "changing"])
 def test_no_number_and_no_answer_is_stored_shown_or_listed(
-    races: dict[str, Staged], name: str
+    races: dict[str, KeysFileRace], name: str
 ) -> None:
     staged = races[name]
     files = [file for file in staged.raced.folder.path.rglob("*") if file.is_file()]
@@ -146,7 +146,7 @@ def secrets_of(indices: Sequence[int]) -> Iterator[str]:
     yield from PHONES
 
 
-def test_a_worker_elsewhere_keeps_no_number(races: dict[str, Staged]) -> None:
+def test_a_worker_elsewhere_keeps_no_number(races: dict[str, KeysFileRace]) -> None:
     place = races["changing"].raced.place.parent / "worker"
     files = [file for file in place.rglob("*") if file.is_file()]
     assert files
@@ -155,7 +155,7 @@ def test_a_worker_elsewhere_keeps_no_number(races: dict[str, Staged]) -> None:
             assert phone.encode() not in file.read_bytes()
 
 
-def test_data_that_changes_meanwhile_makes_the_run_invalid(races: dict[str, Staged]) -> None:
+def test_data_that_changes_meanwhile_makes_the_run_invalid(races: dict[str, KeysFileRace]) -> None:
     raced = races["changing"].raced
     assert raced.code == 3
     assert {"wrong_answers", "changed_data"} <= raced.failed_gates

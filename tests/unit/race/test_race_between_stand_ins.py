@@ -32,7 +32,7 @@ _MISS_S = 0.15
 
 
 @dataclass
-class Watched:
+class StandInRace:
     """A race between two servers, and the command lines of its processes."""
 
     raced: Raced
@@ -45,17 +45,17 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Watched]]:
+def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, StandInRace]]:
     place = tmp_path_factory.mktemp("between")
     with ExitStack() as stack:
 
-        def start(name: str, *flags: str, caches: bool = False, **settings: float) -> Watched:
+        def start(name: str, *flags: str, caches: bool = False, **settings: float) -> StandInRace:
             old, new = (stack.enter_context(StandIn(DATASET).serving()) for _ in range(2))
             if caches:
                 new.delay_s = lambda count: _MISS_S if is_first(new, count) else 0.0
             configuration = sections(old.url, new.url, **settings)
             raced = stack.enter_context(racing(place / name, configuration, *flags))
-            return Watched(raced, (old, new))
+            return StandInRace(raced, (old, new))
 
         found = {
             "one": start("one"),
@@ -93,7 +93,7 @@ def locust_totals(raced: Raced) -> dict[str, tuple[int, int]]:
 
 @both
 def test_every_planned_lookup_is_sent_and_recorded_once(
-    races: dict[str, Watched], processes: str
+    races: dict[str, StandInRace], processes: str
 ) -> None:
     raced, rows = races[processes].raced, races[processes].raced.rows()
     plan = raced.folder.read_plan()
@@ -109,7 +109,7 @@ def test_every_planned_lookup_is_sent_and_recorded_once(
 
 @both
 def test_the_servers_the_ledger_and_locust_count_the_same(
-    races: dict[str, Watched], processes: str
+    races: dict[str, StandInRace], processes: str
 ) -> None:
     watched = races[processes]
     rows, plan = watched.raced.rows(), watched.raced.folder.read_plan()
@@ -123,7 +123,7 @@ def test_the_servers_the_ledger_and_locust_count_the_same(
 
 @both
 def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
-    races: dict[str, Watched], processes: str
+    races: dict[str, StandInRace], processes: str
 ) -> None:
     raced, rows = races[processes].raced, races[processes].raced.rows()
     plan, reports = raced.folder.read_plan(), raced.folder.read_slices()
@@ -152,7 +152,7 @@ def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
 
 @both
 def test_every_process_tells_first_requests_of_a_key_from_repeated_ones(
-    races: dict[str, Watched], processes: str
+    races: dict[str, StandInRace], processes: str
 ) -> None:
     raced = races[processes].raced
     starts = {
@@ -177,7 +177,7 @@ def test_every_process_tells_first_requests_of_a_key_from_repeated_ones(
 
 
 def test_a_cache_shows_as_the_distance_between_first_and_repeated_requests(
-    races: dict[str, Watched],
+    races: dict[str, StandInRace],
 ) -> None:
     raced = races["cached"].raced.wait()
     for total in raced.run.targets.values():
@@ -201,7 +201,7 @@ def test_a_cache_shows_as_the_distance_between_first_and_repeated_requests(
 
 
 @both
-def test_a_stored_run_can_be_concluded_again(races: dict[str, Watched], processes: str) -> None:
+def test_a_stored_run_can_be_concluded_again(races: dict[str, StandInRace], processes: str) -> None:
     raced = races[processes].raced
     bare = raced.run.model_copy(update={"targets": {}, "slices": [], "gates": []})
     assert conclude(raced.folder, bare, interrupted=False) == (raced.run, raced.verdict)
@@ -209,7 +209,7 @@ def test_a_stored_run_can_be_concluded_again(races: dict[str, Watched], processe
 
 @both
 def test_locusts_own_files_stand_in_the_run_folder(
-    races: dict[str, Watched], processes: str
+    races: dict[str, StandInRace], processes: str
 ) -> None:
     folder = races[processes].raced.folder.path
     assert {path.name for path in folder.glob("locust*")} == {
@@ -225,7 +225,7 @@ def test_locusts_own_files_stand_in_the_run_folder(
 
 @both
 def test_the_key_is_in_nothing_that_is_stored_shown_or_listed(
-    races: dict[str, Watched], processes: str
+    races: dict[str, StandInRace], processes: str
 ) -> None:
     watched = races[processes]
     assert any("dragstrip.load" in line for line in watched.command_lines)

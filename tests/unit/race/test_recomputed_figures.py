@@ -20,8 +20,8 @@ from tests.support import report_cells
 from tests.support.races import DATASET, Raced, racing, sections
 from tests.support.recomputed import (
     QUANTILES,
-    Interval,
     Recomputed,
+    RecomputedInterval,
     holm,
     interval,
     limits,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.support.recomputed import Part, Values
-    from tests.unit.race.conftest import Known
+    from tests.unit.race.conftest import KnownOutcomes
 
 NOTHING = "–"
 SHARES = {"error rate", "reconnects"}
@@ -41,7 +41,9 @@ RACES = ["alike", "delayed", "failing", "spoilt", "closed"]
 
 
 @pytest.fixture(scope="module")
-def stored(known: Known, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Raced]]:
+def stored(
+    known: KnownOutcomes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Raced]]:
     place = tmp_path_factory.mktemp("recomputed")
     with ExitStack() as stack:
         good, bad = (stack.enter_context(StandIn(DATASET).serving()) for _ in range(2))
@@ -179,7 +181,7 @@ def ms(value: float | None) -> str:
     return f"{value:,.{2 if value < 10 else 1 if value < 100 else 0}f} ms"
 
 
-def compared(race: Recomputed) -> dict[str, Interval]:
+def compared(race: Recomputed) -> dict[str, RecomputedInterval]:
     """Return each metric's interval over the pairs, where every slice has a value."""
     measures: dict[str, Callable[[Part], float | None]] = {
         "p50": lambda one: one.response_ms(0.5),
@@ -212,7 +214,7 @@ def others(race: Recomputed, raced: Raced) -> dict[str, tuple[str, ...]]:
     return {name: (*effect(name, one), p_value(adjusted[name])) for name, one in found.items()}
 
 
-def effect(name: str, one: Interval) -> tuple[str, str]:
+def effect(name: str, one: RecomputedInterval) -> tuple[str, str]:
     if name in SHARES:
         mean, low, high = (value * 100 for value in (one.mean, one.low, one.high))
         return f"{mean:+.3g} pp", f"{low:+.3g} to {high:+.3g} pp"

@@ -15,10 +15,10 @@ from tests.support.recomputed import QUANTILES, Recomputed, quantile_ms
 from tests.unit.race.test_recomputed_figures import compared, figures, gates, others, sentences
 
 if TYPE_CHECKING:
-    from tests.support.html_page import Cell
+    from tests.support.html_page import PageCell
     from tests.support.races import Raced
     from tests.support.recomputed import Part
-    from tests.unit.race.conftest import Known
+    from tests.unit.race.conftest import KnownOutcomes
 
 RACES = ["alike", "delayed", "failing"]
 
@@ -27,7 +27,7 @@ Rows = np.ndarray[Any, Any]
 
 
 @pytest.fixture(params=RACES)
-def raced(request: pytest.FixtureRequest, known: Known) -> Raced:
+def raced(request: pytest.FixtureRequest, known: KnownOutcomes) -> Raced:
     found: Raced = getattr(known, request.param).raced
     return found
 
@@ -189,11 +189,11 @@ def part_of(race: Recomputed, slice_: dict[str, Any]) -> Part:
     return race.slices[slice_["index"]]
 
 
-def cells(table: list[list[Cell]]) -> dict[str, tuple[str, ...]]:
+def cells(table: list[list[PageCell]]) -> dict[str, tuple[str, ...]]:
     return {row[0].text: texts(row[1:]) for row in table[1:]}
 
 
-def texts(row: list[Cell]) -> tuple[str, ...]:
+def texts(row: list[PageCell]) -> tuple[str, ...]:
     return tuple(cell.text for cell in row)
 
 

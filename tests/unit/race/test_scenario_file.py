@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dragstrip.ledger.rows import Outcome
-from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.byte_server import ByteConnection, ByteServer, answer
 from tests.support.endpoint_races import racing
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ SLOWER_S = 0.02
 def shop(*, pause_s: float = 0.0, wrong_key: int | None = None) -> ByteServer:
     """Return a server that searches and takes orders; all that it says of `wrong_key` is wrong."""
 
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         while True:
             item, did = read(peer.request())
             time.sleep(pause_s)

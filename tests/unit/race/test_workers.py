@@ -47,7 +47,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 @dataclass
-class Worker:
+class WorkerProcess:
     """A `dragstrip worker` in a folder of its own."""
 
     place: Path
@@ -66,7 +66,7 @@ class Distributed:
     raced: Raced
     server: StandIn
     port: int = 0
-    workers: list[Worker] = field(default_factory=list)
+    workers: list[WorkerProcess] = field(default_factory=list)
 
     @property
     def finish(self) -> Finish:
@@ -92,7 +92,7 @@ class Distributed:
 @contextmanager
 def worker(
     place: Path, port: int, modules: Path | None = None, **variables: str
-) -> Iterator[Worker]:
+) -> Iterator[WorkerProcess]:
     place.mkdir()
     path = os.pathsep.join(str(one) for one in (modules, locust_runs.ROOT) if one)
     process = subprocess.Popen(
@@ -104,7 +104,7 @@ def worker(
         text=True,
     )
     try:
-        yield Worker(place, process)
+        yield WorkerProcess(place, process)
     finally:
         if process.poll() is None:
             process.kill()
@@ -141,7 +141,7 @@ class Door:
 
 
 @dataclass(frozen=True)
-class Races:
+class WorkerRaces:
     forked: Distributed
     """--processes 4."""
     apart: Distributed
@@ -156,7 +156,7 @@ class Races:
 
 
 @pytest.fixture(scope="module")
-def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
+def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerRaces]:
     place = tmp_path_factory.mktemp("workers")
     modules = place / "modules"
     modules.mkdir()
@@ -175,7 +175,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Races]:
             folder = one.raced.place / f"worker-{len(one.workers)}"
             one.workers.append(stack.enter_context(worker(folder, port, modules, **more)))
 
-        found = Races(
+        found = WorkerRaces(
             apart=race("apart", "--workers", "2", pairs=6, slice=0.8, ledger="compress"),
             bereft=race("bereft", "--processes", "3", pairs=3, slice=1.5),
             deserted=race("deserted", "--processes", "2", pairs=50),
@@ -231,7 +231,7 @@ def bring_ledgers_together(one: Distributed) -> None:
 
 @pytest.mark.parametrize(("name", "count", "proofs"), [("forked", 4, 0), ("apart", 3, 6)])
 def test_slices_final_counts_ledgers_and_servers_agree_exactly(
-    races: Races, name: str, count: int, proofs: int
+    races: WorkerRaces, name: str, count: int, proofs: int
 ) -> None:
     one: Distributed = getattr(races, name)
     bring_ledgers_together(one)
@@ -259,7 +259,7 @@ def test_slices_final_counts_ledgers_and_servers_agree_exactly(
             assert total == Tally.decode(final["tallies"][target]["0"])
 
 
-def test_workers_elsewhere_end_well_with_the_race(races: Races) -> None:
+def test_workers_elsewhere_end_well_with_the_race(races: WorkerRaces) -> None:
     for each in races.apart.workers[:3]:
         code, said = each.wait()
         assert (code, "the race is over" in said) == (0, True), said
@@ -267,7 +267,7 @@ def test_workers_elsewhere_end_well_with_the_race(races: Races) -> None:
     assert API_KEY not in (races.apart.raced.folder.path / "locust.log").read_text()
 
 
-def test_a_worker_that_comes_late_takes_part_from_then_on(races: Races) -> None:
+def test_a_worker_that_comes_late_takes_part_from_then_on(races: WorkerRaces) -> None:
     lines = races.apart.slices
     late = max(int(worker) for worker in races.apart.finish["workers"])
     taking_part = [late in {each["worker"] for each in line["workers"]} for line in lines]
@@ -276,25 +276,25 @@ def test_a_worker_that_comes_late_takes_part_from_then_on(races: Races) -> None:
     assert not taking_part[0]
 
 
-def test_both_slices_of_a_pair_are_for_the_same_workers(races: Races) -> None:
+def test_both_slices_of_a_pair_are_for_the_same_workers(races: WorkerRaces) -> None:
     crews = [{each["worker"] for each in line["workers"]} for line in races.apart.slices]
     assert crews[0::2] == crews[1::2]
 
 
-def test_a_foreign_message_on_the_masters_port_changes_nothing(races: Races) -> None:
+def test_a_foreign_message_on_the_masters_port_changes_nothing(races: WorkerRaces) -> None:
     log = (races.apart.raced.folder.path / "locust.log").read_text()
     assert "Unrecognized message detected" in log
     assert races.apart.finish["lost_workers"] == []
 
 
-def test_a_worker_of_another_version_is_turned_away(races: Races) -> None:
+def test_a_worker_of_another_version_is_turned_away(races: WorkerRaces) -> None:
     code, said = races.apart.workers[3].wait()
     assert code == 2
     assert "dragstrip is 0.0.9 here" in said
     assert "Traceback" not in said
 
 
-def test_a_worker_with_a_wrong_key_is_turned_away(races: Races) -> None:
+def test_a_worker_with_a_wrong_key_is_turned_away(races: WorkerRaces) -> None:
     code, said = races.apart.workers[4].wait()
     assert code == 2
     assert "target old refuses its credentials (HTTP 401)" in said
@@ -302,7 +302,7 @@ def test_a_worker_with_a_wrong_key_is_turned_away(races: Races) -> None:
     assert "http_401" not in json.dumps(races.apart.slices)
 
 
-def test_who_does_not_know_the_token_is_refused_and_named(races: Races) -> None:
+def test_who_does_not_know_the_token_is_refused_and_named(races: WorkerRaces) -> None:
     code, said = races.apart.workers[5].wait()
     assert code == 2
     assert f"its {TOKEN_VARIABLE} is another" in said
@@ -314,7 +314,7 @@ def test_who_does_not_know_the_token_is_refused_and_named(races: Races) -> None:
             assert locust_runs.WORKER_TOKEN.encode() not in path.read_bytes()
 
 
-def test_a_killed_worker_voids_its_slice_and_no_other(races: Races) -> None:
+def test_a_killed_worker_voids_its_slice_and_no_other(races: WorkerRaces) -> None:
     one = races.bereft
     assert one.raced.code == 3
     assert {"voided_pairs", "lost_workers"} <= one.raced.failed_gates
@@ -328,7 +328,7 @@ def test_a_killed_worker_voids_its_slice_and_no_other(races: Races) -> None:
 
 
 @pytest.mark.parametrize("name", ["apart", "bereft"])
-def test_whoever_is_there_shares_all_arrivals(races: Races, name: str) -> None:
+def test_whoever_is_there_shares_all_arrivals(races: WorkerRaces, name: str) -> None:
     one: Distributed = getattr(races, name)
     plan = one.raced.folder.read_plan()
     counts: dict[int, list[int]] = {}
@@ -344,7 +344,7 @@ def test_whoever_is_there_shares_all_arrivals(races: Races, name: str) -> None:
         assert (first == second) == (pair not in voided)
 
 
-def test_a_race_without_workers_ends_at_once(races: Races) -> None:
+def test_a_race_without_workers_ends_at_once(races: WorkerRaces) -> None:
     one = races.deserted
     assert one.raced.code == 3
     assert "every worker was lost" in one.raced.errors
@@ -352,7 +352,7 @@ def test_a_race_without_workers_ends_at_once(races: Races) -> None:
     assert len(one.slices) < 20
 
 
-def test_fewer_workers_than_asked_for_is_one_clear_error(races: Races) -> None:
+def test_fewer_workers_than_asked_for_is_one_clear_error(races: WorkerRaces) -> None:
     one = races.short
     assert one.raced.code == 2, one.raced.output
     assert "error: 0 of 2 workers came within 0.5 s\n  fix: start as many" in one.raced.errors

@@ -12,7 +12,7 @@ from dragstrip.errors import ConfigError, DragstripError, PreflightError, Storag
 from dragstrip.scenario import Request, targets_of
 from scenarios.endpoint import Endpoint
 from scenarios.http.described import unpack
-from tests.support.web_server import Answer, Asked, WebServer, echo, page
+from tests.support.web_server import ReceivedRequest, WebAnswer, WebServer, echo, page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -305,7 +305,7 @@ def test_bad_paths_are_refused(path: str | None, words: str) -> None:
     assert words in refusal({}, old={"path": path}, new={"path": "/"})
 
 
-class Lines:
+class CollectedLines:
     def __init__(self) -> None:
         self.said: list[str] = []
 
@@ -324,7 +324,7 @@ def prepared(
 ) -> tuple[Any, list[str]]:
     old, new = servers
     config = configured(scenario, (old.url, new.url), old={"path": path}, new={"path": path})
-    endpoint, lines = Endpoint(config), Lines()
+    endpoint, lines = Endpoint(config), CollectedLines()
     endpoint.validate()
     facts = endpoint.prepare(list(targets_of(config).values()), lines)
     return facts, lines.said
@@ -359,8 +359,8 @@ def test_one_address_twice_is_allowed_and_said(servers: tuple[WebServer, WebServ
     assert "Both targets are the same address" in facts.proof
 
 
-def to(location: str) -> Answer:
-    return Answer(b"", 302, {"location": location})
+def to(location: str) -> WebAnswer:
+    return WebAnswer(b"", 302, {"location": location})
 
 
 @pytest.mark.parametrize(
@@ -368,15 +368,19 @@ def to(location: str) -> Answer:
     [
         (lambda _: to("/login?next=token"), "answered 302, a redirect to http://", "give that"),
         (lambda _: page("<form>"), "an HTML page where old answered with JSON", "--header"),
-        (lambda _: Answer({}, 401), "answered 401: it does not accept", "--header"),
-        (lambda _: Answer({}, 403), "answered 403: it does not accept", "--header"),
-        (lambda _: Answer({}, 500), "gave no right answer to 1 request: it answered 500", "--once"),
-        (lambda _: Answer({}), 'expect.contains: "path" does not stand in the body', "expect"),
+        (lambda _: WebAnswer({}, 401), "answered 401: it does not accept", "--header"),
+        (lambda _: WebAnswer({}, 403), "answered 403: it does not accept", "--header"),
+        (
+            lambda _: WebAnswer({}, 500),
+            "gave no right answer to 1 request: it answered 500",
+            "--once",
+        ),
+        (lambda _: WebAnswer({}), 'expect.contains: "path" does not stand in the body', "expect"),
     ],
 )
 def test_a_target_that_answers_nothing_right_fails_before_load_is_made(
     servers: tuple[WebServer, WebServer],
-    answer: Callable[[Asked], Answer],
+    answer: Callable[[ReceivedRequest], WebAnswer],
     words: str,
     fix: str,
 ) -> None:
@@ -401,7 +405,9 @@ def test_a_row_that_is_answered_wrong_is_shown_and_does_not_end_the_race(
     servers: tuple[WebServer, WebServer],
 ) -> None:
     for server in servers:
-        server.answer = lambda asked: Answer({}, 404) if asked.path.endswith("2") else echo(asked)
+        server.answer = lambda asked: (
+            WebAnswer({}, 404) if asked.path.endswith("2") else echo(asked)
+        )
     _, said = prepared(servers, {"data": rows("id\n0\n1\n2\n")}, "/x?id={id}")
     assert sum("404 (http_status)" in line for line in said) == 2
 
@@ -411,4 +417,4 @@ def test_a_target_that_is_down_is_named() -> None:
     endpoint = Endpoint(config)
     endpoint.validate()
     with pytest.raises(DragstripError, match=r"target old at http://127\.0\.0\.1:1 is unreachable"):
-        endpoint.prepare(list(targets_of(config).values()), Lines())
+        endpoint.prepare(list(targets_of(config).values()), CollectedLines())

@@ -14,7 +14,7 @@ from dragstrip.errors import ConfigError
 from dragstrip.race.setup import bind
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.numbered import compose
-from scenarios.conversation import Conversation
+from scenarios.conversation import Conversations
 from scenarios.inbound_message import InboundMessages
 
 SECRET = "webhook-secret-of-the-tests"
@@ -65,17 +65,17 @@ def test_what_cannot_be_reconciled_is_refused(
     assert refused.value.fix
 
 
-@pytest.mark.parametrize("scenario", [InboundMessages, Conversation])
+@pytest.mark.parametrize("scenario", [InboundMessages, Conversations])
 def test_nothing_is_written_outside_a_race(scenario: type[InboundMessages]) -> None:
     with pytest.raises(ConfigError, match="runs in `dragstrip race` only"):
         scenario(config({"name": scenario.name})).receive(None)
 
 
 def test_operations_follow_the_mix() -> None:
-    lookup, message = Conversation(config({"name": "conversation", "mix": 0.3})).operations
+    lookup, message = Conversations(config({"name": "conversation", "mix": 0.3})).operations
     assert [lookup.weight, message.weight] == pytest.approx([0.7, 0.3])
     assert (lookup.follows, message.follows) == ("message", None)
-    lookup, _ = Conversation(config({"name": "conversation", "follow": False})).operations
+    lookup, _ = Conversations(config({"name": "conversation", "follow": False})).operations
     assert lookup.follows is None
 
 

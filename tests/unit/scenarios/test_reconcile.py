@@ -17,7 +17,7 @@ from seeding.leftovers import PREFIX, remove_run
 from tests.support.written import DATASET, MAKER, key_of, store_with
 
 if TYPE_CHECKING:
-    from scenarios.crm.reconcile import Account
+    from scenarios.crm.reconcile import WriteAccount
     from tests.unit.seeding.memory_store import MemoryStore
 
 NUMBERS = 3 * RANGE
@@ -32,7 +32,7 @@ fates = st.dictionaries(
 )
 
 
-def made(fates: dict[int, Fate]) -> tuple[MemoryStore, Account]:
+def made(fates: dict[int, Fate]) -> tuple[MemoryStore, WriteAccount]:
     sent = sorted(number for number, (is_sent, _, _) in fates.items() if is_sent)
     attempts = Attempts(
         np.array([key_of(number) for number in sent], np.int64),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seeding.dataset.model import Context, Manifest, Workspace
 
 
-class Killed(BaseException):
+class KilledStore(BaseException):
     """Ends a command where it stands, as a signal does."""
 
 
@@ -73,7 +73,7 @@ class MemoryStore:
             self._put(batch[: len(batch) // 2 + 1])
             self.rows[batch[len(batch) // 2]["index"]]["notes"] = []
         if dies:
-            raise Killed
+            raise KilledStore
         self._note(f"write {len(batch)}")
         self._put(batch)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Answer:
+class ScriptedAnswer:
     """`drop` closes the connection instead of answering."""
 
     status: int = 200
@@ -29,14 +29,14 @@ class ScriptedServer:
     """Gives `script` in order, then its last answer for ever."""
 
     url: str
-    script: list[Answer]
+    script: list[ScriptedAnswer]
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     """Path, headers with lower-case names, and body (from JSON, or bytes) of every request."""
 
 
 @contextlib.contextmanager
-def serving(*script: Answer) -> Iterator[ScriptedServer]:
-    class Handler(BaseHTTPRequestHandler):
+def serving(*script: ScriptedAnswer) -> Iterator[ScriptedServer]:
+    class ScriptedHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -64,7 +64,7 @@ def serving(*script: Answer) -> Iterator[ScriptedServer]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), ScriptedHandler)
     server.daemon_threads = True
     state = ScriptedServer(f"http://127.0.0.1:{server.server_address[1]}", list(script))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

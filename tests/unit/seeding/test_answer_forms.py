@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from dragstrip.errors import BackendError
-from tests.unit.seeding.scripted_server import Answer
+from tests.unit.seeding.scripted_server import ScriptedAnswer
 from tests.unit.seeding.test_stores import BOTH, a_store
 
 if TYPE_CHECKING:
@@ -37,9 +37,9 @@ TAKEN = {
 }
 
 
-def answer_of(kind: str, value: Any) -> Answer:
+def answer_of(kind: str, value: Any) -> ScriptedAnswer:
     body = {"status": "success", "value": value} if kind == "convex" else value
-    return Answer(body=body, headers={"content-type": "application/json"})
+    return ScriptedAnswer(body=body, headers={"content-type": "application/json"})
 
 
 @BOTH
@@ -59,7 +59,11 @@ def test_json_of_another_form_is_named(kind: str, called: str, shape: Any) -> No
 @pytest.mark.parametrize("body", [b"not JSON", b"3", b'"x"', b"{", b"\xff", b"[3]"])
 def test_a_body_of_another_kind_is_named(kind: str, body: bytes) -> None:
     with (
-        a_store(kind, Answer(body=body, headers={"content-type": "text/html"})) as (store, _, _),
+        a_store(kind, ScriptedAnswer(body=body, headers={"content-type": "text/html"})) as (
+            store,
+            _,
+            _,
+        ),
         pytest.raises(BackendError, match=store.name),
     ):
         store.read_manifest()

@@ -18,7 +18,7 @@ from seeding.dataset.dataset import Dataset
 from seeding.stores.convex import ConvexStore
 from seeding.stores.convex_ids import TableIds
 from seeding.stores.retry import PATIENCE_S
-from tests.unit.seeding.scripted_server import Answer, serving
+from tests.unit.seeding.scripted_server import ScriptedAnswer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,11 +40,11 @@ KNOWN_IDS = [
 EXAMPLE = KNOWN_IDS[3][1]
 
 
-def success(value: Any) -> Answer:
-    return Answer(body={"status": "success", "value": value})
+def success(value: Any) -> ScriptedAnswer:
+    return ScriptedAnswer(body={"status": "success", "value": value})
 
 
-def state(name: str, **more: Any) -> Answer:
+def state(name: str, **more: Any) -> ScriptedAnswer:
     return success({"_id": "import", "state": {"state": name, **more}})
 
 
@@ -57,15 +57,19 @@ KEYS = success(
     }
 )
 FREE, TAKEN = success(True), success(False)
-UPLOADED = [Answer(body={"uploadToken": "a/b"}), Answer(body=""), Answer(body={"importId": "i"})]
-WAITING, CONFIRMED = state("waiting_for_confirmation"), Answer(body=b"")
+UPLOADED = [
+    ScriptedAnswer(body={"uploadToken": "a/b"}),
+    ScriptedAnswer(body=""),
+    ScriptedAnswer(body={"importId": "i"}),
+]
+WAITING, CONFIRMED = state("waiting_for_confirmation"), ScriptedAnswer(body=b"")
 DONE = [state("in_progress"), state("completed", num_rows_written="2600")]
 IMPORTED = [*UPLOADED, WAITING, CONFIRMED, *DONE]
 WRITTEN = success({})
 
 
 @contextlib.contextmanager
-def a_store(*script: Answer) -> Iterator[tuple[ConvexStore, list[Any], list[float]]]:
+def a_store(*script: ScriptedAnswer) -> Iterator[tuple[ConvexStore, list[Any], list[float]]]:
     delays: list[float] = []
     with serving(*script) as server:
         store = ConvexStore(server.url, admin_key=SECRET, seed_secret=None)
@@ -126,9 +130,9 @@ def test_rows_are_sent_with_the_ids_they_refer_to() -> None:
 
 
 GONE_WRONG = [
-    [Answer(404, b"")],
-    [Answer(403, {"code": "OperationNotPermitted", "message": "no"})],
-    [*UPLOADED[:2], Answer(400, {"code": "InvalidUploadToken", "message": "no"})],
+    [ScriptedAnswer(404, b"")],
+    [ScriptedAnswer(403, {"code": "OperationNotPermitted", "message": "no"})],
+    [*UPLOADED[:2], ScriptedAnswer(400, {"code": "InvalidUploadToken", "message": "no"})],
     [*UPLOADED, state("failed", error_message="Row 1 wasn't valid JSON")],
     [*UPLOADED, WAITING, CONFIRMED, state("failed", error_message="Cannot recreate document")],
     [*UPLOADED, WAITING, CONFIRMED, success(None)],
@@ -136,7 +140,7 @@ GONE_WRONG = [
 
 
 @pytest.mark.parametrize("steps", GONE_WRONG)
-def test_what_could_not_be_imported_is_written_by_transactions(steps: list[Answer]) -> None:
+def test_what_could_not_be_imported_is_written_by_transactions(steps: list[ScriptedAnswer]) -> None:
     script = (WRITTEN, NO_IMPORTS, KEYS, FREE, *steps, WRITTEN)
     with a_store(*script) as (store, asked, _):
         store.write_workspaces(DATASET.workspaces())
@@ -147,7 +151,7 @@ def test_what_could_not_be_imported_is_written_by_transactions(steps: list[Answe
 
 
 def test_where_imports_are_refused_they_are_not_tried_for_ever() -> None:
-    refusals = [FREE, Answer(404, b"")] * 3
+    refusals = [FREE, ScriptedAnswer(404, b"")] * 3
     with a_store(WRITTEN, NO_IMPORTS, KEYS, *refusals, WRITTEN) as (store, asked, _):
         store.write_workspaces(DATASET.workspaces())
         batch = store.encode(CONTEXTS)
@@ -165,7 +169,7 @@ def test_contacts_that_are_there_or_whose_phone_is_are_left_to_transactions() ->
 
 
 def test_an_upload_that_is_cut_off_begins_anew() -> None:
-    cut = [UPLOADED[0], Answer(drop=True), Answer(503)]
+    cut = [UPLOADED[0], ScriptedAnswer(drop=True), ScriptedAnswer(503)]
     with a_store(WRITTEN, NO_IMPORTS, KEYS, FREE, *cut, *IMPORTED) as (store, asked, delays):
         store.write_workspaces(DATASET.workspaces())
         store.write(store.encode(CONTEXTS))
@@ -175,7 +179,7 @@ def test_an_upload_that_is_cut_off_begins_anew() -> None:
 
 
 def test_a_deployment_that_goes_away_during_an_import_is_told_from_one_that_refuses_it() -> None:
-    gone = [*UPLOADED, WAITING, CONFIRMED, Answer(drop=True)]
+    gone = [*UPLOADED, WAITING, CONFIRMED, ScriptedAnswer(drop=True)]
     with a_store(WRITTEN, NO_IMPORTS, KEYS, FREE, *gone) as (store, asked, delays):
         store.write_workspaces(DATASET.workspaces())
         # It may go on: writing the same by transactions meanwhile could store rows twice.
@@ -193,7 +197,9 @@ def test_few_contacts_are_not_imported() -> None:
 
 
 def test_a_deployment_without_imports_is_written_to_all_the_same() -> None:
-    no_such = Answer(body={"status": "error", "errorMessage": "Could not find public function"})
+    no_such = ScriptedAnswer(
+        body={"status": "error", "errorMessage": "Could not find public function"}
+    )
     with a_store(WRITTEN, no_such, WRITTEN) as (store, asked, _):
         store.write_workspaces(DATASET.workspaces())
         store.write(store.encode(CONTEXTS))

@@ -17,7 +17,7 @@ from seeding.stores.aimd import BatchPace
 from seeding.stores.convex import ConvexStore
 from seeding.stores.convex_batches import encode, first_batch
 from seeding.stores.refusals import TooMuch
-from tests.unit.seeding.scripted_server import Answer, serving
+from tests.unit.seeding.scripted_server import ScriptedAnswer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SECRET = "very-secret-key-0123456789"
 CONTEXTS = list(Dataset(42, 160).contexts(0, 160))
-SUCCESS = Answer(body={"status": "success", "value": None})
+SUCCESS = ScriptedAnswer(body={"status": "success", "value": None})
 
 
 def rows_of(context: Context) -> int:
@@ -34,7 +34,7 @@ def rows_of(context: Context) -> int:
 
 
 @contextlib.contextmanager
-def a_store(*script: Answer) -> Iterator[tuple[ConvexStore, list[Any], list[float]]]:
+def a_store(*script: ScriptedAnswer) -> Iterator[tuple[ConvexStore, list[Any], list[float]]]:
     delays: list[float] = []
     with serving(*script) as server:
         store = ConvexStore(server.url, admin_key=None, seed_secret=SECRET)
@@ -43,8 +43,8 @@ def a_store(*script: Answer) -> Iterator[tuple[ConvexStore, list[Any], list[floa
             yield store, server.asked, delays
 
 
-def failed(message: str) -> Answer:
-    return Answer(body={"status": "error", "errorMessage": message})
+def failed(message: str) -> ScriptedAnswer:
+    return ScriptedAnswer(body={"status": "error", "errorMessage": message})
 
 
 TOO_MUCH = [
@@ -53,12 +53,12 @@ TOO_MUCH = [
     failed("Too many bytes written in a single function execution (limit: 16 MiB)"),
     failed("Function execution timed out (maximum duration: 1s)"),
     failed("[Request ID: 0123456789abcdef] Server Error"),
-    Answer(413, b"length limit exceeded"),
+    ScriptedAnswer(413, b"length limit exceeded"),
 ]
 BUSY = [
-    Answer(429, {"code": "TooManyWrites", "message": "Too many writes per second."}),
-    Answer(503, {"code": "OptimisticConcurrencyControlFailure", "message": "…"}),
-    Answer(drop=True),
+    ScriptedAnswer(429, {"code": "TooManyWrites", "message": "Too many writes per second."}),
+    ScriptedAnswer(503, {"code": "OptimisticConcurrencyControlFailure", "message": "…"}),
+    ScriptedAnswer(drop=True),
 ]
 
 
@@ -71,7 +71,7 @@ REFUSALS = st.lists(
 @settings(max_examples=8, phases=set(Phase) - {Phase.shrink})
 @given(REFUSALS)
 def test_every_contact_is_written_once_in_order_whatever_is_refused(
-    refusals: list[tuple[int, Answer]],
+    refusals: list[tuple[int, ScriptedAnswer]],
 ) -> None:
     script = [one for before, refusal in refusals for one in (*[SUCCESS] * before, refusal)]
     # A first answer, so that the server counts as reached; a last one for ever.
@@ -111,7 +111,7 @@ def test_one_contact_that_is_too_much_is_an_error() -> None:
 def test_digests_are_asked_for_in_smaller_parts_where_a_function_has_too_much() -> None:
     digests = [{"start": 0, "contacts": 128, "digest": "d"}]
     answers = [
-        Answer(body={"status": "success", "value": [{**digests[0], "start": at}]})
+        ScriptedAnswer(body={"status": "success", "value": [{**digests[0], "start": at}]})
         for at in (0, 128, 256)
     ]
     with a_store(TOO_MUCH[3], *answers) as (store, asked, _):
@@ -122,7 +122,7 @@ def test_digests_are_asked_for_in_smaller_parts_where_a_function_has_too_much() 
 
 def test_two_contacts_of_one_index_are_neither_of_them_right() -> None:
     found = [{"index": 3, "digest": "a"}, {"index": 3, "digest": "b"}, {"index": 4, "digest": "c"}]
-    with a_store(Answer(body={"status": "success", "value": found})) as (store, _, _delays):
+    with a_store(ScriptedAnswer(body={"status": "success", "value": found})) as (store, _, _delays):
         assert store.contact_digests(0, 128) == {3: "", 4: "c"}
 
 

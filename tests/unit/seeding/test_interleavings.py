@@ -11,7 +11,7 @@ from dragstrip.errors import BackendError
 from seeding import seed as seeding
 from seeding import verify as verification
 from seeding.dataset.dataset import Dataset
-from tests.unit.seeding.memory_store import Killed, MemoryStore
+from tests.unit.seeding.memory_store import KilledStore, MemoryStore
 from tests.unit.seeding.test_seed import assert_holds, config, of_somebody_else, opened
 
 Event = tuple[str, int]
@@ -42,7 +42,7 @@ def happen(store: MemoryStore, event: Event, contacts: int) -> None:
     if kind in {"seed", "other seed", "replace", "kill"}:
         store.dies_after = number % 4 if kind == "kill" else None
         wanted = config(contacts, seed=7 if kind == "other seed" else 42)
-        with contextlib.suppress(Killed, BackendError):
+        with contextlib.suppress(KilledStore, BackendError):
             seeding.seed(wanted, replace=kind == "replace" or number % 3 == 0)
         store.dies_after = None
     elif kind == "forget":

@@ -10,7 +10,7 @@ from rich.console import Console
 from seeding.progress import WINDOW_S, JsonLines, Lines, SeedingProgress, Standing, progress_on
 
 
-class Clock:
+class ProgressClock:
     def __init__(self) -> None:
         self.now_s = 100.0
 
@@ -27,11 +27,11 @@ def said(on: Console) -> list[str]:
     return on.file.getvalue().splitlines()
 
 
-class Store:
+class TimedStore:
     """One store's work, by a clock of the test."""
 
     def __init__(self) -> None:
-        self._clock = Clock()
+        self._clock = ProgressClock()
         self._tally = SeedingProgress(None, self._clock)
         self._tally.start("Convex", 10_000_000, "seed")
 
@@ -46,7 +46,7 @@ class Store:
 
 
 def test_what_was_right_already_does_not_falsify_the_rate() -> None:
-    store = Store()
+    store = TimedStore()
     assert store.per_s is None
     store.work(10, 20_000, found=True)
     assert store.per_s == 20_000
@@ -57,14 +57,14 @@ def test_what_was_right_already_does_not_falsify_the_rate() -> None:
 
 
 def test_the_rate_is_that_of_the_recent_past() -> None:
-    store = Store()
+    store = TimedStore()
     store.work(100, 100)
     store.work(int(WINDOW_S) + 1, 1_000)
     assert store.per_s == 1_000
 
 
 def test_lines_have_rate_and_time_left_and_do_not_come_too_often() -> None:
-    on, clock = console(), Clock()
+    on, clock = console(), ProgressClock()
     tally = SeedingProgress(Lines(on, clock), clock)
     tally.start("Convex", 100_000, "seed")
     for _ in range(30):
@@ -83,7 +83,7 @@ def test_lines_have_rate_and_time_left_and_do_not_come_too_often() -> None:
 
 
 def test_an_unknown_end_has_no_time_left() -> None:
-    on, clock = console(), Clock()
+    on, clock = console(), ProgressClock()
     tally = SeedingProgress(Lines(on, clock), clock)
     tally.start("Convex", None, "remove")
     clock.now_s += 10
@@ -93,7 +93,7 @@ def test_an_unknown_end_has_no_time_left() -> None:
 
 
 def test_machines_get_one_object_a_line() -> None:
-    on, clock = console(), Clock()
+    on, clock = console(), ProgressClock()
     tally = SeedingProgress(JsonLines(on, clock), clock)
     tally.start("Supabase", 10_000, "verify")
     clock.now_s += 2

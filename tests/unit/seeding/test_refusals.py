@@ -14,7 +14,7 @@ from seeding.stores.postgres_connections import Connections
 from seeding.stores.refusals import CONVEX, DIRECT, POSTGRES, REST, TABLES, TARGETS, Refusal, Table
 from seeding.stores.refusals import refusal_of as row_of
 from seeding.stores.supabase import SupabaseStore
-from tests.unit.seeding.scripted_server import Answer, serving
+from tests.unit.seeding.scripted_server import ScriptedAnswer, serving
 
 PAGE = Path(__file__).parents[3] / "docs" / "refusals.md"
 WAYS: list[tuple[Table, ...]] = [(DIRECT, POSTGRES), (REST, POSTGRES), (CONVEX,), (TARGETS,)]
@@ -39,18 +39,18 @@ def test_the_page_shows_the_tables() -> None:
     assert sum(len(table) for table in TABLES.values()) > 40
 
 
-def answer_to(kind: str, row: Refusal) -> Answer:
+def answer_to(kind: str, row: Refusal) -> ScriptedAnswer:
     """Return how the backend says so over HTTP."""
     code, _, words = row.example.partition(": ")
     if kind == "convex" and code.startswith("HTTP"):
         inner, _, message = words.partition(": ")
         body = {"code": inner, "message": message} if message else words.encode()
-        return Answer(int(code[5:]), body)
+        return ScriptedAnswer(int(code[5:]), body)
     if kind == "convex":
-        return Answer(body={"status": "error", "errorMessage": row.example})
+        return ScriptedAnswer(body={"status": "error", "errorMessage": row.example})
     if code.startswith("HTTP"):
-        return Answer(int(code[5:]), words.encode())
-    return Answer(500, {"code": code, "message": words})
+        return ScriptedAnswer(int(code[5:]), words.encode())
+    return ScriptedAnswer(500, {"code": code, "message": words})
 
 
 OVER_HTTP = [("convex", row) for row in CONVEX] + [("supabase", row) for row in (*REST, *POSTGRES)]

@@ -8,7 +8,7 @@ from dragstrip.errors import BackendError
 from seeding import seed as seeding
 from seeding import verify as verification
 from seeding.dataset.dataset import Dataset
-from tests.unit.seeding.memory_store import Killed, MemoryStore
+from tests.unit.seeding.memory_store import KilledStore, MemoryStore
 from tests.unit.seeding.test_seed import (
     Stores,
     assert_holds,
@@ -67,13 +67,13 @@ def test_interrupted_while_it_removes_it_says_to_replace_again(stores: Stores, l
     class Dying(MemoryStore):
         def delete_contexts(self, start: int, stop: int) -> int:
             if start >= left:
-                raise Killed
+                raise KilledStore
             return super().delete_contexts(start, stop)
 
     dying = Dying("Convex")
     with opened(dying):
         seeding.seed(config(700, seed=7))
-        with pytest.raises(Killed):
+        with pytest.raises(KilledStore):
             seeding.seed(config(700), replace=True)
         with pytest.raises(BackendError, match="seeded differently: seed 7, not 42") as refused:
             seeding.seed(config(700))
@@ -89,7 +89,7 @@ def test_interrupted_while_it_seeds_it_continues_without_being_told(stores: Stor
     with opened(stores[0]):
         seeding.seed(config(700, seed=7))
         stores[0].dies_after = 1
-        with pytest.raises(Killed):
+        with pytest.raises(KilledStore):
             seeding.seed(config(700), replace=True)
         stores[0].dies_after = None
         seeding.seed(config(700))

@@ -14,7 +14,7 @@ from dragstrip.errors import BackendError
 from seeding import seed as seeding
 from seeding import verify as verification
 from seeding.dataset.dataset import Dataset
-from tests.unit.seeding.memory_store import Killed, MemoryStore
+from tests.unit.seeding.memory_store import KilledStore, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,7 +96,7 @@ def test_any_number_of_interruptions_ends_in_the_same_data(survived: list[int]) 
     with opened(store):
         for writes in survived:
             store.dies_after = writes
-            with contextlib.suppress(Killed):
+            with contextlib.suppress(KilledStore):
                 seeding.seed(config(300))
         store.dies_after = None
         seeding.seed(config(300))
@@ -106,7 +106,7 @@ def test_any_number_of_interruptions_ends_in_the_same_data(survived: list[int]) 
 
 def test_an_interrupted_run_is_not_called_complete(stores: Stores) -> None:
     stores[0].dies_after = 1
-    with pytest.raises(Killed):
+    with pytest.raises(KilledStore):
         seeding.seed(config())
     assert stores[0].manifest is not None
     assert stores[0].manifest["state"] == "seeding"
@@ -242,12 +242,12 @@ def test_another_seed_that_begins_meanwhile_is_noticed(stores: Stores) -> None:
 def test_a_fresh_store_is_asked_for_digests_once_a_page(stores: Stores) -> None:
     asked: list[tuple[int, int]] = []
 
-    class Asked(MemoryStore):
+    class CountedStore(MemoryStore):
         def range_digests(self, start: int, stop: int) -> list[RangeDigest]:
             asked.append((start, stop))
             return super().range_digests(start, stop)
 
-    with opened(Asked("Convex")):
+    with opened(CountedStore("Convex")):
         seeding.seed(config())
     assert sorted(asked) == [(0, 256), (256, 512), (512, 700)]
 

@@ -20,7 +20,7 @@ from seeding.stores.convex import ConvexStore
 from seeding.stores.refusals import Passing
 from seeding.stores.retry import PATIENCE_S, _delay_s, _seconds
 from seeding.stores.supabase import SupabaseStore
-from tests.unit.seeding.scripted_server import Answer, ScriptedServer, serving
+from tests.unit.seeding.scripted_server import ScriptedAnswer, ScriptedServer, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,9 @@ MANIFEST = {"seed": 1, "contacts": 2, "digest": "d", "generator": "1", "state": 
 
 
 @contextlib.contextmanager
-def a_store(kind: str, *script: Answer) -> Iterator[tuple[Store, ScriptedServer, list[float]]]:
+def a_store(
+    kind: str, *script: ScriptedAnswer
+) -> Iterator[tuple[Store, ScriptedServer, list[float]]]:
     """A store, the server it talks to, and the delays it would have waited."""
     delays: list[float] = []
     with serving(*script) as server:
@@ -45,10 +47,10 @@ def a_store(kind: str, *script: Answer) -> Iterator[tuple[Store, ScriptedServer,
             yield store, server, delays
 
 
-def manifest_answer(kind: str) -> Answer:
+def manifest_answer(kind: str) -> ScriptedAnswer:
     if kind == "convex":
-        return Answer(body={"status": "success", "value": MANIFEST})
-    return Answer(body=[MANIFEST], headers={"content-type": "application/json"})
+        return ScriptedAnswer(body={"status": "success", "value": MANIFEST})
+    return ScriptedAnswer(body=[MANIFEST], headers={"content-type": "application/json"})
 
 
 BOTH = pytest.mark.parametrize("kind", ["convex", "supabase"])
@@ -64,7 +66,7 @@ def test_the_manifest_is_read(kind: str) -> None:
 @BOTH
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_busy_backend_is_asked_again(kind: str, status: int) -> None:
-    script = (Answer(status=status), Answer(status=status), manifest_answer(kind))
+    script = (ScriptedAnswer(status=status), ScriptedAnswer(status=status), manifest_answer(kind))
     with a_store(kind, *script) as (store, server, delays):
         assert store.read_manifest() == MANIFEST
         assert len(server.asked) == 3
@@ -75,12 +77,14 @@ def test_a_busy_backend_is_asked_again(kind: str, status: int) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(500, {"code": "40P01", "message": "deadlock detected"}),
-        Answer(500, {"code": "57014", "message": "canceling statement due to statement timeout"}),
-        Answer(520, b"<html>the gateway's own page</html>"),
+        ScriptedAnswer(500, {"code": "40P01", "message": "deadlock detected"}),
+        ScriptedAnswer(
+            500, {"code": "57014", "message": "canceling statement due to statement timeout"}
+        ),
+        ScriptedAnswer(520, b"<html>the gateway's own page</html>"),
     ],
 )
-def test_what_passes_in_supabase_is_outwaited(answer: Answer) -> None:
+def test_what_passes_in_supabase_is_outwaited(answer: ScriptedAnswer) -> None:
     script = (manifest_answer("supabase"), answer, manifest_answer("supabase"))
     with a_store("supabase", *script) as (store, server, delays):
         store.read_manifest()
@@ -91,7 +95,7 @@ def test_what_passes_in_supabase_is_outwaited(answer: Answer) -> None:
 
 @BOTH
 def test_a_backend_that_says_when_is_asked_then(kind: str) -> None:
-    script = (Answer(status=429, headers={"retry-after": "3"}), manifest_answer(kind))
+    script = (ScriptedAnswer(status=429, headers={"retry-after": "3"}), manifest_answer(kind))
     with a_store(kind, *script) as (store, _, delays):
         store.read_manifest()
     assert delays == [3.0]
@@ -100,7 +104,7 @@ def test_a_backend_that_says_when_is_asked_then(kind: str) -> None:
 @BOTH
 @pytest.mark.parametrize("wish", ["0", "-5", "soon", "Thu, 01 Jan 1970 00:00:00 GMT", None])
 def test_a_backend_that_wishes_no_pause_gets_one(kind: str, wish: str | None) -> None:
-    busy = Answer(status=429, headers={"retry-after": wish} if wish else {})
+    busy = ScriptedAnswer(status=429, headers={"retry-after": wish} if wish else {})
     with (
         a_store(kind, busy) as (store, server, delays),
         pytest.raises(BackendError, match="stayed overloaded"),
@@ -120,7 +124,7 @@ def test_whatever_is_wished_for_a_pause_is_bounded(wish: str) -> None:
 
 @BOTH
 def test_a_dropped_connection_is_made_again(kind: str) -> None:
-    script = (manifest_answer(kind), Answer(drop=True), manifest_answer(kind))
+    script = (manifest_answer(kind), ScriptedAnswer(drop=True), manifest_answer(kind))
     with a_store(kind, *script) as (store, server, delays):
         store.read_manifest()
         assert store.read_manifest() == MANIFEST
@@ -131,7 +135,7 @@ def test_a_dropped_connection_is_made_again(kind: str) -> None:
 @BOTH
 def test_patience_is_long_enough_for_a_restart_and_ends(kind: str) -> None:
     with (
-        a_store(kind, Answer(status=503)) as (store, _, delays),
+        a_store(kind, ScriptedAnswer(status=503)) as (store, _, delays),
         pytest.raises(BackendError, match="stayed overloaded: HTTP 503, for 5 minutes") as error,
     ):
         store.read_manifest()
@@ -142,7 +146,7 @@ def test_patience_is_long_enough_for_a_restart_and_ends(kind: str) -> None:
 
 @BOTH
 def test_a_backend_that_went_away_is_waited_for(kind: str) -> None:
-    back = (*[Answer(drop=True)] * 40, manifest_answer(kind))
+    back = (*[ScriptedAnswer(drop=True)] * 40, manifest_answer(kind))
     with a_store(kind, manifest_answer(kind), *back) as (store, _, delays):
         store.read_manifest()
         assert store.read_manifest() == MANIFEST
@@ -151,7 +155,7 @@ def test_a_backend_that_went_away_is_waited_for(kind: str) -> None:
 
 @BOTH
 def test_a_backend_that_does_not_come_back_is_named_as_such(kind: str) -> None:
-    with a_store(kind, manifest_answer(kind), Answer(drop=True)) as (store, _, _delays):
+    with a_store(kind, manifest_answer(kind), ScriptedAnswer(drop=True)) as (store, _, _delays):
         store.read_manifest()
         with pytest.raises(BackendError, match="did not come back within 5 minutes") as error:
             store.read_manifest()
@@ -162,7 +166,7 @@ def test_a_backend_that_does_not_come_back_is_named_as_such(kind: str) -> None:
     ("kind", "variable"), [("convex", "CONVEX_URL"), ("supabase", "SUPABASE_URL")]
 )
 def test_a_backend_that_never_answered_is_not_waited_for(kind: str, variable: str) -> None:
-    with a_store(kind, Answer()) as (store, server, delays):
+    with a_store(kind, ScriptedAnswer()) as (store, server, delays):
         url = server.url
         store.close()
     # The server is gone, and its port is free again.
@@ -178,28 +182,32 @@ def test_a_backend_that_never_answered_is_not_waited_for(kind: str, variable: st
     assert delays == []
 
 
-FAILURES: list[tuple[str, Answer, str, str]] = [
+FAILURES: list[tuple[str, ScriptedAnswer, str, str]] = [
     (
         "convex",
-        Answer(401, {"code": "BadAdminKey"}),
+        ScriptedAnswer(401, {"code": "BadAdminKey"}),
         "refused CONVEX_ADMIN_KEY",
         "CONVEX_ADMIN_KEY",
     ),
     (
         "convex",
-        Answer(body={"status": "error", "errorMessage": "Could not find public function for x"}),
+        ScriptedAnswer(
+            body={"status": "error", "errorMessage": "Could not find public function for x"}
+        ),
         "lacks a function of dragstrip's: seed:readManifest",
         "deploy backends/convex",
     ),
     (
         "convex",
-        Answer(body={"status": "error", "errorMessage": "ArgumentValidationError: Object …"}),
+        ScriptedAnswer(
+            body={"status": "error", "errorMessage": "ArgumentValidationError: Object …"}
+        ),
         "has functions of another version: seed:readManifest",
         "deploy backends/convex of this version",
     ),
     (
         "convex",
-        Answer(
+        ScriptedAnswer(
             body={
                 "status": "error",
                 "errorMessage": "Server Error",
@@ -209,57 +217,66 @@ FAILURES: list[tuple[str, Answer, str, str]] = [
         "a contact that dragstrip did not seed has the phone number",
         "remove that contact",
     ),
-    ("convex", Answer(404, b"<html>nope</html>"), "HTTP 404: an HTML page", "CONVEX_URL"),
+    ("convex", ScriptedAnswer(404, b"<html>nope</html>"), "HTTP 404: an HTML page", "CONVEX_URL"),
     (
         "convex",
-        Answer(500, {"code": "InternalServerError", "message": "Try again later."}),
+        ScriptedAnswer(500, {"code": "InternalServerError", "message": "Try again later."}),
         "HTTP 500: .*Try again later",
         "log",
     ),
     (
         "convex",
-        Answer(body={"status": "error", "errorMessage": f"leaks {SECRET}"}),
+        ScriptedAnswer(body={"status": "error", "errorMessage": f"leaks {SECRET}"}),
         r"leaks \*\*\*",
         "log",
     ),
     (
         "supabase",
-        Answer(401, {"message": "Invalid API key"}),
+        ScriptedAnswer(401, {"message": "Invalid API key"}),
         "refused SUPABASE_SERVICE",
         "service",
     ),
     (
         "supabase",
-        Answer(403, {"code": "42501", "message": "permission denied for table seed_manifest"}),
+        ScriptedAnswer(
+            403, {"code": "42501", "message": "permission denied for table seed_manifest"}
+        ),
         "does not let the role of SUPABASE_SERVICE_ROLE_KEY do this: 42501: permission denied",
         "grant service_role its rights",
     ),
     (
         "supabase",
-        Answer(404, {"code": "PGRST205", "message": "Could not find the table"}),
+        ScriptedAnswer(404, {"code": "PGRST205", "message": "Could not find the table"}),
         "lacks a table or function",
         "apply the migrations",
     ),
     (
         "supabase",
-        Answer(409, {"code": "23505", "details": "Key (workspace_id, phone)=(w, 628) exists."}),
+        ScriptedAnswer(
+            409, {"code": "23505", "details": "Key (workspace_id, phone)=(w, 628) exists."}
+        ),
         "a contact that dragstrip did not seed has the phone number",
         "remove that contact",
     ),
     (
         "supabase",
-        Answer(409, {"code": "23505", "details": "Key (slug)=(x) already exists."}),
+        ScriptedAnswer(409, {"code": "23505", "details": "Key (slug)=(x) already exists."}),
         "a row that is there already",
         "seed --reset",
     ),
-    ("supabase", Answer(404, b"<!DOCTYPE html>"), "an HTML page", "SUPABASE_URL"),
-    ("supabase", Answer(400, {"message": f"leaks {SECRET}", "code": "X"}), r"leaks \*\*\*", "log"),
+    ("supabase", ScriptedAnswer(404, b"<!DOCTYPE html>"), "an HTML page", "SUPABASE_URL"),
+    (
+        "supabase",
+        ScriptedAnswer(400, {"message": f"leaks {SECRET}", "code": "X"}),
+        r"leaks \*\*\*",
+        "log",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("kind", "answer", "words", "fix"), FAILURES)
 def test_what_went_wrong_is_named_with_its_fix(
-    kind: str, answer: Answer, words: str, fix: str
+    kind: str, answer: ScriptedAnswer, words: str, fix: str
 ) -> None:
     with (
         a_store(kind, answer) as (store, _, _delays),
@@ -272,7 +289,7 @@ def test_what_went_wrong_is_named_with_its_fix(
 
 
 def test_convex_takes_the_seed_secret_where_there_is_no_admin_key() -> None:
-    with serving(Answer(body={"status": "success", "value": 5.0})) as server:
+    with serving(ScriptedAnswer(body={"status": "success", "value": 5.0})) as server:
         store = ConvexStore(server.url, admin_key=None, seed_secret=SECRET)
         with contextlib.closing(store):
             assert store.next_index(3) == 5
@@ -287,7 +304,7 @@ def test_convex_sends_whole_numbers_as_numbers_and_reads_them_back() -> None:
     context = Dataset(42, 10).context(3)
     with_doubles: Any = {**context, "index": 3.0}
     success = {"status": "success", "value": [with_doubles]}
-    with a_store("convex", Answer(body=success)) as (store, server, _):
+    with a_store("convex", ScriptedAnswer(body=success)) as (store, server, _):
         assert store.contexts(3, 4) == [context]
         assert isinstance(store.contexts(3, 4)[0]["index"], int)
         assert server.asked[0][1]["authorization"] == f"Convex {SECRET}"
@@ -296,7 +313,7 @@ def test_convex_sends_whole_numbers_as_numbers_and_reads_them_back() -> None:
 def test_convex_is_asked_for_the_next_index_and_for_workspaces() -> None:
     workspaces = Dataset(42, 0).workspaces()
     success = [{"status": "success", "value": value} for value in (7.0, None, workspaces)]
-    with a_store("convex", *(Answer(body=body) for body in success)) as (store, server, _):
+    with a_store("convex", *(ScriptedAnswer(body=body) for body in success)) as (store, server, _):
         assert isinstance(store, ConvexStore)
         assert [store.next_index(3), store.next_index(8)] == [7, None]
         assert store.read_workspaces(["b", "a"]) == workspaces
@@ -311,7 +328,7 @@ def test_convex_is_asked_for_the_next_index_and_for_workspaces() -> None:
 def test_supabase_writes_parents_before_children_and_keeps_milliseconds() -> None:
     dataset = Dataset(42, 400)
     context = next(c for c in dataset.contexts(0, 400) if c["messages"] and c["notes"])
-    with a_store("supabase", Answer(201, b"")) as (store, server, _):
+    with a_store("supabase", ScriptedAnswer(201, b"")) as (store, server, _):
         store.write(store.encode([context]))
     tables = [path.split("?")[0].rsplit("/", 1)[1] for path, _, _ in server.asked]
     assert tables == ["contacts", "conversations", "messages", "contact_notes"]
@@ -325,8 +342,10 @@ def test_supabase_writes_parents_before_children_and_keeps_milliseconds() -> Non
 
 
 def test_statistics_that_take_too_long_for_the_api_do_not_fail_a_seed() -> None:
-    cut_short = Answer(500, {"code": "57014", "message": "canceling statement due to timeout"})
-    with a_store("supabase", cut_short, Answer(201, b"")) as (store, server, delays):
+    cut_short = ScriptedAnswer(
+        500, {"code": "57014", "message": "canceling statement due to timeout"}
+    )
+    with a_store("supabase", cut_short, ScriptedAnswer(201, b"")) as (store, server, delays):
         store.write_manifest({**MANIFEST, "state": "complete"})  # type: ignore[typeddict-item]
     assert [path.split("?")[0] for path, _, _ in server.asked] == [
         "/rest/v1/rpc/dragstrip_analyze", "/rest/v1/seed_manifest",
@@ -336,7 +355,7 @@ def test_statistics_that_take_too_long_for_the_api_do_not_fail_a_seed() -> None:
 
 def test_no_request_to_supabase_outgrows_a_proxys_limit() -> None:
     contexts = Dataset(42, SupabaseStore.page).contexts(0, SupabaseStore.page)
-    with a_store("supabase", Answer(201, b"")) as (store, server, _):
+    with a_store("supabase", ScriptedAnswer(201, b"")) as (store, server, _):
         store.write(store.encode(contexts))
     assert max(int(headers["content-length"]) for _, headers, _ in server.asked) < 1_000_000
     assert all("on_conflict=id" in path for path, _, _ in server.asked)
@@ -389,7 +408,9 @@ def test_an_excerpt_is_one_short_line_without_secrets() -> None:
 
 @BOTH
 def test_closing_a_store_ends_a_wait_at_once(kind: str) -> None:
-    with serving(manifest_answer(kind), Answer(429, headers={"retry-after": "60"})) as server:
+    with serving(
+        manifest_answer(kind), ScriptedAnswer(429, headers={"retry-after": "60"})
+    ) as server:
         store: Store = (
             ConvexStore(server.url, admin_key=SECRET, seed_secret=None)
             if kind == "convex"

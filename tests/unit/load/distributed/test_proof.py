@@ -30,7 +30,7 @@ class Shop(Scenario):
         return Request(operation.method, f"/{operation.name}", {})
 
 
-class Orders(Shop):
+class ProofOrders(Shop):
     operations = Shop.operations[:2]
 
 
@@ -77,5 +77,5 @@ def test_a_target_that_is_out_of_reach_is_named(good: ByteServer) -> None:
 
 
 def test_what_leaves_something_behind_is_not_sent(good: ByteServer) -> None:
-    assert problem_of(work(Orders(), good.url, good.url)) is None
+    assert problem_of(work(ProofOrders(), good.url, good.url)) is None
     assert good.requests == []

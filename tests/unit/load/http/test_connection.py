@@ -16,7 +16,7 @@ from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.http.decompress import zstd
 from dragstrip.scenario import Request
-from tests.support.byte_server import Peer, answer, chunked
+from tests.support.byte_server import ByteConnection, answer, chunked
 from tests.support.talking import BODY, GET, PATIENT, POST, always, failure, once, talking
 
 
@@ -68,7 +68,7 @@ class TestKeptAlive:
     def test_not_when_bytes_come_unasked(self, extra: bytes) -> None:
         idle = threading.Event()
 
-        def script(peer: Peer, number: int) -> None:
+        def script(peer: ByteConnection, number: int) -> None:
             peer.answer(answer(BODY))
             if number == 1:
                 idle.wait(30)
@@ -108,7 +108,7 @@ class TestStaleConnection:
     def test_no_answer_on_an_open_connection_is_a_failure(
         self, method: str, outcome: Outcome
     ) -> None:
-        def script(peer: Peer, number: int) -> None:
+        def script(peer: ByteConnection, number: int) -> None:
             peer.answer(answer(BODY))
             peer.request()
             if number == 1:
@@ -130,7 +130,7 @@ class TestStaleConnection:
             assert len(server.requests) == 3
 
     def test_a_replaced_connection_is_not_replaced_again(self) -> None:
-        def script(peer: Peer, number: int) -> None:
+        def script(peer: ByteConnection, number: int) -> None:
             if number == 1:
                 peer.answer(answer(BODY))
             else:
@@ -145,7 +145,7 @@ class TestStaleConnection:
             assert (connection.opened, connection.reconnected) == (1, 1)
 
     def test_a_request_of_which_no_byte_was_written_goes_over_another_connection(self) -> None:
-        def script(peer: Peer, number: int) -> None:
+        def script(peer: ByteConnection, number: int) -> None:
             peer.answer(answer(BODY))
             if number == 1:
                 peer.reset()
@@ -182,7 +182,7 @@ class TestStaleConnection:
             assert (len(server.requests), connection.opened) == (1, 1)
 
     def test_not_once_something_was_received(self) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.answer(answer(BODY))
             peer.answer(b"HTTP/1.1 2")
 
@@ -275,7 +275,7 @@ class TestBodies:
         assert seen == opened
 
     def test_get_after_head_with_the_same_head(self) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             while True:
                 isolated = peer.request().startswith(b"HEAD")
                 peer.send(answer(BODY)[: -len(BODY)] if isolated else answer(BODY))
@@ -293,7 +293,7 @@ class TestBodies:
             assert len(server.requests) == 1
 
     def test_an_early_refusal_of_a_long_request(self) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.send(answer(b"too much", "Connection: close", status="413 Too Large"))
             peer.shut_down_sending()
             peer.wait_closed()
@@ -358,7 +358,7 @@ class TestRefusedAnswers:
         assert failed.status in {0, status}
 
     def test_reset_inside_the_body(self) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.answer(answer(BODY)[:-4])
             received.wait()
             peer.reset()
@@ -387,7 +387,7 @@ class TestRefusedAnswers:
         assert "does not resolve" in str(failed)
 
     def test_reset_before_the_answer(self) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.request()
             peer.reset()
 
@@ -399,7 +399,7 @@ class TestRefusedAnswers:
         )
 
     def test_the_next_request_finds_a_new_connection(self) -> None:
-        def script(peer: Peer, number: int) -> None:
+        def script(peer: ByteConnection, number: int) -> None:
             peer.answer(answer(BODY) if number > 1 else b"garbage\r\n\r\n")
 
         with talking(script) as (connection, server):

@@ -27,7 +27,7 @@ from dragstrip.load.http.parser import (
     TooLarge,
 )
 from dragstrip.load.http.timeouts import Limits
-from tests.support.byte_server import ByteServer, Peer, answer, chunked
+from tests.support.byte_server import ByteConnection, ByteServer, answer, chunked
 from tests.support.talking import GET
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def test_a_body_of_empty_members_is_refused() -> None:
         decompress.decode(gzip.compress(b"") * 50_000, "gzip", 1 << 20)
 
 
-class Wire:
+class FuzzedWire:
     """What the server is to send next."""
 
     def __init__(self) -> None:
@@ -242,10 +242,10 @@ class Wire:
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[tuple[Wire, Connection]]:
-    wire = Wire()
+def wire() -> Iterator[tuple[FuzzedWire, Connection]]:
+    wire = FuzzedWire()
 
-    def script(peer: Peer, _: int) -> None:
+    def script(peer: ByteConnection, _: int) -> None:
         peer.answer(*wire.pieces)
         peer.shut_down_sending()
         peer.wait_closed()
@@ -261,7 +261,7 @@ def wire() -> Iterator[tuple[Wire, Connection]]:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(odd=odd_answers, places=st.lists(st.integers(0, 10_000), max_size=4))
 def test_on_a_socket_nothing_but_a_reply_or_a_failure(
-    wire: tuple[Wire, Connection], odd: bytes, places: list[int]
+    wire: tuple[FuzzedWire, Connection], odd: bytes, places: list[int]
 ) -> None:
     server, connection = wire
     server.pieces = cut(odd, places)

@@ -15,7 +15,7 @@ from dragstrip.load.http.client import SendFailed
 from dragstrip.load.http.connection import Connection
 from dragstrip.load.http.timeouts import NEVER_NS, Limits
 from dragstrip.scenario import Request
-from tests.support.byte_server import Peer, answer, chunked
+from tests.support.byte_server import ByteConnection, answer, chunked
 from tests.support.talking import BODY, GET, PATIENT, always, failure, once, silent_address, talking
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class TestBounds:
         ids=["header", "pipelined", "interim", "chunk-size", "chunk-extension", "trailers"],
     )
     def test_an_endless_answer_ends(self, part: bytes) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.answer(
                 b"HTTP/1.1 100 Go\r\n" if part.startswith(b"\r\n") else b"HTTP/1.1 200 OK\r\n"
             )
@@ -115,7 +115,7 @@ class TestTimeouts:
         ],
     )
     def test_no_answer(self, sent: bytes, limits: Limits, outcome: Outcome, words: str) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.answer(sent)
             peer.wait_closed()
 
@@ -128,7 +128,7 @@ class TestTimeouts:
             assert connection.done_ns >= connection.sent_ns > 0
 
     def test_a_trickle_does_not_extend_it(self) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.answer(answer(b"", "Content-Length: 1000000", length=False))
             while True:
                 peer.send(b"x")
@@ -167,7 +167,7 @@ class TestInterruption:
     """What is raised into an exchange passes through, and the connection is closed."""
 
     @staticmethod
-    def silent_at_first(peer: Peer, number: int) -> None:
+    def silent_at_first(peer: ByteConnection, number: int) -> None:
         peer.request()
         if number == 1:
             peer.wait_closed()

@@ -17,7 +17,7 @@ from dragstrip.load.http.timeouts import Limits
 from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.scenario import Request, Target
 from dragstrip.tls import TlsFiles
-from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.byte_server import ByteConnection, ByteServer, answer
 from tests.support.certificates import Authority
 from tests.support.talking import BODY, GET, PATIENT, always, failure, once
 
@@ -34,7 +34,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 @contextmanager
 def talking_tls(
     authority: Authority,
-    script: Callable[[Peer, int], Any],
+    script: Callable[[ByteConnection, int], Any],
     *,
     name: str = "127.0.0.1",
     host: str | None = None,
@@ -197,7 +197,7 @@ def _joined(folder: Path, *parts: Path) -> Path:
 
 class TestEnds:
     def test_announced(self, authority: Authority) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.answer(answer(BODY, length=False))
             peer.shut_down_sending()
 
@@ -219,7 +219,7 @@ class TestEnds:
             assert connection.opened == 1
 
     def test_instead_of_an_answer_is_a_failure(self, authority: Authority) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.answer(answer(BODY))
             peer.request()
 
@@ -232,7 +232,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("extra", [b"X", answer(b"another's")])
     def test_bytes_after_the_answer(self, authority: Authority, extra: bytes) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             while True:
                 peer.request()
                 with peer.in_one_packet():
@@ -259,7 +259,7 @@ class TestHandshake:
         [(b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS: "), (b"", "TLS: cut off without notice")],
     )
     def test_with_a_server_that_speaks_no_tls(self, said: bytes, words: str) -> None:
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer.send(said)
             peer.shut_down_sending()
             peer.wait_closed()

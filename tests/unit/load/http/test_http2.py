@@ -24,7 +24,7 @@ from dragstrip.scenario import Request, Target
 from dragstrip.tls import NO_FILES, TlsFiles
 from tests.support.byte_server import ByteServer, answer
 from tests.support.certificates import Authority
-from tests.support.http2_server import Asked, Http2Server
+from tests.support.http2_server import Http2Request, Http2Server
 from tests.support.talking import BODY, GET, PATIENT, POST, always
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @contextmanager
 def talking(
-    script: Callable[[Asked], object],
+    script: Callable[[Http2Request], object],
     clients: int = 1,
     limits: Limits = PATIENT,
     files: TlsFiles = NO_FILES,
@@ -72,11 +72,13 @@ def failure(client: Http2Client, request: Request = GET) -> SendFailed:
     return caught.value
 
 
-def together(number: int, then: Callable[[list[Asked]], object]) -> Callable[[Asked], None]:
+def together(
+    number: int, then: Callable[[list[Http2Request]], object]
+) -> Callable[[Http2Request], None]:
     """Call `then` with so many requests, once they are all there."""
-    held: list[Asked] = []
+    held: list[Http2Request] = []
 
-    def script(asked: Asked) -> None:
+    def script(asked: Http2Request) -> None:
         held.append(asked)
         if len(held) == number:
             then(list(held))
@@ -87,7 +89,7 @@ def together(number: int, then: Callable[[list[Asked]], object]) -> Callable[[As
 
 class TestOneConnection:
     def test_answers_one_request_after_the_other(self) -> None:
-        with talking(Asked.answer) as ([client], server):
+        with talking(Http2Request.answer) as ([client], server):
             for opened in [1, 0, 0]:
                 reply = client.send(GET)
                 assert reply[:2] == (200, "application/json")
@@ -108,7 +110,7 @@ class TestOneConnection:
         }
 
     def test_carries_many_at_once_answered_in_any_order(self) -> None:
-        def backwards(held: list[Asked]) -> None:
+        def backwards(held: list[Http2Request]) -> None:
             for asked in reversed(held):
                 asked.answer(asked.path.encode())
 
@@ -137,7 +139,7 @@ class TestOneConnection:
     @pytest.mark.parametrize("size", [0, 7, 100_000, 1_000_000])
     def test_bodies_are_sent_as_the_server_takes_them(self, size: int) -> None:
         body = (bytes(range(256)) * 4000)[:size]
-        with talking(Asked.answer) as ([client], server):
+        with talking(Http2Request.answer) as ([client], server):
             assert client.send(Request("POST", "/", {}, body)).body == BODY
             assert server.requests[0].body == body
             assert server.requests[0].headers["content-length"] == str(size)
@@ -155,7 +157,7 @@ class TestOneConnection:
                 assert (reply.status, reply.body) == (status, body)
 
     def test_interim_and_compressed_answers(self) -> None:
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             asked.inform(103)
             asked.answer(brotli.compress(BODY), headers={"content-encoding": "br"})
 
@@ -163,7 +165,7 @@ class TestOneConnection:
             assert client.send(POST).body == BODY
 
     def test_prepared_requests_are_shared(self) -> None:
-        with talking(Asked.answer, clients=2) as (clients, server):
+        with talking(Http2Request.answer, clients=2) as (clients, server):
             prepared = clients[0].prepare(POST)
             assert [one.send(prepared).body for one in clients] == [BODY, BODY]
             assert [one.body for one in server.requests] == [POST.body] * 2
@@ -178,7 +180,7 @@ class TestOneConnection:
         ],
     )
     def test_what_is_never_sent(self, request_: Request, words: str) -> None:
-        with talking(Asked.answer) as ([client], server):
+        with talking(Http2Request.answer) as ([client], server):
             failed = failure(client, request_)
             assert (failed.outcome, server.connections) == (Outcome.UNSENT, 0)
             assert words in str(failed)
@@ -188,7 +190,7 @@ class TestStreamLimit:
     def test_what_waits_for_a_stream_is_not_sent_yet(self) -> None:
         first_is_there, may_answer = threading.Event(), threading.Event()
 
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             first_is_there.set()
             may_answer.wait(30)
             asked.answer()
@@ -211,7 +213,7 @@ class TestStreamLimit:
     def test_one_that_gives_up_waiting_lets_the_next_one_go(self) -> None:
         release = threading.Event()
 
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             if asked.path == "/slow":
                 release.wait(30)
             asked.answer()
@@ -232,7 +234,7 @@ class TestStreamLimit:
             assert len(server.requests) == 2
 
     def test_a_limit_that_is_raised_is_used(self) -> None:
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             held.append(asked)
             if len(held) == 1:
                 asked.peer.allow(5)
@@ -240,16 +242,16 @@ class TestStreamLimit:
                 for one in held:
                     one.answer()
 
-        held: list[Asked] = []
+        held: list[Http2Request] = []
         settings = {SettingCodes.MAX_CONCURRENT_STREAMS: 1}
         with talking(script, clients=5, settings=settings) as (clients, _):
             jobs = [gevent.spawn(client.send, GET) for client in clients]
             assert [job.get().body for job in jobs] == [BODY] * 5
 
 
-class TestEnds:
+class TestHttp2Ends:
     def test_a_reset_fails_one_stream_alone(self) -> None:
-        def some(held: list[Asked]) -> None:
+        def some(held: list[Http2Request]) -> None:
             held[0].reset(ErrorCodes.ENHANCE_YOUR_CALM)
             held[1].reset(ErrorCodes.REFUSED_STREAM)
             held[2].answer()
@@ -264,13 +266,13 @@ class TestEnds:
             assert server.connections == 1
 
     def test_goaway_fails_what_the_server_leaves_and_no_other(self) -> None:
-        def leave_two(held: list[Asked]) -> None:
+        def leave_two(held: list[Http2Request]) -> None:
             peer = held[0].peer
             peer.go_away(held[1].number)
             held[0].answer()
             held[1].answer(bytes(100_000))
 
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             if asked.path == "/again":
                 asked.answer()
             else:
@@ -300,16 +302,16 @@ class TestEnds:
 
     def test_a_connection_that_ends_while_a_body_waits_for_the_server(self) -> None:
         with talking(
-            Asked.answer, settings=NO_WINDOW, at_head=lambda asked: asked.peer.close()
+            Http2Request.answer, settings=NO_WINDOW, at_head=lambda asked: asked.peer.close()
         ) as ([client], _):
             assert failure(client, POST).outcome in {Outcome.CLOSED, Outcome.RESET}
 
     def test_an_answer_before_the_body_was_read(self) -> None:
-        def refuse(asked: Asked) -> None:
+        def refuse(asked: Http2Request) -> None:
             if asked.headers[":method"] == "POST":
                 asked.answer(b"too much", 413)
 
-        with talking(Asked.answer, settings=NO_WINDOW, at_head=refuse) as ([client], server):
+        with talking(Http2Request.answer, settings=NO_WINDOW, at_head=refuse) as ([client], server):
             for _ in range(2):
                 reply = client.send(POST)
                 assert (reply.status, reply.body) == (413, b"too much")
@@ -317,7 +319,7 @@ class TestEnds:
             assert server.connections == 1
 
     def test_a_connection_that_ended_while_idle_is_replaced(self) -> None:
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             asked.answer()
             if asked.path == "/last":
                 asked.peer.go_away(asked.number)
@@ -333,7 +335,7 @@ class TestEnds:
             assert (server.connections, len(server.requests)) == (2, 2)
 
     def test_a_request_that_takes_too_long_is_reset_and_the_others_go_on(self) -> None:
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             if asked.path != "/never":
                 asked.answer()
 
@@ -348,7 +350,7 @@ class TestEnds:
             assert server.connections == 1
 
     def test_the_time_for_all_counts_from_the_start(self) -> None:
-        def script(asked: Asked) -> None:
+        def script(asked: Http2Request) -> None:
             asked.peer.state.send_headers(asked.number, [(":status", "200")])
 
         limits = Limits(total_s=0.3, first_byte_s=0.2)

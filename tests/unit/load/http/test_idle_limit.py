@@ -15,7 +15,7 @@ from tests.support.talking import BODY, GET, always, once, talking
 
 if TYPE_CHECKING:
     from dragstrip.load.http.connection import Connection
-    from tests.support.byte_server import Peer
+    from tests.support.byte_server import ByteConnection
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -93,7 +93,7 @@ class TestConnection:
             assert (server.connections, len(server.requests)) == (2, 4)
 
     def test_learns_when_the_server_closes_and_is_replaced_before(self) -> None:
-        def script(peer: Peer, number: int) -> None:
+        def script(peer: ByteConnection, number: int) -> None:
             peer.answer(answer(BODY))
             if number > 2:
                 while True:
@@ -121,7 +121,7 @@ class TestConnection:
         closing_s = 1.0 if announced else 0.2
         field = ("Keep-Alive: timeout=1",) if announced else ()
 
-        def script(peer: Peer, _: int) -> None:
+        def script(peer: ByteConnection, _: int) -> None:
             peer._sock.settimeout(closing_s)
             while True:
                 peer.answer(answer(BODY, *field))

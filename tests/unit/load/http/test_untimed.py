@@ -14,14 +14,14 @@ from dragstrip.config.config import RaceConfig
 from dragstrip.errors import BackendError
 from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.scenario import Request, Target
-from tests.support.byte_server import ByteServer, Peer, answer
+from tests.support.byte_server import ByteConnection, ByteServer, answer
 from tests.support.talking import BODY, GET, always, once, talking
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def asked(script: Callable[[Peer, int], Any], race: RaceConfig | None = None) -> Any:
+def asked(script: Callable[[ByteConnection, int], Any], race: RaceConfig | None = None) -> Any:
     with ByteServer(script).serving() as server:
         return answer_of(server, race)
 
@@ -92,7 +92,9 @@ class TestFailures:
             (lambda peer, _: peer.wait_closed(), "did not answer: no byte", "race.timeout"),
         ],
     )
-    def test_are_told_apart(self, script: Callable[[Peer, int], Any], words: str, fix: str) -> None:
+    def test_are_told_apart(
+        self, script: Callable[[ByteConnection, int], Any], words: str, fix: str
+    ) -> None:
         with pytest.raises(BackendError, match=f"target a at http://.* {words}") as error:
             asked(script, RaceConfig(timeout=0.5))
         assert fix in (error.value.fix or "")
@@ -106,7 +108,7 @@ class TestFailures:
             client.send(Request("GET", "/a b", {}))
 
     def test_the_next_request_finds_a_new_connection(self) -> None:
-        def script(peer: Peer, number: int) -> None:
+        def script(peer: ByteConnection, number: int) -> None:
             peer.answer(answer(BODY) if number > 1 else b"garbage\r\n\r\n")
 
         with (

@@ -18,13 +18,13 @@ from scenarios.http.checks import agree
 from scenarios.http.checks.agree import Asked, Asker
 from scenarios.http.checks.same import Agreement, Noise
 from tests.support.expectations import Expect, reply
-from tests.support.plain_server import Answer, PlainServer, key_in
+from tests.support.plain_server import PlainAnswer, PlainServer, key_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-class Said:
+class AgreeProgress:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
@@ -32,12 +32,12 @@ class Said:
         self.lines.append(line)
 
 
-class Pair:
+class ServerPair:
     """Two servers, asked as a race asks them before it starts."""
 
     def __init__(self, baseline: PlainServer, challenger: PlainServer) -> None:
         self.servers = baseline, challenger
-        self.said = Said()
+        self.said = AgreeProgress()
 
     def agree(
         self, expect: Expect, *, keys: int = 4, method: str = "GET", seed: int = 1
@@ -62,15 +62,17 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pair() -> Iterator[Callable[..., Pair]]:
+def pair() -> Iterator[Callable[..., ServerPair]]:
     with ExitStack() as stack:
 
-        def serve(baseline: Callable[[str], Answer], challenger: Callable[[str], Answer]) -> Pair:
+        def serve(
+            baseline: Callable[[str], PlainAnswer], challenger: Callable[[str], PlainAnswer]
+        ) -> ServerPair:
             servers = [
                 stack.enter_context(PlainServer(respond).serving())
                 for respond in (baseline, challenger)
             ]
-            return Pair(*servers)
+            return ServerPair(*servers)
 
         yield serve
 
@@ -79,11 +81,11 @@ def body_of(path: str) -> dict[str, Any]:
     return {"id": key_in(path), "items": [{"id": 1}, {"id": 2}]}
 
 
-def steady(path: str) -> Answer:
-    return Answer(body_of(path))
+def steady(path: str) -> PlainAnswer:
+    return PlainAnswer(body_of(path))
 
 
-def refusal(pair: Pair, expect: Expect, **options: Any) -> PreflightError:
+def refusal(pair: ServerPair, expect: Expect, **options: Any) -> PreflightError:
     with pytest.raises(PreflightError) as refused:
         pair.agree(expect, **options)
     assert refused.value.exit_code == 2
@@ -97,7 +99,7 @@ def ignore_line(error: PreflightError) -> tuple[str, ...]:
     return tuple(orjson.loads(found[1]))
 
 
-def test_every_key_is_known_where_there_are_few(pair: Callable[..., Pair]) -> None:
+def test_every_key_is_known_where_there_are_few(pair: Callable[..., ServerPair]) -> None:
     both = pair(steady, steady)
     agreed = both.agree(Expect(same=True))
     assert sorted(agreed.marks) == [0, 1, 2, 3]
@@ -110,7 +112,7 @@ def test_every_key_is_known_where_there_are_few(pair: Callable[..., Pair]) -> No
 
 
 def test_of_many_keys_a_sample_is_compared_and_few_for_a_method_that_may_change_data(
-    pair: Callable[..., Pair],
+    pair: Callable[..., ServerPair],
 ) -> None:
     both = pair(steady, steady)
     agreed = both.agree(Expect(same=True), keys=1_000_000)
@@ -122,30 +124,30 @@ def test_of_many_keys_a_sample_is_compared_and_few_for_a_method_that_may_change_
 
 
 def test_of_slow_targets_fewer_keys_are_compared(
-    pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+    pair: Callable[..., ServerPair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(agree, "_MOST_S", 0)
-    both = pair(steady, lambda _: Answer(steady("/0").body))
+    both = pair(steady, lambda _: PlainAnswer(steady("/0").body))
     assert sorted(both.agree(Expect(same=True)).marks) == [0]
 
 
-def test_answers_without_a_body_are_alike(pair: Callable[..., Pair]) -> None:
-    nothing = Answer(b"", status=201)
+def test_answers_without_a_body_are_alike(pair: Callable[..., ServerPair]) -> None:
+    nothing = PlainAnswer(b"", status=201)
     agreed = pair(lambda _: nothing, lambda _: nothing).agree(Expect(same=True), method="POST")
     assert agreed.check(0)(1, reply(b"", status=201)) == Outcome.OK
     assert agreed.check(0)(1, reply({}, status=201)) == Outcome.WRONG_ANSWER
 
 
 def test_a_field_that_differs_within_one_target_is_noise_and_named(
-    pair: Callable[..., Pair],
+    pair: Callable[..., ServerPair],
 ) -> None:
     ticks = itertools.count()
 
-    def with_time(path: str) -> Answer:
+    def with_time(path: str) -> PlainAnswer:
         items = [{"id": next(ticks)}, {"id": 2}]
-        return Answer({"id": key_in(path), "at": next(ticks), "items": items})
+        return PlainAnswer({"id": key_in(path), "at": next(ticks), "items": items})
 
-    both = pair(with_time, lambda path: Answer({**body_of(path), "at": "never"}))
+    both = pair(with_time, lambda path: PlainAnswer({**body_of(path), "at": "never"}))
     agreed = both.agree(Expect(same=True))
     assert set(agreed.noise) == {Noise("old", "$.at", 4), Noise("old", "$.items[*].id", 4)}
     right = reply({"id": 2, "at": "other", "items": [{"id": 7}, {"id": 8}]})
@@ -155,26 +157,26 @@ def test_a_field_that_differs_within_one_target_is_noise_and_named(
 
 
 def test_a_time_in_whole_seconds_is_noise_too(
-    pair: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
+    pair: Callable[..., ServerPair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.undo()
     import time
 
     both = pair(
-        lambda path: Answer({"id": key_in(path), "at": int(time.time())}),
-        lambda path: Answer({"id": key_in(path), "at": int(time.time())}),
+        lambda path: PlainAnswer({"id": key_in(path), "at": int(time.time())}),
+        lambda path: PlainAnswer({"id": key_in(path), "at": int(time.time())}),
     )
     agreed = both.agree(Expect(same=True))
     assert agreed.noise == [Noise("old", "$.at", 4), Noise("new", "$.at", 4)]
 
 
 def test_targets_that_differ_are_refused_with_the_ignore_line_that_passes(
-    pair: Callable[..., Pair],
+    pair: Callable[..., ServerPair],
 ) -> None:
-    def other(path: str) -> Answer:
+    def other(path: str) -> PlainAnswer:
         key = key_in(path)
         items = [{"id": 1}, {"id": 9 if key == 3 else 2}]
-        return Answer({"id": key, "items": items, "host": "b"})
+        return PlainAnswer({"id": key, "items": items, "host": "b"})
 
     both = pair(steady, other)
     error = refusal(both, Expect(same=True))
@@ -190,10 +192,10 @@ def test_targets_that_differ_are_refused_with_the_ignore_line_that_passes(
     assert ignore_line(half) == ("$.host", "$.items[*].id")
 
 
-def test_an_item_that_one_target_drops_is_found(pair: Callable[..., Pair]) -> None:
-    def dropping(path: str) -> Answer:
+def test_an_item_that_one_target_drops_is_found(pair: Callable[..., ServerPair]) -> None:
+    def dropping(path: str) -> PlainAnswer:
         body = body_of(path)
-        return Answer(body | {"items": body["items"][: 1 if key_in(path) == 150 else 2]})
+        return PlainAnswer(body | {"items": body["items"][: 1 if key_in(path) == 150 else 2]})
 
     error = refusal(pair(steady, dropping), Expect(same=True), keys=200)
     assert "key 150" in error.message
@@ -202,12 +204,12 @@ def test_an_item_that_one_target_drops_is_found(pair: Callable[..., Pair]) -> No
 
 
 def test_answers_that_are_nothing_but_noise_are_refused_with_the_ignore_line_that_passes(
-    pair: Callable[..., Pair],
+    pair: Callable[..., ServerPair],
 ) -> None:
     ticks = itertools.count()
 
-    def noisy(path: str) -> Answer:
-        return Answer({"at": next(ticks), "by": {"request": next(ticks)}})
+    def noisy(path: str) -> PlainAnswer:
+        return PlainAnswer({"at": next(ticks), "by": {"request": next(ticks)}})
 
     both = pair(noisy, noisy)
     error = refusal(both, Expect(same=True))
@@ -217,11 +219,11 @@ def test_answers_that_are_nothing_but_noise_are_refused_with_the_ignore_line_tha
     assert both.agree(Expect(same=True, ignore=ignore_line(error)))
 
 
-def test_a_page_that_differs_each_time_is_refused(pair: Callable[..., Pair]) -> None:
+def test_a_page_that_differs_each_time_is_refused(pair: Callable[..., ServerPair]) -> None:
     ticks = itertools.count(1000)
 
-    def page(path: str) -> Answer:
-        return Answer(b"<p>now %d</p>" % next(ticks), kind="text/html")
+    def page(path: str) -> PlainAnswer:
+        return PlainAnswer(b"<p>now %d</p>" % next(ticks), kind="text/html")
 
     error = refusal(pair(page, page), Expect(same=True))
     assert re.search(
@@ -236,27 +238,27 @@ def test_a_page_that_differs_each_time_is_refused(pair: Callable[..., Pair]) -> 
 @pytest.mark.parametrize(
     ("baseline", "challenger", "words"),
     [
-        (Answer({}), Answer({}, status=404), "status 200 (old), 404 (new)"),
+        (PlainAnswer({}), PlainAnswer({}, status=404), "status 200 (old), 404 (new)"),
         (
-            Answer({}),
-            Answer(b"{}", kind="text/plain"),
+            PlainAnswer({}),
+            PlainAnswer(b"{}", kind="text/plain"),
             "application/json (old), text/plain (new)",
         ),
-        (Answer({}), Answer(b""), "application/json (old), an empty body (new)"),
+        (PlainAnswer({}), PlainAnswer(b""), "application/json (old), an empty body (new)"),
         (
-            Answer(b"abcd", kind="image/png"),
-            Answer(b"abXd", kind="image/png"),
+            PlainAnswer(b"abcd", kind="image/png"),
+            PlainAnswer(b"abXd", kind="image/png"),
             'from byte 2 of the body on, "cd" (old), "Xd" (new)',
         ),
         (
-            Answer(b"abc", kind="text/plain"),
-            Answer(b"abcd", kind="text/plain"),
+            PlainAnswer(b"abc", kind="text/plain"),
+            PlainAnswer(b"abcd", kind="text/plain"),
             'from byte 3 of the body on, "" (old), "d" (new)',
         ),
     ],
 )
 def test_answers_without_fields_to_ignore_say_how_they_differ(
-    pair: Callable[..., Pair], baseline: Answer, challenger: Answer, words: str
+    pair: Callable[..., ServerPair], baseline: PlainAnswer, challenger: PlainAnswer, words: str
 ) -> None:
     both = pair(lambda _: baseline, lambda _: challenger)
     error = refusal(both, Expect(same=True), keys=1)
@@ -265,11 +267,11 @@ def test_answers_without_fields_to_ignore_say_how_they_differ(
 
 
 def test_a_difference_of_form_only_names_what_else_would_pass_it(
-    pair: Callable[..., Pair],
+    pair: Callable[..., ServerPair],
 ) -> None:
     both = pair(
-        lambda _: Answer({"tags": ["a", "b"], "total": 62}),
-        lambda _: Answer({"tags": ["b", "a"], "total": 62.0}),
+        lambda _: PlainAnswer({"tags": ["a", "b"], "total": 62}),
+        lambda _: PlainAnswer({"tags": ["b", "a"], "total": 62.0}),
     )
     order = refusal(both, Expect(same=True))
     assert 'give unordered = ["$.tags"] if the order means nothing; or ' in (order.fix or "")
@@ -279,14 +281,14 @@ def test_a_difference_of_form_only_names_what_else_would_pass_it(
 
 
 def test_data_that_changes_while_it_is_asked_for_is_no_difference(
-    pair: Callable[..., Pair],
+    pair: Callable[..., ServerPair],
 ) -> None:
     asked = itertools.count()
 
-    def late(path: str) -> Answer:
-        return Answer({"id": key_in(path), "total": 1 if next(asked) == 0 else 2})
+    def late(path: str) -> PlainAnswer:
+        return PlainAnswer({"id": key_in(path), "total": 1 if next(asked) == 0 else 2})
 
-    both = pair(lambda path: Answer({"id": key_in(path), "total": 2}), late)
+    both = pair(lambda path: PlainAnswer({"id": key_in(path), "total": 2}), late)
     agreed = both.agree(Expect(same=True))
     # One target differed from itself, which is all that can be known of it.
     assert agreed.noise == [Noise("new", "$.total", 1)]
@@ -297,13 +299,13 @@ def test_data_that_changes_while_it_is_asked_for_is_no_difference(
     [(b"{", "is not JSON"), (b"[" * 400 + b"]" * 400, "is nested too deep")],
 )
 def test_an_answer_that_cannot_be_compared_is_refused(
-    pair: Callable[..., Pair], body: bytes, words: str
+    pair: Callable[..., ServerPair], body: bytes, words: str
 ) -> None:
-    both = pair(steady, lambda _: Answer(body))
+    both = pair(steady, lambda _: PlainAnswer(body))
     assert words in refusal(both, Expect(same=True)).message
 
 
-def test_a_target_that_cannot_be_asked_is_named(pair: Callable[..., Pair]) -> None:
+def test_a_target_that_cannot_be_asked_is_named(pair: Callable[..., ServerPair]) -> None:
     both = pair(steady, steady)
     both.servers[1].port = 1
     with pytest.raises(BackendError, match=r"target new at .* is unreachable"):
@@ -317,4 +319,4 @@ def test_one_target_alone_is_compared_with_nothing() -> None:
         Asker(alone, RaceConfig(), per_s=1) as asker,
         pytest.raises(ConfigError, match=r"expect\.same"),
     ):
-        agree.agree(asker, asked, 1, Said())
+        agree.agree(asker, asked, 1, AgreeProgress())

@@ -27,8 +27,8 @@ from dragstrip.load.sender import Sender
 from dragstrip.scenario import Operation, Request, Target
 from scenarios.http.checks import agree, compared, failures
 from scenarios.http.checks.race_checks import RaceChecks
-from tests.support.expectations import Expect, Table
-from tests.support.plain_server import Answer, PlainServer, key_in
+from tests.support.expectations import Expect, MemoryTable
+from tests.support.plain_server import PlainAnswer, PlainServer, key_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 LONG_S = 30
 ORDER = Operation("order")
-USERS = Table([{"id": str(key), "name": f"user {key}"} for key in range(20)])
+USERS = MemoryTable([{"id": str(key), "name": f"user {key}"} for key in range(20)])
 
 
-class Said:
+class LiarsProgress:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
@@ -50,14 +50,14 @@ class Said:
 
 
 @dataclass
-class Race:
+class LiarsRace:
     """Two servers and the checks of one operation, and users that send to either."""
 
     servers: list[PlainServer]
     checks: RaceChecks
     targets: list[Target]
     folder: Path
-    said: Said
+    said: LiarsProgress
 
     def compare(self) -> None:
         self.checks.compare(RaceConfig(), per_s=1000, seed=1, progress=self.said)
@@ -97,11 +97,11 @@ def race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     @contextmanager
     def of(
         expect: ExpectedAnswer,
-        honest: Callable[[str], Answer],
-        liar: Callable[[str], Answer],
-        rows: Table = USERS,
+        honest: Callable[[str], PlainAnswer],
+        liar: Callable[[str], PlainAnswer],
+        rows: MemoryTable = USERS,
         **options: Any,
-    ) -> Iterator[Race]:
+    ) -> Iterator[LiarsRace]:
         with PlainServer(honest).serving() as first, PlainServer(liar).serving() as second:
             targets = [Target("honest", "http", first.url), Target("liar", "http", second.url)]
             checks = RaceChecks(
@@ -112,17 +112,17 @@ def race(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
                 lambda _, __, key: request_of(key),
                 **options,
             )
-            yield Race([first, second], checks, targets, tmp_path, Said())
+            yield LiarsRace([first, second], checks, targets, tmp_path, LiarsProgress())
 
     return of
 
 
-def user(path: str, **changes: Any) -> Answer:
+def user(path: str, **changes: Any) -> PlainAnswer:
     key = key_in(path)
-    return Answer({"id": key, "user": {"name": f"user {key}"}, **changes})
+    return PlainAnswer({"id": key, "user": {"name": f"user {key}"}, **changes})
 
 
-def assert_caught(race: Race, outcome: Outcome, lies: set[int], keys: int = 20) -> None:
+def assert_caught(race: LiarsRace, outcome: Outcome, lies: set[int], keys: int = 20) -> None:
     """Ask twice for every key: the honest target is always right, the other where it is honest."""
     asked = [*range(keys)] * 2
     assert set(race.ask(0, asked)) == {Outcome.OK}
@@ -131,12 +131,12 @@ def assert_caught(race: Race, outcome: Outcome, lies: set[int], keys: int = 20) 
 
 
 def test_a_wrong_status(race: Callable[..., Any]) -> None:
-    def liar(path: str) -> Answer:
+    def liar(path: str) -> PlainAnswer:
         answer = user(path)
-        return Answer(answer.body, status=200 if key_in(path) == 3 else 201)
+        return PlainAnswer(answer.body, status=200 if key_in(path) == 3 else 201)
 
-    def honest(path: str) -> Answer:
-        return Answer(user(path).body, status=201)
+    def honest(path: str) -> PlainAnswer:
+        return PlainAnswer(user(path).body, status=201)
 
     with race(Expect(status=(201,)), honest, liar) as one:
         assert_caught(one, Outcome.HTTP_STATUS, {3})
@@ -146,15 +146,15 @@ def test_a_missing_field(race: Callable[..., Any], tmp_path: Path) -> None:
     schema = tmp_path / "order.schema.json"
     schema.write_text(json.dumps({"required": ["id", "user"]}))
 
-    def liar(path: str) -> Answer:
-        return Answer({"id": key_in(path)}) if key_in(path) in {4, 5} else user(path)
+    def liar(path: str) -> PlainAnswer:
+        return PlainAnswer({"id": key_in(path)}) if key_in(path) in {4, 5} else user(path)
 
     with race(Expect(schema_file=schema), user, liar) as one:
         assert_caught(one, Outcome.WRONG_ANSWER, {4, 5})
 
 
 def test_a_wrong_value_in_a_column(race: Callable[..., Any]) -> None:
-    def liar(path: str) -> Answer:
+    def liar(path: str) -> PlainAnswer:
         return user(path, user={"name": "user 0"})
 
     with race(Expect(column="name", at="$.user.name"), user, liar) as one:
@@ -162,27 +162,29 @@ def test_a_wrong_value_in_a_column(race: Callable[..., Any]) -> None:
 
 
 def test_a_text_that_is_missing(race: Callable[..., Any]) -> None:
-    def page(path: str) -> Answer:
-        return Answer(b"<h1>Your order</h1>", kind="text/html")
+    def page(path: str) -> PlainAnswer:
+        return PlainAnswer(b"<h1>Your order</h1>", kind="text/html")
 
-    def liar(path: str) -> Answer:
-        return Answer(b"<h1>Sign in</h1>", kind="text/html") if key_in(path) == 9 else page(path)
+    def liar(path: str) -> PlainAnswer:
+        return (
+            PlainAnswer(b"<h1>Sign in</h1>", kind="text/html") if key_in(path) == 9 else page(path)
+        )
 
     with race(Expect(contains=("Your order",), matches=("<h1>.*</h1>",)), page, liar) as one:
         assert_caught(one, Outcome.WRONG_ANSWER, {9})
 
 
 def test_a_missing_header(race: Callable[..., Any]) -> None:
-    def honest(path: str) -> Answer:
-        return Answer(user(path).body, headers={"X-Version": "7", "ETag": f'"{key_in(path)}"'})
+    def honest(path: str) -> PlainAnswer:
+        return PlainAnswer(user(path).body, headers={"X-Version": "7", "ETag": f'"{key_in(path)}"'})
 
-    def liar(path: str) -> Answer:
+    def liar(path: str) -> PlainAnswer:
         headers = dict(honest(path).headers)
         if key_in(path) == 2:
             del headers["ETag"]
         if key_in(path) == 8:
             headers["X-Version"] = "8"
-        return Answer(user(path).body, headers=headers)
+        return PlainAnswer(user(path).body, headers=headers)
 
     with race(Expect(header={"etag": "", "x-version": "7"}), honest, liar) as one:
         assert_caught(one, Outcome.WRONG_ANSWER, {2, 8})
@@ -191,11 +193,11 @@ def test_a_missing_header(race: Callable[..., Any]) -> None:
 def test_a_target_that_changes_its_answer_after_the_comparison(race: Callable[..., Any]) -> None:
     ticks, lies = itertools.count(), set[int]()
 
-    def liar(path: str) -> Answer:
+    def liar(path: str) -> PlainAnswer:
         key = key_in(path)
         return user(path, at=next(ticks), id=-1 if key in lies else key)
 
-    def honest(path: str) -> Answer:
+    def honest(path: str) -> PlainAnswer:
         return user(path, at="some other time")
 
     with race(Expect(same=True), honest, liar) as one:
@@ -215,9 +217,9 @@ def test_a_target_that_changes_its_answer_after_the_comparison(race: Callable[..
 def test_a_target_that_drops_an_item_for_one_of_a_hundred_keys(race: Callable[..., Any]) -> None:
     """The keys are too many to be compared before the race, and none of the sample is hit."""
     keys = 1000
-    rows = Table([{"id": str(key)} for key in range(keys)])
+    rows = MemoryTable([{"id": str(key)} for key in range(keys)])
 
-    def honest(path: str) -> Answer:
+    def honest(path: str) -> PlainAnswer:
         return user(path, items=[{"sku": "a"}, {"sku": "b"}])
 
     with race(Expect(same=True), honest, honest, rows) as one:
@@ -227,7 +229,7 @@ def test_a_target_that_drops_an_item_for_one_of_a_hundred_keys(race: Callable[..
         assert not one.checks.are_alike
         lies = set([key for key in range(keys) if key not in sample][: keys // 100])
 
-        def liar(path: str) -> Answer:
+        def liar(path: str) -> PlainAnswer:
             return user(path, items=[{"sku": "a"}]) if key_in(path) in lies else honest(path)
 
         one.servers[1].respond = liar
@@ -239,7 +241,7 @@ def test_a_target_that_drops_an_item_for_one_of_a_hundred_keys(race: Callable[..
 def test_a_target_that_lies_from_the_start_is_refused_before_the_race(
     race: Callable[..., Any],
 ) -> None:
-    def liar(path: str) -> Answer:
+    def liar(path: str) -> PlainAnswer:
         return user(path, user={"name": f"user {key_in(path)}", "plan": "free"})
 
     with race(Expect(same=True), user, liar) as one:
@@ -254,7 +256,7 @@ def test_a_target_that_lies_from_the_start_is_refused_before_the_race(
 
 
 def test_another_process_judges_by_the_same_comparison(race: Callable[..., Any]) -> None:
-    def liar(path: str) -> Answer:
+    def liar(path: str) -> PlainAnswer:
         return user(path, id=-1) if key_in(path) == 6 else user(path)
 
     expect = Expect(same=True)
@@ -269,9 +271,11 @@ def test_another_process_judges_by_the_same_comparison(race: Callable[..., Any])
 
 
 def test_failures_are_kept_when_asked_for_with_what_was_wrong(race: Callable[..., Any]) -> None:
-    def liar(path: str) -> Answer:
+    def liar(path: str) -> PlainAnswer:
         key = key_in(path)
-        return user(path, user={}) if key < 10 else Answer(b"gone", status=503, kind="text/plain")
+        return (
+            user(path, user={}) if key < 10 else PlainAnswer(b"gone", status=503, kind="text/plain")
+        )
 
     expect = Expect(column="name", at="$.user.name")
     for keep in (False, True):

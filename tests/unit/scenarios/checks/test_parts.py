@@ -17,7 +17,7 @@ from dragstrip.ledger.rows import Outcome
 from dragstrip.scenario import Operation, Target
 from scenarios.http.checks import build, json_schema
 from scenarios.http.checks.equals import is_same
-from tests.support.expectations import Expect, Table, reply
+from tests.support.expectations import Expect, MemoryTable, reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +38,8 @@ ORDER_SCHEMA = {
 }
 
 
-def built(expect: Expect, rows: Table | None = None) -> ExplainedCheck:
-    return build(expect, rows or Table(), TARGETS, SEARCH)
+def built(expect: Expect, rows: MemoryTable | None = None) -> ExplainedCheck:
+    return build(expect, rows or MemoryTable(), TARGETS, SEARCH)
 
 
 def assert_judged(check: ExplainedCheck, answer: Reply, outcome: Outcome, why: str = "") -> None:
@@ -190,7 +190,7 @@ def test_a_schema_may_refer_to_itself(
 
 
 def test_the_answer_equals_a_column() -> None:
-    rows = Table([{"id": "7", "name": "Ada"}, {"id": "8", "name": "Bo"}])
+    rows = MemoryTable([{"id": "7", "name": "Ada"}, {"id": "8", "name": "Bo"}])
     check = built(Expect(column="name", at="$.user.name"), rows)
     assert_judged(check, reply({"user": {"name": "Ada"}}), Outcome.OK)
     why = 'expect.column: name is "Ada", and $.user.name is "Bo"'
@@ -201,7 +201,7 @@ def test_the_answer_equals_a_column() -> None:
 
 
 def test_every_value_that_the_path_leads_to_must_equal_the_column() -> None:
-    check = built(Expect(column="id", at="$[*].id"), Table([{"id": "7"}]))
+    check = built(Expect(column="id", at="$[*].id"), MemoryTable([{"id": "7"}]))
     assert_judged(check, reply([{"id": 7}, {"id": "7"}]), Outcome.OK)
     assert_judged(check, reply([{"id": 7}, {"id": 8}]), Outcome.WRONG_ANSWER, "is 7, 8")
     assert_judged(check, reply([]), Outcome.WRONG_ANSWER, "absent")
@@ -209,7 +209,7 @@ def test_every_value_that_the_path_leads_to_must_equal_the_column() -> None:
 
 @pytest.mark.parametrize("body", [b"Ada", b"Ada\n", b'"Ada"', b"Ada\r\n"])
 def test_the_whole_body_equals_a_column(body: bytes) -> None:
-    check = built(Expect(column="name"), Table([{"name": "Ada"}]))
+    check = built(Expect(column="name"), MemoryTable([{"name": "Ada"}]))
     assert_judged(check, reply(body, kind="text/plain"), Outcome.OK)
     assert_judged(check, reply(b"Adam"), Outcome.WRONG_ANSWER, 'and the body is "Adam"')
 
@@ -271,7 +271,7 @@ def test_a_value_is_that_of_a_column_that_holds_its_json(value: Any) -> None:
 )
 def test_what_makes_no_check_is_refused_with_the_field(expect: Expect, words: str) -> None:
     with pytest.raises(ConfigError) as refused:
-        built(expect, Table([{"name": "x"}]))
+        built(expect, MemoryTable([{"name": "x"}]))
     assert refused.value.message.startswith("search: ")
     assert words in refused.value.message
     assert refused.value.fix
@@ -279,11 +279,11 @@ def test_what_makes_no_check_is_refused_with_the_field(expect: Expect, words: st
 
 def test_answers_are_compared_between_two_targets_only() -> None:
     with pytest.raises(ConfigError, match="two targets"):
-        build(Expect(same=True), Table(), TARGETS[:1], SEARCH)
+        build(Expect(same=True), MemoryTable(), TARGETS[:1], SEARCH)
 
 
 def test_all_parts_must_hold_and_the_cheapest_is_asked_first() -> None:
-    rows = Table([{"id": "7"}])
+    rows = MemoryTable([{"id": "7"}])
     check = built(Expect(status=(200,), header={"etag": ""}, column="id", at="$.id"), rows)
     good = {"etag": "x"}
     assert_judged(check, reply({"id": 7}, headers=good), Outcome.OK)
