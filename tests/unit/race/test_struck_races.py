@@ -1,0 +1,167 @@
+"""Races that something happens to while they run, side by side, as they would on a busy day."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dragstrip.ledger.rows import Outcome, reasons
+from dragstrip.run.folder import RunFolder
+from tests.lab.lab_homes import wait_until
+from tests.support import locust_runs
+from tests.support.command_line import dragstrip
+from tests.support.races import DATASET, OF_THE_MACHINE, Raced, racing, sections
+from tests.support.stand_in import API_KEY, StandIn
+from tests.support.valve import Valve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_PATIENCE_S = 120
+
+
+@dataclass(frozen=True)
+class Struck:
+    restarted: Raced
+    """Its challenger drops every connection, and is back at once."""
+    stopped: Raced
+    """A process of two stands still for a while; in the same folder, at the same time."""
+    folders: list[RunFolder]
+    """Of these two."""
+    removed: Raced
+    """Its run's folder is removed."""
+    orphan: tuple[int, str]
+    """How a worker elsewhere ended whose master was killed."""
+    waiting: Raced
+    """Interrupted while it waited for workers."""
+
+
+@pytest.fixture(scope="module")
+def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Struck]:
+    place = tmp_path_factory.mktemp("struck")
+    with ExitStack() as stack:
+        server = stack.enter_context(StandIn(DATASET).serving())
+        valve = stack.enter_context(Valve(server.port))
+        port = locust_runs.free_port()
+
+        def race(name: str, url: str, *flags: str, **settings: float) -> Raced:
+            configuration = sections(server.url, url, rate=120, **settings)
+            return stack.enter_context(racing(place / name, configuration, *flags))
+
+        def latest(raced: Raced) -> Path:
+            wait_until(raced.under_way)
+            return raced.folder.path.resolve()
+
+        restarted = race("both", f"http://127.0.0.1:{valve.port}", pairs=12, slice=1.0)
+        flags = ("--workers", "1", "--bind", f"127.0.0.1:{port}")
+        mastered = race("mastered", server.url, *flags, pairs=50)
+        first = latest(restarted)
+        stopped = race("both", server.url, "--processes", "2", pairs=12, slice=1.0)
+        removed = race("removed", server.url, pairs=50)
+        bind = f"127.0.0.1:{locust_runs.free_port()}"
+        waiting = race("waiting", server.url, "--workers", "1", "--bind", bind)
+        worker = stack.enter_context(_worker(place / "worker", port))
+        wait_until(lambda: stopped.folder.path.resolve() != first)
+        second = stopped.folder.path.resolve()
+
+        wait_until(lambda: RunFolder(first).count_slices() >= 2)
+        valve.cut()
+        valve.mend()
+        wait_until(lambda: RunFolder(second).count_slices() >= 2)
+        _stand_still(stopped, 2.5)
+        assert RunFolder(second).count_slices() < 24
+        wait_until(lambda: removed.under_way(2))
+        shutil.rmtree(removed.folder.path.resolve())
+        wait_until(lambda: latest(waiting).exists())
+        waiting.process.send_signal(signal.SIGINT)
+        wait_until(lambda: mastered.under_way(1))
+        mastered.stop()
+        said = worker.communicate(timeout=_PATIENCE_S)[1]
+        for raced in (restarted, stopped, removed, waiting):
+            raced.wait()
+        folders = [RunFolder(first), RunFolder(second)]
+        ended = worker.returncode, said
+        yield Struck(restarted, stopped, folders, removed, ended, waiting)
+
+
+def _worker(place: Path, port: str) -> subprocess.Popen[str]:
+    place.mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-m", "dragstrip", "worker", f"127.0.0.1:{port}"],
+        cwd=place,
+        env=locust_runs.environment({"CRM_API_KEY": API_KEY, "PYTHONPATH": str(locust_runs.ROOT)}),
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _stand_still(raced: Raced, seconds: float) -> None:
+    """Stop one of the processes that make load; the time is what is done to it."""
+    process = raced.locusts()[-1]
+    process.suspend()
+    time.sleep(seconds)
+    process.resume()
+
+
+def test_two_races_at_once_in_one_folder_end_as_if_alone(struck: Struck) -> None:
+    for folder in struck.folders:
+        run = folder.read_run()
+        assert not run.interrupted
+        assert len(run.slices) == 24
+        assert (folder.path / "report.html").exists()
+    assert struck.restarted.folder.path.resolve() == struck.folders[1].path
+
+
+def test_a_target_that_restarts_costs_what_was_in_flight_and_no_more(struck: Struck) -> None:
+    folder = struck.folders[0]
+    assert struck.restarted.code in {0, 3}, struck.restarted.errors
+    failed = {gate.name for gate in folder.read_run().gates if not gate.passed}
+    assert failed <= OF_THE_MACHINE
+    (part,) = folder.read_ledger()
+    found = reasons(part.rows[part.rows["target"] == 1])
+    assert set(found) <= {"reset", "closed", "refused"}
+    assert part.rows["reconnected"].sum() + sum(found.values()) > 0
+    assert (part.rows["outcome"] == Outcome.OK).sum() > 200
+    assert folder.read_run().targets["old"].failed == {}
+
+
+def test_a_worker_that_stood_still_takes_part_and_makes_the_run_invalid(struck: Struck) -> None:
+    finish = struck.folders[1].read_finish()
+    assert finish is not None
+    assert (len(finish["workers"]), finish["lost_workers"]) == (2, [])
+    assert struck.stopped.code == 3
+    failed = {gate.name for gate in struck.folders[1].read_run().gates if not gate.passed}
+    assert failed & {"loop_lag_ms", "send_delay_p99_ms"}
+    assert failed <= OF_THE_MACHINE
+
+
+def test_a_run_whose_folder_was_removed_ends_in_one_error(struck: Struck) -> None:
+    assert struck.removed.code == 2, struck.removed.errors
+    assert struck.removed.errors.count("error: ") == 1, struck.removed.errors
+    assert "Traceback" not in struck.removed.errors
+    assert "No such file or directory" in struck.removed.errors
+
+
+def test_a_worker_whose_master_was_killed_ends(struck: Struck) -> None:
+    code, said = struck.orphan
+    assert code == 3
+    assert "the master has fallen silent" in said
+    assert "Traceback" not in said
+
+
+def test_an_interrupt_while_workers_are_awaited_ends_at_once(struck: Struck) -> None:
+    assert struck.waiting.code == 130
+    assert "Traceback" not in struck.waiting.errors
+    shown = dragstrip("report", "latest", cwd=struck.waiting.place)
+    assert shown.stdout.startswith("INVALID")
+    assert "the race was interrupted" in " ".join(shown.stdout.split())
