@@ -51,7 +51,7 @@ def test_the_key_that_is_refused_is_named(seeded: dict[str, str], variable: str)
     assert "another-key" not in error.value.message
 
 
-def test_they_race_over_keys_that_are_asked_once(tmp_path: Path, seeded: dict[str, str]) -> None:
+def test_they_race_over_keys_drawn_evenly(tmp_path: Path, seeded: dict[str, str]) -> None:
     with write_toml(tmp_path, warmup=0.1).open("a") as file:
         file.write("".join(f'[targets.{n}]\nkind = "{kind}"\n' for n, kind in DIRECT.items()))
     flags = ("--pairs", "6", "--slice", "1.0", "--rate", "100")

@@ -56,7 +56,7 @@ class SharedConnection:
     def __init__(self, url: str, limits: Limits, files: TlsFiles) -> None:
         self.address = Address.parse(url)
         self.limits = limits
-        self.clients = 0
+        self.users = 0
         self.connection: Http2Connection | None = None
         self._files = files
         self._opening = BoundedSemaphore()
@@ -86,8 +86,8 @@ class SharedConnection:
 
     def leave(self) -> None:
         """Note that a client will send no more; close after the last one."""
-        self.clients -= 1
-        if self.clients == 0 and self.connection is not None:
+        self.users -= 1
+        if self.users == 0 and self.connection is not None:
             self.connection.drop()
             self.connection = None
             self._was_open = False
@@ -119,7 +119,7 @@ class Http2Client:
 
     def __init__(self, shared: SharedConnection) -> None:
         self._shared = shared
-        shared.clients += 1
+        shared.users += 1
         self._deadline = Deadline(self._on_deadline)
         self._end_ns = NEVER_NS
         self._stream: Stream | None = None

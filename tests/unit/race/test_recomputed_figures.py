@@ -232,6 +232,8 @@ GATES = {
     "lost_rows": "requests missing from the final counts",
     "changed_data": "changes to the data during the race",
     "own_limits": "failures by a limit of this machine",
+    "refused_workers": "workers whose credentials alone were refused",
+    "outages": "outages of a second or more",
     "verified": "verified requests of each target",
     "wrong_answers": "answers that differ from the data",
     "samples_per_slice": "requests in the smallest slice",
@@ -267,6 +269,7 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
         "lost_rows": at_most(lost_rows(race), 0),
         "changed_data": at_most(int(race.run["data_after"] == "changed"), 0),
         "own_limits": at_most(own, 0),
+        "outages": at_most(outages(race), 0),
         "verified": at_least(min(one.verified for one in sides), 1),
         "wrong_answers": at_most(wrong, 0),
         "samples_per_slice": at_least(
@@ -283,10 +286,26 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
         "generator_cpu": at_most(max(one["cpu_s"] / one["wall_s"] for one in workers), 0.9, "%"),
         "clock_step_ms": at_most(max(abs(one["clock_step_ms"]) for one in workers), 100, "ms"),
     }
+    if len(race.ledger) > 1:
+        # No target of these races refuses a worker.
+        statuses = np.concatenate([rows["status"] for rows in race.ledger.values()])
+        found["refused_workers"] = at_most(int(np.isin(statuses, (401, 403)).sum()), 0)
     if race.closed:
         for name in ("achieved_rate", "no_connection", "send_delay_p99_ms"):
             del found[name]
     return found
+
+
+def outages(race: Recomputed) -> int:
+    """Return how often a target gave no process an answer for a second or more."""
+    count = 0
+    for target in (0, 1):
+        rows = np.concatenate([rows[rows["target"] == target] for rows in race.ledger.values()])
+        rows = rows[np.argsort(rows["sent_ns"])]
+        answers = np.flatnonzero(rows["status"] > 0)
+        silent = np.split(rows["sent_ns"], answers)[1:]
+        count += sum(bool(len(one) > 1 and one[-1] - one[1] >= 1e9) for one in silent)
+    return count
 
 
 def lost_rows(race: Recomputed) -> int:
