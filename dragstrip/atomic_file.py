@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+NOT_OFFERED = frozenset({errno.EPERM, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP})
+"""What a file system says of a call that it does not know, as symlink and fsync on some."""
 
 
 def write(
@@ -26,7 +30,15 @@ def write(
             stream.write(content.encode() if isinstance(content, str) else content)
             if durable:
                 stream.flush()
-                os.fsync(stream.fileno())
+                _sync(stream.fileno())
+
+
+def _sync(file: int) -> None:
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
 
 
 def write_json(file: Path, content: Any, *, durable: bool = False) -> None:

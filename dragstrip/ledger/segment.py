@@ -133,13 +133,24 @@ def unwritable(path: Path, error: OSError) -> StorageError:
     )
 
 
+def _allocate(file: int) -> None:
+    try:
+        os.posix_fallocate(file, 0, BYTES)
+    except OSError as error:
+        if error.errno not in atomic_file.NOT_OFFERED:
+            raise
+        # A hole that finds the disk full later would end the process: fill it now.
+        with os.fdopen(os.dup(file), "wb") as stream:
+            stream.write(bytes(BYTES))
+
+
 def _create(path: Path) -> mmap.mmap:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
     except OSError as error:
         raise unwritable(path, error) from None
     try:
-        os.posix_fallocate(file, 0, BYTES)
+        _allocate(file)
         return mmap.mmap(file, BYTES)
     except OSError as error:
         # What little was allocated may be what the rest of the run's folder needs.

@@ -151,7 +151,13 @@ class RunFolder:
 
 def find(run: str, out: Path) -> RunFolder:
     """Return the folder of a run given as a path, or as its id or `latest` under `out`."""
-    return RunFolder(Path(run) if Path(run).is_dir() else out / run)
+    if Path(run).is_dir():
+        return RunFolder(Path(run))
+    if run == LATEST and out.is_dir() and not (out / LATEST).is_symlink():
+        # A file system without symbolic links.
+        finished = [one for one in within(out) if (one / RUN_FILE).exists()]
+        return RunFolder(finished[-1] if finished else out / LATEST)
+    return RunFolder(out / run)
 
 
 def within(out: Path) -> list[Path]:
@@ -189,14 +195,24 @@ def create(out: Path) -> RunFolder:
     try:
         folder.mkdir(parents=True)
         (folder / LEDGER_FOLDER).mkdir()
-        fresh = out / f".{LATEST}-{name}"
-        fresh.symlink_to(name)
-        fresh.replace(out / LATEST)
+        _point_at(out, name)
     except OSError as error:
         raise StorageError(
             f"cannot make a run's folder in {out}: {error.strerror}", fix="correct --out"
         ) from None
     return RunFolder(folder)
+
+
+def _point_at(out: Path, name: str) -> None:
+    fresh = out / f".{LATEST}-{name}"
+    try:
+        fresh.symlink_to(name)
+    except OSError as error:
+        if error.errno not in atomic_file.NOT_OFFERED:
+            raise
+        # `find` looks for the newest itself then.
+        return
+    fresh.replace(out / LATEST)
 
 
 def discard(folder: RunFolder) -> None:
