@@ -25,6 +25,8 @@ class Witness:
     loop_lag_ms: float = 0.0
     cpu: float = 0.0
     clock_step_ms: float = 0.0
+    throttled: float | None = None
+    """The share of a slice that a container's limit held a process up; None without a limit."""
     lost_workers: int = 0
     lost_rows: int | None = None
     """None where it cannot be told, because the run was cut short."""

@@ -432,6 +432,15 @@ GATES: tuple[GateRule, ...] = (
         about_speed=True,
         of_slice=lambda generator: generator.cpu,
     ),
+    GateRule(
+        name="throttled",
+        words="time that a container's CPU limit held the generator up",
+        figure=lambda evidence: evidence.witness.throttled,
+        bound=0.01,
+        unit="%",
+        fix="raise the container's CPU limit, or lower --rate",
+        about_speed=True,
+    ),
     # Slewing, at most 0.5 ms a second, stays below this in any slice of three minutes. Durations
     # come from the monotonic clock, which a step leaves alone. A step gives away a machine that
     # was suspended, or records of which the times do not fit together.

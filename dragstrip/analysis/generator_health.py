@@ -25,6 +25,7 @@ class GeneratorHealth:
     _of_this_machine: int = 0
     _cpu: float = 0.0
     _clock_step_ms: float = 0.0
+    _throttled: float | None = None
     _lags_ms: dict[int, list[float]] = field(default_factory=dict)
     _rows: Counter[int] = field(default_factory=Counter)
     _latest: set[int] = field(default_factory=set)
@@ -54,6 +55,7 @@ class GeneratorHealth:
             loop_lag_ms=max((sum(one) / len(one) for one in self._lags_ms.values()), default=0.0),
             cpu=self._cpu,
             clock_step_ms=self._clock_step_ms,
+            throttled=self._throttled,
             lost_workers=len(finish["lost_workers"]) if finish else missing,
             lost_rows=self._lost_rows(finish, interrupted=interrupted) if whole else None,
             refused_workers=self._refusals.alone if self._refusals.is_of_several else None,
@@ -71,6 +73,9 @@ class GeneratorHealth:
         self._rows[number] += _rows(worker["tallies"])
         self._cpu = max(self._cpu, worker["cpu_s"] / worker["wall_s"] if worker["wall_s"] else 0.0)
         self._clock_step_ms = max(self._clock_step_ms, abs(worker.get("clock_step_ms", 0.0)))
+        throttled_s = worker.get("throttled_s")
+        if throttled_s is not None and worker["wall_s"]:
+            self._throttled = max(self._throttled or 0.0, throttled_s / worker["wall_s"])
         if "loop_lag_p99_ms" in worker:
             self._lags_ms.setdefault(number, []).append(worker["loop_lag_p99_ms"])
 

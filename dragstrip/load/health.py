@@ -11,6 +11,7 @@ import numpy as np
 
 from dragstrip.ledger.histogram import Histogram
 from dragstrip.load.timer import Timer
+from dragstrip.run.cgroup import throttled_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +39,7 @@ class HealthFigures(TypedDict):
     loop_lag_p99_ms: float
     loop_lag_max_ms: float
     clock_step_ms: float
+    throttled_s: float | None
 
 
 def read_clocks() -> Reading:
@@ -110,6 +112,7 @@ class HealthMonitor:
         self.last = first = read()
         self._began_ns = first.monotonic_ns
         self._cpu_s = time.process_time()
+        self._throttled_s = throttled_s()
         self._clocks = ClockWatch(before or first)
         self._clocks.look(first)
         self._loop = LoopWatch(first.monotonic_ns + APPOINTMENT_NS)
@@ -129,7 +132,12 @@ class HealthMonitor:
             "loop_lag_p99_ms": p99_ms,
             "loop_lag_max_ms": max_ms,
             "clock_step_ms": self._clocks.step_ns / 1e6,
+            "throttled_s": self._throttled(),
         }
+
+    def _throttled(self) -> float | None:
+        before_s, after_s = self._throttled_s, throttled_s()
+        return None if before_s is None or after_s is None else after_s - before_s
 
     def _keep_appointment(self) -> None:
         now = self._read()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from dragstrip.run import cgroup
 from dragstrip.run.model import Machine, Versions
 from dragstrip.version import VERSION
 
@@ -24,25 +25,13 @@ def this_machine() -> Machine:
         processor=_processor(),
         cpus=os.cpu_count() or 1,
         memory_bytes=psutil.virtual_memory().total,
-        cpu_quota=cpu_quota(Path("/sys/fs/cgroup")),
+        cpu_quota=cgroup.cpu_quota(),
     )
 
 
 def these_versions() -> Versions:
     """Return the versions of what measures."""
     return Versions(dragstrip=VERSION, locust=version("locust"), python=platform.python_version())
-
-
-def cpu_quota(cgroup: Path) -> float | None:
-    """Return the cores that cgroup v2 grants this process's container; None where it has no limit.
-
-    A container sees its own group as the root. A limit of a parent group is not seen.
-    """
-    try:
-        quota, period = (cgroup / "cpu.max").read_text().split()
-        return None if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        return None
 
 
 def _processor() -> str:

@@ -59,6 +59,7 @@ class _Worker(_ReportForm):
     loop_lag_p99_ms: Amount = 0
     loop_lag_max_ms: Amount = 0
     clock_step_ms: float = 0
+    throttled_s: Amount | None = None
     reached: dict[Number, Annotated[str, Field(pattern=REACH)]] = {}
     tallies: _Tallies
     over: _Over | None = None

@@ -40,6 +40,8 @@ class WorkerReport(OfSearch):
     loop_lag_max_ms: NotRequired[float]
     clock_step_ms: NotRequired[float]
     """How far the wall clock moved against the monotonic clock."""
+    throttled_s: NotRequired[float | None]
+    """How long a container's CPU limit held it up in `wall_s` seconds; None without a limit."""
     reached: NotRequired[dict[str, str]]
     """By the target's number, when it answered and when not; see dragstrip.ledger.reach."""
     tallies: Form

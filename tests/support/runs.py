@@ -150,9 +150,13 @@ def record(
 
 
 def by_two_workers(reports: list[SliceReport]) -> list[SliceReport]:
-    """Return the reports with a second worker that counted nothing; both reached both targets."""
+    """Return the reports with a second worker that counted nothing; both reached both targets.
+
+    Both ran in containers with a limit that never held them up.
+    """
     for report in reports:
         (worker,) = report["workers"]
+        worker["throttled_s"] = 0.0
         worker["reached"] = {"0": "a30", "1": "a30"}
         idle: WorkerReport = {
             **worker,

@@ -16,8 +16,8 @@ from dragstrip.ledger.rows import Flag, Outcome, Rows
 from tests.support.runs import conclude, fail, finish_of, kept_all, plan_of, record
 
 OF_WRITES = {"lost_writes", "duplicate_writes", "stale_reads", "foreign_writes"}
-EVERY_RUN = {rule.name for rule in GATES} - OF_WRITES - {"refused_workers", "outages"}
-"""Those that apply to a race by one process that noted nothing of when targets answered."""
+EVERY_RUN = {rule.name for rule in GATES} - OF_WRITES - {"refused_workers", "outages", "throttled"}
+"""Those of a race by one process without a limit, which noted nothing of when targets answered."""
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -200,6 +200,17 @@ def stepping(report: SliceReport) -> None:
         report["workers"][0]["clock_step_ms"] = -150.0
 
 
+def throttled(report: SliceReport) -> None:
+    if report["index"] == 5:
+        worker = report["workers"][0]
+        worker["throttled_s"] = 0.02 * worker["wall_s"]
+
+
+def within_its_limit(report: SliceReport) -> None:
+    worker = report["workers"][0]
+    worker["throttled_s"] = 0.009 * worker["wall_s"]
+
+
 def lagging(report: SliceReport) -> None:
     report["workers"][0]["loop_lag_p99_ms"] = 30.0
 
@@ -214,6 +225,8 @@ def lagging_once(report: SliceReport) -> None:
     [
         (busy, {"generator_cpu"}),
         (stepping, {"clock_step_ms"}),
+        (throttled, {"throttled"}),
+        (within_its_limit, set()),
         (lagging, {"loop_lag_ms"}),
         (lagging_once, set()),
     ],

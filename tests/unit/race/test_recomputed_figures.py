@@ -243,6 +243,7 @@ GATES = {
     "send_delay_p99_ms": "lateness of sends, p99",
     "loop_lag_ms": "lateness of the event loop, p99",
     "generator_cpu": "CPU of the busiest generator process",
+    "throttled": "time that a container's CPU limit held the generator up",
     "clock_step_ms": "step of the wall clock during a slice",
 }
 
@@ -286,6 +287,9 @@ def judged(race: Recomputed) -> dict[str, tuple[str, ...]]:
         "generator_cpu": at_most(max(one["cpu_s"] / one["wall_s"] for one in workers), 0.9, "%"),
         "clock_step_ms": at_most(max(abs(one["clock_step_ms"]) for one in workers), 100, "ms"),
     }
+    throttled = [w["throttled_s"] / w["wall_s"] for w in workers if w["throttled_s"] is not None]
+    if throttled:
+        found["throttled"] = at_most(max(throttled), 0.01, "%")
     if len(race.ledger) > 1:
         # No target of these races refuses a worker.
         statuses = np.concatenate([rows["status"] for rows in race.ledger.values()])
