@@ -54,9 +54,10 @@ def test_pick_a_class_start_see_lookups_stop(page: Page, address: str) -> None:
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
-    for user_class in ("ConvexHttpLookup", "NextSupabaseLookup", "NextConvexLookup"):
+    others = ("NextSupabaseLookup", "NextConvexLookup", "ConvexQueryLookup", "SupabaseRpcLookup")
+    for user_class in ("ConvexHttpLookup", *others):
         expect(page.get_by_text(user_class)).to_be_visible()
-    for user_class in ("NextSupabaseLookup", "NextConvexLookup"):
+    for user_class in others:
         row = page.get_by_role("row").filter(has_text=user_class)
         row.get_by_role("checkbox").uncheck()
     page.get_by_label("Number of users").fill("8")

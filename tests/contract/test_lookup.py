@@ -79,7 +79,9 @@ def test_nobody_is_found_through_another_workspace(
     asked = 0
     for contact, _ in people.answers()[-40:]:
         for workspace in people.workspaces:
-            if (contact["phone"], workspace["id"]) in known:
+            # Messages of other tests, from any number that they come upon, go to the gateway's.
+            is_written_to = workspace["id"] == people.gateway["id"]
+            if is_written_to or (contact["phone"], workspace["id"]) in known:
                 continue
             asked += 1
             response = endpoint.lookup(contact["phone"], workspace["id"])

@@ -47,8 +47,9 @@ def test_the_environment_names_the_lab_and_all_that_the_configuration_knows(
     config = embedded.resolve(load({}), lab.home)
     assert not config.uses_lab
     assert config.environment.dragstrip_lab
-    # A password of the web UI is for its user to choose.
-    for field, value in config.environment.model_dump(exclude={"dragstrip_web_password"}).items():
+    # A password of the web UI is for its user to choose, and a token for who races with workers.
+    chosen = {"dragstrip_web_password", "dragstrip_worker_token"}
+    for field, value in config.environment.model_dump(exclude=chosen).items():
         assert value, field
     assert config.environment.require("crm_api_key") == lab_environment["CRM_API_KEY"]
 

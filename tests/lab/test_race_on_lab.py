@@ -181,7 +181,7 @@ def test_targets_that_are_swapped_are_refused(folder: Path, seeded: dict[str, st
     }
     done = dragstrip(folder, swapped, "race", *SHORT)
     assert done.returncode == 2
-    assert "answered HTTP 404" in done.stderr
+    assert "has no such HTTP action" in done.stderr
     assert not (folder / "runs").exists()
 
 

@@ -243,7 +243,7 @@ def counts_heartbeats_down() -> None:
 def knows_users_of_workers() -> None:
     master = pair().master
     wait_until(lambda: master.user_count == 4, "the worker has not reported its users")
-    assert locust_compat.users_on(master, pair().id) == {"Idle": 2, "Busy": 2}
+    assert locust_compat.users_on(master, pair().id) == {"Idle": 2, "BusyUser": 2}
     assert locust_compat.users_on(master, "stranger") == {}
 
 
@@ -286,7 +286,9 @@ def uses_the_dispatcher() -> None:
     locust_compat.use_dispatcher(environment, EvenUserDispatcher)
     runner = environment.create_local_runner()
     runner.start(4, spawn_rate=100)
-    wait_until(lambda: runner.user_classes_count == {"Idle": 2, "Busy": 2}, "users are shared else")
+    wait_until(
+        lambda: runner.user_classes_count == {"Idle": 2, "BusyUser": 2}, "users are shared else"
+    )
     runner.quit()
 
 

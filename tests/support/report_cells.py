@@ -48,7 +48,8 @@ def of_terminal(report: str, run_id: str) -> Cells:
 def of_markdown(report: str, run_id: str) -> Cells:
     found, table, text = Cells(), "", []
     heads = {"": "figures", "other metrics": "others", "gate": "gates"}
-    for line in report.splitlines():
+    # The interval's picture holds no figure but the bounds of the rule.
+    for line in re.sub(r"(?ms)^```text\n.*?^```$", "", report).splitlines():
         plain = re.sub(r"\\(.)", r"\1", line)
         if not line.startswith("|"):
             table = ""

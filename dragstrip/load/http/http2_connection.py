@@ -103,7 +103,7 @@ class Http2Connection:
         configuration = H2Configuration(
             header_encoding=None, validate_outbound_headers=False, normalize_outbound_headers=False
         )
-        self._state = _GracefulConnection(configuration)
+        self._protocol = _GracefulConnection(configuration)
         self._streams: dict[int, Stream] = {}
         self._queue: deque[Stream] = deque()
         self._reader: gevent.Greenlet[..., None] | None = None
@@ -167,7 +167,7 @@ class Http2Connection:
 
     def begin(self, stream: Stream, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
         """Send a request, its body as far and as fast as the server takes it."""
-        state = self._state
+        state = self._protocol
         stream.number = number = state.get_next_available_stream_id()
         self._streams[number] = stream
         state.send_headers(number, headers, end_stream=not body)
@@ -206,7 +206,7 @@ class Http2Connection:
             self._reader.kill(block=False)
 
     def _begin(self) -> None:
-        tls, limits, state = self._wire.tls, self._limits, self._state
+        tls, limits, state = self._wire.tls, self._limits, self._protocol
         if tls is not None and tls.protocol != HTTP_2:
             raise SendFailed(Outcome.TLS, "TLS: the server does not offer h2 by ALPN")
         values = {
@@ -221,7 +221,7 @@ class Http2Connection:
         self._flush()
 
     def _has_room(self) -> bool:
-        return len(self._streams) < self._state.remote_settings.max_concurrent_streams
+        return len(self._streams) < self._protocol.remote_settings.max_concurrent_streams
 
     def _call_next(self) -> None:
         if self._queue and self._has_room():
@@ -237,7 +237,7 @@ class Http2Connection:
             return
         self._flushing = True
         try:
-            while self._wire.is_open and (data := self._state.data_to_send()):
+            while self._wire.is_open and (data := self._protocol.data_to_send()):
                 self._wire.write(data)
         except BaseException:
             # A frame was cut.
@@ -271,7 +271,7 @@ class Http2Connection:
             if not self._has_settings and data[3:4] not in _SETTINGS_TYPE:
                 # The library would wait for a frame as long as the text of an error page says.
                 raise ProtocolError("it does not begin with settings")
-            for event in self._state.receive_data(data):
+            for event in self._protocol.receive_data(data):
                 take = self._takers.get(type(event))
                 if take is not None:
                     take(event, now_ns)
@@ -297,7 +297,7 @@ class Http2Connection:
             stream.status = int(dict(event.headers)[b":status"])
 
     def _on_data(self, event: events.DataReceived, now_ns: int) -> None:
-        state, stream = self._state, self._streams.get(event.stream_id)
+        state, stream = self._protocol, self._streams.get(event.stream_id)
         if state.inbound_flow_control_window < _CONNECTION_WINDOW // 2:
             state.increment_flow_control_window(_CONNECTION_WINDOW // 2)
         if stream is None:
@@ -337,7 +337,7 @@ class Http2Connection:
     def _reset(self, number: int) -> None:
         # It may be closed already, or the connection may be.
         with suppress(ProtocolError):
-            self._state.reset_stream(number, ErrorCodes.CANCEL)
+            self._protocol.reset_stream(number, ErrorCodes.CANCEL)
 
     def _end(self, failure: SendFailed) -> None:
         self.is_usable = False

@@ -220,6 +220,7 @@ def test_opentelemetry_that_is_not_installed_is_refused_before_anything_starts(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CRM_API_KEY", "a-secret")
+    monkeypatch.setenv("DRAGSTRIP_WORKER_TOKEN", "a-token-of-this-race")
     monkeypatch.setattr(otel, "find_spec", lambda _: None)
     for command in (["race", "--otel"], ["worker", "localhost", "--otel"]):
         with pytest.raises(SystemExit) as left:
