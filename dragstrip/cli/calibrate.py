@@ -14,9 +14,6 @@ from dragstrip.config import config as configuration
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dragstrip.config.config import Metric
-    from dragstrip.live.follow import State
-
 
 @click.command(epilog=examples("dragstrip calibrate", "dragstrip calibrate --runs 0"))
 @config_file
@@ -59,6 +56,7 @@ def calibrate(
     sides are told apart that are the same target. Leave the machine alone meanwhile.
     """
     from dragstrip.calibrate import calibrate as calibrating
+    from dragstrip.live.console import ProgressLines
     from dragstrip.report import calibration as trust
 
     config = configuration.load(os.environ, path, {"race": {"rate": rate}})
@@ -66,23 +64,9 @@ def calibrate(
         runs=runs, pairs=pairs, target=target, slice_s=slice_s
     )
     made = calibrating.calibrate(
-        config, settings, _ConsoleProgress(Console(stderr=True, highlight=False))
+        config, settings, ProgressLines(Console(stderr=True, highlight=False))
     )
     if as_json:
         click.echo(made.model_dump_json(indent=2))
     else:
         Console(highlight=False).print(trust.render(made, verbose=verbose))
-
-
-class _ConsoleProgress:
-    """Progress as lines; how a single race goes on is of no interest here."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def say(self, line: str) -> None:
-        """Report a step in words."""
-        self._console.print(line, markup=False, soft_wrap=True)
-
-    def watch(self, state: State, metric: Metric) -> None:
-        """Say nothing."""

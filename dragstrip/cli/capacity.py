@@ -23,9 +23,6 @@ from dragstrip.errors import InvalidRun
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dragstrip.config.config import Metric
-    from dragstrip.live.follow import State
-
 
 @click.command(
     epilog=examples(
@@ -94,6 +91,7 @@ def capacity(
     for `dragstrip race`. The search overloads both targets: give it none that others need.
     """
     from dragstrip.capacity import capacity as searching
+    from dragstrip.live.console import ProgressLines
     from dragstrip.race.setup import Options
     from dragstrip.report import capacity as report
     from dragstrip.report import capacity_exporters
@@ -116,7 +114,7 @@ def capacity(
     prepared = searching.prepare(config, settings)
     if not endpoint.yes and not prepared.config.uses_lab:
         require_consent(prepared.config, f"search sends {prepared.outlook()}")
-    progress = _Lines(Console(stderr=True, highlight=False))
+    progress = ProgressLines(Console(stderr=True, highlight=False))
     progress.say(f"capacity: {prepared.outlook()}, to each target")
     found = searching.measure(prepared, settings, progress)
     page = capacity_exporters.store(found.folder, found.capacity)
@@ -128,17 +126,3 @@ def capacity(
     if found.capacity.verdict == "invalid":
         raise InvalidRun(f"invalid: {found.capacity.reason}", fix=report.fix_of(found.capacity))
     return 0
-
-
-class _Lines:
-    """Progress as lines: one for each slice."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def say(self, line: str) -> None:
-        """Report a step in words."""
-        self._console.print(line, markup=False, soft_wrap=True)
-
-    def watch(self, state: State, metric: Metric) -> None:
-        """Say nothing: there is no race to watch."""

@@ -51,6 +51,20 @@ def line(state: State, clock: Clock, metric: Metric) -> str:
     )
 
 
+class ProgressLines:
+    """Steps as lines, for what consists of many short races: none of them is shown."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, line: str) -> None:
+        """Report a step in words."""
+        self._console.print(line, markup=False, soft_wrap=True)
+
+    def watch(self, state: State, metric: Metric) -> None:
+        """Say nothing."""
+
+
 class Screen:
     """Steps as lines; while the race runs, a picture on a terminal, a line a pair elsewhere."""
 

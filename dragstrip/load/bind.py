@@ -25,7 +25,6 @@ from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
 from dragstrip.load.locust_user import ConnectionUser, Work, end_with_parent, raise_priority
-from dragstrip.load.objective import OverObjective
 from dragstrip.load.race_driver import SingleProcessDriver
 from dragstrip.redact import redact_logs
 from dragstrip.run import plan as plans
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from locust.event import Events
 
     from dragstrip.config.config import Config
+    from dragstrip.load.objective import OverObjective
     from dragstrip.run.plan import Plan
     from dragstrip.scenario import Scenario
     from dragstrip.scenario.kinds import TargetKind
@@ -251,9 +251,18 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
         racing=True,
         lab=lab,
         folder=folder.parent,
-        over=OverObjective(plan) if plan.is_search else None,
+        over=_over(plan),
     )
     return ConnectionUser.work
+
+
+def _over(plan: Plan) -> OverObjective | None:
+    if not plan.is_search:
+        return None
+    # With SciPy, which is large: a race's processes do without it.
+    from dragstrip.load.objective import OverObjective
+
+    return OverObjective(plan)
 
 
 def _plain_work(worker: int) -> Work:

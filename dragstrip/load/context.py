@@ -109,7 +109,7 @@ class Work:
             LocustStats(
                 environment.stats,
                 [self._labels(name) for name in self.targets],
-                methods=[operation.method for operation in self.scenario.operations],
+                methods=[operation.method for operation in self._operations],
                 urls=[target.url for target in self.targets.values()],
                 fire=environment.events.request.fire if self._fires_events else None,
             )
@@ -119,9 +119,9 @@ class Work:
     def _labels(self, target: str) -> list[str]:
         """Return the names of a target's entries in Locust's statistics, one for each operation."""
         mark = LAB_MARK if self.lab else ""
-        if len(self.scenario.operations) == 1:
+        if len(self._operations) == 1:
             return [target + mark]
-        return [f"{target} {operation.name}{mark}" for operation in self.scenario.operations]
+        return [f"{target} {operation.name}{mark}" for operation in self._operations]
 
     def new_client(self, target: str) -> Client:
         """Return a new connection to a target."""
@@ -132,7 +132,7 @@ class Work:
         self._connections_started += 1
         self._connections_open += 1
         if target not in self._requests:
-            asked, operations = self.targets[target], self.scenario.operations
+            asked, operations = self.targets[target], self._operations
             self._requests[target] = [self._prepared(asked, one, connection) for one in operations]
             self._checks[target] = [self._check(asked, n) for n in range(len(operations))]
         return Sender(

@@ -10,6 +10,7 @@ import numpy as np
 
 from dragstrip.analysis.operations import decisive
 from dragstrip.ledger.rows import Flag, Outcome
+from dragstrip.stats.runaway import runs_away
 
 if TYPE_CHECKING:
     from dragstrip.ledger.rows import Rows
@@ -63,6 +64,10 @@ class OverObjective:
         self._requests += np.bincount(blocks[counted], minlength=BLOCKS)
         self._over += np.bincount(blocks[counted & late], minlength=BLOCKS)
 
+    def watch(self, plan: Plan, slice_: PlannedSlice, work: Work) -> Watch:
+        """Return what ends a slice early."""
+        return Watch(plan, slice_, work)
+
     def encode(self) -> OverCounts:
         """Return the counts as in WorkerReport."""
         return {"requests": self._requests.tolist(), "over": self._over.tolist()}
@@ -87,9 +92,6 @@ class Watch:
         return False
 
     def _runs_away(self, now_ns: int) -> bool:
-        # SciPy, which is large: only searches need it here.
-        from dragstrip.stats.runaway import runs_away
-
         due_ns = self._work.ledger.unanswered(self._target)
         waiting = self._plan.race.rate * self._dispatcher.overdue_ns(now_ns) / 1e9
         age_ms = float((now_ns - due_ns).mean()) / 1e6 if len(due_ns) else 0.0

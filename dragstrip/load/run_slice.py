@@ -11,7 +11,6 @@ import gevent
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load import arrivals
 from dragstrip.load.health import HealthMonitor
-from dragstrip.load.objective import Watch
 from dragstrip.load.schedule import Closed, Open, Schedule, Span, WithRepeats
 from dragstrip.load.timer import NEVER_NS
 
@@ -32,8 +31,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
     """Run this process's share of a slice, wait for its answers, and report how it went.
 
     The share is every `of`-th arrival from `position`, or of numbered ones those of every `of`-th
-    key; in the closed model, what the process's own
-    connections can do.
+    key; in the closed model, what the process's own connections can do.
     """
     _clear_memory()
     plan = plan.during(slice_)
@@ -84,7 +82,7 @@ def _against_objective(work: Work, *, is_cut: bool) -> OfSearch:
 def _wait(plan: Plan, slice_: PlannedSlice, work: Work, end_ns: int) -> bool:
     """Wait for the slice's end; return whether a search ends it early."""
     if work.over:
-        return Watch(plan, slice_, work).wait(end_ns)
+        return work.over.watch(plan, slice_, work).wait(end_ns)
     gevent.sleep((end_ns - monotonic_ns()) / 1e9)
     return False
 

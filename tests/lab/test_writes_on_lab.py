@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,9 +10,8 @@ import pytest
 from dragstrip.errors import DataDiffers
 from dragstrip.run.folder import RunFolder
 from seeding.verify import check_data
-from tests.lab.lab_homes import DRAGSTRIP, wait_until
-from tests.lab.lab_races import slices_done, start
-from tests.support import locust_runs
+from tests.lab.lab_homes import wait_until
+from tests.lab.lab_races import dragstrip, slices_done, start
 from tests.support.races import OF_THE_MACHINE
 from tests.support.seeded_lab import seeded_config, write_toml
 
@@ -38,15 +36,8 @@ def test_an_interrupted_race_leaves_messages_and_the_next_one_removes_all(
     with pytest.raises(DataDiffers, match=r"unread_count|last_message"):
         check_data(config)
 
-    done = subprocess.run(
-        [DRAGSTRIP, "race", "--scenario", "conversation", "--processes", "4", *FLAGS],
-        cwd=tmp_path,
-        env=locust_runs.environment(lab_environment),
-        capture_output=True,
-        text=True,
-        timeout=250,
-        check=False,
-    )
+    arguments = ("race", "--scenario", "conversation", "--processes", "4", *FLAGS)
+    done = dragstrip(tmp_path, lab_environment, *arguments)
     assert "an earlier race left " in done.stderr
     assert done.returncode in {0, 3}, done.stderr
     run = RunFolder(tmp_path / "runs" / "latest").read_run()

@@ -72,7 +72,7 @@ def _response(found: Capacity) -> Chart:
     scale: Spec = {"type": "log", "domain": [low, _ROOM * high], "nice": False}
     y = value("metric", scale=scale, title=f"{metric} (ms, logarithmic)")
     layers = [
-        *(_bar(side, scale, _ROOM * high) for side in marks.SIDES),
+        *(marks.bar(side, _x(), value("p50", scale=scale), _ROOM * high) for side in marks.SIDES),
         *_points(y),
         *marks.limit("y", found.objective.slo_ms, "objective", scale=scale),
     ]
@@ -168,23 +168,6 @@ def _x(field: str = "rate") -> Spec:
 
 def _points(y: Spec) -> list[Spec]:
     return [marks.points(side, _x(), y, only=f"datum.side === '{side}'") for side in marks.SIDES]
-
-
-def _bar(side: str, scale: Spec, high: float) -> Spec:
-    return {
-        "transform": [
-            {"filter": f"datum.side === '{side}' && isValid(datum.p50)"},
-            {"calculate": f"isValid(datum.p99) ? datum.p99 : {high}", "as": "top"},
-        ],
-        "mark": {
-            "type": "rule",
-            "stroke": marks.COLOURS[side],
-            "strokeWidth": 2,
-            "opacity": 0.55,
-            "clip": True,
-        },
-        "encoding": {"x": _x(), "y": value("p50", scale=scale), "y2": {"field": "top"}},
-    }
 
 
 def _intervals(found: Capacity, whole: tuple[float, float]) -> list[Spec]:

@@ -171,29 +171,14 @@ def _response_layers(run: Run, rows: list[Spec]) -> list[Spec]:
     title = f"{rules['metric']} (ms, logarithmic)"
     return [
         *shades(),
-        *(_bar(side, value("p50", scale=scale, title=title), high) for side in marks.SIDES),
+        *(
+            marks.bar(side, x(), value("p50", scale=scale, title=title), high)
+            for side in marks.SIDES
+        ),
         *lines(value("metric", scale=scale, title=title)),
         *marks.limit("y", rules["slo_ms"], "objective", scale=scale),
         marks.cursor("x", x()),
     ]
-
-
-def _bar(side: str, y: Spec, high: float) -> Spec:
-    """Return the bars from p50 to p99, or to the edge where so many failed that there is none."""
-    return {
-        "transform": [
-            {"filter": f"datum.side === '{side}' && isValid(datum.p50)"},
-            {"calculate": f"isValid(datum.p99) ? datum.p99 : {high}", "as": "top"},
-        ],
-        "mark": {
-            "type": "rule",
-            "stroke": marks.COLOURS[side],
-            "strokeWidth": 2,
-            "opacity": 0.55,
-            "clip": True,
-        },
-        "encoding": {"x": x(), "y": y, "y2": {"field": "top"}},
-    }
 
 
 _THROUGHPUT: Columns = {

@@ -110,6 +110,24 @@ def points(side: str, x: Spec, y: Spec, *, only: str | None = None, **mark: Any)
     return {"mark": style | mark, "encoding": encoding}
 
 
+def bar(side: str, x: Spec, y: Spec, high: float) -> Spec:
+    """Return the bars from p50 to p99, or to the edge where so many failed that there is none."""
+    return {
+        "transform": [
+            {"filter": f"datum.side === '{side}' && isValid(datum.p50)"},
+            {"calculate": f"isValid(datum.p99) ? datum.p99 : {high}", "as": "top"},
+        ],
+        "mark": {
+            "type": "rule",
+            "stroke": COLOURS[side],
+            "strokeWidth": 2,
+            "opacity": 0.55,
+            "clip": True,
+        },
+        "encoding": {"x": x, "y": y, "y2": {"field": "top"}},
+    }
+
+
 def cursor(axis: str, channel: Spec) -> Spec:
     """Return the line through the stop that the cursor is at, across the given axis."""
     return {
