@@ -16,7 +16,7 @@ from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.slo import typical
 from dragstrip.config.config import Metric  # noqa: TC001
-from dragstrip.run.model import Milliseconds, Word  # noqa: TC001
+from dragstrip.run.model import Count, Milliseconds, Word  # noqa: TC001
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Moment(StrictModel):
     """One stored run. `ratio` is of the quantile that its rule looks at; null when invalid.
 
-    Of several operations, that is the quantile of `operation`.
+    Of several operations, that is the quantile of `operation`. It is over so many `pairs`.
 
     `value_ms` is the target's own quantile in a typical slice, with its interval; null where there
     is none, and then `note` says why. `unlike` names the conditions in which it differs from the
@@ -47,6 +47,7 @@ class Moment(StrictModel):
     ratio: float | None
     low: float | None
     high: float | None
+    pairs: Count
     value_ms: Milliseconds | None
     low_ms: Milliseconds | None
     high_ms: Milliseconds | None
@@ -143,6 +144,7 @@ def _moment(run: Run, verdict: Verdict, value: Value, differences: list[str]) ->
         ratio=verdict.ratio,
         low=verdict.low,
         high=verdict.high,
+        pairs=verdict.pairs,
         value_ms=middle,
         low_ms=low,
         high_ms=high,

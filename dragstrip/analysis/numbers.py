@@ -33,9 +33,29 @@ def ratio(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}"
 
 
-def ratios(low: float, high: float) -> str:
-    """Return the ends of a ratio's interval."""
-    return f"{ratio(low)} to {ratio(high)}"
+LEAST_PAIRS = 3
+TOO_FEW, TOO_WIDE = "after three pairs", "not known within a factor of 100"
+_WIDEST = 100.0
+
+
+def unsaid(low: float, high: float, pairs: int | None = None) -> str | None:
+    """Return why a ratio's interval is printed nowhere; None where it says something.
+
+    `pairs` is how many it was made from; None where it is not of pairs.
+    """
+    if pairs is not None and pairs < LEAST_PAIRS:
+        return TOO_FEW
+    return None if low > 0 and high / low < _WIDEST else TOO_WIDE
+
+
+def ratios(low: float, high: float, pairs: int | None = None) -> str:
+    """Return the ends of a ratio's interval, or why they are not printed."""
+    return unsaid(low, high, pairs) or f"{ratio(low)} to {ratio(high)}"
+
+
+def ratio_within(middle: float, low: float, high: float, pairs: int | None = None) -> str:
+    """Return a ratio with its interval, or why neither is printed."""
+    return unsaid(low, high, pairs) or f"{ratio(middle)} ({ratios(low, high)})"
 
 
 def count(value: int) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from dragstrip.analysis.numbers import count, ratio, ratios
+from dragstrip.analysis import numbers
+from dragstrip.analysis.numbers import count
 from dragstrip.analysis.operations import declared
 from dragstrip.analysis.verdict import meets
 from dragstrip.config.config import RulesConfig
@@ -109,9 +110,13 @@ def _ratio(verdict: Verdict, rules: RulesConfig) -> Iterator[Clause]:
         for name, bound in bounds.items():
             yield Clause(name, "open", _NO_INTERVAL, bound)
         return
+    what = f"{declared(verdict)} {verdict.challenger}/{verdict.baseline}"
+    unsaid = numbers.unsaid(verdict.low, verdict.high, verdict.pairs)
     figure = (
-        f"{declared(verdict)} {verdict.challenger}/{verdict.baseline} = {ratio(verdict.ratio)} "
-        f"(95 % interval {ratios(verdict.low, verdict.high)})"
+        f"{what}: {unsaid}"
+        if unsaid
+        else f"{what} = {numbers.ratio(verdict.ratio)} "
+        f"(95 % interval {numbers.ratios(verdict.low, verdict.high)})"
     )
     adopt = _within(verdict.low, verdict.high, 0, rules.adopt_ratio)
     yield Clause("adopt_ratio", adopt, figure, bounds["adopt_ratio"])

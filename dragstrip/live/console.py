@@ -137,14 +137,10 @@ def _sides(state: State, clock: Clock, metric: Metric) -> Table:
 def _ratio(state: State, metric: Metric) -> Text:
     old, new = words.names(state)
     what = words.metric_of(state, metric)
-    if state.broken:
-        return Text(f"{what} {new}/{old}: not while a validity check fails", style="dim")
     ratio = words.ratio(state, metric, state.decisive)
-    if ratio is None:
-        return Text(f"{what} {new}/{old}: after two pairs", style="dim")
     return Text(
-        f"{what} {new}/{old} so far {ratio}, {state.pairs_complete} pairs; the verdict comes "
-        "after the last pair"
+        f"{what} {new}/{old} so far: {ratio}; {state.pairs_complete} pairs are over; the verdict "
+        "comes after the last"
     )
 
 

@@ -48,9 +48,9 @@ def _sides(
         yield _row(*row)
     for operation in words.operations(state):
         for metric in _METRICS:
-            ratio = None if is_broken else words.ratio(state, metric, operation)
+            ratio = NOTHING if is_broken else words.ratio(state, metric, operation)
             row = words.quantiles(state, metric, operation, is_over=is_over)
-            yield _row(*row, ratio or NOTHING)
+            yield _row(*row, ratio)
 
 
 def _row(figure: str, baseline: str = "", challenger: str = "", ratio: str = "") -> Row:

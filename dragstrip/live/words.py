@@ -85,12 +85,15 @@ def quantile(state: State, target: str, metric: Metric) -> str:
     return _quantile(state, target, metric, state.decisive)
 
 
-def ratio(state: State, metric: Metric, operation: str | None) -> str | None:
-    """Return the ratio over the pairs so far; None while a check fails or pairs are too few."""
-    found = None if state.broken else state.ratio(metric, operation)
+def ratio(state: State, metric: Metric, operation: str | None) -> str:
+    """Return the ratio over the pairs so far with its interval, or why there is none to show."""
+    if state.broken:
+        return "not while a validity check fails"
+    found = state.ratio(metric, operation)
     if found is None:
-        return None
-    return f"{numbers.ratio(found.ratio)} ({numbers.ratios(found.low, found.high)})"
+        few = state.pairs_complete < numbers.LEAST_PAIRS
+        return numbers.TOO_FEW if few else f"{metric} does not exist in every slice"
+    return numbers.ratio_within(found.ratio, found.low, found.high, state.pairs_complete)
 
 
 def validity(state: State) -> str:

@@ -83,10 +83,13 @@ def _intervals(found: Regression) -> list[str]:
         for one in found.unlike
     ]
     if found.ratio is not None and found.low is not None and found.high is not None:
+        slices = f"{found.older.slices} and {found.newer.slices} slices"
+        unsaid = numbers.unsaid(found.low, found.high)
         sentences.append(
-            f"{declared(found)} newer/older = {numbers.ratio(found.ratio)} (95 % interval "
-            f"{numbers.ratios(found.low, found.high)}, {found.older.slices} and "
-            f"{found.newer.slices} slices; smallest detectable change "
+            f"{declared(found)} newer/older: {unsaid}, from {slices}"
+            if unsaid
+            else f"{declared(found)} newer/older = {numbers.ratio(found.ratio)} (95 % interval "
+            f"{numbers.ratios(found.low, found.high)}, {slices}; smallest detectable change "
             f"{percent(found.minimum_detectable_effect)})"
         )
     sentences.append(

@@ -137,7 +137,7 @@ def _list(history: History) -> Table:
 def _ratio(one: Moment) -> str:
     if one.ratio is None or one.low is None or one.high is None:
         return numbers.NOTHING
-    return f"{numbers.ratio(one.ratio)} ({numbers.ratios(one.low, one.high)})"
+    return numbers.ratio_within(one.ratio, one.low, one.high, one.pairs)
 
 
 class _Drawing:

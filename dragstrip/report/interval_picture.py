@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from dragstrip.report import text
+
 if TYPE_CHECKING:
     from dragstrip.config.config import RulesConfig
     from dragstrip.run.model import Verdict
@@ -15,11 +17,10 @@ _MARGIN = 1.2
 
 def draw(verdict: Verdict, rules: RulesConfig) -> list[str]:
     """Return the lines, on a logarithmic scale; none where the run gave no interval."""
-    ratio, low, high = verdict.ratio, verdict.low, verdict.high
-    if verdict.verdict == "invalid" or ratio is None or low is None or high is None:
+    found = text.interval(verdict)
+    if found is None:
         return []
-    if low <= 0 or not math.isfinite(high):
-        return []
+    ratio, low, high = found
     band = rules.equivalent
     first, last = min(low, band[0]) / _MARGIN, max(high, band[1]) * _MARGIN
     step = math.log(last / first) / (WIDTH - 1)
@@ -34,9 +35,9 @@ def draw(verdict: Verdict, rules: RulesConfig) -> list[str]:
     axis[place(1)] = "│"
     labels = [" "] * WIDTH
     for value in (band[0], 1.0, band[1]):
-        text = f"{value:g}"
-        start = min(place(value), WIDTH - len(text))
-        labels[start : start + len(text)] = text
+        label = f"{value:g}"
+        start = min(place(value), WIDTH - len(label))
+        labels[start : start + len(label)] = label
     ends = "◄ challenger faster", "challenger slower ►"
     head = ends[0] + ends[1].rjust(WIDTH - len(ends[0]))
     return [head, *("".join(line).rstrip() for line in (interval, axis, labels))]

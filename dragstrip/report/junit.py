@@ -139,8 +139,7 @@ def _properties(
     if verdict.operation:
         yield "operation", verdict.operation
     yield from _operations(run, verdict)
-    if verdict.ratio is not None:
-        yield from (("ratio", verdict.ratio), ("low", verdict.low), ("high", verdict.high))
+    yield from zip(("ratio", "low", "high"), text.interval(verdict) or (), strict=False)
     yield "pairs", verdict.pairs
     yield "dragstrip", run.versions.dragstrip
     yield "machine", f"{run.machine.processor}, {run.machine.cpus} cores, {run.machine.system}"

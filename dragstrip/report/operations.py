@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.numbers import NOTHING, count, milliseconds, ratio
+from dragstrip.analysis.numbers import NOTHING, count, milliseconds, ratio, unsaid
 from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.paired_values import by_pair
 from dragstrip.analysis.ratio import interval
@@ -39,9 +39,10 @@ def _of(run: Run, verdict: Verdict, operation: str) -> Iterator[Row]:
     if not verdict.compares:
         return
     found = [_interval(run, operation, metric) for metric in _METRICS]
-    p50, p95, p99 = (ratio(one.ratio) if one else NOTHING for one in found)
+    shown = [one if one and not unsaid(one.low, one.high, verdict.pairs) else None for one in found]
+    p50, p95, p99 = (ratio(one.ratio) if one else NOTHING for one in shown)
     yield "", f"{run.challenger}/{run.baseline}", "", "", p50, p95, p99
-    p50, p95, p99 = (f"{ratio(one.low)}–{ratio(one.high)}" if one else NOTHING for one in found)
+    p50, p95, p99 = (f"{ratio(one.low)}–{ratio(one.high)}" if one else NOTHING for one in shown)
     yield "", "95 % interval", "", "", p50, p95, p99
 
 

@@ -121,12 +121,23 @@ def comparison(run: Run, verdict: Verdict) -> str | None:
     """Return the ratio with its interval in words; None when there is none to show."""
     if verdict.ratio is None or verdict.low is None or verdict.high is None:
         return None
-    effect = verdict.minimum_detectable_effect
+    what = f"{declared(verdict)} {run.challenger}/{run.baseline}"
+    if unsaid := numbers.unsaid(verdict.low, verdict.high, verdict.pairs):
+        return f"{what}: {unsaid}; these are {verdict.pairs} pairs"
     return (
-        f"{declared(verdict)} {run.challenger}/{run.baseline} = {numbers.ratio(verdict.ratio)} "
+        f"{what} = {numbers.ratio(verdict.ratio)} "
         f"(95 % interval {numbers.ratios(verdict.low, verdict.high)}, {verdict.pairs} pairs; "
-        f"smallest detectable change {percent(effect)})"
+        f"smallest detectable change {percent(verdict.minimum_detectable_effect)})"
     )
+
+
+def interval(verdict: Verdict) -> tuple[float, float, float] | None:
+    """Return (ratio, low, high) to draw; None where there is none, or where it says nothing."""
+    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+        return None
+    if numbers.unsaid(verdict.low, verdict.high, verdict.pairs):
+        return None
+    return verdict.ratio, verdict.low, verdict.high
 
 
 def doubts(verdict: Verdict) -> list[str]:
@@ -326,6 +337,9 @@ def _objective(side: VerdictTarget) -> str:
 
 def _effect(one: Comparison) -> tuple[str, str]:
     if one.kind == "ratio":
+        unsaid = numbers.unsaid(one.low, one.high, one.pairs)
+        if unsaid:
+            return NOTHING, unsaid
         return numbers.ratio(one.effect), numbers.ratios(one.low, one.high)
     effect, low, high = map(numbers.points, (one.effect, one.low, one.high))
     return f"{effect} pp", f"{low} to {high} pp"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from dragstrip.analysis import numbers
 from dragstrip.analysis.operations import declared, only
 from dragstrip.analysis.paired_values import by_pair
+from dragstrip.report import text
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
 from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
@@ -38,7 +39,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
         zoom=zoom,
         legend=(
             Key("challenger", "ratio in a pair"),
-            *((Key("band", "95 % interval over all pairs"),) if verdict.low is not None else ()),
+            *((Key("band", "95 % interval over all pairs"),) if text.interval(verdict) else ()),
         ),
     )
     return [made]
@@ -46,14 +47,15 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
 
 def _layers(verdict: Verdict, rows: list[Spec]) -> list[Spec]:
     shown = [row["ratio"] for row in rows]
-    low, high = marks.domain([*shown, verdict.low, verdict.high, 1.0])
+    found = text.interval(verdict)
+    low, high = marks.domain([*shown, *(found or ()), 1.0])
     scale: Spec = {"type": "log", "domain": [low, high], "nice": False}
     y = value("ratio", scale=scale, title="ratio (logarithmic)", axis={"format": "~r"})
     axis: Spec = {"tickMinStep": 1, "grid": False}
     x = value("pair", title="pair of slices", scale=marks.zoomed(), axis=axis)
     stem: Spec = {"type": "rule", "stroke": marks.COLOURS["challenger"], "clip": True}
     return [
-        *([_interval(verdict, scale)] if verdict.low is not None else []),
+        *([_interval(found, scale)] if found else []),
         *marks.limit("y", 1.0, "1: equally fast", scale=scale),
         marks.cursor("x", x),
         {"mark": stem, "encoding": {"x": x, "y": y, "y2": {"datum": 1}}},
@@ -61,9 +63,10 @@ def _layers(verdict: Verdict, rows: list[Spec]) -> list[Spec]:
     ]
 
 
-def _interval(verdict: Verdict, scale: Spec) -> Spec:
+def _interval(found: tuple[float, float, float], scale: Spec) -> Spec:
+    _, low, high = found
     return {
-        "data": {"values": [{"low": verdict.low, "high": verdict.high}]},
+        "data": {"values": [{"low": low, "high": high}]},
         "mark": {
             "type": "rect",
             "fill": marks.INK,
@@ -125,9 +128,11 @@ def _table(run: Run, verdict: Verdict, rows: list[Spec]) -> Table:
 def _summary(verdict: Verdict, ratios: list[float]) -> str:
     faster = sum(one < 1 for one in ratios)
     said = f"The challenger was faster in {faster} of {len(ratios)} pairs"
-    if verdict.ratio is None or verdict.low is None or verdict.high is None:
-        return f"{said}; there is no interval."
+    found = text.interval(verdict)
+    if found is None:
+        return f"{said}; there is no interval to show."
+    ratio, low, high = found
     return (
-        f"{said}. Over all pairs the ratio is {numbers.ratio(verdict.ratio)}, 95 % interval "
-        f"{numbers.ratios(verdict.low, verdict.high)}."
+        f"{said}. Over all pairs the ratio is {numbers.ratio(ratio)}, 95 % interval "
+        f"{numbers.ratios(low, high)}."
     )

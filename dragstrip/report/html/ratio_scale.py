@@ -39,10 +39,11 @@ class _Zone:
 
 def charts(run: Run, verdict: Verdict) -> list[Chart]:
     """Return the picture; none where there is no interval."""
-    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+    shown = text.interval(verdict)
+    if shown is None:
         return []
     zones = _zones(run)
-    found = {"ratio": verdict.ratio, "low": verdict.low, "high": verdict.high}
+    found = dict(zip(("ratio", "low", "high"), shown, strict=True))
     made = Chart(
         id="gauge",
         title=f"{declared(verdict)} of {run.challenger} divided by that of {run.baseline}",
@@ -53,11 +54,11 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
         table=Table(("ratio", "interval from", "to"), [tuple(map(figures.ratio, found.values()))]),
         stops=(
             ColourStop(
-                verdict.ratio,
+                found["ratio"],
                 f"{declared(verdict)}, challenger/baseline",
                 (
-                    ("ratio", numbers.ratio(verdict.ratio)),
-                    ("95 % interval", numbers.ratios(verdict.low, verdict.high)),
+                    ("ratio", numbers.ratio(found["ratio"])),
+                    ("95 % interval", numbers.ratios(found["low"], found["high"])),
                 ),
             ),
         ),

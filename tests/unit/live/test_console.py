@@ -69,7 +69,7 @@ def test_before_anything_is_over_nothing_is_claimed(tmp_path: Path) -> None:
     text = shown(state, clock)
     assert "slice 1 of 8" in text
     assert "0:24 left" in text
-    assert "after two pairs" in text
+    assert "after three pairs" in text
     assert "pass so far" not in text
     assert " ms" not in text
 
@@ -156,5 +156,5 @@ def test_operations_have_a_line_each_and_one_decides(tmp_path: Path) -> None:
         *("lookup", "message", "lookup", "message")
     ]
     assert ["message", "200", "0"] in [one[:3] for one in lines]
-    assert "message p95 new/old so far" in out
+    assert "message p95 new/old so far: after three pairs" in out
     assert "2 of 3 pairs; message p50 so far: old" in line(state, clock, "p50")
