@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dragstrip.analysis import calibration
 from dragstrip.analysis.capacity import conclude
@@ -13,6 +13,7 @@ from dragstrip.capacity.hunt import Hunt
 from dragstrip.capacity.script import MOST_RECOVERIES, most_requests, most_s, most_slices
 from dragstrip.errors import InvalidRun, UsageError
 from dragstrip.race import locust_process, prechecks, race
+from dragstrip.race.race import RaceProgress
 from dragstrip.race.setup import Options, bind, sides
 from dragstrip.report.capacity_exporters import CAPACITY_FILE
 from dragstrip.run import folder as run_folder
@@ -20,10 +21,11 @@ from dragstrip.run.machine import these_versions, this_machine
 from dragstrip.scenario.planned import planned
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dragstrip.analysis.capacity import Bounds
-    from dragstrip.analysis.capacity_model import Capacity
+    from dragstrip.analysis.capacity_model import Capacity, CapacitySlice
     from dragstrip.config.config import Config
-    from dragstrip.race.race import RaceProgress
     from dragstrip.race.setup import Setup
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.plan import Plan
@@ -32,6 +34,13 @@ if TYPE_CHECKING:
 
 _START_S = 60.0
 _MARGIN_S = 15.0
+
+
+class SearchProgress(RaceProgress, Protocol):
+    """How a search is followed."""
+
+    def see(self, found: Capacity) -> None:
+        """Show what was found so far. Called when a slice is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +103,14 @@ def prepare(config: Config, settings: Settings) -> PreparedSearch:
     return PreparedSearch(config, scenario, bounds)
 
 
-def measure(prepared: PreparedSearch, settings: Settings, progress: RaceProgress) -> StoredSearch:
+def measure(prepared: PreparedSearch, settings: Settings, progress: SearchProgress) -> StoredSearch:
     """Find what both targets carry, and store it. Raises DragstripError."""
     options = replace(settings.options, out=settings.options.out / run_folder.SEARCHES)
     with race.ready(prepared.config, prepared.scenario, options, progress) as setup:
         return search(setup, prepared.bounds, progress)
 
 
-def search(setup: Setup, bounds: Bounds, progress: RaceProgress) -> StoredSearch:
+def search(setup: Setup, bounds: Bounds, progress: SearchProgress) -> StoredSearch:
     """Search with targets that are proven fit; also what was interrupted is stored.
 
     Raises DragstripError.
@@ -110,7 +119,16 @@ def search(setup: Setup, bounds: Bounds, progress: RaceProgress) -> StoredSearch
     plan = setup.plan_in(folder).model_copy(update={"slices": (), "is_search": True})
     folder.write_plan(plan)
     facts = setup.facts_of(plan)
-    hunt = Hunt(plan, folder, bounds, progress.say)
+
+    def store(
+        slices: Sequence[CapacitySlice], *, findings: Sequence[str] = (), over: bool = False
+    ) -> Capacity:
+        found = conclude(plan, facts, slices, bounds, findings, interrupted=not over)
+        folder.write_report(CAPACITY_FILE, found.model_dump_json(indent=2) + "\n")
+        return found
+
+    store([])
+    hunt = Hunt(plan, folder, bounds, lambda slices: progress.see(store(slices)))
     finished, stopped = False, False
     try:
         finished = locust_process.run(
@@ -125,8 +143,7 @@ def search(setup: Setup, bounds: Bounds, progress: RaceProgress) -> StoredSearch
     except KeyboardInterrupt:
         stopped = True
     findings = [one.message for one in setup.review(folder) or []] if finished else []
-    found = conclude(plan, facts, hunt.slices, bounds, findings, interrupted=not finished)
-    folder.write_report(CAPACITY_FILE, found.model_dump_json(indent=2) + "\n")
+    found = store(hunt.slices, findings=findings, over=finished)
     if stopped:
         raise KeyboardInterrupt
     if not finished:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.capacity_slice import judge_slice
-from dragstrip.analysis.numbers import milliseconds
 from dragstrip.capacity.script import Capacities
 from dragstrip.run.next_slice import Announcement, announce
 from dragstrip.run.plan import PlannedSlice
@@ -24,13 +23,17 @@ class Hunt:
     """The search while Locust plays it: hears of each slice, and says which one is next."""
 
     def __init__(
-        self, plan: Plan, folder: RunFolder, bounds: Bounds, say: Callable[[str], None]
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        bounds: Bounds,
+        see: Callable[[list[CapacitySlice]], None],
     ) -> None:
         self.slices: list[CapacitySlice] = []
         self.is_over = False
         self._plan = plan
         self._folder = folder
-        self._say = say
+        self._see = see
         self._script = Capacities(bounds, plan.race, plan.seed).script()
         self._announce(next(self._script))
 
@@ -41,7 +44,7 @@ class Hunt:
             return
         played = judge_slice(self._plan, self._next, report, self._asked.phase)
         self.slices.append(played)
-        self._say(_words(played))
+        self._see(self.slices)
         try:
             self._announce(self._script.send(played))
         except StopIteration:
@@ -55,15 +58,3 @@ class Hunt:
             index=index, pair=asked.round, position=0, target=asked.target, load=asked.load
         )
         announce(self._folder.path, Announcement(index=index, slice=self._next))
-
-
-def _words(one: CapacitySlice) -> str:
-    if one.phase == "recovery":
-        return f"capacity: {one.target} " + ("is back" if one.kept >= 0.5 else "recovers")
-    word = {"open": "too few requests to tell", "void": "void: the generator was late"}.get(
-        one.outcome, one.outcome
-    )
-    return (
-        f"capacity: {one.target} at {one.rate_per_s:,.0f}/s: {word} "
-        f"(p95 {milliseconds(one.p95_ms)}{', ended early' if one.cut else ''})"
-    )

@@ -91,7 +91,7 @@ def capacity(
     for `dragstrip race`. The search overloads both targets: give it none that others need.
     """
     from dragstrip.capacity import capacity as searching
-    from dragstrip.live.console import ProgressLines
+    from dragstrip.live.capacity_screen import screen_on
     from dragstrip.race.setup import Options
     from dragstrip.report import capacity as report
     from dragstrip.report import capacity_exporters
@@ -114,9 +114,9 @@ def capacity(
     prepared = searching.prepare(config, settings)
     if not endpoint.yes and not prepared.config.uses_lab:
         require_consent(prepared.config, f"search sends {prepared.outlook()}")
-    progress = ProgressLines(Console(stderr=True, highlight=False))
-    progress.say(f"capacity: {prepared.outlook()}, to each target")
-    found = searching.measure(prepared, settings, progress)
+    with screen_on(Console(stderr=True, highlight=False)) as screen:
+        screen.say(f"capacity: {prepared.outlook()}, to each target")
+        found = searching.measure(prepared, settings, screen)
     page = capacity_exporters.store(found.folder, found.capacity)
     if as_json:
         click.echo(found.capacity.model_dump_json(indent=2))

@@ -74,6 +74,11 @@ class Screen:
         self._live: Live | None = None
         self._said = 0
 
+    @property
+    def draws(self) -> bool:
+        """Whether this is a terminal on which a picture can be drawn over."""
+        return self._console.is_terminal and not self._console.is_dumb_terminal
+
     def say(self, line: str) -> None:
         """Report a step in words."""
         self._console.print(line, markup=False, soft_wrap=True)
@@ -83,7 +88,7 @@ class Screen:
         if self._clock is None or self._clock.plan is not state.plan:
             self._clock = Clock(state.plan)
         self._clock.see(state)
-        if self._console.is_terminal and not self._console.is_dumb_terminal:
+        if self.draws:
             self._draw(picture(state, self._clock, metric))
         elif state.slices_done // 2 > self._said:
             self._said = state.slices_done // 2

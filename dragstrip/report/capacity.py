@@ -76,23 +76,21 @@ def carried(found: Capacity, name: str) -> str:
     """Return in a sentence what a target carries."""
     one = found.targets[name]
     if one.limited_by == "generator" and one.high is None:
-        return (
-            f"{name} never broke up to {_rate(found.highest_per_s)}, which this machine can send."
-        )
+        return f"{name} never broke up to {rate(found.highest_per_s)}, which this machine can send."
     if one.limited_by == "not-reached":
-        return f"{name} never broke up to {_rate(found.highest_per_s)}."
+        return f"{name} never broke up to {rate(found.highest_per_s)}."
     if one.capacity_per_s is None:
-        return f"{name} breaks at the lowest rate, {_rate(found.lowest_per_s)}: {limit(one)}."
-    low = _rate(one.low) if one.low is not None else "an unknown rate"
-    high = _rate(one.high) if one.high is not None else "an unknown rate"
-    return f"{name} carries {_rate(one.capacity_per_s)} ({low} to {high}): {limit(one)}."
+        return f"{name} breaks at the lowest rate, {rate(found.lowest_per_s)}: {limit(one)}."
+    low = rate(one.low) if one.low is not None else "an unknown rate"
+    high = rate(one.high) if one.high is not None else "an unknown rate"
+    return f"{name} carries {rate(one.capacity_per_s)} ({low} to {high}): {limit(one)}."
 
 
 def limit(one: CapacityTarget) -> str:
     """Return what limits a target."""
     if one.limited_by == "target-limit":
-        rate = f" at about {_rate(one.limit_per_s)}" if one.limit_per_s else ""
-        return f"limited{rate} by its own rate limit (status 429)"
+        about = f" at about {rate(one.limit_per_s)}" if one.limit_per_s else ""
+        return f"limited{about} by its own rate limit (status 429)"
     words = {
         "objective": "beyond, it misses the objective",
         "errors": "beyond, too many requests fail",
@@ -102,7 +100,8 @@ def limit(one: CapacityTarget) -> str:
     return words[one.limited_by]
 
 
-def _rate(value: float | None) -> str:
+def rate(value: float | None) -> str:
+    """Return a rate with the unit, in three digits or whole."""
     if value is None:
         return numbers.NOTHING
     return f"{value:,.0f}/s" if value >= 100 else f"{value:.3g}/s"
@@ -132,7 +131,7 @@ def curve(found: Capacity) -> list[tuple[str, ...]]:
     """Return the rows of HEADS: each target's slices that decide, by rate."""
     rows = []
     for name in (found.baseline, found.challenger):
-        for rate, slices in _by_rate(found, name):
+        for per_s, slices in _by_rate(found, name):
             kept = sum(one.kept >= 0.5 for one in slices)
             middle = slices[len(slices) // 2]
             failed = sum(one.requests - one.verified for one in slices)
@@ -141,7 +140,7 @@ def curve(found: Capacity) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     name,
-                    _rate(rate),
+                    rate(per_s),
                     str(len(slices)),
                     str(kept),
                     *map(numbers.milliseconds, times),
@@ -153,8 +152,8 @@ def curve(found: Capacity) -> list[tuple[str, ...]]:
 
 def _by_rate(found: Capacity, name: str) -> Iterator[tuple[float, list[CapacitySlice]]]:
     own = [one for one in found.slices if one.target == name and one.phase == "search"]
-    for rate in sorted({one.rate_per_s for one in own}):
-        yield rate, [one for one in own if one.rate_per_s == rate]
+    for per_s in sorted({one.rate_per_s for one in own}):
+        yield per_s, [one for one in own if one.rate_per_s == per_s]
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Table:
