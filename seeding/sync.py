@@ -7,15 +7,16 @@ import secrets
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dragstrip.concurrency import for_each
 from dragstrip.errors import BackendError
 from seeding.diff import explain_workspaces, stored_digests, wrong_ranges
 from seeding.remove import remove_contacts, remove_workspaces
+from seeding.stores.parts import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from dragstrip.concurrency import StopSignal
     from seeding.dataset.model import Manifest
@@ -59,6 +60,7 @@ class Filler:
         self._obstacle = obstacle
         self._reporter = reporter
         self._stop = stop
+        self._parts = Parts()
         # While a store is being filled, its manifest has the mark of who does it for a digest.
         self._mark: Manifest = {**expected.beginning, "digest": f"writer {secrets.token_hex(8)}"}
 
@@ -158,9 +160,23 @@ class Filler:
         made = making.result()
         self._expected.learn(page[0], made.digests)
         self._stop.check()
-        self._store.write(made.batch)
+        self._write_in_parts(range(*page), made.batch)
         self._require_right(page)
         return page[1] - page[0]
+
+    def _write_in_parts(self, indices: Sequence[int], whole: Any = None) -> None:
+        """Write these contacts, as many at once as the store takes; `whole` are all, encoded."""
+
+        def write(start: int, stop: int) -> None:
+            part = indices[start:stop]
+            is_whole = whole is not None and len(part) == len(indices)
+            self._store.write(whole if is_whole else self._encoded(part))
+
+        for _ in self._parts.each(write, 0, len(indices)):
+            self._stop.check()
+
+    def _encoded(self, indices: Sequence[int]) -> Any:
+        return self._expected.maker.make(indices, self._store.encode).result().batch
 
     def _make(self, page: Page) -> Making:
         return self._expected.maker.make(range(*page), self._store.encode, digests=True)
@@ -169,7 +185,7 @@ class Filler:
         if not ranges:
             return 0
         wrong = [index for stretch in _joined(ranges) for index in self._clear(stretch)]
-        self._store.write(self._expected.maker.make(wrong, self._store.encode).result().batch)
+        self._write_in_parts(wrong)
         self._require_right(page)
         return len(wrong)
 

@@ -19,8 +19,8 @@ class Witness:
     """What was recorded beside the counts, each the worst of all processes."""
 
     wrong_answers: int = 0
-    of_this_machine: int = 0
-    """Requests that failed by a limit of the machine that makes the load."""
+    own_limits: Mapping[str, int] = field(default_factory=dict)
+    """Requests that failed by a limit of the machine that makes the load, by reason."""
     send_delay_p99_ms: float = 0.0
     loop_lag_ms: float = 0.0
     cpu: float = 0.0

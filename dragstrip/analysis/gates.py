@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.numbers import short
 from dragstrip.analysis.outages import words as outage_words
-from dragstrip.ledger.rows import OF_THIS_MACHINE
 from dragstrip.run.model import Gate
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class GateRule:
     words: str
     figure: Callable[[Evidence], float | None]
     bound: float | Callable[[Evidence], float]
-    fix: str
+    fix: str | Callable[[Gate], str]
     side: Literal["least", "most"] = "most"
     unit: Literal["", "%", "ms"] = ""
     about_speed: bool = False
@@ -92,7 +91,8 @@ def words_of(gate: Gate) -> str:
 def fix_of(gate: Gate) -> str | None:
     """Return what to do when a gate fails."""
     rule = _KNOWN.get(gate.name)
-    return rule.fix if rule else None
+    fix = rule.fix if rule else None
+    return fix(gate) if callable(fix) else fix
 
 
 def figure_of(gate: Gate) -> str:
@@ -228,13 +228,24 @@ def _count(found: Sequence[object] | None) -> int | None:
     return None if found is None else len(found)
 
 
-def _own_limits(gate: Gate, run: Run) -> str | None:
-    found = {
-        reason: sum(total.failed.get(reason, 0) for total in run.targets.values())
-        for reason in OF_THIS_MACHINE
-    }
-    counts = ", ".join(f"{count:,} {reason}" for reason, count in found.items() if count)
-    return f"{says(gate)} ({counts})" if counts else None
+_LIMITS = {
+    "out_of_files": "raise `ulimit -n`, or lower race.connections",
+    "out_of_ports": "lower race.connections, or widen net.ipv4.ip_local_port_range",
+    "out_of_memory": "free memory, or lower race.connections",
+    "name_server": "correct /etc/resolv.conf, or name targets by address",
+}
+
+
+def _own_limits(evidence: Evidence) -> str:
+    counts = [f"{count:,} {reason}" for reason, count in evidence.witness.own_limits.items()]
+    return f"requests that failed by a limit of this machine: {', '.join(counts)}"
+
+
+def _raise_limits(gate: Gate) -> str:
+    met = [reason for reason in _LIMITS if reason in (gate.details or "")]
+    if len(met) == 1:
+        return _LIMITS[met[0]]
+    return "; ".join(f"{reason}: {_LIMITS[reason]}" for reason in met or _LIMITS)
 
 
 _STOP_OTHER_WORK = "stop other work on this machine, lower --rate, or use --processes"
@@ -282,12 +293,10 @@ GATES: tuple[GateRule, ...] = (
     GateRule(
         name="own_limits",
         words="failures by a limit of this machine",
-        figure=lambda evidence: evidence.witness.of_this_machine,
+        figure=lambda evidence: sum(evidence.witness.own_limits.values()),
         bound=0,
-        fix="out_of_files: raise `ulimit -n`; out_of_ports: lower race.connections, or widen "
-        "net.ipv4.ip_local_port_range; out_of_memory: free memory, or lower race.connections; "
-        "name_server: correct /etc/resolv.conf, or name targets by address",
-        details=_own_limits,
+        fix=_raise_limits,
+        counted=_own_limits,
     ),
     GateRule(
         name="lost_writes",

@@ -22,7 +22,7 @@ class GeneratorHealth:
 
     seen: set[int] = field(default_factory=set)
     _wrong: int = 0
-    _of_this_machine: int = 0
+    _own_limits: Counter[str] = field(default_factory=Counter)
     _cpu: float = 0.0
     _clock_step_ms: float = 0.0
     _throttled: float | None = None
@@ -50,7 +50,7 @@ class GeneratorHealth:
         missing = len(self._rows.keys() - self._latest)
         return Witness(
             wrong_answers=self._wrong,
-            of_this_machine=self._of_this_machine,
+            own_limits=self._own_limits,
             send_delay_p99_ms=send_delay_p99_ms,
             loop_lag_ms=max((sum(one) / len(one) for one in self._lags_ms.values()), default=0.0),
             cpu=self._cpu,
@@ -64,12 +64,9 @@ class GeneratorHealth:
     def _see_worker(self, worker: WorkerReport) -> None:
         number = worker["worker"]
         self._wrong += sum(form["wrong"] for *_, form in each(worker["tallies"]))
-        self._of_this_machine += sum(
-            form[part].get(reason, 0)
-            for *_, form in each(worker["tallies"])
-            for part in ("failed", "failed_uncounted")
-            for reason in OF_THIS_MACHINE
-        )
+        for *_, form in each(worker["tallies"]):
+            for failed in (form["failed"], form["failed_uncounted"]):
+                self._own_limits.update({r: failed[r] for r in OF_THIS_MACHINE if r in failed})
         self._rows[number] += _rows(worker["tallies"])
         self._cpu = max(self._cpu, worker["cpu_s"] / worker["wall_s"] if worker["wall_s"] else 0.0)
         self._clock_step_ms = max(self._clock_step_ms, abs(worker.get("clock_step_ms", 0.0)))

@@ -10,6 +10,7 @@ from dragstrip.analysis.numbers import NOTHING, count, milliseconds, per_second,
 from dragstrip.analysis.operations import declared
 from dragstrip.analysis.outages import words as outage_words
 from dragstrip.report import writes
+from dragstrip.report.refusals import refusals
 from dragstrip.stats.proportion import clopper_pearson
 
 if TYPE_CHECKING:
@@ -58,7 +59,17 @@ COLOURS: dict[Word, str] = {
 def banners(run: Run) -> list[str]:
     """Return what must be read before any figure."""
     kinds = [LAB_BANNER] * run.lab + [CLOSED_BANNER] * run.closed_model
-    return kinds + faults(run) + _counted_outages(run)
+    return kinds + [sentence for _, sentence in incidents(run)]
+
+
+def incidents(run: Run) -> list[tuple[str, str]]:
+    """Return what happened in the race that the figures do not say, each with its label."""
+    found = {
+        "Faults": faults(run),
+        "Outages": _counted_outages(run),
+        "Refusals": refusals(run),
+    }
+    return [(label, sentence) for label, sentences in found.items() for sentence in sentences]
 
 
 def _counted_outages(run: Run) -> list[str]:

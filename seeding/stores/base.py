@@ -67,7 +67,10 @@ class Store(Protocol):
         """Return the contacts in the form that `write` takes. Any process may do this part."""
 
     def write(self, batch: Any) -> None:
-        """Insert or update contacts with all that hangs on them, as `encode` returned them."""
+        """Insert or update contacts with all that hangs on them, as `encode` returned them.
+
+        Raises TooMuch where fewer at once may pass.
+        """
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""

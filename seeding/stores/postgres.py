@@ -83,10 +83,10 @@ class PostgresStore:
     def write(self, batch: Payloads) -> None:
         """Insert contacts, all of a batch or nothing; update those that are there."""
         try:
-            self._connections(lambda connection: _insert(connection, batch))
+            self._connections(lambda connection: _insert(connection, batch), can_halve=True)
         except psycopg.errors.UniqueViolation:
             # Perhaps an earlier try was committed and its answer lost: then these rows are ours.
-            self._run(lambda connection: _merge(connection, batch))
+            self._run(lambda connection: _merge(connection, batch), can_halve=True)
 
     def delete_contexts(self, start: int, stop: int) -> int:
         """Remove seeded contacts with all that hangs on them; return how many."""
@@ -174,9 +174,9 @@ class PostgresStore:
 
         return self._parts.each(ask, start, stop, least)
 
-    def _run(self, call: Callable[[DatabaseConnection], T]) -> T:
+    def _run(self, call: Callable[[DatabaseConnection], T], *, can_halve: bool = False) -> T:
         try:
-            return self._connections(call)
+            return self._connections(call, can_halve=can_halve)
         except psycopg.errors.UniqueViolation as error:
             raise self._connections.error(self._connections.said(error)) from None
 

@@ -172,6 +172,13 @@ POSTGRES: Table = (
         f"see its log, give it more, {_AGAIN}",
     ),
     Refusal(
+        "57014: canceling statement due to user request",
+        r"^57014",
+        "had a statement ended by somebody or something that watches it",
+        f"find out what cancels statements, {_AGAIN}",
+        then="waits",
+    ),
+    Refusal(
         "57P04: database was dropped",
         r"^57P04",
         "was dropped",
@@ -197,7 +204,7 @@ DIRECT: Table = (
     ),
     Refusal(
         "57014: canceling statement due to statement timeout",
-        r"^57014",
+        r"^57014(?!.*user request)",
         "ended a statement that took longer than the 60 s that dragstrip sets",
         f"end what locks the tables or keeps it busy {_LOCKS}, or give it a larger machine, "
         f"{_AGAIN}",
@@ -254,7 +261,7 @@ DIRECT: Table = (
 REST: Table = (
     Refusal(
         "57014: canceling statement due to statement timeout",
-        r"^57014",
+        r"^57014(?!.*user request)",
         "ended a statement at the timeout of its role",
         "raise it (alter role authenticator set statement_timeout = '60s'; notify pgrst, 'reload "
         "config'), or set SUPABASE_DB_URL to go past the API",

@@ -6,7 +6,7 @@ import email.utils
 import random
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import httpx
@@ -143,6 +143,8 @@ class Retrier:
         if isinstance(error, Passing):
             known = refusal_of(self.tables, str(error))
             if known:
+                # It was not too much, or less did not pass either.
+                known = replace(known, raises=BackendError)
                 return known.error(self.name, self.url, f"{error}, for {_span(waited_s)}")
             return BackendError(
                 f"{self.name} at {self.url} goes on to refuse: {error}, for {_span(waited_s)}",

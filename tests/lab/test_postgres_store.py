@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragstrip.config.config import Config
+from dragstrip.config.config import Config, DatasetConfig
 from dragstrip.errors import BackendError, ConfigError
+from seeding import seed as seeding
 from seeding.dataset.dataset import Dataset
 from seeding.dataset.digest import contact_digest, range_digest, ranges
 from seeding.stores import open_stores, postgres, postgres_connections
@@ -340,6 +341,29 @@ def test_what_is_locked_for_too_long_is_said_with_what_to_do(
         with pytest.raises(TooMuch, match="57014: canceling statement due to statement") as error:
             store.contact_digests(0, 4)
     assert "pg_stat_activity" in (error.value.fix or "")
+
+
+def test_a_copy_that_takes_too_long_is_halved(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = cluster.create_migrated_database()
+    with psycopg.connect(url, autocommit=True) as connection, a_store(url) as store:
+        connection.execute(
+            "create function slow() returns trigger language plpgsql as"
+            " $$ begin perform pg_sleep(0.003); return new; end $$;"
+            "create trigger slow before insert on public.contacts for each row"
+            " execute function slow()"
+        )
+        monkeypatch.setattr(
+            postgres, "PREAMBLE", postgres_connections.PREAMBLE.replace("60s", "300ms")
+        )
+        monkeypatch.setattr(seeding, "open_stores", lambda _: contextlib.nullcontext([store]))
+        seeding.seed(Config(dataset=DatasetConfig(seed=42, contacts=300)))
+        assert store.contexts(0, 300) == CONTEXTS
+        (commits,) = (
+            connection.execute("select count(distinct xmin::text) from contacts").fetchone() or ()
+        )
+        assert commits >= 4
 
 
 # --- who may

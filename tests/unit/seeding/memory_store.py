@@ -12,6 +12,7 @@ import orjson
 
 from seeding.dataset.digest import contact_digest, range_digest, state_digest
 from seeding.stores.base import MessageRange, RangeDigest
+from seeding.stores.refusals import TooMuch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,7 +28,7 @@ class MemoryStore:
     """Keeps contexts by index, and `others`, which nobody has seeded, beside them.
 
     `dies_after` counts the writes of contexts it survives; with `tears`, the last one is done by
-    half, and its last contact by half, too.
+    half, and its last contact by half, too. It takes `most` contacts at once.
     """
 
     concurrency = 3
@@ -42,6 +43,7 @@ class MemoryStore:
         self.calls: list[str] = []
         self.dies_after: int | None = None
         self.tears = False
+        self.most = 10**9
         self.breaks = False
         self._lock = threading.Lock()
 
@@ -65,6 +67,9 @@ class MemoryStore:
         return list(contexts)
 
     def write(self, batch: list[Context]) -> None:
+        if len(batch) > self.most:
+            self._note("too much")
+            raise TooMuch("less, please")
         with self._lock:
             dies = self.dies_after == 0
             if self.dies_after:

@@ -14,6 +14,7 @@ from dragstrip.errors import BackendError
 from seeding import seed as seeding
 from seeding import verify as verification
 from seeding.dataset.dataset import Dataset
+from seeding.stores.refusals import TooMuch
 from tests.unit.seeding.memory_store import KilledStore, MemoryStore
 
 if TYPE_CHECKING:
@@ -71,6 +72,25 @@ def test_both_hold_the_dataset(stores: Stores) -> None:
     for store, filled in zip(stores, result.stores, strict=True):
         assert_holds(store, 700)
         assert (filled.store, filled.written, filled.unchanged) == (store.name, 700, 0)
+
+
+@pytest.mark.parametrize("most", [1, 100, 255])
+def test_what_is_too_much_at_once_is_written_in_parts_and_learnt(stores: Stores, most: int) -> None:
+    for store in stores:
+        store.most = most
+    seeding.seed(config())
+    del stores[0].rows[3], stores[0].rows[600]
+    seeding.seed(config())
+    for store in stores:
+        assert_holds(store, 700)
+        # As often as a page can be halved, by each of the threads that meet it at once.
+        assert store.calls.count("too much") <= 8 * store.concurrency
+
+
+def test_a_contact_that_is_too_much_alone_ends_it(stores: Stores) -> None:
+    stores[0].most = 0
+    with pytest.raises(TooMuch, match="less, please"):
+        seeding.seed(config())
 
 
 def test_the_manifest_stands_first_and_last(stores: Stores) -> None:
