@@ -24,6 +24,7 @@ _COMMANDS = {
     "race": "dragstrip.cli.race:race",
     "capacity": "dragstrip.cli.capacity:capacity",
     "worker": "dragstrip.cli.worker:worker",
+    "watch": "dragstrip.cli.watch:watch",
     "report": "dragstrip.cli.report:report",
     "calibrate": "dragstrip.cli.calibrate:calibrate",
     "compare": "dragstrip.cli.compare:compare",

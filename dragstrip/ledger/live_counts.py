@@ -69,6 +69,23 @@ def total(briefs: Iterable[Brief]) -> Brief:
     return sum_
 
 
+def quantile_ms(counted: Brief, share: float) -> float | None:
+    """Return about the time within which a share of the requests was answered, in milliseconds.
+
+    It is right within its bucket, a quarter of the value. None without a request, and where so many
+    failed that it does not exist, or it lies beyond the last bound.
+    """
+    failed = sum(counted["failed"].values())
+    rank = share * (counted["verified"] + failed)
+    if not rank or rank > counted["buckets"][-1]:
+        return None
+    place = next(i for i, count in enumerate(counted["buckets"]) if count >= rank)
+    before = counted["buckets"][place - 1] if place else 0
+    low_s = BOUNDS_S[place - 1] if place else BOUNDS_S[0] / 2
+    part = (rank - before) / (counted["buckets"][place] - before)
+    return float(low_s * (BOUNDS_S[place] / low_s) ** part * 1000)
+
+
 def most(one: Brief, other: Brief) -> Brief:
     """Return the greater of each count."""
     reasons = one["failed"] | other["failed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.aggregate import Accounts, part_of, tallies_of
+from dragstrip.analysis.aggregate import Accounts, part_of, tallies_of, with_distributions
 from dragstrip.analysis.ratio import interval
 from dragstrip.ledger.live_counts import Brief, brief, most, total
 from dragstrip.run import live_stats
@@ -13,13 +13,13 @@ from dragstrip.run.plan import SLICES_FILE
 from dragstrip.run.slice_report import parse_slice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from dragstrip.analysis.ratio import Interval
     from dragstrip.config.config import Metric, OutageRule
     from dragstrip.run.live_stats import Live
-    from dragstrip.run.model import Gate, Slice, TargetTotals
+    from dragstrip.run.model import Gate, Run, Slice, TargetTotals
     from dragstrip.run.plan import Plan, PlannedSlice
     from dragstrip.run.slice_report import SliceReport, WorkerReport
 
@@ -32,9 +32,9 @@ class State:
     """A race as it stands.
 
     `counted` are all requests so far by the target's number, `by_operation` the same by the
-    operation's as well. `slices` and `totals` are what the complete pairs came to, `latest` each
-    target's last slice in one, `workers` the reports of the last slice, `slice_` the
-    slice under way.
+    operation's as well, `under_way` those of the slice under way. `slices` and `totals` are what
+    the complete pairs came to, `latest` each target's last slice in one, `workers` the reports of
+    the last slice, `slice_` the slice under way.
     Of several operations, `decisive` is the one that the rule looks at.
     """
 
@@ -45,6 +45,7 @@ class State:
     pairs_voided: int = 0
     slice_: PlannedSlice | None = None
     by_operation: Counts = ((), ())
+    under_way: Counts = ((), ())
     latest: dict[str, Slice] = field(default_factory=dict)
     slices: list[Slice] = field(default_factory=list)
     totals: dict[str, TargetTotals] = field(default_factory=dict)
@@ -64,10 +65,12 @@ class State:
         """The conditions of a valid run that do not hold so far."""
         return [gate for gate in self.gates if not gate.passed]
 
-    def ratio(self, metric: Metric, operation: str | None = None) -> Interval | None:
+    def ratio(
+        self, metric: Metric, operation: str | None = None, pairs: int | None = None
+    ) -> Interval | None:
         """Return what the pairs so far say of challenger over baseline; None for fewer than two.
 
-        Of one operation, or for None of all requests.
+        Of one operation, or for None of all requests; and of the first `pairs` or of all.
         """
         old, new = (
             [
@@ -77,7 +80,7 @@ class State:
             ]
             for target in self.plan.targets
         )
-        return interval(old, new)
+        return interval(old[:pairs], new[:pairs])
 
 
 class Follower:
@@ -109,6 +112,16 @@ class Follower:
         if self._catch_up():
             self._state = self._summed_up()
         return self._with(now)
+
+    def run_so_far(self, facts: Run, reports: Iterable[SliceReport]) -> Run:
+        """Return what run.json would say if no more pairs had been planned.
+
+        `reports` are those of the whole folder.
+        """
+        known = (report for report in reports if report["index"] in self._done)
+        summary = with_distributions(self._accounts.so_far(), self._plan, known)
+        parts = {"slices": summary.slices, "gates": summary.gates, "outages": summary.outages}
+        return facts.model_copy(update={"targets": summary.totals, **parts})
 
     def _catch_up(self) -> bool:
         """Take in the slices that have ended since; return whether there are any."""
@@ -163,7 +176,7 @@ class Follower:
             return self._shown_as(self._finished, now)
         under_way = (self._under_way(now, 0), self._under_way(now, 1))
         counted = _each(self._finished, under_way, lambda one, other: total([one, other]))
-        return self._shown_as(counted, now, self._plan.slices[index])
+        return self._shown_as(counted, now, self._plan.slices[index], under_way)
 
     def _under_way(self, now: Live, target: int) -> tuple[Brief, ...]:
         found = now["targets"].get(str(target), {})
@@ -176,6 +189,7 @@ class Follower:
         counted: Counts,
         now: Live | None = None,
         slice_: PlannedSlice | None = None,
+        under_way: Counts = ((), ()),
     ) -> State:
         # A counter must not go down, though a process that is lost takes its counts with it.
         self._shown = _each(self._shown, counted, most)
@@ -183,6 +197,7 @@ class Follower:
             self._state,
             slice_=slice_,
             by_operation=self._shown,
+            under_way=under_way,
             processes=now["processes"] if now else len(self._workers),
             lost=now["lost"] if now else 0,
         )

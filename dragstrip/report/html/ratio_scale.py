@@ -28,7 +28,7 @@ _INTERVAL_AT = {"expr": "height * 0.68"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Zone:
+class Zone:
     """What the rule says of ratios from `low` to `high`; `style` names its colour."""
 
     label: str
@@ -42,7 +42,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
     shown = text.interval(verdict)
     if shown is None:
         return []
-    zones = _zones(run)
+    zones = zones_of(run)
     found = dict(zip(("ratio", "low", "high"), shown, strict=True))
     made = Chart(
         id="gauge",
@@ -68,19 +68,20 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
     return [made]
 
 
-def _zones(run: Run) -> list[_Zone]:
+def zones_of(run: Run) -> list[Zone]:
+    """Return the rule's zones, from the fastest challenger to the slowest."""
     rules = run.config["rules"]
     adopt, (low, high) = rules["adopt_ratio"], rules["equivalent"]
     made = (
-        _Zone("adopt", "good", 0.0, adopt),
-        _Zone("faster", "fair", adopt, low),
-        _Zone("no practical difference", "same", low, high),
-        _Zone("slower", "bad", high, math.inf),
+        Zone("adopt", "good", 0.0, adopt),
+        Zone("faster", "fair", adopt, low),
+        Zone("no practical difference", "same", low, high),
+        Zone("slower", "bad", high, math.inf),
     )
     return [zone for zone in made if zone.low < zone.high]
 
 
-def _spec(run: Run, zones: list[_Zone], found: dict[str, float]) -> Spec:
+def _spec(run: Run, zones: list[Zone], found: dict[str, float]) -> Spec:
     ends = [found["low"], found["high"], zones[0].high, zones[-1].low]
     first, last = min(ends) / _ROOM, max(ends) * _ROOM
     scale: Spec = {"type": "log", "domain": [first, last], "nice": False}
@@ -88,7 +89,7 @@ def _spec(run: Run, zones: list[_Zone], found: dict[str, float]) -> Spec:
     return marks.picture([*_background(run, scale), *_interval(found, scale)], rows, height=62)
 
 
-def _row(zone: _Zone, first: float, last: float) -> Spec:
+def _row(zone: Zone, first: float, last: float) -> Spec:
     low, high = max(zone.low, first), min(zone.high, last)
     return {
         "label": zone.label,

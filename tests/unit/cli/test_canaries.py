@@ -48,6 +48,7 @@ COMMANDS = {
     "calibrate": ["calibrate"],
     "capacity": ["capacity", "--from", "5", "--to", "3"],
     "worker": ["worker", "nobody.invalid"],
+    "watch": ["watch", "none"],
     "report": ["report", "none"],
     "compare": ["compare", "none", "none"],
     "history": ["history"],

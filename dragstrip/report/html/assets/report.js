@@ -1,7 +1,7 @@
 "use strict";
 // Draws the pictures, and tells the values of the stop nearest to the pointer or under the cursor.
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  let data = JSON.parse(document.getElementById("data").textContent);
   const tip = document.getElementById("tip");
   const CLOSER = 0.7;
   const SMALLEST_DRAG_PX = 8;
@@ -223,10 +223,14 @@
     }
   }
 
+  const drawn = new Map();
+
   async function drawAll() {
     for (const chart of data.charts) {
+      drawn.get(chart.id)?.view?.finalize();
       try {
-        await new Picture(chart).draw();
+        drawn.set(chart.id, new Picture(chart));
+        await drawn.get(chart.id).draw();
       } catch (error) {
         document.getElementById(`chart-${chart.id}`).textContent = "This picture could not be drawn.";
         console.error(error);
@@ -235,5 +239,10 @@
     document.documentElement.dataset.drawn = "yes";
   }
 
+  // The live page draws its pictures again as the race goes on.
+  window.drawPictures = (given) => {
+    data = given;
+    return drawAll();
+  };
   drawAll();
 })();

@@ -1,0 +1,43 @@
+"""`dragstrip watch`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from dragstrip.cli.options import examples, runs_folder
+from dragstrip.cli.web_options import web_address, web_ui
+from dragstrip.config import config as configuration
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(epilog=examples("dragstrip watch latest", "dragstrip watch latest --web-port 8090"))
+@click.argument("run")
+@runs_folder
+@web_address
+def watch(run: str, out: Path, web_host: str, web_port: int) -> None:
+    """Show a race in a browser while it runs, and its report when it is over.
+
+    RUN is a folder, an id under --out, or "latest", which goes on to the next race when one begins.
+    The page only reads the run's folder: it starts, stops and changes nothing.
+    """
+    from dragstrip.live.page_server import Watched, application, serving
+    from dragstrip.run import folder as run_folder
+    from dragstrip.run.folder import RunFolder
+
+    def find() -> RunFolder:
+        return RunFolder(run_folder.find(run, out).path.resolve())
+
+    ui = web_ui(web_host, web_port, configuration.read_environment(os.environ))
+    find().read_plan()
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with serving(application(Watched(find), password=ui.password), ui):
+        click.echo(f"{ui.url} shows the race until Ctrl-C", err=True)
+        over.wait()

@@ -1,0 +1,209 @@
+"""A race as the live page shows it, from what stands in its folder and nothing else."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from dragstrip.analysis import numbers
+from dragstrip.analysis.gates import fix_of
+from dragstrip.analysis.operations import rules_operation
+from dragstrip.ledger.live_counts import quantile_ms, total
+from dragstrip.live import words
+from dragstrip.live.follow import Follower
+from dragstrip.live.progress import Clock
+from dragstrip.report.exporters import page_of
+from dragstrip.report.html import failures, narrowing, percentiles, timeline
+from dragstrip.report.html.chart import for_browser
+from dragstrip.report.html.render import environment
+from dragstrip.report.html.vega import THEME
+from dragstrip.report.text import banners
+from dragstrip.run.folder import VERDICT_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dragstrip.analysis.ratio import Interval
+    from dragstrip.config.config import Metric
+    from dragstrip.live.follow import State
+    from dragstrip.report.html.chart import Chart
+    from dragstrip.run.folder import RunFolder
+    from dragstrip.run.model import Gate
+
+Page = dict[str, Any]
+"""What goes to the browser as JSON."""
+
+_SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+_METRICS: tuple[Metric, ...] = ("p50", "p95", "p99")
+
+
+@dataclass(slots=True)
+class _Narrowing:
+    """The interval after each number of pairs, computed once."""
+
+    looked: int = 1
+    found: list[tuple[int, Interval]] = field(default_factory=list)
+
+    def see(self, state: State, metric: Metric) -> None:
+        while self.looked < state.pairs_complete:
+            self.looked += 1
+            one = state.ratio(metric, state.decisive, self.looked)
+            if one and numbers.unsaid(one.low, one.high, self.looked) is None:
+                self.found.append((self.looked, one))
+
+
+class RaceView:
+    """One race; for one thread at a time. Raises StorageError where its folder cannot be read."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._plan, self._facts = folder.read_plan(), folder.read_run()
+        rules = self._facts.config["rules"]
+        self._metric: Metric = rules["metric"]
+        self._follower = Follower(
+            folder.path,
+            self._plan,
+            self._metric,
+            rules_operation(self._facts.config),
+            rules.get("outages", "invalid"),
+        )
+        self._clock = Clock(self._plan)
+        self._narrowing = _Narrowing()
+        self._first_failures: dict[tuple[int, str], tuple[float, int]] = {}
+
+    def page(self) -> Page:
+        """Return everything but the pictures, whose `pictures` says whether there are new ones."""
+        state = self._follower.look()
+        self._clock.see(state)
+        self._narrowing.see(state, self._metric)
+        self._note_failures(state)
+        return {
+            "run": self._plan.run_id,
+            "title": " against ".join(reversed(words.names(state))),
+            "banners": banners(self._facts),
+            "stage": self._stage(state),
+            "is_over": page_of(self._folder).exists(),
+            "done": state.slices_done,
+            "slices": [one.target for one in self._plan.slices],
+            "now": state.slice_.index if state.slice_ else None,
+            "news": self._news(state),
+            "validity": words.validity(state),
+            "lights": [_light(gate) for gate in state.gates],
+            "lanes": [self._lane(state, number) for number in (0, 1)],
+            "failures": list(self._failures(state)),
+            "writes": list(_writes(state)),
+            "pictures": f"{self._plan.run_id}/{state.slices_done}",
+        }
+
+    def pictures(self) -> Page:
+        """Return the pictures of the pairs so far, each with its figure as HTML."""
+        state = self._follower.look()
+        run = self._follower.run_so_far(self._facts, self._folder.read_slices())
+        self._narrowing.see(state, self._metric)
+        charts: list[Chart] = []
+        if not state.broken:
+            what = words.metric_of(state, self._metric)
+            charts += narrowing.charts(run, what, self._narrowing.found, self._plan.pairs)
+        charts += [*percentiles.charts(run), *timeline.charts(run), *failures.charts(run)]
+        parts = environment().get_template("parts.html.j2").make_module()
+        # Of a race that is not over, a check that fails makes what is drawn worth nothing.
+        standing = SimpleNamespace(compares=not state.broken, verdict="invalid")
+        return {
+            "theme": THEME,
+            "charts": [
+                for_browser(one) | {"html": parts.figure(one, standing, run.lab)}  # type: ignore[attr-defined]
+                for one in charts
+            ],
+        }
+
+    def _stage(self, state: State) -> str:
+        if page_of(self._folder).exists():
+            return "over"
+        if (self._folder.path / VERDICT_FILE).exists():
+            return "over; the report is being written"
+        if not state.slices_done and state.slice_ is None:
+            return "getting ready"
+        return words.stage(state, self._clock)
+
+    def _news(self, state: State) -> str:
+        """Return what a screen reader is told: it changes with a pair, not with every second."""
+        old, new = words.names(state)
+        what = f"{words.metric_of(state, self._metric)} {new}/{old}"
+        ratio = words.ratio(state, self._metric, state.decisive)
+        return (
+            f"{what} so far: {ratio}. {state.pairs_complete} of {self._plan.pairs} pairs are over."
+        )
+
+    def _lane(self, state: State, number: int) -> Page:
+        is_on = state.slice_ is not None and state.slice_.target == number
+        now = state.under_way[number][self._decisive(state)] if is_on else total([])
+        rows = [("rate now", numbers.per_second(self._clock.per_s(number)))]
+        rows += [
+            (
+                f"{metric} of the slice under way, about",
+                numbers.milliseconds(quantile_ms(now, share)),
+            )
+            for metric, share in _SHARES.items()
+        ]
+        rows += [
+            (label, (old, new)[number])
+            for label, old, new in (
+                *words.counts(state, self._clock, is_over=True, by_operation=True),
+                *(
+                    words.quantiles(state, metric, operation)
+                    for operation in words.operations(state)
+                    for metric in _METRICS
+                ),
+            )
+        ]
+        side = ("baseline", "challenger")[number]
+        return {"side": side, "name": words.names(state)[number], "is_on": is_on, "rows": rows}
+
+    def _decisive(self, state: State) -> int:
+        names = words.operations(state)
+        return names.index(state.decisive) if state.decisive in names else 0
+
+    def _note_failures(self, state: State) -> None:
+        """Keep when each reason was seen first: to the second where this was watching."""
+        index = state.slice_.index if state.slice_ else max(0, state.slices_done - 1)
+        for number, counted in enumerate(state.counted):
+            for reason in counted["failed"]:
+                if (number, reason) not in self._first_failures:
+                    self._first_failures[number, reason] = self._first(state, number, reason, index)
+
+    def _first(self, state: State, number: int, reason: str, now: int) -> tuple[float, int]:
+        name = words.names(state)[number]
+        for one in state.slices:
+            if one.target == name and reason in one.failed:
+                return one.started.timestamp(), one.index
+        return time.time(), now
+
+    def _failures(self, state: State) -> Iterator[Page]:
+        for (number, reason), (at_s, index) in self._first_failures.items():
+            yield {
+                "target": words.names(state)[number],
+                "reason": reason,
+                "count": numbers.count(state.counted[number]["failed"].get(reason, 0)),
+                "first_s": at_s,
+                "slice": index + 1,
+            }
+
+
+def _light(gate: Gate) -> Page:
+    what, figure, bound = words.gate_row(gate)
+    fix = None if gate.passed else fix_of(gate)
+    return {"what": what, "figure": figure, "bound": bound, "passed": gate.passed, "fix": fix}
+
+
+def _writes(state: State) -> Iterator[Page]:
+    """Yield what is known of writes so far: what is stored is asked when the race is over."""
+    for number, operation in enumerate(state.plan.operations):
+        if not operation.writes:
+            continue
+        sides = [side[number] for side in state.by_operation]
+        sent = [one["verified"] + sum(one["failed"].values()) for one in sides]
+        acknowledged = [one["verified"] for one in sides]
+        for what, counts in (("sent", sent), ("acknowledged", acknowledged)):
+            yield {"what": f"{operation.name}, {what}", "sides": list(map(numbers.count, counts))}
