@@ -11,7 +11,6 @@ import logging
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.live.race_view import RaceView
+from dragstrip.live.web_exchange import PASSWORD_VARIABLE, USER_NAME
 from dragstrip.report.exporters import page_of
 from dragstrip.report.html.assets import FOLDER as REPORT_ASSETS
 
@@ -30,10 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dragstrip.live.race_view import Page
+    from dragstrip.live.web_exchange import WebUi
     from dragstrip.run.folder import RunFolder
-
-USER_NAME = "dragstrip"
-PASSWORD_VARIABLE = "DRAGSTRIP_WEB_PASSWORD"  # noqa: S105
 
 _ASSETS = Path(__file__).parent / "page"
 _FILES = {
@@ -49,20 +47,6 @@ _POLICY = (
 )
 _LOOKED_EVERY_S = 0.9
 """However many browsers ask: this machine may have requests to time."""
-
-
-@dataclass(frozen=True, slots=True)
-class WebUi:
-    """Where the page is served, and the password that it asks for, if any."""
-
-    host: str
-    port: int
-    password: str | None = None
-
-    @property
-    def url(self) -> str:
-        """Where a browser finds it."""
-        return f"http://{self.host}:{self.port}"
 
 
 class Watched:
