@@ -33,7 +33,7 @@ from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.errors import UsageError
 from dragstrip.redact import register_secret
-from dragstrip.report.exporters import EXPORTERS
+from dragstrip.report import markdown
 from dragstrip.run.ipc import (
     DEFAULT_PORT,
     TOKEN_VARIABLE,
@@ -367,7 +367,7 @@ def _show(result: Result, *, verbose: bool) -> None:
 def _summarise(result: Result, require: Requirement | None) -> None:
     from dragstrip.cli import github_summary
 
-    text = EXPORTERS["markdown"].render(result.run, result.verdict, require)
+    text = markdown.render(result.run, result.verdict, require)
     problem = github_summary.append(os.environ, text)
     if problem:
         # The run is stored and valid even without its summary.

@@ -45,7 +45,7 @@ def report(run: str, out: Path, form: str, require: Requirement | None, verbose:
     # A killed race left no totals; what it recorded is there all the same.
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
     if form in EXPORTERS:
-        output.write_document(EXPORTERS[form].render(shown, verdict, require))
+        output.write_document(EXPORTERS[form].render(shown, verdict, require, folder))
     else:
         Console(highlight=False).print(terminal.render(shown, verdict, verbose=verbose))
         page = page_of(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.heat import heat
 from dragstrip.report import junit, markdown, svg
 from dragstrip.report.html import render as html
 
@@ -22,17 +23,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Exporter:
-    """One format; with a `file`, a race writes it beside run.json."""
+    """One format; with a `file`, a race writes it beside run.json.
 
-    render: Callable[[Run, Verdict, Requirement | None], str]
+    `render` is given the folder where the run is stored.
+    """
+
+    render: Callable[[Run, Verdict, Requirement | None, RunFolder], str]
     file: str | None = None
 
 
 EXPORTERS: dict[str, Exporter] = {
-    "html": Exporter(lambda run, verdict, _: html.render(run, verdict), "report.html"),
-    "markdown": Exporter(markdown.render),
-    "svg": Exporter(lambda run, verdict, _: svg.render(run, verdict)),
-    "junit": Exporter(junit.render, "junit.xml"),
+    "html": Exporter(
+        lambda run, verdict, _, folder: html.render(run, verdict, heat(folder, run)), "report.html"
+    ),
+    "markdown": Exporter(lambda *found: markdown.render(*found[:3])),
+    "svg": Exporter(lambda run, verdict, *_: svg.render(run, verdict)),
+    "junit": Exporter(lambda *found: junit.render(*found[:3]), "junit.xml"),
 }
 
 
@@ -43,7 +49,7 @@ def store(folder: RunFolder, run: Run, verdict: Verdict, requirement: Requiremen
     """
     for exporter in EXPORTERS.values():
         if exporter.file:
-            folder.write_report(exporter.file, exporter.render(run, verdict, requirement))
+            folder.write_report(exporter.file, exporter.render(run, verdict, requirement, folder))
     return page_of(folder)
 
 

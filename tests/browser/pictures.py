@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from dragstrip.analysis.heat import heat
 from dragstrip.race.race import conclude
 from dragstrip.report.html import render
 from dragstrip.run import folder as run_folder
@@ -25,7 +26,7 @@ def main(run: str) -> None:
         sys.exit(f"{folder.path} is invalid: {verdict.reason}; race again on a quiet machine")
     with tempfile.TemporaryDirectory() as place, chromium.browser() as browser:
         file = Path(place, "report.html")
-        file.write_text(render.render(shown, verdict), encoding="utf-8")
+        file.write_text(render.render(shown, verdict, heat(folder, shown)), encoding="utf-8")
         size = {"width": 1280, "height": 900}
         page = browser.new_page(viewport=size, color_scheme="light")  # type: ignore[arg-type]
         page.goto(file.as_uri())

@@ -18,6 +18,7 @@ from dragstrip.report.html import (
     failures,
     generator,
     glossary,
+    heat_map,
     pairs,
     percentiles,
     ratio_scale,
@@ -31,13 +32,17 @@ from dragstrip.report.html.chart import for_browser
 from dragstrip.report.html.vega import THEME
 
 if TYPE_CHECKING:
+    from dragstrip.analysis.heat import Heat
     from dragstrip.report.html.chart import Chart
     from dragstrip.run.model import Run, Verdict
 
 
-def render(run: Run, verdict: Verdict) -> str:
-    """Return the whole page. Raises StorageError when the charts' library is not installed."""
-    gauge, charts = ratio_scale.charts(run, verdict), pictures(run, verdict)
+def render(run: Run, verdict: Verdict, heat: Heat | None = None) -> str:
+    """Return the whole page. Raises StorageError when the charts' library is not installed.
+
+    `heat` is what analysis/heat.py counts of the run; without it there is no heat map.
+    """
+    gauge, charts = ratio_scale.charts(run, verdict), pictures(run, verdict, heat)
     stale = staleness.charts(run)
     style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
     return (
@@ -68,12 +73,13 @@ def render(run: Run, verdict: Verdict) -> str:
     )
 
 
-def pictures(run: Run, verdict: Verdict) -> list[Chart]:
+def pictures(run: Run, verdict: Verdict, heat: Heat | None = None) -> list[Chart]:
     """Return the pictures in the order of the page, without the one beside the verdict."""
     return [
         *percentiles.charts(run),
         *by_operation.charts(run),
         *pairs.charts(run, verdict),
+        *heat_map.charts(run, heat or {}),
         *timeline.charts(run),
         *time_breakdown.charts(run),
         *failures.charts(run),

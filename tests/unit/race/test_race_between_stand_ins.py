@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from dragstrip.analysis.heat import heat
 from dragstrip.analysis.numbers import milliseconds
 from dragstrip.ledger.rows import Flag, Outcome
 from dragstrip.race.race import conclude
@@ -122,6 +123,21 @@ def test_the_servers_the_ledger_and_locust_count_the_same(
 
 
 @both
+def test_the_heat_map_has_every_request_with_the_warm_up(
+    races: dict[str, StandInRace], processes: str
+) -> None:
+    raced = races[processes].raced
+    plan = raced.folder.read_plan()
+    owners = {one.index: one.target for one in plan.slices}
+    rows = raced.rows()
+    for number, (name, found) in enumerate(heat(raced.folder, raced.run).items()):
+        assert name == plan.targets[number].name
+        mine = rows[rows["target"] == number]
+        own = [index for index in mine["slice"].tolist() if owners[index] == number]
+        assert sum(one.requests for one in found) == len(own) > raced.run.targets[name].requests
+
+
+@both
 def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
     races: dict[str, StandInRace], processes: str
 ) -> None:
@@ -191,7 +207,8 @@ def test_a_cache_shows_as_the_distance_between_first_and_repeated_requests(
     assert (caching.first.p50_ms or 0) > 1e3 * _MISS_S > (caching.repeated.p50_ms or 0)
     shown = [terminal.text(raced.run, raced.verdict, verbose=True)]
     shown += [
-        EXPORTERS[name].render(raced.run, raced.verdict, None) for name in ("html", "markdown")
+        EXPORTERS[name].render(raced.run, raced.verdict, None, raced.folder)
+        for name in ("html", "markdown")
     ]
     for report in shown:
         for row in ("first of a key: p50", "repeated key: p50"):

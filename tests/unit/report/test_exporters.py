@@ -8,9 +8,10 @@ import click
 import pytest
 
 from dragstrip.cli.main import cli, main
-from dragstrip.report import exporters
+from dragstrip.report import exporters, junit
 from dragstrip.report.exporters import EXPORTERS, Exporter
 from dragstrip.run.folder import RunFolder
+from tests.support.runs import plan_of
 from tests.unit.report.test_reports import examples
 
 if TYPE_CHECKING:
@@ -20,15 +21,17 @@ if TYPE_CHECKING:
 def test_one_line_adds_a_format_to_the_files_of_a_race(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = Exporter(lambda run, verdict, _: f"{run.id} {verdict.verdict}", "plain.txt")
+    plain = Exporter(lambda run, verdict, *_: f"{run.id} {verdict.verdict}", "plain.txt")
     monkeypatch.setattr(exporters, "EXPORTERS", EXPORTERS | {"plain": plain})
     run, verdict = examples()["adopt"]
-    page = exporters.store(RunFolder(tmp_path), run, verdict, None)
+    folder = RunFolder(tmp_path)
+    folder.write_plan(plan_of())
+    page = exporters.store(folder, run, verdict, None)
     assert page == tmp_path / "report.html"
     files = {one.name for one in tmp_path.iterdir()}
-    assert files == {"report.html", "junit.xml", "plain.txt"}
+    assert files == {"plan.json", "report.html", "junit.xml", "plain.txt"}
     assert (tmp_path / "plain.txt").read_text() == f"{run.id} adopt"
-    assert (tmp_path / "junit.xml").read_text() == EXPORTERS["junit"].render(run, verdict, None)
+    assert (tmp_path / "junit.xml").read_text() == junit.render(run, verdict)
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
@@ -44,8 +47,10 @@ def test_the_command_offers_every_format(name: str, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.parametrize("name", EXPORTERS)
-def test_every_format_names_both_targets_and_ends_its_last_line(name: str) -> None:
-    text = EXPORTERS[name].render(*examples()["adopt"], None)
+def test_every_format_names_both_targets_and_ends_its_last_line(name: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_plan(plan_of())
+    text = EXPORTERS[name].render(*examples()["adopt"], None, folder)
     assert "old" in text
     assert "new" in text
     assert text.endswith("\n") or name == "html"
