@@ -8,10 +8,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from dragstrip.config import header_values
 from dragstrip.errors import ConfigError
 from dragstrip.run.model import Facts
 from dragstrip.scenario import Operation, Scenario, targets_of
-from scenarios.http import samples, secrets, settings
+from scenarios.http import samples, settings
 from scenarios.http.builder import RequestBuilder
 from scenarios.http.checks import compared
 from scenarios.http.checks.race_checks import RaceChecks
@@ -65,7 +66,7 @@ class Endpoint(Scenario):
         if self._description is None:
             return {}
         described = self._description
-        return secrets.variables(
+        return header_values.variables(
             [
                 *(operation.headers for operation in described.operations),
                 *(target.headers for target in described.targets.values()),
@@ -162,7 +163,7 @@ class Endpoint(Scenario):
         self._description, self._rows = description, rows
         self._checks = None
         for operation in description.operations:
-            secrets.register(operation.headers)
+            header_values.register(operation.headers)
         self.keys = len(rows)
         self.operations = [
             Operation(one.name, one.weight, one.method) for one in description.operations

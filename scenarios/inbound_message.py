@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.errors import ConfigError
-from dragstrip.scenario import Finding, Operation, Scenario
+from dragstrip.scenario import Finding, Operation
 from dragstrip.scenario.kinds import kind_of, kinds
 from dragstrip.scenario.numbered import KEY_BITS, MOST_NUMBERS
 from scenarios.crm import requests, write_settings
 from scenarios.crm.deliveries import Deliveries
 from scenarios.crm.messages import MessageMaker, body_of
+from scenarios.crm.scenario import CrmScenario
 from scenarios.crm.seeded import SeededContacts
 from scenarios.crm.webhook_proof import require_webhook
 from scenarios.crm.write_review import Reviewed, review
@@ -42,7 +43,7 @@ _LEFT = (
 )
 
 
-class InboundMessages(Scenario):
+class InboundMessages(CrmScenario):
     """Delivers signed messages from known and, by race.miss, new senders."""
 
     name = "inbound-message"
@@ -74,6 +75,7 @@ class InboundMessages(Scenario):
 
     def validate(self) -> None:
         """Refuse what cannot be reconciled afterwards. Raises ConfigError."""
+        super().validate()
         self.asked  # noqa: B018  it is checked
         race, dataset = self.config.race, self.config.dataset
         if dataset.keys_file is not None:
@@ -107,7 +109,8 @@ class InboundMessages(Scenario):
 
     def variables(self) -> dict[str, str]:
         """Return the keys that requests are signed with. Raises ConfigError."""
-        return {"CRM_API_KEY": self._api_key, "KAPSO_WEBHOOK_SECRET": self._secret}
+        keys = {"CRM_API_KEY": self._api_key, "KAPSO_WEBHOOK_SECRET": self._secret}
+        return super().variables() | keys
 
     def prepare(self, targets: Sequence[Target], progress: Progress) -> Facts:
         """Prove that both targets answer alike, and that their webhooks check signatures."""
@@ -145,8 +148,13 @@ class InboundMessages(Scenario):
         """Deliver again what failed, and a share of what did not, as Kapso does."""
         return self.deliveries.again(target, key, outcome)
 
-    def receive(self, handoff: bytes | None) -> None:  # noqa: ARG002
-        """Refuse to run outside a race. Raises ConfigError."""
+    def handoff(self) -> bytes | None:
+        """Return which names Faker made, if it did."""
+        return self.contacts.handoff()
+
+    def receive(self, handoff: bytes | None) -> None:
+        """Refuse to run outside a race, or with other names. Raises ConfigError."""
+        self.contacts.receive(handoff)
         if not self.run_id:
             raise ConfigError(
                 f"scenario {self.name} runs in `dragstrip race` only: by plain `locust`, nothing "

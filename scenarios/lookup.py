@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dragstrip.scenario import Finding, Operation, Scenario
+from dragstrip.scenario import Finding, Operation
 from dragstrip.scenario.kinds import kind_of, kinds
 from scenarios.crm import requests
 from scenarios.crm.lookup_kind import LookupKind, key_for, lookup_kind
 from scenarios.crm.own_numbers import OwnNumbers
+from scenarios.crm.scenario import CrmScenario
 from scenarios.crm.seeded import SeededContacts
 from seeding.dataset.dataset import GENERATOR
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from dragstrip.scenario import Check, Progress, Request, Target
 
 
-class Lookup(Scenario):
+class Lookup(CrmScenario):
     """Asks for a contact's context; the answer must be the whole of what is known of it."""
 
     name = "lookup"
@@ -46,13 +47,15 @@ class Lookup(Scenario):
 
     def validate(self) -> None:
         """Check what the contacts come from. Raises ConfigError."""
+        super().validate()
         self.contacts.validate()
 
     def variables(self) -> dict[str, str]:
         """Return the keys that the targets ask for. Raises ConfigError."""
         asked = [kind_of(target.kind) for target in self.config.targets.values()]
         names = {kind.key_variable for kind in asked if isinstance(kind, LookupKind)}
-        return {name: self.config.environment.require(name.lower()) for name in sorted(names)}
+        keys = {name: self.config.environment.require(name.lower()) for name in sorted(names)}
+        return super().variables() | keys
 
     def prepare(self, targets: Sequence[Target], progress: Progress) -> Facts:
         """Prove that both targets answer alike, from the same data."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SECRET_NAME = re.compile(
-    r"auth(?!or\b)|cookie|token|secret|passw|credential|session|signature|api-?key|^x-key$",
+    r"auth(?!or\b)|cookie|token|secret|passw|credential|session|signature|bypass|api-?key|^x-key$",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(r"(?:(Bearer|Basic|Token) )?(env|file):(.+)")

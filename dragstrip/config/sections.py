@@ -38,9 +38,9 @@ class TargetConfig(StrictModel):
 
     `url` is the base address; without it the environment's is used. `ca_file` holds the authorities
     to trust for https instead of the well-known ones; `cert_file` and `key_file` hold the
-    certificate that this side presents, and its key. `headers` and `path` are where its requests
-    differ from the other target's, in the scenario `endpoint`; `auth` is the value of the header
-    Authorization, as in "Bearer env:TOKEN".
+    certificate that this side presents, and its key. `headers` are sent with each of its
+    requests, beside the scenario's own, and `auth` is the value of the header Authorization, as in
+    "Bearer env:TOKEN"; `path` is where its requests differ in the scenario `endpoint`.
     """
 
     kind: str = "http"

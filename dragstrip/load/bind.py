@@ -30,7 +30,7 @@ from dragstrip.redact import redact_logs
 from dragstrip.run import plan as plans
 from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
 from dragstrip.run.plan import LEDGER_FOLDER
-from dragstrip.scenario import Target, targets_of
+from dragstrip.scenario import targets_of
 from dragstrip.scenario.find import find
 from dragstrip.scenario.kinds import kind_of, kinds
 
@@ -245,7 +245,7 @@ def _race_work(plan: Plan, worker: int, folder: Path, lab: bool, handoff: bytes 
         race=plan.race,
         scenario=scenario,
         seed=plan.seed,
-        targets={t.name: Target(t.name, t.kind, t.url, t.tls_files) for t in plan.targets},
+        targets=targets_of(scenario.config),
         worker=worker,
         ledger=Ledger(folder, worker, plan.race.ledger),
         racing=True,

@@ -16,7 +16,6 @@ from dragstrip.run import folder as run_folder
 from dragstrip.run.machine import these_versions, this_machine
 from dragstrip.run.model import OperationFacts, Run, ScenarioFacts
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
-from dragstrip.scenario import targets_of
 from dragstrip.scenario.find import absolute, find
 from dragstrip.scenario.kinds import kind_of
 from dragstrip.scenario.planned import planned
@@ -91,10 +90,9 @@ class Setup:
         """Return the plan of a race that is stored in a folder."""
         config, seed = self.config, self.options.seed
         seed = secrets.randbits(32) if seed is None else seed
-        targets = targets_of(config)
         baseline, challenger = (
-            PlannedTarget.of(one.name, one.kind, one.url, one.tls_files)
-            for one in (targets[name] for name in require_race_targets(config))
+            PlannedTarget.of(name, url_of(config, name), config.targets[name])
+            for name in require_race_targets(config)
         )
         return Plan(
             run_id=folder.path.name,

@@ -18,6 +18,8 @@ from dragstrip.config.config import (
     TargetConfig,
 )
 from dragstrip.config.fields import Url  # noqa: TC001
+from dragstrip.config.header_values import absolute
+from dragstrip.config.headers import Headers  # noqa: TC001
 from dragstrip.errors import StorageError
 from dragstrip.run.report_forms import first_problem
 from dragstrip.run.upgrade import upgraded_plan
@@ -42,7 +44,10 @@ Answers = Literal["right", "alike", "checked"]
 
 
 class PlannedTarget(StrictModel):
-    """A target's address; its place in the list is its number in the ledger."""
+    """A target's address; its place in the list is its number in the ledger.
+
+    `headers` name secrets as `env:NAME` or `file:PATH`, and hold none.
+    """
 
     name: str
     kind: str
@@ -50,11 +55,15 @@ class PlannedTarget(StrictModel):
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+    headers: Headers = Field(default_factory=dict)
 
     @classmethod
-    def of(cls, name: str, kind: str, url: str, files: TlsFiles) -> Self:
+    def of(cls, name: str, url: str, target: TargetConfig) -> Self:
         """Return a target whose files must be there for every process."""
-        return cls(name=name, kind=kind, url=url, **files._asdict())
+        files = target.tls_files._asdict()
+        return cls(
+            name=name, kind=target.kind, url=url, headers=absolute(target.own_headers), **files
+        )
 
     @property
     def tls_files(self) -> TlsFiles:
@@ -149,7 +158,10 @@ class Plan(StrictModel):
         """Return the configuration that a scenario sees in the processes that make the load."""
         targets = {
             target.name: TargetConfig(
-                kind=target.kind, url=target.url, **target.tls_files._asdict()
+                kind=target.kind,
+                url=target.url,
+                headers=target.headers,
+                **target.tls_files._asdict(),
             )
             for target in self.targets
         }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dragstrip.config.header_values import resolved
 from dragstrip.errors import ConfigError
 from dragstrip.scenario.kinds import kind_of
 from dragstrip.tls import NO_FILES, TlsFiles
@@ -20,13 +21,15 @@ class Target:
     """One side of a race.
 
     `url` is its base address without a trailing slash; `tls_files` say whom to trust
-    for https, and which certificate to present.
+    for https, and which certificate to present. `headers` are what the configuration adds to its
+    requests, with their secrets, for a scenario to send.
     """
 
     name: str
     kind: str
     url: str
     tls_files: TlsFiles = NO_FILES
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def paths(self) -> Mapping[str, str]:
@@ -37,7 +40,13 @@ class Target:
 def targets_of(config: Config) -> dict[str, Target]:
     """Return every configured target by name. Raises ConfigError for one without an address."""
     return {
-        name: Target(name, target.kind, url_of(config, name), target.tls_files)
+        name: Target(
+            name,
+            target.kind,
+            url_of(config, name),
+            target.tls_files,
+            resolved(target.own_headers, name),
+        )
         for name, target in config.targets.items()
     }
 

@@ -96,10 +96,7 @@ def _ask(client: UntimedClient, target: Target, dataset: Dataset, index: int, ap
             fix=f"correct {address_of(target)} if this is another service; otherwise see its log",
         ) from None
     except orjson.JSONDecodeError:
-        raise BackendError(
-            f"target {target.name} at {target.url} did not answer with JSON",
-            fix=f"correct {address_of(target)}",
-        ) from None
+        raise refusal_error(answer) from None
     difference = first_difference(dataset.answer(index), found)
     if difference is not None:
         raise DataDiffers(

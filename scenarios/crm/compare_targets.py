@@ -219,7 +219,8 @@ def _twice(ask: Callable[[], Any]) -> Any:
 def _read(answer: UntimedAnswer, kind: LookupKind) -> tuple[Any, str, str]:
     """Return what was answered, or what is wrong with it and, where that is known, the fix."""
     known = known_refusal(answer)
-    if answer.reply.status != 200 and known:
+    form = answer.reply.content_type.partition(";")[0].strip()
+    if known and (answer.reply.status != 200 or form != "application/json"):
         # Its words may hold a number that was asked for.
         fix = known.fix.replace("ADDRESS", address_of(answer.target))
         return None, f"answered {answer.status_words}: it {known.meaning}", fix
@@ -228,7 +229,6 @@ def _read(answer: UntimedAnswer, kind: LookupKind) -> tuple[Any, str, str]:
         return None, f"refused {kind.key_variable}", fix
     if answer.reply.status != 200:
         return None, f"answered {answer.status_words}, not 200", "see the target's log"
-    form = answer.reply.content_type.partition(";")[0].strip()
     if form != "application/json":
         return None, "did not answer with content-type application/json", ""
     try:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import orjson
 from rich.console import Console
 
-from dragstrip.errors import BackendError, DataDiffers, PreflightError
+from dragstrip.errors import BackendError, ConfigError, DataDiffers, PreflightError
 from dragstrip.run.model import Facts
 from dragstrip.scenario.check import JsonCheck, canonical, expected_json, table_bits_for
 from scenarios.crm.answers import check_answers
 from scenarios.crm.wrong_key import refuses_wrong_key
 from seeding.dataset.dataset import Dataset
+from seeding.dataset.local_pools import faker_of, pools_file
 from seeding.leftovers import remove_leftovers
 from seeding.progress import progress_on
 from seeding.seed import seed
@@ -77,11 +79,24 @@ class SeededContacts:
         return None
 
     def handoff(self) -> bytes | None:
-        """Return None: the dataset follows from the plan."""
-        return None
+        """Return which names Faker made; all else of the dataset follows from the plan."""
+        locales = self._dataset.locales
+        if not locales:
+            return None
+        return orjson.dumps({"generator": self._dataset.generator, "faker": faker_of(locales)})
 
     def receive(self, handoff: bytes | None) -> None:
-        """Take nothing."""
+        """Compare the names with those of `handoff`. Raises ConfigError where they are others."""
+        if handoff is None:
+            return
+        locales, theirs = self._dataset.locales, orjson.loads(handoff)
+        if self._dataset.generator != theirs["generator"]:
+            raise ConfigError(
+                f"dataset.locales: the names were made by Faker {faker_of(locales)} here, and by "
+                f"Faker {theirs['faker']} where the race was prepared: they differ",
+                fix=f'run `pip install "faker=={theirs["faker"]}"` here, and remove '
+                f"{pools_file(locales)}",
+            )
 
     def first_check_s(self) -> float:
         """Measure what it takes to make an answer that was not asked for before."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def known_refusal(answer: UntimedAnswer) -> Refusal | None:
     """Return the row of docs/refusals.md that an answer is of."""
-    return refusal_of((TARGETS,), f"HTTP {answer.reply.status}: {excerpt(answer.text)}")
+    return refusal_of((TARGETS,), f"{answer.status_words}: {excerpt(answer.text)}")
 
 
 def refusal_error(answer: UntimedAnswer) -> BackendError:

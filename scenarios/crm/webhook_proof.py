@@ -10,6 +10,7 @@ from dragstrip.load.http.untimed import UntimedClient
 from dragstrip.redact import excerpt
 from dragstrip.scenario.target import address_of
 from scenarios.crm import requests
+from scenarios.crm.target_refusals import known_refusal, refusal_error
 
 if TYPE_CHECKING:
     from dragstrip.config.config import RaceConfig
@@ -26,6 +27,9 @@ def require_webhook(target: Target, body: bytes, secret: str, race: RaceConfig) 
             request = requests.message(target, body, secret=key, idempotency_key="preflight")
             answer = client.send(request)
             if answer.reply.status != status:
+                if known_refusal(answer):
+                    error = refusal_error(answer)
+                    raise PreflightError(error.message, fix=error.fix)
                 signed = "rightly" if key == secret else "wrongly"
                 said = excerpt(answer.reply.body.decode(errors="replace"))
                 raise PreflightError(

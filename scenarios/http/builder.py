@@ -6,10 +6,10 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from dragstrip.config.header_values import value_of
 from dragstrip.config.headers import reference_in
 from dragstrip.errors import ConfigError
 from dragstrip.scenario import Request
-from scenarios.http import secrets
 from scenarios.http.template import TemplateReader, in_form, in_json_string
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class RequestBuilder:
         """Return the request of a key."""
         if self._known is None:
             self._known = {
-                name: secrets.value_of(text, field) or ""
-                for name, (text, field) in self._elsewhere.items()
+                name: value_of(text, field) or "" for name, (text, field) in self._elsewhere.items()
             }
             self._known |= {
                 name: value.fill({}) for name, value in self._headers.items() if not value.columns

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dragstrip.config.headers import reference_in
+from dragstrip.config.header_values import absolute
 from dragstrip.errors import ConfigError
 from scenarios.http import curl, openapi, vegeta
 from scenarios.http.described import Body, DescribedOperation, DescribedTarget, Description
@@ -37,7 +37,7 @@ def describe(
     return Description(
         operations=operations,
         targets={
-            name: DescribedTarget(_absolute(target.own_headers), target.path)
+            name: DescribedTarget(absolute(target.own_headers), target.path)
             for name, target in targets.items()
         },
         data=data.path.absolute() if data else None,
@@ -84,7 +84,7 @@ def _operation(
         method=fields.method or "GET",
         path=fields.path,
         weight=weight,
-        headers=_absolute(headers),
+        headers=absolute(headers),
         body=body,
         expect=_with_absolute_schema(expect),
     )
@@ -146,7 +146,7 @@ def _with(
         method=operation.method,
         path=operation.path,
         weight=operation.weight,
-        headers={**kept, **_absolute(common)},
+        headers={**kept, **absolute(common)},
         body=operation.body,
         expect=_with_absolute_schema(expect),
         copied=True,
@@ -157,15 +157,3 @@ def _with_absolute_schema(expect: Expectation) -> Expectation:
     if expect.schema_file is None:
         return expect
     return expect.model_copy(update={"schema_file": expect.schema_file.absolute()})
-
-
-def _absolute(headers: Mapping[str, str]) -> dict[str, str]:
-    """Let `file:PATH` mean the same in processes that run in another folder."""
-    absolute = {}
-    for name, value in headers.items():
-        reference = reference_in(value)
-        if reference and reference[1] == "file":
-            scheme, _, path = reference
-            value = f"{scheme} file:{Path(path).absolute()}".lstrip()
-        absolute[name] = value
-    return absolute

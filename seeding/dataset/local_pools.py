@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 from dragstrip import atomic_file, home
@@ -53,6 +54,11 @@ def pools_file(locales: tuple[str, ...]) -> Path:
 def pools_digest(locales: tuple[str, ...]) -> str:
     """Return what tells these names from those of other locales, or of another Faker."""
     return hashlib.sha256(pools_file(locales).read_bytes()).hexdigest()[:16]
+
+
+def faker_of(locales: tuple[str, ...]) -> str:
+    """Return the version of Faker that made these names."""
+    return str(json.loads(pools_file(locales).read_bytes())["faker"])
 
 
 def _made(locales: tuple[str, ...]) -> bytes:

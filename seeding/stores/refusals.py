@@ -88,6 +88,7 @@ def _rows(tables: Sequence[Table]) -> Iterator[Refusal]:
 
 
 _AGAIN = "then run the command again: it continues from what is stored"
+_LET_IN = "give the header that lets a request in (targets.NAME.headers, docs/ci.md)"
 _MIGRATE = "apply the migrations in backends/supabase/migrations"
 _LOCKS = "(select * from pg_stat_activity)"
 _PHONE_TAKEN = (
@@ -511,7 +512,20 @@ TARGETS: Table = (
         "HTTP 401: an HTML page",
         r"^HTTP 40[13]: an HTML page",
         "is behind a login or a firewall of its host, which answers in its place",
-        "let this machine through (on Vercel: Deployment Protection, or Firewall)",
+        f"{_LET_IN}, or let this machine through (on Vercel: Deployment Protection, or Firewall)",
+    ),
+    Refusal(
+        "HTTP 307, a redirect to https://example.com/login: no reason given",
+        r"^HTTP 30[12378], a redirect to ",
+        "sends requests elsewhere, as a protected preview does to its login page; redirects are "
+        "not followed",
+        f"correct ADDRESS, or {_LET_IN}",
+    ),
+    Refusal(
+        "HTTP 200: an HTML page",
+        r"^HTTP 200: an HTML page",
+        "answers with a web page where the contract asks for JSON, as a login page is",
+        f"correct ADDRESS, or {_LET_IN}",
     ),
     Refusal(
         "HTTP 504: FUNCTION_INVOCATION_TIMEOUT",

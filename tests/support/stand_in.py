@@ -41,6 +41,9 @@ class StandIn:
     """After how long an idle connection is closed."""
     announces: str = ""
     """Header lines of every right answer."""
+    guard: Callable[[dict[str, str]], bytes | None] = lambda _: None
+    """What a protected host answers to a request with these headers, if it keeps it out."""
+    kept_out: int = 0
     api_key: str = API_KEY
     hangs: bool = False
     port: int = 0
@@ -79,6 +82,10 @@ class StandIn:
     async def _answer(
         self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter, read_ns: int
     ) -> None:
+        if page := self.guard(headers):
+            self.kept_out += 1
+            writer.write(page)
+            return
         if headers.get("x-api-key") != self.api_key:
             writer.write(response({"found": False, "error": "Unauthorized"}, 401))
             return

@@ -18,6 +18,7 @@ SECRETS = {
     "SUPABASE_DB_URL": f"postgresql://postgres:{CANARY}-db@127.0.0.1:1/postgres",
     "SEED_SECRET": f"{CANARY}-seed-secret",
     "KAPSO_WEBHOOK_SECRET": f"{CANARY}-kapso-secret",
+    "PREVIEW_BYPASS": f"{CANARY}-preview-bypass",
 }
 
 
@@ -31,17 +32,26 @@ def _repeating(count: int, body: dict[str, object]) -> bytes | None:
     return response(body) if count % 20 == 5 else None
 
 
+def _protection(headers: dict[str, str]) -> bytes | None:
+    is_let_in = headers.get("x-vercel-protection-bypass") == SECRETS["PREVIEW_BYPASS"]
+    return None if is_let_in else response({}, 401)
+
+
 def test_no_file_no_output_and_no_command_line_holds_a_secret(tmp_path: Path) -> None:
     key = SECRETS["CRM_API_KEY"]
     seen: set[str] = set()
-    with StandIn(DATASET, misbehave=_repeating, api_key=key).serving() as server:
+    server = StandIn(DATASET, misbehave=_repeating, api_key=key, guard=_protection)
+    with server.serving():
         configuration = sections(server.url, server.url)
+        for target in configuration["targets"].values():
+            target["headers"] = {"x-vercel-protection-bypass": "env:PREVIEW_BYPASS"}
         with racing(tmp_path, configuration, "--processes", "2", environ=SECRETS) as raced:
             while raced.process.poll() is None and not raced.slices_done():
                 for process in raced.processes():
                     seen.add(" ".join(command_line(process)))
             raced.wait()
     assert server.lookups, raced.errors
+    assert server.kept_out == 0
     assert any("locust" in line for line in seen)
     written = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     assert {"run.json", "locust.log", "report.html", "junit.xml"} <= {file.name for file in written}

@@ -97,7 +97,7 @@ def test_an_answer_for_a_number_that_nobody_has_is_wrong(
     [
         (response(raw=b"<html></html>", status=404), "no such route: HTTP 404: an HTML page"),
         (response({"error": "Internal server error"}, 500), "HTTP 500: .*Internal server error"),
-        (response(raw=b"hello"), "did not answer with JSON"),
+        (response(raw=b"hello"), "answered HTTP 200: hello"),
     ],
 )
 def test_another_answer_than_the_contracts_is_named(
@@ -114,11 +114,15 @@ def test_what_a_host_answers_instead_is_blamed_on_it(
     targets: tuple[StandIn, StandIn], row: Refusal
 ) -> None:
     status, _, words = row.example.removeprefix("HTTP ").partition(": ")
+    status, _, place = status.partition(", a redirect to ")
     body = b"<html>" if words == "an HTML page" else words.encode()
-    targets[0].misbehave = lambda _n, _body: response(raw=body, status=int(status))
+    extra = f"location: {place}?token=secret\r\n" if place else ""
+    targets[0].misbehave = lambda _n, _body: response(raw=body, status=int(status), extra=extra)
     with pytest.raises(BackendError) as error:
         check_answers(config(*targets), sample=1)
-    assert f"target convex at {targets[0].url} {row.meaning}: HTTP {status}: " in str(error.value)
+    said = row.example.partition(": ")[0]
+    assert f"target convex at {targets[0].url} {row.meaning}: {said}: " in str(error.value)
+    assert "secret" not in str(error.value)
     assert "CONVEX_SITE_URL" in str(error.value.fix) or error.value.fix == row.fix
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 import unicodedata
 from typing import TYPE_CHECKING
@@ -10,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragstrip.config.config import DatasetConfig
+from dragstrip.config.config import Config, DatasetConfig
 from dragstrip.errors import ConfigError
 from dragstrip.home import HOME_VARIABLE
+from scenarios.inbound_message import InboundMessages
+from scenarios.lookup import Lookup
 from seeding.dataset import local_pools
 from seeding.dataset.dataset import GENERATOR, Dataset
 from seeding.dataset.local_pools import CALLING_PREFIXES, pools_file
@@ -21,6 +25,7 @@ from seeding.manifest import obstacle
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from dragstrip.scenario import Scenario
     from seeding.dataset.model import Manifest
 
 LOCALES = ("id_ID", "en_US", "ja_JP", "pt_BR")
@@ -86,6 +91,28 @@ def test_names_are_made_once_and_are_part_of_the_generator(
     refused = obstacle(manifests[1], manifests[2])
     assert refused is not None
     assert "generator" in refused.words
+
+
+@pytest.mark.parametrize("scenario", [Lookup, InboundMessages])
+def test_a_worker_whose_names_another_faker_made_is_refused_and_told_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario: type[Scenario]
+) -> None:
+    config = Config(dataset=DatasetConfig(locales=LOCALES))
+    handoff = scenario(config).handoff()
+    worker = scenario(config)
+    worker.run_id = "a-race"
+    worker.receive(handoff)
+    theirs = json.loads(pools_file(LOCALES).read_bytes())
+    other = tmp_path / "pools.json"
+    other.write_text(json.dumps(theirs | {"faker": "1.2.3"}))
+    digest = hashlib.sha256(other.read_bytes()).hexdigest()
+    monkeypatch.setattr("seeding.dataset.dataset.pools_digest", lambda _: digest)
+    for module in ("seeding.dataset.local_pools", "scenarios.crm.seeded"):
+        monkeypatch.setattr(f"{module}.pools_file", lambda _: other)
+    with pytest.raises(ConfigError) as refused:
+        worker.receive(handoff)
+    assert f"by Faker 1.2.3 here, and by Faker {theirs['faker']} where" in refused.value.message
+    assert f"faker=={theirs['faker']}" in str(refused.value.fix)
 
 
 def test_without_faker_the_message_names_the_extra(

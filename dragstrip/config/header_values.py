@@ -29,6 +29,14 @@ def value_of(text: str, field: str) -> str | None:
     return f"{scheme} {value}".lstrip()
 
 
+def resolved(headers: Mapping[str, str], target: str) -> dict[str, str]:
+    """Return a target's headers with the values that stand elsewhere. Raises ConfigError."""
+    return {
+        name: value_of(text, f"targets.{target}.headers.{name}") or text
+        for name, text in headers.items()
+    }
+
+
 def variables(headers: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """Return the environment variables that headers refer to. Raises ConfigError.
 
@@ -41,6 +49,18 @@ def variables(headers: Iterable[Mapping[str, str]]) -> dict[str, str]:
             reference = reference_in(text)
             if reference and reference[1] == "env":
                 found[reference[2]] = _from_environment(reference[2], f"header {name}")
+    return found
+
+
+def absolute(headers: Mapping[str, str]) -> dict[str, str]:
+    """Let `file:PATH` mean the same in processes that run in another folder."""
+    found = {}
+    for name, value in headers.items():
+        reference = reference_in(value)
+        if reference and reference[1] == "file":
+            scheme, _, path = reference
+            value = f"{scheme} file:{Path(path).absolute()}".lstrip()
+        found[name] = value
     return found
 
 
