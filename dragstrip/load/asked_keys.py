@@ -16,7 +16,7 @@ from dragstrip.load.arrivals import MISS_SPREAD, blocks_of
 from dragstrip.scenario.numbered import all_drawn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -58,27 +58,29 @@ class AskedKeys:
             keys = all_drawn(block.keys) if self._plan.numbered else block.keys
             yield replace(block, repeated=mark(keys, block.operations, target))
 
-    def flag_of(self, target: int) -> Callable[[int, int], int]:
-        """Return a function of key and operation that gives a request's flag and remembers it."""
+    def flagged(
+        self, drawn: Iterable[tuple[int, int]], target: int
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield key, operation and flag of each request, and remember it, for `drawn` pairs."""
         if self._plan.race.keys == "once":
-            return lambda _key, _operation: 0
+            yield from ((key, operation, 0) for key, operation in drawn)
+            return
         asked, writes = [bits.data for bits in self._asked[target]], self._writes
-
-        # Called for every request of the closed model, so that it calls nothing itself.
-        def flag(key: int, operation: int) -> int:
+        # Resumed for every request of the closed model, so that it calls nothing.
+        for key, operation in drawn:
             place, bit = key >> 3, 1 << (key & 7)
             if writes[operation]:
                 for data in asked:
                     data[place] &= ~bit
-                return 0
+                yield key, operation, 0
+                continue
             data = asked[operation]
             byte = data[place]
             if byte & bit:
-                return _REPEATED
-            data[place] = byte | bit
-            return 0
-
-        return flag
+                yield key, operation, _REPEATED
+            else:
+                data[place] = byte | bit
+                yield key, operation, 0
 
     def _at_once(
         self, keys: NDArray[np.int64], operations: NDArray[np.uint8], target: int
@@ -95,9 +97,9 @@ class AskedKeys:
     def _in_order(
         self, keys: NDArray[np.int64], operations: NDArray[np.uint8], target: int
     ) -> NDArray[np.bool_]:
-        flag = self.flag_of(target)
-        pairs = zip(keys.tolist(), operations.tolist(), strict=True)
-        return np.fromiter((flag(*pair) for pair in pairs), np.bool_, len(keys))
+        drawn = zip(keys.tolist(), operations.tolist(), strict=True)
+        flags = (flag for _, _, flag in self.flagged(drawn, target))
+        return np.fromiter(flags, np.bool_, len(keys))
 
 
 class _Bits:

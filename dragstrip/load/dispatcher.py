@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gevent import getcurrent
 from gevent.hub import get_hub
 
+from dragstrip.ledger.rows import Flag
 from dragstrip.load.schedule import Arrival, Schedule
 from dragstrip.load.timer import NEVER_NS, Timer
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dragstrip.load.schedule import Pending
+
+
+_NO_CONNECTION = int(Flag.NO_CONNECTION)
 
 
 class Dispatcher:
@@ -79,7 +83,7 @@ class Dispatcher:
         schedule = self._schedule
         if schedule.next_ns <= now_ns:
             # An idle connection was idle before this was due, and would get it in a moment.
-            return schedule.take(now_ns, connection_was_free=bool(self._idle))
+            return schedule.take(now_ns, 0 if self._idle else _NO_CONNECTION)
         user = getcurrent()
         self._idle[user] = None
         if schedule.next_ns < self._timer_ns:
@@ -117,4 +121,4 @@ class Dispatcher:
                 self._wait_for_next()
                 return
             user, _ = idle.popitem(last=False)
-            user.switch(self._schedule.take(now_ns, connection_was_free=True))
+            user.switch(self._schedule.take(now_ns, 0))

@@ -100,7 +100,7 @@ def _schedule(
     if target == slice_.target and plan.race.closed_model:
         keys = arrivals.closed_keys(plan, slice_, worker)
         operations = arrivals.closed_operations(plan, slice_, worker)
-        return Closed(keys, span, operations, asked.flag_of(target))
+        return Closed(asked.flagged(zip(keys, operations, strict=True), target), span)
     blocks = asked.marked(arrivals.blocks_of(plan, slice_, target), target)
     part = arrivals.owned if plan.numbered else arrivals.shares
     return Open(part(blocks, position, of), span)

@@ -11,7 +11,7 @@ from dragstrip.ledger.rows import Flag
 from dragstrip.load.timer import NEVER_NS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from dragstrip.load.arrivals import Arrivals
 
@@ -46,8 +46,8 @@ class Schedule:
 
     next_ns = NEVER_NS
 
-    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:
-        """Return the request that is due, and go on to the next."""
+    def take(self, now_ns: int, flags: int) -> Arrival:
+        """Return the request that is due, with these flags added, and go on to the next."""
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -65,50 +65,41 @@ class Open(Schedule):
 
     def __init__(self, blocks: Iterable[Arrivals], span: Span) -> None:
         self._arrivals = _in_time(blocks, span)
-        self._advance()
+        self._head = next(self._arrivals, _END)
+        self.next_ns = self._head[0]
 
-    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:  # noqa: ARG002
-        """Return the next arrival, flagged if it had to wait for a connection."""
-        scheduled_ns, key, slice_index, flags, operation = arrival = self._head
-        self._advance()
-        if connection_was_free:
-            return arrival
-        return scheduled_ns, key, slice_index, flags | _NO_CONNECTION, operation
+    def take(self, now_ns: int, flags: int) -> Arrival:  # noqa: ARG002
+        """Return the next arrival."""
+        arrival = self._head
+        self._head = head = next(self._arrivals, _END)
+        self.next_ns = head[0]
+        if flags:
+            scheduled_ns, key, slice_index, own, operation = arrival
+            return scheduled_ns, key, slice_index, own | flags, operation
+        return arrival
 
     def rest(self) -> Iterator[Arrival]:
         """Yield the arrivals that no connection has taken."""
         while self.next_ns != NEVER_NS:
-            yield self.take(0, connection_was_free=False)
-
-    def _advance(self) -> None:
-        self._head = next(self._arrivals, _END)
-        self.next_ns = self._head[0]
+            yield self.take(0, _NO_CONNECTION)
 
 
 class Closed(Schedule):
     """A request for each idle connection, due at that moment, until `stop`."""
 
-    __slots__ = ("_flag", "_keys", "_operations", "_span", "next_ns")
+    __slots__ = ("_counted_from_ns", "_drawn", "_end_ns", "_slice_index", "next_ns")
 
-    def __init__(
-        self,
-        keys: Iterator[int],
-        span: Span,
-        operations: Iterator[int],
-        flag: Callable[[int, int], int] = lambda _key, _operation: 0,
-    ) -> None:
-        self._keys = keys
-        self._operations = operations
-        self._span = span
-        self._flag = flag
-        self.next_ns = span.start_ns
+    def __init__(self, drawn: Iterator[tuple[int, int, int]], span: Span) -> None:
+        """`drawn` yields key, operation and flags of one request after the other, for ever."""
+        self._drawn = drawn
+        self._slice_index, self.next_ns, self._counted_from_ns, self._end_ns = span
 
-    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:  # noqa: ARG002
-        """Return a request that is due now."""
-        span = self._span
-        flags = _COUNTED if span.counted_from_ns <= now_ns < span.end_ns else 0
-        key, operation = next(self._keys), next(self._operations)
-        return now_ns, key, span.slice_index, flags | self._flag(key, operation), operation
+    def take(self, now_ns: int, flags: int) -> Arrival:  # noqa: ARG002
+        """Return a request that is due now: for it, a connection is always free."""
+        key, operation, own = next(self._drawn)
+        if self._counted_from_ns <= now_ns < self._end_ns:
+            own |= _COUNTED
+        return now_ns, key, self._slice_index, own, operation
 
     def stop(self) -> None:
         """Make up no more requests."""
@@ -131,10 +122,10 @@ class WithRepeats(Schedule):
             return self._first.next_ns
         return min(self._first.next_ns, self._pending[0][0])
 
-    def take(self, now_ns: int, *, connection_was_free: bool) -> Arrival:
+    def take(self, now_ns: int, flags: int) -> Arrival:
         """Return the request that is due."""
         if self.next_ns == self._first.next_ns:
-            return self._first.take(now_ns, connection_was_free=connection_was_free)
+            return self._first.take(now_ns, flags)
         due_ns, key, operation = heappop(self._pending)
         return due_ns, key, self._slice_index, _AGAIN, operation
 

@@ -75,9 +75,9 @@ class AnswerParser:
         self._parser = HttpResponseParser(self)
         self.begin()
 
-    def begin(self, *, bodyless: bool = False) -> None:
-        """Forget the last answer. The next is `bodyless` where it answers a HEAD."""
-        self._bodyless = bodyless
+    def begin(self, request: bytes = b"") -> None:
+        """Forget the last answer. The next answers `request`, without a body if that is a HEAD."""
+        self._bodyless = request[:5] == b"HEAD "
         self.done = self.reusable = False
         self.status = self.received = self.size = 0
         self.head: str | None = None

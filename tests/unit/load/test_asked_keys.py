@@ -84,12 +84,11 @@ def test_one_that_comes_later_or_has_a_share_says_the_same(made: Plan, first: in
 )
 def test_in_the_closed_model_a_process_knows_its_own(asked_for: list[tuple[int, int]]) -> None:
     made = plan(operations=(*READS, WRITE), rate=0)
-    flag = AskedKeys(made).flag_of(0)
     known: set[tuple[int, int]] = set()
-    for key, operation in asked_for:
+    for key, operation, flag in AskedKeys(made).flagged(asked_for, 0):
         is_write = made.operations[operation].writes
         expected = (key, operation) in known and not is_write
-        assert flag(key, operation) == (Flag.REPEATED if expected else 0)
+        assert flag == (Flag.REPEATED if expected else 0)
         known.add((key, operation))
         if is_write:
             known = {one for one in known if one[0] != key}

@@ -216,7 +216,7 @@ def test_the_closed_model_has_a_lookup_for_whoever_is_free_until_it_stops(
     users = Users(dispatcher, 3, busy_s=0.001)
     start_ns = monotonic_ns() + 5 * MS
     span = Span(2, start_ns, start_ns + 10 * MS, start_ns + 20 * MS)
-    dispatcher.load(Closed(itertools.count(), span, itertools.cycle([0, 1])))
+    dispatcher.load(Closed(((key, key % 2, 0) for key in itertools.count()), span))
     with gevent.Timeout(LONG_S):
         while monotonic_ns() < start_ns + 25 * MS:
             gevent.sleep(0.001)
