@@ -75,28 +75,40 @@ def parse(text: str) -> Fault:
 
 
 def inflict(fault: Fault, ended: Event) -> None:
-    """Carry a fault out on the running lab, and return once the service is there again.
+    """Carry a fault out on the running lab, and return once all that was up is up again.
 
     A stop or a cut is over early when `ended` is set. Raises LabError.
     """
     place = Home.find(None)
+    was_up = [name for name in NAMES if _service(place, name).phase == "up"]
     _DEEDS[fault.kind](place, fault.service, ended)
+    # A service may end because of what happened to another one: supabase's driver, now and then.
+    for name in was_up:
+        now = _wait(place, name, _is_settled)
+        if now.phase == "crashed":
+            _start_again(place, name, now)
 
 
 def _kill(place: Home, service: str, ended: Event) -> None:  # noqa: ARG001
     old = _service(place, service)
     for process in _family(old):
         process.signal(signal.SIGKILL)
+    # Only then does the supervisor see that there is something to start again.
     _wait(place, service, lambda now: now.phase == "crashed")
-    # Only now would the supervisor see that there is something to start again.
+    _start_again(place, service, old)
+
+
+def _start_again(place: Home, service: str, old: ServiceState) -> None:
     known = state.read(place)
     if known is not None:
         known.supervisor.signal(signal.SIGUSR1)
-    back = _wait(
-        place, service, lambda now: now.process != old.process and now.phase in {"up", "crashed"}
-    )
+    back = _wait(place, service, lambda now: now.process != old.process and _is_settled(now))
     if back.phase == "crashed":
         raise LabError(f"{service} ended again", fix=f"see {back.log}")
+
+
+def _is_settled(service: ServiceState) -> bool:
+    return service.phase in {"up", "crashed"}
 
 
 def _stop(place: Home, service: str, ended: Event) -> None:

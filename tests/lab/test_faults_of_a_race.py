@@ -9,7 +9,9 @@ import pytest
 from dragstrip.run.folder import RunFolder
 from dragstrip.run.plan import alternate
 from seeding.verify import check_data
-from tests.lab.lab_races import dragstrip
+from tests.lab.doctored_backends import doctored_convex, doctored_postgres
+from tests.lab.lab_homes import wait_until
+from tests.lab.lab_races import dragstrip, slices_done, start, stored
 from tests.support.seeded_lab import seeded_config, write_toml
 
 if TYPE_CHECKING:
@@ -61,3 +63,35 @@ def test_acknowledged_messages_survive_kills_of_both_sides(
         assert accounts.stored >= accounts.acknowledged > 300
     assert run.data_after == "same"
     assert check_data(config, full=True).words == "every range"
+
+
+def test_functions_that_answer_before_they_store_or_store_twice_are_unsafe(
+    tmp_path: Path, home: dict[str, str], lab: LabState, lab_environment: dict[str, str]
+) -> None:
+    kill = f"kill:postgres@{inside('supabase', 0.8)}"
+    with (
+        doctored_convex(lab, tmp_path) as convex,
+        doctored_postgres(lab_environment["SUPABASE_DB_URL"]),
+    ):
+        config = seeded_config(convex.environment)
+        write_toml(tmp_path, warmup=0.2)
+        variables = {**convex.environment, **home}
+        scenario = ("--scenario", "inbound-message")
+        race = start(tmp_path, variables, "race", *scenario, *FLAGS, "--fault", kill)
+        # What the first of two slices of one side acknowledged last is lost in the second one.
+        turns = [one.target for one in alternate(PAIRS, SEED)]
+        first = next(i for i in range(2, PAIRS) if turns[i : i + 2] == [SIDES["convex"]] * 2)
+        wait_until(lambda: slices_done(tmp_path) > first)
+        convex.kill()
+        convex.start()
+        assert race.wait(120) == 1
+        verdict = stored(tmp_path, "verdict.json")
+        assert verdict["verdict"] == "unsafe"
+        for side in SIDES:
+            accounts = verdict["writes"][side]
+            assert accounts["lost"] > 0
+            assert accounts["duplicated"] > 0
+            assert f"{side} lost {accounts['lost']:,} of " in verdict["reason"]
+            assert f"{side} stored {accounts['duplicated']:,} messages more" in verdict["reason"]
+            assert accounts["attempted"] >= accounts["acknowledged"] > accounts["stored"]
+        assert check_data(config, full=True).words == "every range"
