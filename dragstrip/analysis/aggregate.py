@@ -10,6 +10,7 @@ from dragstrip.analysis import metrics
 from dragstrip.analysis.evidence import Evidence, Pairs, Witness
 from dragstrip.analysis.gates import gates
 from dragstrip.analysis.generator_health import GeneratorHealth
+from dragstrip.analysis.load_over_time import LoadOverTime
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.outages import Outages
 from dragstrip.analysis.percentile_bands import distributions
@@ -22,6 +23,7 @@ from dragstrip.run.model import (
     Figures,
     Gate,
     Generator,
+    LoadStretch,
     OperationTotals,
     Outage,
     Slice,
@@ -46,6 +48,7 @@ class Summary:
     slices: list[Slice]
     totals: dict[str, TargetTotals]
     outages: list[Outage]
+    load: list[LoadStretch]
     gates: list[Gate]
     sums: Sums
     """What was counted of (baseline, challenger), by operation, over the pairs used."""
@@ -95,6 +98,7 @@ class Accounts:
         self.decisive = decisive(plan.operations, operation)
         self._slices = {slice_.index: slice_ for slice_ in plan.slices}
         self._books, self._watch = _Books(plan), GeneratorHealth()
+        self._load = LoadOverTime(plan)
 
     def enter(self, report: SliceReport) -> None:
         """Take in a slice. Raises StorageError where the plan has none such, or it came before."""
@@ -103,6 +107,7 @@ class Accounts:
             raise StorageError(f"slices.jsonl is damaged: slice {index} is not in the plan")
         self._watch.see(report)
         self._outages.see(report)
+        self._load.see(self._slices[index], report)
         self._books.enter(self._slices[index], report)
 
     def summary(
@@ -165,7 +170,8 @@ class Accounts:
             writes=writes,
             outages=self._unfit(outages),
         )
-        return Summary(books.slices, totals, outages, gates(evidence), books.sums)
+        load = self._load.found()
+        return Summary(books.slices, totals, outages, load, gates(evidence), books.sums)
 
     def _unfit(self, outages: list[Outage]) -> list[Outage] | None:
         """Return the outages that prove nothing: that of one worker alone never counts."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LOAD = (
     ("rate", "race with the same --rate"),
     ("arrivals", "race with the same race.arrivals"),
+    ("profile", "race with the same race.profile"),
     ("keys", "race with the same --keys"),
     ("miss", "race with the same --miss"),
     ("slice", "race with the same --slice"),

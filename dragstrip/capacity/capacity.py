@@ -84,6 +84,11 @@ def prepare(config: Config, settings: Settings) -> PreparedSearch:
             'race.keys = "once": a search does not know beforehand how many keys it asks for',
             fix='give race.keys = "uniform"',
         )
+    if config.race.profile:
+        raise UsageError(
+            f"race.profile = {config.race.profile}: a search asks each slice for one rate",
+            fix='give race.profile = "constant" or "poisson", or leave it out',
+        )
     known = calibration.consult(
         config, sides(config, scenario), 1, this_machine(), these_versions()
     )

@@ -17,6 +17,7 @@ from dragstrip.cli.endpoint_options import (
 from dragstrip.cli.options import config_file, examples, own_data, runs_folder, verbose
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
+from dragstrip.config.load_profile import FLAT
 from dragstrip.config.presets import SEARCHES, Preset
 from dragstrip.errors import InvalidRun
 
@@ -60,6 +61,11 @@ if TYPE_CHECKING:
     "--rounds", type=click.IntRange(6), metavar="N", help="Slices of each target near its edge."
 )
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of a slice.")
+@click.option(
+    "--profile",
+    type=click.Choice(FLAT),
+    help="Whether arrivals come at even or at random distances.",
+)
 @own_data
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a search's arrivals.")
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
@@ -77,6 +83,7 @@ def capacity(
     highest: float | None,
     rounds: int | None,
     slice_s: float | None,
+    profile: str | None,
     keys_file: Path | None,
     workspace_id: str | None,
     seed: int | None,
@@ -101,7 +108,7 @@ def capacity(
         "dataset": {"keys_file": keys_file, "workspace_id": workspace_id},
         **endpoint.sections(targets, document, scenario),
     }
-    given = dict(SEARCHES["quick" if quick else preset])
+    given: dict[str, Any] = {**SEARCHES["quick" if quick else preset], "profile": profile}
     if rounds is not None:
         given["pairs"] = rounds
     if slice_s is not None:

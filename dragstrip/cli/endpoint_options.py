@@ -217,7 +217,7 @@ def settled(
     config, scenario = setup.bind(config)
     race = config.race
     shape = f"race: {race.pairs} pairs of {race.slice:g} s slices"
-    if rate is None and "rate" not in configuration.section_of(document, "race"):
+    if rate is None and not {"rate", "profile"} & configuration.section_of(document, "race").keys():
         lowest = prechecks.lowest_rate(config, planned(scenario))
         race = race.model_copy(update={"rate": lowest})
         config = config.model_copy(update={"race": race})

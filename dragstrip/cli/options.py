@@ -61,6 +61,13 @@ def folder_option(words: str) -> Callable[[F], F]:
 
 runs_folder = folder_option("Folder of the stored runs.")
 
+load_profile = click.option(
+    "--profile",
+    metavar="PROFILE",
+    help="How the load varies, such as ramp:10..100, sine:20..200/10m or replay:access.log*10; "
+    "see docs/load-profiles.md.",
+)
+
 own_data = option_group(
     click.option(
         "--keys-file",

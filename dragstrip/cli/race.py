@@ -21,6 +21,7 @@ from dragstrip.cli.options import (
     Number,
     config_file,
     examples,
+    load_profile,
     option_group,
     own_data,
     runs_folder,
@@ -103,6 +104,7 @@ _web = option_group(
 @click.command(
     epilog=examples(
         "dragstrip race --quick",
+        "dragstrip race --profile sine:20..200/10m",
         "dragstrip race 'http://old.test/{id}' 'http://new.test/{id}' --data ids.csv",
         "dragstrip race http://old.test http://new.test --scenario shop.py:Checkout",
     )
@@ -130,6 +132,7 @@ _web = option_group(
 @click.option(
     "--rate", type=float, metavar="PER_S", help="Arrivals per second and target; 0: closed model."
 )
+@load_profile
 @click.option("--keys", metavar="HOW", help="uniform, sequential, once, zipf:S or hot:N.")
 @click.option(
     "--miss",
@@ -191,6 +194,7 @@ def race(
     slice_s: float | None,
     warmup: float | None,
     rate: float | None,
+    profile: str | None,
     keys: str | None,
     miss: float | None,
     keys_file: Path | None,
@@ -231,6 +235,7 @@ def race(
         "slice": slice_s,
         "warmup": warmup,
         "rate": rate,
+        "profile": profile,
         "keys": keys,
         "miss": miss,
         "metrics_port": metrics_port,
@@ -252,7 +257,7 @@ def race(
     rehearsed = rehearse(config, endpoint)
     if rehearsed is not None:
         return rehearsed
-    config = settled(config, rate, document, endpoint)
+    config = settled(config, config.race.rate if profile else rate, document, endpoint)
     elsewhere = _elsewhere(workers, bind, worker_wait, processes, config)
     options = racing.Options(
         out=out,

@@ -129,8 +129,11 @@ class Config(StrictModel):
         return not (urls or self.environment.names_an_address)
 
     def stored(self) -> dict[str, Any]:
-        """Return what a run stores of it: everything but the environment, as JSON has it."""
-        return self.model_dump(mode="json", exclude={"environment"})
+        """Return what a run stores of it, as JSON has it: everything but the environment.
+
+        The times of a log that is replayed stand in the plan alone.
+        """
+        return self.model_dump(mode="json", exclude={"environment": True, "race": {"replayed"}})
 
     def with_environment(self, variables: Mapping[str, str]) -> Config:
         """Return a copy whose environment comes from `variables`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from dragstrip.config import config as configuration
+from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,7 @@ def load(
     sections: Mapping[str, Mapping[str, Any]] | None = None,
     document: Mapping[str, Any] | None = None,
 ) -> Config:
-    """Read the configuration for a race. Raises ConfigError.
+    """Read the configuration for a race. Raises ConfigError and UsageError.
 
     `given` are the fields of [race] that the command line sets, None for those it does not, and
     `sections` those of other sections. They come before the preset, which comes before the file:
@@ -50,6 +51,13 @@ def load(
     flags = {name: value for name, value in given.items() if value is not None}
     chosen = {**(PRESETS[preset] if preset else {}), **flags, **more.pop("race", {})}
     config = configuration.load(environ, path, {**more, "race": chosen}, document)
+    named = given.get("profile")
+    if given.get("rate") is not None and (config.race.profile or (named and ":" in named)):
+        raise UsageError(
+            f"--rate and the profile {named or config.race.profile} exclude each other: a profile "
+            "has its own rates",
+            fix="leave --rate out, or give --profile poisson",
+        )
     if preset == "quick" and "rate" not in config.race.model_fields_set:
         race = config.race.model_copy(update={"rate": QUICK_RATE})
         config = config.model_copy(update={"race": race})

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import ssl
 from pathlib import Path  # noqa: TC003
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID  # noqa: TC003
 
-from pydantic import ConfigDict, Field, model_serializer, model_validator
+import numpy as np
+from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip import tls
+from dragstrip.config import load_profile
 from dragstrip.config.fields import (  # noqa: TC001
     Authorities,
     KeyDistribution,
@@ -23,7 +25,10 @@ from dragstrip.config.headers import Headers, sound
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from pydantic import SerializerFunctionWrapHandler
+
+    from dragstrip.config.load_profile import LoadProfile
 
 Metric = Literal["p50", "p95", "p99"]
 READ_YOUR_WRITES = "read-your-writes"
@@ -131,12 +136,14 @@ class DatasetConfig(StrictModel):
 class RaceConfig(StrictModel):
     """What a race does. `rate` is arrivals per second for each target; durations are seconds.
 
-    A rate of 0 is the closed model: each of `connections` sends its next request when its last is
-    answered. The timeouts for connecting and for the first byte are `timeout` where they are not
-    set. `ledger` says what becomes of rows once they are counted. With `request_events`, Locust's
-    `request` event is fired for each request, for the sake of other plugins; with `otel`, for the
-    sake of its OpenTelemetry. With the `protocol` h2, a process sends all requests to a target over
-    one connection, as many at once as it has of the `connections`. With a `metrics_port`, metrics
+    A rate of 0 is the closed model: each of `connections` sends its next request when its last
+    is answered. With a `profile` the rate varies, and `rate` is its mean; `replayed` are the
+    times of the log that it names, for processes that cannot read that. The timeouts for
+    connecting and for the first byte are `timeout` where they are not set. `ledger` says what
+    becomes of rows once they are counted. With `request_events`, Locust's `request` event is
+    fired for each request, for the sake of other plugins; with `otel`, for the sake of its
+    OpenTelemetry. With the `protocol` h2, a process sends all requests to a target over one
+    connection, as many at once as it has of the `connections`. With a `metrics_port`, metrics
     for Prometheus are served there while the race runs.
     """
 
@@ -144,6 +151,8 @@ class RaceConfig(StrictModel):
     challenger: str = "convex"
     rate: float = Field(default=50, ge=0, le=1_000_000)
     arrivals: Literal["poisson", "constant"] = "poisson"
+    profile: Annotated[str, BeforeValidator(load_profile.text_of)] | None = None
+    replayed: str | None = None
     keys: KeyDistribution = "uniform"
     miss: float = Field(default=0.05, ge=0, le=1)
     pairs: int = Field(default=20, ge=1, le=10_000)
@@ -159,6 +168,31 @@ class RaceConfig(StrictModel):
     otel: bool = False
     metrics_port: int | None = Field(default=None, ge=1, le=65_535)
     metrics_host: str = Field(default="127.0.0.1", min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat_profile_is_a_rate(cls, document: Any) -> Any:
+        if not isinstance(document, dict) or not document.get("profile"):
+            return document
+        try:
+            flat = load_profile.flat(load_profile.text_of(document["profile"]))
+        except ValueError:
+            # Said with the field's name.
+            return document
+        return document if flat is None else {**document, **flat, "profile": None}
+
+    @model_validator(mode="after")
+    def _profile_has_a_mean(self) -> Self:
+        if self.profile:
+            try:
+                replayed = self.replayed or load_profile.times_to_replay(self.profile)
+                profile = load_profile.profile_of(self.profile, self.slice, replayed)
+            except ValueError as error:
+                raise ValueError(f"profile: {error}") from None
+            # Frozen for everybody else.
+            self.__dict__.update(replayed=replayed, rate=profile.mean_per_s)
+            self.model_fields_set.add("rate")
+        return self
 
     @model_validator(mode="after")
     def _warmup_fits_slice(self) -> Self:
@@ -183,9 +217,24 @@ class RaceConfig(StrictModel):
         return self.rate == 0
 
     @property
+    def shape(self) -> LoadProfile | None:
+        """The rate that varies; None of one that does not. It goes on from pair to pair."""
+        if not self.profile:
+            return None
+        return load_profile.profile_of(self.profile, self.slice, self.replayed)
+
+    def expected(self, from_s: float = 0.0) -> NDArray[np.float64]:
+        """Return how many arrivals each pair's slices have from `from_s` on, shape (pairs,)."""
+        if self.shape is None:
+            return np.full(self.pairs, self.rate * (self.slice - from_s))
+        starts = np.arange(self.pairs + 1, dtype=np.float64) * self.slice
+        by = self.shape.requests_by
+        return np.asarray(by(starts[1:]) - by(starts[:-1] + from_s), np.float64)
+
+    @property
     def most_per_slice(self) -> int:
         """More arrivals than chance gives a slice, but for one in 10^12."""
-        expected = self.rate * self.slice
+        expected = float(self.expected().max())
         return math.ceil(expected + 8 * math.sqrt(expected)) + 16
 
     @property

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dragstrip.config.config import RaceConfig
+    from dragstrip.config.load_profile import LoadProfile
     from dragstrip.run.plan import Plan, PlannedOperation, PlannedSlice
 
 _TRICKLE_STREAM = 1
@@ -32,6 +33,8 @@ FOLLOW_S = 0.05
 """How old an arrival is that another one follows: by then, most have their answer."""
 _FOLLOW_NS = round(FOLLOW_S * 1e9)
 _BLOCK = 1024
+_FEW = 64
+"""So many of one user's are drawn at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +82,9 @@ def blocks_of_slice(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
     seed, race = (plan.seed, slice_.pair), plan.race
     random = np.random.default_rng(list(seed))
-    offsets_s = _OFFSETS[race.arrivals](random, race.rate, race.slice)
     each = race.most_per_slice if race.keys == "once" else round(race.rate * race.slice)
     first = slice_.pair * each
+    offsets_s = _offsets_s(random, race, slice_.pair)
     blocks = _with_keys(random, offsets_s, plan, _operation_stream(seed), first)
     return _linked(blocks, plan, 2 * slice_.pair)
 
@@ -223,6 +226,46 @@ def draw_keys(
         return np.where(random.random(count) < race.miss, contacts + keys, keys)
     missing = contacts + random.integers(0, MISS_SPREAD, count)
     return np.where(random.random(count) < race.miss, missing, keys)
+
+
+def _offsets_s(
+    random: np.random.Generator, race: RaceConfig, pair: int
+) -> Iterator[NDArray[np.float64]]:
+    """Draw times: at one rate, or by a profile those of rate 1 put through its inverse."""
+    draw, shape = _OFFSETS[race.arrivals], race.shape
+    if shape is None:
+        yield from draw(random, race.rate, race.slice)
+        return
+    start_s = pair * race.slice
+    before, after = shape.requests_by(np.array([start_s, (pair + 1) * race.slice])).tolist()
+    for counted in (_each if shape.is_exact else draw)(random, 1.0, after - before):
+        yield np.clip(shape.times_of(before + counted) - start_s, 0.0, race.slice)
+
+
+def times_of_user(
+    race: RaceConfig, shape: LoadProfile, seed: Sequence[int], number: int | None, from_s: float
+) -> Iterator[float]:
+    """Yield when a user of plain Locust sends, for ever, in seconds of the profile.
+
+    Each of race.connections users makes its share: what all make is the profile. `number` says
+    which share of a log's requests, or of even distances, is this one's; None leaves it to chance.
+    """
+    random, users = np.random.default_rng(list(seed)), float(race.connections)
+    reached = float(shape.requests_by(from_s))
+    by_chance = race.arrivals == "poisson" and not shape.is_exact
+    if not by_chance:
+        first = random.integers(race.connections) if number is None else number
+        reached += (first - reached) % users - users
+    while True:
+        steps = random.exponential(users, _FEW) if by_chance else np.full(_FEW, users)
+        counted = reached + np.cumsum(steps)
+        reached = float(counted[-1])
+        yield from shape.times_of(counted).tolist()
+
+
+def _each(_: np.random.Generator, rate: float, count: float) -> Iterator[NDArray[np.float64]]:
+    for first in range(0, round(count), _BLOCK):
+        yield np.arange(first, min(first + _BLOCK, round(count))) / rate
 
 
 def _poisson(

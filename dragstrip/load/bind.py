@@ -124,9 +124,10 @@ def _identifier(target: str) -> str:
     return target.replace("-", "_")
 
 
-def _configuration() -> Config:
+def _configuration(profile: str | None = None) -> Config:
     path = os.environ.get(CONFIG_VARIABLE)
-    return configuration.load(os.environ, Path(path) if path else None)
+    flags = {"race": {"profile": profile}}
+    return configuration.load(os.environ, Path(path) if path else None, flags)
 
 
 def _kinds(config: Config, scenario: type[Scenario]) -> dict[str, str]:
@@ -166,6 +167,15 @@ def _set_defaults(parser: Any, **_: Any) -> None:
     parser.set_defaults(web_host="127.0.0.1", class_picker=not in_race, stop_timeout=wait_s)
     if plan and serves_web():
         web_ui.add_settings(parser, plan)
+    if not in_race:
+        # Locust has a --profile of its own, which groups test runs.
+        parser.add_argument(
+            "--load-profile",
+            metavar="PROFILE",
+            env_var="LOCUST_LOAD_PROFILE",
+            include_in_web_ui=False,
+            help="How the load varies, such as ramp:10..100; overrides race.profile",
+        )
 
 
 def _prepare(environment: Environment, **_: Any) -> None:
@@ -185,7 +195,8 @@ def _bind(environment: Environment) -> None:
         return
     final_stats.collect(environment, lambda: ConnectionUser.work.collector.collect())
     if not isinstance(environment.runner, MasterRunner):
-        ConnectionUser.work = _plain_work(locust_compat.own_number(environment.runner))
+        profile = getattr(environment.parsed_options, "load_profile", None)
+        ConnectionUser.work = _plain_work(locust_compat.own_number(environment.runner), profile)
         urls = {name: target.url for name, target in ConnectionUser.work.targets.items()}
         _show_addresses(environment.user_classes, urls)
 
@@ -265,8 +276,8 @@ def _over(plan: Plan) -> OverObjective | None:
     return OverObjective(plan)
 
 
-def _plain_work(worker: int) -> Work:
-    config = _configuration()
+def _plain_work(worker: int, profile: str | None) -> Work:
+    config = _configuration(profile)
     asked = _kinds(config, find(config.scenario.name))
     if config.uses_lab:
         config = lab.resolve(config)

@@ -41,9 +41,13 @@ class ClosedPacing:
         if now_ns < self._next_ns:
             self._pause(self._next_ns - now_ns)
             now_ns = monotonic_ns()
-        missed = now_ns - self._next_ns >= self._period_ns
-        self._next_ns = (now_ns if missed else self._next_ns) + self._period_ns
+        self._next_ns = self._following(now_ns)
         return now_ns, next(self._keys), NO_SLICE, 0, next(self._operations)
+
+    def _following(self, now_ns: int) -> int:
+        """Return when the request after the one that is sent now is due."""
+        missed = now_ns - self._next_ns >= self._period_ns
+        return (now_ns if missed else self._next_ns) + self._period_ns
 
     def withdraw(self, user: Any) -> bool:  # noqa: ARG002
         """Let a pause that is under way not end by itself; return whether there was one."""
@@ -62,3 +66,17 @@ class ClosedPacing:
             self._timer = None
             timer.stop()
             timer.close()
+
+
+class ProfilePacing(ClosedPacing):
+    """Makes requests at given times of the monotonic clock; those that it misses are left out."""
+
+    def __init__(
+        self, keys: Iterator[int], due_ns: Iterator[int], operations: Iterator[int]
+    ) -> None:
+        super().__init__(keys, 0, operations)
+        self._due_ns = due_ns
+        self._next_ns = next(due_ns)
+
+    def _following(self, now_ns: int) -> int:
+        return next(due_ns for due_ns in self._due_ns if due_ns > now_ns)

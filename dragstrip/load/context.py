@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dragstrip.errors import StorageError
 from dragstrip.load import arrivals
 from dragstrip.load.asked_keys import AskedKeys
-from dragstrip.load.closed_pacing import ClosedPacing
+from dragstrip.load.closed_pacing import ClosedPacing, ProfilePacing
 from dragstrip.load.collector import Collector
 from dragstrip.load.dispatcher import Dispatcher
 from dragstrip.load.http.clients import client_maker
@@ -21,12 +21,13 @@ from dragstrip.load.slice_counts import SliceCounts
 from dragstrip.scenario.planned import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from locust.env import Environment
 
     from dragstrip.config.config import RaceConfig
+    from dragstrip.config.load_profile import LoadProfile
     from dragstrip.ledger.rows import Rows
     from dragstrip.ledger.writer import Ledger
     from dragstrip.load.health import Reading
@@ -91,6 +92,7 @@ class Work:
         self._asked: AskedKeys | None = None
         self._attached = False
         self._connections_started = self._connections_open = 0
+        self._began_ns = 0
         self._operations = list(self.scenario.operations)
         self.sends_again = self.racing and any(one.sent_again for one in self._operations)
 
@@ -211,4 +213,18 @@ class Work:
         seed = (self.seed, self.worker, self._connections_started)
         keys = arrivals.key_stream(self.race, self.scenario.keys, seed)
         operations = arrivals.operation_stream(planned(self.scenario), seed)
-        return ClosedPacing(keys, self.race.rate / self.race.connections, operations)
+        shape = self.race.shape
+        if shape is None:
+            return ClosedPacing(keys, self.race.rate / self.race.connections, operations)
+        return ProfilePacing(keys, self._times_of_user(shape, seed), operations)
+
+    def _times_of_user(self, shape: LoadProfile, seed: Sequence[int]) -> Iterator[int]:
+        now_ns = monotonic_ns()
+        if self._connections_open == 1:
+            self._began_ns = now_ns
+        began_ns = self._began_ns
+        # Of several processes, none knows which users the others have.
+        number = None if self.worker else self._connections_started - 1
+        from_s = (now_ns - began_ns) / 1e9
+        times_s = arrivals.times_of_user(self.race, shape, seed, number, from_s)
+        return (began_ns + round(time_s * 1e9) for time_s in times_s)

@@ -42,7 +42,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
     asked.begin(slice_.index)
     start_ns = monotonic_ns() + _LEAD_NS
     end_ns = start_ns + round(plan.race.slice * 1e9)
-    work.counts.begin(slice_.index, start_ns, end_ns)
+    work.counts.begin(slice_.index, start_ns, end_ns, slice_.target, plan.stretches)
     for number, dispatcher in enumerate(dispatchers):
         is_active = number == slice_.target
         settled_ns = start_ns + round(plan.race.warmup * 1e9) if is_active else NEVER_NS
@@ -71,6 +71,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         **seen,
         "reached": work.counts.reach.encode(),
         "tallies": work.counts.encode(),
+        "sent": work.counts.sent,
         **_against_objective(work, is_cut=is_cut),
     }
 

@@ -158,6 +158,7 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
             "targets": summary.totals,
             "slices": summary.slices,
             "outages": summary.outages,
+            "load": summary.load,
             "gates": summary.gates,
         }
     )

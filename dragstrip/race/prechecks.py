@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import scipy
 
 from dragstrip import open_files
@@ -16,6 +17,8 @@ from dragstrip.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from dragstrip.config.config import Config, RaceConfig
     from dragstrip.run.plan import PlannedOperation
@@ -52,6 +55,7 @@ def require(
         *_samples(config, operations),
         *_processes(config.race, processes),
         *_rate(config.race, processes, ceiling_per_s),
+        *_lasts(config.race),
         *_once(config, keys),
         *(_open_files(config.race, processes) if makes_load else ()),
     ]
@@ -79,12 +83,21 @@ def _samples(config: Config, operations: Sequence[PlannedOperation]) -> Iterator
     race, needed = config.race, SAMPLES_NEEDED[config.rules.metric]
     share = decisive_share(operations, operation)
     per_s = race.rate * share
-    if race.closed_model or _risk(race, per_s * race.counted_s, needed, share) <= MOST_RISK:
+    counted = race.expected(race.warmup) * share
+    if race.closed_model or _risk(race, counted, needed, share) <= MOST_RISK:
         return
     expected, what = (
         _enough(race, needed, share),
         f"{operation} requests" if operation else "requests",
     )
+    if race.profile:
+        yield _Problem(
+            f"race.profile = {race.profile} gives about {counted.min():.0f} {what} in its quietest "
+            f"{race.counted_s:g} counted seconds; rules.metric = {config.rules.metric} needs "
+            f"{needed} in every slice, so about {expected}",
+            "give the profile higher rates, or a longer --slice",
+        )
+        return
     yield _Problem(
         f"race.rate = {race.rate:g} over {race.counted_s:g} counted seconds gives about "
         f"{per_s * race.counted_s:.0f} {what} a slice; rules.metric = {config.rules.metric} "
@@ -111,13 +124,17 @@ def decisive_share(operations: Sequence[PlannedOperation], wanted: str | None) -
     return weights[name] / sum(weights.values())
 
 
-def _risk(race: RaceConfig, expected: float, needed: int, share: float) -> float:
-    """Return how likely the smallest slice holds fewer than needed."""
+def _risk(
+    race: RaceConfig, expected: NDArray[np.float64] | float, needed: int, share: float
+) -> float:
+    """Return how likely the smallest slice holds fewer than needed; `expected` of each pair."""
+    of_pairs = np.broadcast_to(expected, race.pairs)
+    if share == 1 and race.shape and race.shape.is_exact:
+        return float(of_pairs.min() < needed)
     if race.arrivals == "constant" and share == 1:
         # The number is fixed but for the one at the edge. An operation's is up to chance.
-        return float(expected < needed + 1)
-    one = float(scipy.stats.poisson.cdf(needed - 1, expected))
-    return 1 - (1 - one) ** race.pairs
+        return float(of_pairs.min() < needed + 1)
+    return float(1 - np.prod(1 - scipy.stats.poisson.cdf(needed - 1, of_pairs)))
 
 
 def _enough(race: RaceConfig, needed: int, share: float, most_risk: float = MOST_RISK) -> int:
@@ -147,13 +164,31 @@ def _open_files(race: RaceConfig, processes: int) -> Iterator[_Problem]:
 
 
 def _rate(race: RaceConfig, processes: int, ceiling_per_s: float | None) -> Iterator[_Problem]:
-    if ceiling_per_s is None or race.rate <= ceiling_per_s * processes:
+    highest = race.shape.highest_per_s if race.shape else race.rate
+    if ceiling_per_s is None or highest <= ceiling_per_s * processes:
         return
     ceiling = math.floor(ceiling_per_s)
+    said = f"{race.profile}, up to {highest:g} a second," if race.profile else f"{highest:g}"
     yield _Problem(
-        f"race.rate = {race.rate:g} is beyond what this machine was calibrated to send, "
-        f"{ceiling * processes} a second with {processes} process{'es' * (processes > 1)}",
-        f"give --rate {ceiling * processes} or less, or more --processes, or calibrate again",
+        f"race.{'profile' if race.profile else 'rate'} = {said} is beyond what this machine was "
+        f"calibrated to send, {ceiling * processes} a second with {processes} "
+        f"process{'es' * (processes > 1)}",
+        f"give --rate {ceiling * processes} or less, or more --processes, or calibrate again"
+        if not race.profile
+        else "give the profile lower rates, or more --processes, or calibrate again",
+    )
+
+
+def _lasts(race: RaceConfig) -> Iterator[_Problem]:
+    played_s = race.pairs * race.slice
+    if race.shape is None or race.shape.lasts_s <= played_s:
+        return
+    pairs = math.ceil(race.shape.lasts_s / race.slice)
+    yield _Problem(
+        f"race.profile = {race.profile} lasts {race.shape.lasts_s:g} s, and {race.pairs} pairs of "
+        f"{race.slice:g} s slices play {played_s:g} s of it",
+        f"give --pairs {pairs}, a longer --slice, or a "
+        + ("higher speed" if race.shape.is_exact else "shorter period"),
     )
 
 

@@ -289,13 +289,22 @@ def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
 def conditions(run: Run) -> str:
     """Return in one line what was run."""
     race: Mapping[str, object] = run.config["race"]
-    load = "closed model" if run.closed_model else f"{race['arrivals']} arrivals"
+    load = "closed model" if run.closed_model else _arrivals(race)
     pairs = "1 pair" if race["pairs"] == 1 else f"{race['pairs']} pairs"
     return (
         f"{pairs} of {race['slice']:g} s slices ({race['warmup']:g} s of each not "
         f"counted), {load}, {race['connections']} connections, keys {race['keys']}, "
         f"{_asked_for(run)}, arrival seed {run.seed}"
     )
+
+
+def _arrivals(race: Mapping[str, object]) -> str:
+    profile = race.get("profile")
+    if not profile:
+        return f"{race['arrivals']} arrivals"
+    if str(profile).startswith("replay:"):
+        return f"arrivals as in {profile}"
+    return f"{race['arrivals']} arrivals by the profile {profile}"
 
 
 def _asked_for(run: Run) -> str:

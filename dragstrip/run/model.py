@@ -172,6 +172,18 @@ class Gate(StrictModel):
     details: str | None = None
 
 
+class LoadStretch(StrictModel):
+    """A stretch of a race's load profile, in seconds of the profile.
+
+    `planned_per_s` is its rate there, `sent_per_s` what each target was sent, by name.
+    """
+
+    from_s: Annotated[float, Field(ge=0)]
+    to_s: Annotated[float, Field(ge=0)]
+    planned_per_s: Rate
+    sent_per_s: dict[str, Rate]
+
+
 class Outage(StrictModel):
     """A target gave nobody an answer, or one worker none, in seconds since the first slice began.
 
@@ -318,7 +330,8 @@ class Run(StrictModel):
     Since version 3 there is a `scenario`; in earlier versions it was always the lookup.
     `data_after` says whether the backends still held the same data when the race was over, and
     `data_difference` what differed first, or why that is unknown. `calibration` is null where
-    there was none when the race began. `writes` are each target's accounts, of a scenario that
+    there was none when the race began. `load` says how a profile that varies the rate was kept to;
+    it is empty without one. `writes` are each target's accounts, of a scenario that
     writes. Without `operations` there was one, the lookup.
     """
 
@@ -347,6 +360,7 @@ class Run(StrictModel):
     targets: dict[str, TargetTotals]
     slices: list[Slice]
     outages: list[Outage] = Field(default=[])
+    load: list[LoadStretch] = Field(default=[])
     gates: list[Gate]
 
     @model_validator(mode="before")

@@ -37,6 +37,10 @@ FINISH_FILE = "finish.json"
 LEDGER_FOLDER = "ledger"
 MOST_OPERATIONS = 256
 """The ledger has a byte for an operation's number."""
+_STRETCHES = 60
+"""Of a profile that each slice plays anew."""
+_MOST_STRETCHES = 240
+"""Of one that goes on from pair to pair."""
 
 
 Answers = Literal["right", "alike", "checked"]
@@ -146,6 +150,18 @@ class Plan(StrictModel):
     def pairs(self) -> int:
         """How many pairs of slices are planned."""
         return len(self.slices) // 2
+
+    @property
+    def plays_anew(self) -> bool:
+        """Whether each slice plays all of the profile, once or more often."""
+        return self.race.shape is not None and self.race.slice % self.race.shape.period_s == 0
+
+    @property
+    def stretches(self) -> int:
+        """In how many stretches of a slice what was sent is counted, where the rate varies."""
+        if self.race.shape is None:
+            return 0
+        return _STRETCHES if self.plays_anew else max(1, _MOST_STRETCHES // self.pairs)
 
     def during(self, slice_: PlannedSlice) -> Plan:
         """Return the plan with the load of a slice that has its own."""

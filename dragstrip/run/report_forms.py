@@ -62,6 +62,7 @@ class _Worker(_ReportForm):
     throttled_s: Amount | None = None
     reached: dict[Number, Annotated[str, Field(pattern=REACH)]] = {}
     tallies: _Tallies
+    sent: list[Count] = []
     over: _Over | None = None
     cut: bool = False
 

@@ -46,6 +46,8 @@ class WorkerReport(OfSearch):
     """By the target's number, when it answered and when not; see dragstrip.ledger.reach."""
     tallies: Form
     """By the target's number, then the operation's; see dragstrip.ledger.tally."""
+    sent: NotRequired[list[int]]
+    """Requests sent in equal stretches of the slice, where a profile varies the rate."""
 
 
 class SliceReport(TypedDict):

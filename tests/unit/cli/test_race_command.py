@@ -234,6 +234,31 @@ def test_a_rate_beyond_the_calibrated_ceiling_is_refused() -> None:
     assert "--rate 5000" in str(refused.fix)
 
 
+@pytest.mark.parametrize(
+    ("race", "words", "fix"),
+    [
+        ({"profile": "sine:1..200/600s"}, "in its quietest 25 counted seconds", "longer --slice"),
+        ({"profile": "ramp:10..90/1h"}, "lasts 3600 s, and 20 pairs of 30 s", "--pairs 120"),
+        ({"profile": "spike:50,6000@9+2"}, "up to 6000 a second, is beyond", "lower rates"),
+    ],
+)
+def test_a_profile_that_gives_no_verdict_is_refused(
+    race: dict[str, Any], words: str, fix: str
+) -> None:
+    # Each slice plays all of it, however its parts differ.
+    require(configure(profile="steps:1,200"), ceiling_per_s=5000.0)
+    refused = refusal(configure(**race), ceiling_per_s=5000.0)
+    assert words in refused.message
+    assert fix in str(refused.fix)
+
+
+@pytest.mark.parametrize("profile", ["ramp:10..90", "poisson:70"])
+def test_a_rate_beside_a_profile_is_refused(profile: str) -> None:
+    with pytest.raises(UsageError, match="--rate and the profile"):
+        presets.load({}, None, "quick", {"rate": 50, "profile": profile})
+    assert presets.load({}, None, "quick", {"profile": profile}).race.rate in {50, 70}
+
+
 def test_flags_win_over_presets_and_presets_over_the_file(tmp_path: Path) -> None:
     path = tmp_path / "dragstrip.toml"
     path.write_text("[race]\npairs = 11\nslice = 12\nwarmup = 3\nmiss = 0.5\n")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 
 from dragstrip.analysis.heat import heat
@@ -18,6 +19,7 @@ from dragstrip.ledger.rows import Flag, Outcome
 from dragstrip.race.race import conclude
 from dragstrip.report import terminal
 from dragstrip.report.exporters import EXPORTERS
+from dragstrip.report.text import conditions
 from tests.support import planned
 from tests.support.races import DATASET, Raced, command_line, racing, sections
 from tests.support.stand_in import API_KEY, StandIn
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 _MISS_S = 0.15
 """How long a server that caches takes for what it was not asked before."""
+
+_PROFILE = "steps:50,250/0.6s"
+"""Of one race: all that holds of one rate holds of two."""
 
 
 @dataclass
@@ -60,7 +65,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, StandI
 
         found = {
             "one": start("one"),
-            "two": start("two", "--processes", "2"),
+            "two": start("two", "--processes", "2", "--profile", _PROFILE),
             "cached": start("cached", "--processes", "2", caches=True),
         }
         with ThreadPoolExecutor() as pool:
@@ -164,6 +169,30 @@ def test_both_sides_of_a_pair_had_the_same_keys_at_the_same_offsets(
     assert offsets(plan.slices[0]) == offsets(plan.slices[1])
     assert offsets(plan.slices[2]) == offsets(plan.slices[3])
     assert offsets(plan.slices[0]) != offsets(plan.slices[2])
+
+
+def test_what_was_sent_follows_the_profile(races: dict[str, StandInRace]) -> None:
+    raced = races["two"].raced
+    load, plan = raced.run.load, raced.folder.read_plan()
+    assert f"profile {_PROFILE}" in conditions(raced.run)
+    assert {round(part.planned_per_s) for part in load} == {50, 250}
+    assert (load[0].from_s, load[-1].to_s) == (0, pytest.approx(0.6))
+    starts = {
+        (report["index"], worker["worker"]): worker["start_ns"]
+        for report in raced.folder.read_slices()
+        for worker in report["workers"]
+    }
+    for slice_target, one in enumerate(plan.targets):
+        own = {slice_.index for slice_ in plan.slices if slice_.target == slice_target}
+        at_s = [
+            (int(row["sent_ns"]) - starts[int(row["slice"]), part.worker]) / 1e9
+            for part in raced.folder.read_ledger()
+            for row in part.rows[part.rows["target"] == slice_target]
+            if int(row["slice"]) in own
+        ]
+        found = np.histogram(at_s, [load[0].from_s, *(part.to_s for part in load)])[0]
+        sent = [part.sent_per_s[one.name] * (part.to_s - part.from_s) for part in load]
+        assert np.array(sent) * plan.pairs == pytest.approx(found)
 
 
 @both
