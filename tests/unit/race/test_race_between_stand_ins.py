@@ -176,7 +176,8 @@ def test_what_was_sent_follows_the_profile(races: dict[str, StandInRace]) -> Non
     load, plan = raced.run.load, raced.folder.read_plan()
     assert f"profile {_PROFILE}" in conditions(raced.run)
     assert {round(part.planned_per_s) for part in load} == {50, 250}
-    assert (load[0].from_s, load[-1].to_s) == (0, pytest.approx(0.6))
+    assert load[0].from_s == 0
+    assert load[-1].to_s == pytest.approx(0.6)
     starts = {
         (report["index"], worker["worker"]): worker["start_ns"]
         for report in raced.folder.read_slices()
