@@ -39,6 +39,7 @@ _FILES = {
     "live.js": _ASSETS,
     "report.css": REPORT_ASSETS,
     "report.js": REPORT_ASSETS,
+    "save.js": REPORT_ASSETS,
     "charts.js": REPORT_ASSETS,
 }
 _POLICY = (

@@ -17,7 +17,7 @@ from dragstrip.live.progress import Clock
 from dragstrip.report.exporters import page_of
 from dragstrip.report.html import failures, narrowing, percentiles, timeline
 from dragstrip.report.html.chart import for_browser
-from dragstrip.report.html.render import environment
+from dragstrip.report.html.page import environment
 from dragstrip.report.html.vega import THEME
 from dragstrip.report.text import banners
 from dragstrip.run.folder import VERDICT_FILE

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+from xml.etree import ElementTree
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from dragstrip.analysis.heat import Stretch
+from dragstrip.analysis.numbers import milliseconds
+from dragstrip.report import text as words
 from dragstrip.report.html import render
 from tests.lab.lab_homes import wait_until
 from tests.support import chromium
@@ -26,8 +31,14 @@ if TYPE_CHECKING:
 WIDTHS = (360, 768, 1440, 3840)
 
 
-EXAMPLES = ("failing", "invalid", "unsafe", "inconclusive", "closed", "hostile", "empty")
+EXAMPLES = ("failing", "lab", "invalid", "unsafe", "inconclusive", "closed", "hostile", "empty")
 DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 360, "height": 800}
+HEAT = {
+    "old": [Stretch(n, n + 0.5, {10: 20, 12: 5}, slowest_ms=20) for n in range(3)],
+    "new": [Stretch(n, n + 0.5, {8: 20, 30: n}, n % 2, slowest_ms=1e3) for n in range(3, 6)],
+}
+"""Over time, some of the challenger's answers take a second, and one request fails."""
 
 
 @dataclass
@@ -69,7 +80,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Opened
         opened = {}
         for name, (run, verdict) in made.items():
             file = folder / f"{name}.html"
-            file.write_text(render.render(run, verdict))
+            file.write_text(render.render(run, verdict, HEAT if name == "failing" else None))
             opened[name] = open_page(browser, file)
         yield opened
 
@@ -143,7 +154,8 @@ def test_nothing_has_to_be_scrolled_sideways(pages: dict[str, Opened]) -> None:
 
 
 def test_pointing_tells_the_values_of_the_table(failing: Opened) -> None:
-    for name in ("slowest", "within", "pairs", "response", "throughput", "generator", "split"):
+    heats = ("heat-baseline", "heat-challenger")
+    for name in (*heats, "slowest", "within", "pairs", "response", "throughput", "generator"):
         chart = failing.chart(name)
         chart.scroll_into_view_if_needed()
         box = chart.bounding_box()
@@ -203,6 +215,91 @@ def test_a_picture_can_be_looked_at_more_closely_and_whole_again(
     wait_until(lambda: failing.labels(name) == whole)
 
 
+def test_pictures_over_time_are_looked_at_together(failing: Opened) -> None:
+    over_time = ("heat-baseline", "heat-challenger", "response", "throughput", "generator")
+    whole = {name: failing.labels(name) for name in (*over_time, "within", "pairs")}
+    failing.chart("heat-challenger").focus()
+    failing.page.keyboard.press("+")
+    wait_until(lambda: all(failing.labels(name) != whole[name] for name in over_time))
+    assert len({tuple(failing.labels(name)) for name in ("response", "throughput")}) == 1
+    for name in ("within", "pairs"):
+        assert failing.labels(name) == whole[name]
+    failing.page.locator("#figure-generator").get_by_role("button", name="all").click()
+    wait_until(lambda: all(failing.labels(name) == whole[name] for name in over_time))
+
+
+def saved(opened: Opened, chart: str, form: str) -> bytes:
+    figure = opened.page.locator(f"#figure-{chart}")
+    figure.locator("details").evaluate("one => { one.open = true; }")
+    with opened.page.expect_download() as download:
+        figure.get_by_role("button", name=form, exact=True).click()
+    assert download.value.suggested_filename == f"dragstrip-{chart}.{form.lower()}"
+    content = download.value.path().read_bytes()
+    # The browser tells of what it makes itself, too.
+    own = ("request: blob:", "request: data:")
+    opened.heard[:] = [one for one in opened.heard if not one.startswith(own)]
+    return content
+
+
+def test_a_picture_and_its_data_are_saved_as_files(failing: Opened) -> None:
+    rows = list(csv.reader(saved(failing, "response", "CSV").decode().splitlines()))
+    run, _ = examples()["failing"]
+    assert rows[0] == ["slice", "p50 (ms)", "p95 (ms)", "p99 (ms)"]
+    assert [[float(cell) if cell != "–" else None for cell in row[1:]] for row in rows[1:]] == [
+        [one.p50_ms, one.p95_ms, one.p99_ms]
+        for one in sorted(run.slices, key=lambda one: one.index)
+    ]
+    cells = list(csv.reader(saved(failing, "heat-challenger", "CSV").decode().splitlines()))[1:]
+    assert [int(row[4]) for row in cells if row[2] == "1000"] == [3, 4, 5]
+    assert sum(int(row[5]) for row in cells) == 2
+    for chart in ("gauge", "heat-challenger"):
+        drawn = saved(failing, chart, "SVG").decode()
+        said = " ".join(ElementTree.fromstring(drawn).itertext())
+        title = failing.page.locator(f"#title-{chart}").text_content() or ""
+        assert plain(title) in plain(said)
+        assert "var(" not in drawn
+        assert saved(failing, chart, "PNG").startswith(b"\x89PNG")
+
+
+def test_a_saved_picture_of_an_invalid_run_says_so(pages: dict[str, Opened]) -> None:
+    drawn = saved(pages["invalid"], "response", "SVG").decode()
+    said = " ".join(ElementTree.fromstring(drawn).itertext())
+    assert "Invalid run: this picture proves nothing." in said
+    assert words.LAB_BANNER in said
+
+
+def test_every_section_and_picture_has_a_link_that_lasts(failing: Opened) -> None:
+    page = failing.page
+    places = page.locator("main section[id], main figure")
+    ids = places.evaluate_all("all => all.map((one) => `#${one.id}`)")
+    links = page.locator(".anchor").evaluate_all("all => all.map((one) => one.hash)")
+    assert sorted(ids) == sorted(links)
+    expect(page.locator("#gates-table")).to_be_hidden()
+    page.get_by_role("link", name="Validity", exact=True).click()
+    expect(page.locator("#gates-table")).to_be_visible()
+    page.locator("#gates summary").click()
+
+
+def test_the_first_screen_of_a_phone_says_what_decides(pages: dict[str, Opened]) -> None:
+    page = pages["lab"].page
+    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.evaluate("scrollTo(0, 0)")
+    for place in ("#verdict-title", "#ratio", "#key-table", "#gates summary"):
+        expect(page.locator(place)).to_be_in_viewport(ratio=1)
+    _, verdict = examples()["lab"]
+    assert f"95 % interval {verdict.low:.3f} to {verdict.high:.3f}" in plain(
+        page.locator("#ratio").text_content() or ""
+    )
+    figures = [plain(one) for one in page.locator("#key-table td").all_text_contents()]
+    assert figures == [
+        milliseconds(one)
+        for side in verdict.targets.values()
+        for one in (side.p50_ms, side.p95_ms, side.p99_ms)
+    ]
+    expect(page.locator("#gates summary")).to_have_text("16 of 16 validity checks passed")
+    expect(page.locator("#gates-table")).to_be_hidden()
+
+
 def test_the_tab_key_goes_from_the_skip_link_to_the_pictures(failing: Opened) -> None:
     page = failing.page
     page.evaluate("scrollTo(0, 0); document.activeElement.blur(); getSelection().removeAllRanges()")
@@ -212,8 +309,12 @@ def test_the_tab_key_goes_from_the_skip_link_to_the_pictures(failing: Opened) ->
     expect(page.locator(".skip")).to_be_in_viewport()
     page.keyboard.press("Enter")
     expect(page.locator("#main")).to_be_focused()
-    page.keyboard.press("Tab")
-    expect(failing.chart("gauge")).to_be_focused()
+    seen = []
+    while failing.chart("gauge").evaluate("one => one !== document.activeElement"):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.hash || document.activeElement.tagName"))
+        assert len(seen) < 6
+    assert seen == ["#verdict", "SUMMARY", "#figure-gauge", "DIV"]
     outline = failing.chart("gauge").evaluate("one => getComputedStyle(one).outlineStyle")
     assert outline == "solid"
 

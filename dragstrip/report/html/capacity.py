@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from dragstrip.report import capacity as words
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.assets import charts_library, policy, text_of
-from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table, for_browser
-from dragstrip.report.html.render import environment
-from dragstrip.report.html.vega import THEME, value
+from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
+from dragstrip.report.html.page import page
+from dragstrip.report.html.vega import value
 from dragstrip.report.text import LAB_BANNER
 
 if TYPE_CHECKING:
@@ -27,22 +26,14 @@ _HEADS = ("slice", "rate", "p50", "p95", "p99", "failed", "outcome")
 def render(found: Capacity) -> str:
     """Return the whole page. Raises StorageError when the charts' library is not installed."""
     charts = [_response(found), _errors(found)] if _curve(found) else []
-    style, script, library = text_of("report.css"), text_of("report.js"), charts_library()
-    return (
-        environment()
-        .get_template("capacity.html.j2")
-        .render(
-            found=found,
-            look=_LOOKS.get(found.verdict, found.verdict),
-            words=words,
-            banner_text=LAB_BANNER,
-            charts=charts,
-            data={"theme": THEME, "charts": [for_browser(one) for one in charts]},
-            style=style,
-            script=script,
-            library=library,
-            policy=policy(scripts=[library, script], style=style),
-        )
+    return page(
+        "capacity.html.j2",
+        charts,
+        found=found,
+        look=_LOOKS.get(found.verdict, found.verdict),
+        words=words,
+        banner_text=LAB_BANNER,
+        charts=charts,
     )
 
 

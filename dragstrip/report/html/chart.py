@@ -56,7 +56,8 @@ class Chart:
     """One picture. `walk` is the axis along which the cursor goes from stop to stop.
 
     `zoom` is the whole domain of the horizontal axis where that can be narrowed; the specification
-    then has it as the parameters `low` and `high`.
+    then has it as the parameters `low` and `high`. Those that are `is_over_time` have the race's
+    time there, and are narrowed together.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Chart:
     walk: Literal["x", "y"] = "x"
     zoom: tuple[float, float] | None = None
     log: bool = False
+    is_over_time: bool = False
     legend: tuple[Key, ...] = ()
     is_wide: bool = False
     has_open_table: bool = False
@@ -83,6 +85,7 @@ def for_browser(chart: Chart) -> dict[str, Any]:
         "walk": chart.walk,
         "zoom": chart.zoom,
         "log": chart.log,
+        "is_over_time": chart.is_over_time,
         "stops": [
             {"at": stop.at, "title": stop.title, "values": stop.values} for stop in chart.stops
         ],

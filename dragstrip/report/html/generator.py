@@ -74,6 +74,7 @@ def charts(run: Run) -> list[Chart]:
         table=table,
         stops=stops,
         zoom=zoom,
+        is_over_time=True,
         legend=tuple(
             Key(f"shape-{one.shape}", f"{one.rule.words} (allowed: {one.allowed})")
             for one in series

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.analysis import numbers
 from dragstrip.analysis.operations import decisive, most_failing, rules_operation
+from dragstrip.report import text
 
 if TYPE_CHECKING:
     from dragstrip.run.model import Run, Verdict
@@ -89,13 +90,15 @@ def explanation(run: Run, verdict: Verdict) -> str:
             f"Nothing can be learned from this run about which target is faster: {conditions}. "
             "The figures below show what went wrong, and nothing else."
         )
-    if verdict.ratio is None or verdict.low is None or verdict.high is None:
+    found = text.interval(verdict)
+    if found is None:
         return _meaning(run, verdict)
+    ratio, low, high = found
     asked = f"{verdict.operation} requests" if verdict.operation else "requests"
     return (
         f"{run.challenger} answers {OF_HUNDRED[verdict.metric]} of 100 {asked} within "
-        f"{verdict.ratio:.2f} times the time that {run.baseline} needs for them (95 % interval "
-        f"{verdict.low:.2f} to {verdict.high:.2f}). {_meaning(run, verdict)}"
+        f"{ratio:.2f} times the time that {run.baseline} needs for them (95 % interval "
+        f"{low:.2f} to {high:.2f}). {_meaning(run, verdict)}"
     )
 
 

@@ -64,6 +64,7 @@ def _chart(
             for title, one, row in zip(titles, found, cells, strict=True)
         ),
         zoom=whole,
+        is_over_time=True,
         legend=(
             Key(f"heat-{side}", f"{name}, from few to all"),
             Key("failed", "failed"),

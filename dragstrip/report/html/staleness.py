@@ -50,6 +50,7 @@ def charts(run: Run) -> list[Chart]:
             for at, _, name, age in reads
         ),
         zoom=whole,
+        is_over_time=True,
         legend=figures.legend(run),
         is_wide=True,
     )

@@ -160,6 +160,7 @@ def _response(run: Run) -> Chart:
         table=table,
         stops=stops,
         zoom=whole,
+        is_over_time=True,
         legend=figures.legend(run),
     )
 
@@ -207,6 +208,7 @@ def _throughput(run: Run) -> Chart:
         table=table,
         stops=stops,
         zoom=whole,
+        is_over_time=True,
         legend=(*figures.legend(run), *due),
     )
 

@@ -5,6 +5,7 @@
   const tip = document.getElementById("tip");
   const CLOSER = 0.7;
   const SMALLEST_DRAG_PX = 8;
+  const drawn = new Map();
 
   // Sizes follow the reader's font size, as the rest of the page does.
   const scaleBy = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
@@ -130,8 +131,15 @@
       const [first, last] = this.chart.zoom.map((end) => this.toLinear(end));
       const width = Math.min(Math.max(high - low, (last - first) / 1000), last - first);
       const start = Math.min(Math.max((low + high - width) / 2, first), last - width);
-      this.domain = [this.fromLinear(start), this.fromLinear(start + width)];
-      this.view.signal("low", this.domain[0]).signal("high", this.domain[1]).runAsync();
+      const domain = [this.fromLinear(start), this.fromLinear(start + width)];
+      for (const one of this.chart.is_over_time ? drawn.values() : [this]) {
+        if (one.chart.is_over_time === this.chart.is_over_time) one.narrow(domain);
+      }
+    }
+
+    narrow(domain) {
+      this.domain = domain;
+      this.view?.signal("low", domain[0]).signal("high", domain[1]).runAsync();
     }
 
     zoom(how, around = 0.5) {
@@ -159,6 +167,10 @@
       box.addEventListener("pointerleave", () => { if (!this.drag) this.leave(); });
       box.addEventListener("keydown", (event) => this.press(event));
       box.addEventListener("blur", () => this.leave());
+      const figure = box.closest("figure");
+      for (const button of figure.querySelectorAll("[data-save]")) {
+        button.addEventListener("click", () => window.savePicture(figure, this.chart, button.dataset.save));
+      }
       if (!this.chart.zoom) return;
       box.classList.add("zooms");
       box.addEventListener("pointerdown", (event) => this.grasp(event));
@@ -172,7 +184,7 @@
         const around = Math.min(Math.max(this.pointed(event).x / width, 0), 1);
         this.zoom(event.deltaY < 0 ? "in" : "out", around);
       }, { passive: false });
-      for (const button of box.closest("figure").querySelectorAll("[data-zoom]")) {
+      for (const button of figure.querySelectorAll("[data-zoom]")) {
         button.addEventListener("click", () => this.zoom(button.dataset.zoom));
       }
     }
@@ -223,11 +235,10 @@
     }
   }
 
-  const drawn = new Map();
-
   async function drawAll() {
+    for (const one of drawn.values()) one.view?.finalize();
+    drawn.clear();
     for (const chart of data.charts) {
-      drawn.get(chart.id)?.view?.finalize();
       try {
         drawn.set(chart.id, new Picture(chart));
         await drawn.get(chart.id).draw();
@@ -238,6 +249,14 @@
     }
     document.documentElement.dataset.drawn = "yes";
   }
+
+  // A link to what is folded unfolds it.
+  function unfold() {
+    const target = document.getElementById(location.hash.slice(1));
+    target?.querySelector(":scope > details")?.setAttribute("open", "");
+  }
+  window.addEventListener("hashchange", unfold);
+  unfold();
 
   // The live page draws its pictures again as the race goes on.
   window.drawPictures = (given) => {
