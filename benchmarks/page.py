@@ -53,6 +53,13 @@ ABOUT: dict[str, About] = {
         "a lookup costs has a bound. The ten million lookups are made up: they go through "
         "everything that keeps anything of a lookup, but no socket.",
     ),
+    "worker": About(
+        "How little does a worker need?",
+        "What `pip install dragstrip` brings to a worker's machine, without bytecode, and two real "
+        "`dragstrip worker`s with 10 lookups a second each: the memory of the process that makes "
+        "the load, with and without the command that started it, and the processor time of a "
+        "slice.",
+    ),
     "checks": About(
         "How many answers a second does one core check?",
         "A JSON body of 665 bytes and 2,000 keys, no socket. `known` is where the same bytes come "

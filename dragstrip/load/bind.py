@@ -67,7 +67,11 @@ def user_classes() -> dict[str, type[ConnectionUser]]:
 
 def race_classes() -> dict[str, type[ConnectionUser]]:
     """Return a race's two user classes by name; a worker's are bound once it has the plan."""
-    return _or_exit(lambda: _race_classes(plans.current()))
+    plan = _or_exit(plans.current)
+    if plan:
+        # Loaded before the workers are forked, it costs none of them time or memory.
+        _or_exit(lambda: find(plan.scenario.name))
+    return _or_exit(lambda: _race_classes(plan))
 
 
 def attach(events: Events) -> None:

@@ -16,7 +16,7 @@ import pytest
 from dragstrip.analysis.recount import recount
 from dragstrip.run.folder import RunFolder
 from tests.compose import engine
-from tests.compose.project import Project, project
+from tests.compose.project import IMAGE, Project, project
 from tests.compose.test_compose import bridge_address, lab_of_its_own, readable, wait
 from tests.compose.witness import Forwarder
 
@@ -136,15 +136,24 @@ def test_a_race_of_two_containers_is_what_their_ledgers_hold(racing: Any) -> Non
         assert (one.place / "worker_token").read_text().strip() not in logs
 
 
-def test_a_killed_racer_voids_its_pair_and_the_run(racing: Any) -> None:
+def test_a_killed_racer_voids_its_pair_and_the_run_and_one_held_up_by_its_limit_is_seen(
+    racing: Any,
+) -> None:
     with racing(6) as one:
         one.wait_for_slices(2)
-        engine.docker("kill", one.racers()[0])
+        killed, throttled = one.racers()
+        engine.docker("kill", killed)
+        # Each slice asks of one process a few hundredths of a core, in bursts.
+        engine.docker("update", "--cpus", "0.05", throttled)
         assert one.code(one.race(), 300) == 3, one.project.logs()
         verdict = json.loads((one.stored().path / "verdict.json").read_text())
         failed = {gate["name"] for gate in verdict["gates"] if not gate["passed"]}
         assert verdict["verdict"] == "invalid"
-        assert {"lost_workers", "voided_pairs"} <= failed
+        assert {"lost_workers", "voided_pairs", "throttled"} <= failed
+
+        script = "from dragstrip.run.machine import this_machine as m; print(m().cpu_quota)"
+        quota = ("run", "--rm", "--cpus", "1.5", IMAGE, "python", "-c", script)
+        assert engine.docker(*quota).strip() == "1.5"
 
 
 @pytest.mark.parametrize(("cut_s", "is_lost"), [(5, False), (40, True)])

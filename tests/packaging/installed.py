@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import PathDistribution, distribution
 from pathlib import Path
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from benchmarks.worker import closure
 
 ROOT = Path(__file__).parents[2]
 NOBODY = 65_534
@@ -92,33 +91,14 @@ def install(wheel: Path, folder: Path, python: str, extras: set[str]) -> Install
     """Make the environment, and folders that its user owns."""
     made = Installed(folder, python)
     subprocess.run([python, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    for name in closure(wheel, extras):
+    metadata = next(p for p in zipfile.Path(wheel).iterdir() if p.name.endswith(".dist-info"))
+    for name in closure(PathDistribution(metadata), extras):
         _link(name, made.site)
     pip("--python", str(folder / "venv"), "install", "--no-deps", "--no-index", str(wheel))
     for owned in (made.place, made.home):
         owned.mkdir()
         os.chown(owned, NOBODY, NOBODY)
     return made
-
-
-def closure(wheel: Path, extras: set[str]) -> set[str]:
-    """Return the names of all packages that a wheel asks for, by what each of them asks for."""
-    metadata = next(p for p in zipfile.Path(wheel).iterdir() if p.name.endswith(".dist-info"))
-    found: dict[str, set[str]] = {}
-    waiting = [(PathDistribution(metadata), extras)]
-    while waiting:
-        package, wanted = waiting.pop()
-        for text in package.requires or ():
-            requirement = Requirement(text)
-            marker = requirement.marker
-            if marker and not any(marker.evaluate({"extra": one}) for one in (wanted or {""})):
-                continue
-            name, more = canonicalize_name(requirement.name), set(requirement.extras)
-            if name in found and more <= found[name]:
-                continue
-            found[name] = found.get(name, set()) | more
-            waiting.append((distribution(name), found[name]))  # type: ignore[arg-type]
-    return set(found)
 
 
 def pip(*arguments: str) -> None:

@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAY = datetime.timedelta(days=1)
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 class Authority:
@@ -25,8 +36,9 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
+        # As RFC 5280 has it, which Python 3.13 insists on.
         constraints = x509.BasicConstraints(ca=True, path_length=0)
-        certificate = self._sign(self._name, self._key, 1, constraints)
+        certificate = self._sign(self._name, self._key, 1, constraints, _SIGNS_CERTIFICATES)
         self.ca_file = folder / "ca.pem"
         self.ca_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -79,7 +91,7 @@ class Authority:
         subject: x509.Name,
         key: ec.EllipticCurvePrivateKey,
         days: int,
-        extension: x509.ExtensionType,
+        *extensions: x509.ExtensionType,
     ) -> x509.Certificate:
         end = datetime.datetime.now(datetime.UTC) + days * _DAY
         builder = (
@@ -90,10 +102,12 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(end - 2 * _DAY)
             .not_valid_after(end)
-            .add_extension(extension, critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False
             )
         )
+        for extension in extensions:
+            is_critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+            builder = builder.add_extension(extension, critical=is_critical)
         return builder.sign(self._key, hashes.SHA256())

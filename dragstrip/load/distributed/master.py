@@ -138,6 +138,9 @@ class RaceMaster(RaceDriver):
             no_others = self._has_own_workers and self._unfit
             if self._end.seconds >= self._wait_s or no_others:
                 self._refuse(self._who_came())
+            for worker in locust_compat.connected_workers(self._master):
+                # While it takes in its plan it says nothing, on a busy machine for long.
+                locust_compat.keep_alive(self._master, worker)
             self._pause()
         self._choose(self._end.members)
 

@@ -164,7 +164,7 @@ def test_parts_and_failures_are_those_of_the_ledger(page: Page, race: Recomputed
         right = part.right
         service = (right["done_ns"] - right["sent_ns"]).mean() / 1e6
         response = responses(part).mean() / 1e6
-        total, query = (right[f"{name}_us"].mean() / 1e3 for name in ("total", "query"))
+        total, query = (float(right[f"{name}_us"].mean()) / 1e3 for name in ("total", "query"))
         if total > service:
             # A server that claims more than there was is not believed.
             total, query = 0.0, 0.0

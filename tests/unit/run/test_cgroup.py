@@ -19,6 +19,19 @@ def test_the_quota_of_a_container(tmp_path: Path, text: str, cores: float | None
     assert cpu_quota(tmp_path) == cores
 
 
+@pytest.mark.parametrize(("quota", "cores", "seconds"), [("-1", None, None), ("50000", 0.5, 0.25)])
+def test_a_host_with_groups_of_version_1(
+    tmp_path: Path, quota: str, cores: float | None, seconds: float | None
+) -> None:
+    group = tmp_path / "cpu"
+    group.mkdir()
+    (group / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (group / "cpu.cfs_period_us").write_text("100000\n")
+    stat = "nr_periods 9\nnr_throttled 3\nthrottled_time 250000000\n"
+    (group / "cpu.stat").write_text(stat)
+    assert (cpu_quota(tmp_path), throttled_s(tmp_path)) == (cores, seconds)
+
+
 def test_a_machine_without_groups_has_no_quota(tmp_path: Path) -> None:
     assert cpu_quota(tmp_path) is None
     assert throttled_s(tmp_path) is None
