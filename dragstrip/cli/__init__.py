@@ -1,5 +1,6 @@
 """The command line: a file a command; flags in, text and exit code out."""
 
-from dragstrip import bundled
+from dragstrip import bundled, operating_system
 
+operating_system.require_posix()
 bundled.load()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 from pydantic import BaseModel, ConfigDict
+
+from dragstrip.operating_system import IS_LINUX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,7 +119,7 @@ def _is_zombie_of_another(pid: int) -> bool:
 
 
 def _birth(pid: int) -> str | None:
-    if sys.platform == "linux":
+    if IS_LINUX:
         return _birth_on_linux(pid)
     try:
         process = psutil.Process(pid)

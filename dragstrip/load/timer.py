@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from gevent.hub import get_hub
+
+from dragstrip.operating_system import IS_LINUX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ class Timer:
 
     __slots__ = ("_at_ns", "_callback", "_clock")
 
-    def __init__(self, callback: Callable[[], None], *, precise: bool = sys.platform == "linux"):
+    def __init__(self, callback: Callable[[], None], *, precise: bool = IS_LINUX):
         self._callback = callback
         self._at_ns = NEVER_NS
         self._clock = _TimerFile(self._fire) if precise else _LoopTimer(self._fire)

@@ -6,6 +6,7 @@ import math
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from dragstrip import operating_system
 from dragstrip.analysis import calibration
 from dragstrip.errors import UsageError
 from dragstrip.live import metrics_server, web_exchange
@@ -115,6 +116,8 @@ def ready(
         signals_as_interrupts(),
         backends(config, scenario, progress.say, keep_lab=options.keep_lab) as found,
     ):
+        if other := operating_system.remark():
+            progress.say(f"warning: {other}")
         scenario = rebind(found)
         facts = scenario.prepare(list(targets_of(found).values()), progress)
         yield Setup(found, scenario, facts, options, known)

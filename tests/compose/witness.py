@@ -11,11 +11,12 @@ import asyncio
 import contextlib
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
+T = TypeVar("T")
 _END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -42,11 +43,13 @@ class Forwarder:
         finally:
             for server in servers.values():
                 self._loop.call_soon_threadsafe(server.close)
+            # A connection that was cut from outside is still being read.
+            self._await(_cancel_all())
             self._loop.call_soon_threadsafe(self._loop.stop)
             thread.join()
 
-    def _await(self, listening: Coroutine[None, None, asyncio.Server]) -> asyncio.Server:
-        return asyncio.run_coroutine_threadsafe(listening, self._loop).result(timeout=10)
+    def _await(self, job: Coroutine[None, None, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result(timeout=10)
 
     async def _listen(self, port: int) -> asyncio.Server:
         async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,3 +78,10 @@ class Forwarder:
                 await sink.drain()
         finally:
             sink.close()
+
+
+async def _cancel_all() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
