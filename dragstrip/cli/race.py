@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,6 +27,7 @@ from dragstrip.cli.options import (
     verbose,
 )
 from dragstrip.cli.requirement import judge, requirement
+from dragstrip.cli.web_options import web_address, web_ui
 from dragstrip.cli.wire_options import add_tls_files, wire_options
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
@@ -38,7 +38,6 @@ from dragstrip.report import markdown
 from dragstrip.run.ipc import (
     DEFAULT_PORT,
     TOKEN_VARIABLE,
-    ListenAddress,
     Workers,
     parse_address,
     require_free,
@@ -50,7 +49,7 @@ if TYPE_CHECKING:
 
     from dragstrip.analysis.verdict import Requirement
     from dragstrip.config.config import Config
-    from dragstrip.live.web_exchange import WebUi
+    from dragstrip.live.page_server import WebUi
     from dragstrip.race.race import Options, Result
 
 
@@ -79,26 +78,7 @@ _workers = option_group(
 )
 
 
-_web = option_group(
-    click.option(
-        "--web", is_flag=True, help="Start the race from Locust's web UI, and watch it there."
-    ),
-    click.option(
-        "--web-host",
-        default="127.0.0.1",
-        show_default=True,
-        metavar="HOST",
-        help="Where the web UI listens; elsewhere, DRAGSTRIP_WEB_PASSWORD must be set.",
-    ),
-    click.option(
-        "--web-port",
-        type=click.IntRange(1, 65_535),
-        default=8089,
-        show_default=True,
-        metavar="N",
-        help="The web UI's port.",
-    ),
-)
+_web = click.option("--web", is_flag=True, help="Start the race in a browser, and watch it there.")
 
 
 @click.command(
@@ -158,6 +138,7 @@ _web = option_group(
     help="Serve metrics for Prometheus here while the race runs.",
 )
 @_web
+@web_address
 @click.option(
     "--otel",
     is_flag=True,
@@ -314,21 +295,12 @@ def _token(config: Config) -> str:
 
 
 def _web_ui(host: str, port: int, config: Config) -> WebUi:
-    from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WebUi
-
     if config.race.metrics_port is not None:
         raise UsageError(
             "--web and race.metrics_port exclude each other",
             fix="give one of them: with --web the race's plan may still change",
         )
-    secret = config.environment.dragstrip_web_password
-    address = require_free(ListenAddress(host, port), "--web-host, --web-port")
-    if secret is None and not ip_address(address.host).is_loopback:
-        raise UsageError(
-            f"--web-host {host}: anyone who reaches the web UI can start load",
-            fix=f"set {PASSWORD_VARIABLE}, or leave it on 127.0.0.1",
-        )
-    return WebUi(address.host, port, secret.get_secret_value() if secret else None)
+    return web_ui(host, port, config.environment)
 
 
 def _preset(preset: Preset | None, quick: bool) -> Preset | None:

@@ -31,11 +31,14 @@ def watch(run: str, out: Path, web_host: str, web_port: int) -> None:
     from dragstrip.run import folder as run_folder
     from dragstrip.run.folder import RunFolder
 
-    def find() -> RunFolder:
-        return RunFolder(run_folder.find(run, out).path.resolve())
+    def find() -> RunFolder | None:
+        folder = RunFolder(run_folder.find(run, out).path.resolve())
+        is_there = folder.plan_file.exists() and (folder.path / run_folder.RUN_FILE).exists()
+        return folder if is_there or run != run_folder.LATEST else None
 
     ui = web_ui(web_host, web_port, configuration.read_environment(os.environ))
-    find().read_plan()
+    if (found := find()) is not None:
+        found.read_plan()
     over = threading.Event()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with serving(application(Watched(find), password=ui.password), ui):

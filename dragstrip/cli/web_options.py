@@ -13,7 +13,7 @@ from dragstrip.run.ipc import ListenAddress, require_free
 
 if TYPE_CHECKING:
     from dragstrip.config.config import Environment
-    from dragstrip.live.web_exchange import WebUi
+    from dragstrip.live.page_server import WebUi
 
 web_address = option_group(
     click.option(
@@ -36,7 +36,7 @@ web_address = option_group(
 
 def web_ui(host: str, port: int, environment: Environment) -> WebUi:
     """Return where to serve it. Raises UsageError."""
-    from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WebUi
+    from dragstrip.live.page_server import PASSWORD_VARIABLE, WebUi
 
     secret = environment.dragstrip_web_password
     address = require_free(ListenAddress(host, port), "--web-host, --web-port")

@@ -175,16 +175,19 @@ def load(
     return config.with_environment(environ)
 
 
-def with_race(config: Config, given: Mapping[str, str]) -> Config:
-    """Return a copy with other fields of the section race, as a form gives them: all of them text.
+def with_fields(config: Config, given: Mapping[str, Mapping[str, object]]) -> Config:
+    """Return a copy with other fields of its sections, as a form gives them: as text.
 
     Raises ConfigError.
     """
-    try:
-        race = RaceConfig.model_validate(config.race.model_dump() | dict(given))
-    except ValidationError as error:
-        raise _as_config_error(error, "race") from None
-    return config.model_copy(update={"race": race})
+    changed: dict[str, Any] = {}
+    for section, fields in given.items():
+        before = getattr(config, section)
+        try:
+            changed[section] = type(before).model_validate(before.model_dump() | dict(fields))
+        except ValidationError as error:
+            raise _as_config_error(error, section) from None
+    return config.model_copy(update=changed)
 
 
 def require_race_targets(config: Config) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import logging
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,6 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dragstrip.errors import StorageError, UsageError
 from dragstrip.live.race_view import RaceView
-from dragstrip.live.web_exchange import PASSWORD_VARIABLE, USER_NAME
 from dragstrip.report.exporters import page_of
 from dragstrip.report.html.assets import FOLDER as REPORT_ASSETS
 
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from dragstrip.live.race_view import Page
-    from dragstrip.live.web_exchange import WebUi
     from dragstrip.run.folder import RunFolder
+
+USER_NAME = "dragstrip"
+PASSWORD_VARIABLE = "DRAGSTRIP_WEB_PASSWORD"  # noqa: S105
 
 _ASSETS = Path(__file__).parent / "page"
 _FILES = {
@@ -44,10 +46,24 @@ _FILES = {
 }
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _LOOKED_EVERY_S = 0.9
 """However many browsers ask: this machine may have requests to time."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebUi:
+    """Where the page is served, and the password that it asks for, if any."""
+
+    host: str
+    port: int
+    password: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        return f"http://{self.host}:{self.port}"
 
 
 class Watched:
@@ -90,8 +106,13 @@ class Watched:
         return self._view
 
 
-def application(watched: Watched, *, password: str | None = None) -> Flask:
-    """Return what answers a browser."""
+def application(
+    watched: Watched,
+    *,
+    password: str | None = None,
+    control: Callable[[], Page | None] = lambda: None,
+) -> Flask:
+    """Return what answers a browser. `control` says how what it may do stands, if anything."""
     app = Flask("dragstrip.live", static_folder=None)
     app.before_request(lambda: _refuse_strangers(password))
     app.after_request(_harden)
@@ -99,7 +120,7 @@ def application(watched: Watched, *, password: str | None = None) -> Flask:
     app.add_url_rule("/", "index", lambda: send_file(_ASSETS / "live.html"))
     for name, folder in _FILES.items():
         app.add_url_rule(f"/{name}", name, lambda file=folder / name: send_file(file))
-    app.add_url_rule("/state", "state", lambda: as_json(watched.page()))
+    app.add_url_rule("/state", "state", lambda: as_json({**watched.page(), "control": control()}))
     app.add_url_rule("/pictures", "pictures", lambda: as_json(watched.pictures()))
     app.add_url_rule("/report", "report", lambda: _report(watched.report()))
     return app
@@ -161,6 +182,9 @@ def _refuse_strangers(password: str | None) -> Response | None:
     origin = request.headers.get("Origin")
     if request.method == "POST" and origin and urlsplit(origin).netloc != request.host:
         abort(403, "That was asked for by another site's page.")
+    # Which a form of another site cannot send.
+    if request.method == "POST" and not request.is_json:
+        abort(415)
     return None
 
 
@@ -177,7 +201,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _harden(response: Response) -> Response:
-    response.headers["Content-Security-Policy"] = _POLICY
+    response.headers.setdefault("Content-Security-Policy", _POLICY)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"

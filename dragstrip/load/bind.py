@@ -19,8 +19,7 @@ from dragstrip import lab, open_files
 from dragstrip.config import config as configuration
 from dragstrip.errors import DragstripError, StorageError
 from dragstrip.ledger.writer import Ledger
-from dragstrip.live.web_exchange import serves_web
-from dragstrip.load import locust_compat, web_ui
+from dragstrip.load import locust_compat, locust_pages
 from dragstrip.load.distributed import final_stats
 from dragstrip.load.distributed.master import RaceMaster
 from dragstrip.load.distributed.worker import RaceWorker
@@ -28,7 +27,7 @@ from dragstrip.load.locust_user import ConnectionUser, Work, end_with_parent, ra
 from dragstrip.load.race_driver import SingleProcessDriver
 from dragstrip.redact import redact_logs
 from dragstrip.run import plan as plans
-from dragstrip.run.ipc import RUNS_VARIABLE, read_handoff
+from dragstrip.run.ipc import PAGES_VARIABLE, RUNS_VARIABLE, read_handoff
 from dragstrip.run.plan import LEDGER_FOLDER
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.find import find
@@ -169,8 +168,6 @@ def _set_defaults(parser: Any, **_: Any) -> None:
     in_race = plan or _gets_plan_later()
     wait_s = 0 if in_race else _or_exit(_configuration).race.timeout + 1
     parser.set_defaults(web_host="127.0.0.1", class_picker=not in_race, stop_timeout=wait_s)
-    if plan and serves_web():
-        web_ui.add_settings(parser, plan)
     if not in_race:
         # Locust has a --profile of its own, which groups test runs.
         parser.add_argument(
@@ -186,6 +183,8 @@ def _prepare(environment: Environment, **_: Any) -> None:
     redact_logs()
     end_with_parent()
     raise_priority()
+    if environment.web_ui and PAGES_VARIABLE in os.environ:
+        locust_pages.keep(environment.web_ui)
     # Locust sets its timers, --run-time among them, by the loop's idea of the time, which is as old
     # as the imports took.
     gevent.get_hub().loop.update_now()

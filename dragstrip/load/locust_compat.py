@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from pathlib import Path
 
     from flask import Flask
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
     from locust.web import WebUI
 
 log = logging.getLogger(__name__)
-
-SWARM_VIEW = "locust.swarm"
-STOP_VIEW = "locust.stop"
-INDEX_VIEW = "locust.index"
-LOGIN_VIEW = "locust.login"
 
 
 def run_command_line(locustfile: Path, arguments: list[str]) -> None:
@@ -339,60 +334,3 @@ def flask_app(web_ui: WebUI) -> Flask:
     """
     assert web_ui.app is not None  # noqa: S101
     return web_ui.app
-
-
-def change_answers_last(web_ui: WebUI, change: Callable[[Any], Any]) -> None:
-    """Pass every response of the web UI through `change`, after all that Locust does to it.
-
-    Relies on `Flask.after_request_funcs` (Locust 2.47).
-    """
-    # What is there first is called last.
-    flask_app(web_ui).after_request_funcs.setdefault(None, []).insert(0, change)
-
-
-def view(web_ui: WebUI, name: str) -> Callable[..., Any]:
-    """Return one of Locust's own views.
-
-    Relies on `Flask.view_functions` and the views `locust.swarm`, `locust.stop`, `locust.index` and
-    `locust.login` (Locust 2.47).
-    """
-    return flask_app(web_ui).view_functions[name]
-
-
-def replace_view(web_ui: WebUI, name: str, new: Callable[[], Any]) -> None:
-    """Put a view in the place of one of Locust's own; it asks for a login where that does.
-
-    Relies on `Flask.view_functions` (Locust 2.47).
-    """
-    flask_app(web_ui).view_functions[name] = web_ui.auth_required_if_enabled(new)
-
-
-def extend_page(web_ui: WebUI, parts: Mapping[str, Any]) -> None:
-    """Add tabs, tables and files to the page.
-
-    Relies on `WebUI.template_args` (Locust 2.47).
-    """
-    web_ui.template_args |= parts
-
-
-def ask_for_password(
-    web_ui: WebUI, load_user: Callable[[str], object | None], login_path: str
-) -> None:
-    """Let the login page post a name and a password to a path; `load_user` knows who is logged in.
-
-    Relies on `WebUI.login_manager` and `WebUI.auth_args` (Locust 2.47).
-    """
-    manager = web_ui.login_manager
-    assert manager is not None  # noqa: S101
-    manager.user_loader(load_user)
-    web_ui.auth_args = {"username_password_callback": login_path}
-
-
-def start_test(web_ui: WebUI) -> None:
-    """Start the test that the load shape describes.
-
-    Relies on `Runner.start_shape` (Locust 2.47).
-    """
-    runner = web_ui.environment.runner
-    assert runner is not None  # noqa: S101
-    runner.start_shape()

@@ -15,13 +15,12 @@ from locust.stats import CSV_STATS_INTERVAL_SEC
 
 from dragstrip.errors import DragstripError
 from dragstrip.ledger.tallies import Tallies
-from dragstrip.load import locust_compat, web_ui
+from dragstrip.load import locust_compat
 from dragstrip.load.run_slice import run_slice
 from dragstrip.load.slice_loop import AllWorkersLost, SliceOutcome, run_slices, write_finish
 from dragstrip.load.user_dispatch import SPAWN_PER_S, EvenUserDispatcher
 from dragstrip.run import live_stats, next_slice
-from dragstrip.run import plan as plans
-from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, STOP_PRESSED, EarlyStop
+from dragstrip.run.ipc import EXIT_UNFINISHED, EXIT_USAGE, EarlyStop
 from dragstrip.run.live_stats import LIVE_S
 
 if TYPE_CHECKING:
@@ -58,7 +57,6 @@ class RaceShape(LoadTestShape):
         driver = RaceShape.driver
         if driver is None:
             return None
-        driver.started.set()
         driver.ready.wait()
         if self._begun:
             driver.ended.wait()
@@ -87,7 +85,6 @@ class RaceDriver:
         self.users = 2 * plan.race.connections
         self.spawn_per_s = float(min(self.users, SPAWN_PER_S))
         self.places_s = self.users / SPAWN_PER_S + _PLACES_S
-        self.started = gevent.event.Event()
         self.ready = gevent.event.Event()
         self.ended = gevent.event.Event()
         self._environment = environment
@@ -101,11 +98,7 @@ class RaceDriver:
         RaceShape.driver = self
         locust_compat.use_dispatcher(self._environment, self._dispatcher)
         self._environment.events.quitting.add_listener(self._set_exit_code)
-        if self._environment.web_ui:
-            web_ui.attach(self._environment, self._plan, self._folder, self)
-            self._environment.events.test_stop.add_listener(lambda **_: self.stop())
-        else:
-            self._prepare()
+        self._prepare()
         self._driving = gevent.spawn(self._drive)
 
     def _dispatcher(self, **arguments: Any) -> EvenUserDispatcher:
@@ -113,8 +106,6 @@ class RaceDriver:
 
     def _drive(self) -> None:
         try:
-            if self._environment.web_ui:
-                self._wait_for_form()
             gevent.spawn(self._tell)
             self._gather()
             self.ready.set()
@@ -127,8 +118,7 @@ class RaceDriver:
         except AllWorkersLost:
             self._stop("every worker was lost")
         except StoppedByLocust:
-            pressed = self._environment.web_ui is not None
-            self._stop(STOP_PRESSED if pressed else "Locust stopped the race")
+            self._stop("Locust stopped the race")
         except (DragstripError, OSError, UsersMissing) as error:
             self._stop(str(error))
         except Exception as error:
@@ -150,16 +140,6 @@ class RaceDriver:
     def _live(self) -> Live:
         """Return how the slice under way is doing."""
         raise NotImplementedError
-
-    def stop(self) -> None:
-        """End the race early, if it is under way: somebody pressed Stop."""
-        if self.started.is_set() and not self._is_complete and not self.ended.is_set():
-            self._driving.kill(StoppedByLocust, block=False)
-
-    def _wait_for_form(self) -> None:
-        self.started.wait()
-        self._plan = plans.current() or self._plan
-        self._prepare()
 
     def _prepare(self) -> None:
         """Make what the plan needs, now that it will not change any more."""
@@ -185,9 +165,7 @@ class RaceDriver:
         raise NotImplementedError
 
     def _refuse(self, reason: str) -> None:
-        """End the whole process before anything was sent; a web UI stays, and shows why."""
-        if self._environment.web_ui:
-            raise UsersMissing(reason)
+        """End the whole process before anything was sent."""
         EarlyStop(reason, before_start=True).write(self._folder)
         log.error(reason)
         self._exit_code = EXIT_USAGE

@@ -14,17 +14,16 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from dragstrip import shell_variables
 from dragstrip.errors import UsageError
-from dragstrip.live.web_exchange import PASSWORD_VARIABLE, WEB_VARIABLE
 from dragstrip.race import otel as opentelemetry
 from dragstrip.redact import redact
 from dragstrip.run.ipc import (
     HANDOFF_VARIABLE,
+    PAGES_VARIABLE,
     RUNS_VARIABLE,
     TOKEN_VARIABLE,
     WAIT_VARIABLE,
@@ -36,9 +35,8 @@ from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from dragstrip.live.web_exchange import WebUi
     from dragstrip.run.folder import RunFolder
-    from dragstrip.run.ipc import ListenAddress, Workers
+    from dragstrip.run.ipc import ListenAddress, LocustPages, Workers
 
 LAUNCHER = "dragstrip.load"
 
@@ -46,21 +44,9 @@ LAUNCHER = "dragstrip.load"
 _FILES = ("--csv", "locust", "--html", "locust.html", "--only-summary", "--exit-code-on-error", "0")
 _WORKERS_FIX = "start as many as --workers says with `dragstrip worker`, or give --worker-wait"
 _OWN_WAIT_S = 60.0
-_OURS = {
-    *(HANDOFF_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE),
-    *(WEB_VARIABLE, PASSWORD_VARIABLE),
-}
+_OURS = {HANDOFF_VARIABLE, PAGES_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE}
 _POLL_S = 0.1
 _STOP_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Web:
-    """The web UI of a race. `linger` is called once `is_over` says so, with whether it finished."""
-
-    ui: WebUi
-    is_over: Callable[[], bool]
-    linger: Callable[[bool], None]
 
 
 def run(
@@ -74,16 +60,16 @@ def run(
     workers: Workers | None = None,
     handoff: bytes | None = None,
     otel: bool = False,
-    web: Web | None = None,
+    pages: LocustPages | None = None,
 ) -> bool:
     """Run Locust on the folder's plan; return whether it ran to its end.
 
     `handoff` is what the scenario hands its processes; it is in no file or command line.
     It starts `processes` itself, or waits for `workers`. `tick` is called several times a second.
+    With `pages`, Locust serves its own pages there meanwhile.
     Whatever is raised meanwhile ends Locust first. Raises UsageError when workers did not come.
-    With `web` it serves its web UI, also after the race, until it is ended from outside.
     """
-    command = [*_locust(*_page(web)), *_FILES, *_roles(processes, workers), *_flags(otel=otel)]
+    command = [*_locust(*_shown(pages)), *_FILES, *_roles(processes, workers), *_flags(otel=otel)]
     variables = {
         **(opentelemetry.variables(os.environ) if otel else {}),
         PLAN_VARIABLE: str(folder.plan_file.absolute()),
@@ -91,7 +77,7 @@ def run(
         TOKEN_VARIABLE: workers.token if workers else secrets.token_hex(),
         **scenario_variables,
         "DRAGSTRIP_LAB": "1" if lab else "",
-        **(_page_variables(web.ui) if web else {}),
+        **({PAGES_VARIABLE: pages.token} if pages else {}),
     }
     with (
         _log(folder).open("wb") as log,
@@ -101,11 +87,6 @@ def run(
         deadline = time.monotonic() + limit_s
         while locust.poll() is None and time.monotonic() < deadline:
             tick()
-            if web and web.is_over():
-                finished = read_stop(folder.path) is None
-                web.linger(finished)
-                locust.wait()
-                return finished
             with suppress(subprocess.TimeoutExpired):
                 locust.wait(_POLL_S)
         tick()
@@ -214,16 +195,11 @@ def _locust(*arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", LAUNCHER, *arguments]
 
 
-def _page(web: Web | None) -> list[str]:
-    if web is None:
+def _shown(pages: LocustPages | None) -> list[str]:
+    if pages is None:
         return ["--headless"]
-    login = ["--web-login"] if web.ui.password else []
-    return ["--web-host", web.ui.host, "--web-port", str(web.ui.port), *login]
-
-
-def _page_variables(ui: WebUi) -> dict[str, str]:
-    password = {PASSWORD_VARIABLE: ui.password} if ui.password else {}
-    return {WEB_VARIABLE: "1", **password}
+    place = ["--web-host", "127.0.0.1", "--web-port", str(pages.port)]
+    return [*place, "--autostart", "--autoquit", "0"]
 
 
 def _flags(*, otel: bool) -> list[str]:

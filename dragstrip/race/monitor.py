@@ -57,16 +57,12 @@ class Result:
 
 
 class RaceMonitor:
-    """What is known of a race while Locust runs it; `result` is there when the race is over.
+    """What is known of a race while Locust runs it.
 
     Once the race is over, `review` says what was found wrong with the targets, `writes` what they
     stored, and `remarks` what else the reports should say. `faults` ends those that are under way,
-    and says what became of each. `is_started` and `web` are for a race
-    that the web UI starts; see web_start.py.
+    and says what became of each. `is_stopped` says whether the race is to end early.
     """
-
-    is_started = True
-    web: locust_process.Web | None = None
 
     def __init__(
         self,
@@ -77,25 +73,26 @@ class RaceMonitor:
         remarks: Callable[[], list[str]] | None = None,
         writes: Callable[[], dict[str, Writes]] | None = None,
         faults: Callable[[], list[FaultRecord]] = list,
+        is_stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.result: Result | None = None
         self._folder = stored.folder
         self._progress = progress
         self._review = review
         self._remarks = remarks
         self._writes = writes
         self._faults = faults
-        self._take(stored.plan, stored.run)
-
-    def _take(self, plan: Plan, facts: Run) -> None:
-        self._plan, self._facts = plan, facts
+        self._is_stopped = is_stopped
+        plan, facts = stored.plan, stored.run
+        self._facts = facts
         self._metric: Metric = facts.config["rules"]["metric"]
         operation = rules_operation(facts.config)
         outages = facts.config["rules"].get("outages", "invalid")
         self._follower = Follower(self._folder.path, plan, self._metric, operation, outages)
 
     def tick(self) -> None:
-        """Report how the race stands."""
+        """Report how the race stands. Raises KeyboardInterrupt where it is to end early."""
+        if self._is_stopped():
+            raise KeyboardInterrupt
         self._progress.watch(self._follower.look(), self._metric)
 
     def conclude(self, *, finished: bool, stopped: bool = False) -> Result:
@@ -114,8 +111,7 @@ class RaceMonitor:
             self._folder.write_run(run)
             self._folder.write_verdict(verdict)
         why = "" if finished else self._why_unfinished(stopped=stopped)
-        self.result = Result(self._folder, run, verdict, why)
-        return self.result
+        return Result(self._folder, run, verdict, why)
 
     def _reviewed(self, review: Callable[[], list[Finding] | None]) -> dict[str, Any]:
         try:

@@ -42,6 +42,19 @@ def requests(config: Config) -> str:
     return f"about {race.rate * seconds + idle:,.0f} requests"
 
 
+def cost(config: Config) -> str:
+    """Say how long a race takes, and how many requests it sends to both targets together."""
+    race = config.race
+    seconds = 2 * race.pairs * race.slice
+    minutes = seconds / 60
+    long = f"{minutes:,.0f} minute{'s' * (round(minutes) != 1)}"
+    time = long if minutes >= 2 else f"{seconds:,.0f} seconds"
+    many = f"about {race.rate * seconds:,.0f} requests"
+    if race.closed_model:
+        many = f"as many requests as {race.connections} connections carry"
+    return f"{race.pairs:,} pairs of {race.slice:g} s: {time}, {many}"
+
+
 def _is_loopback(host: str) -> bool:
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return all(ip_address(str(one[4][0]).partition("%")[0]).is_loopback for one in found)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import ExitStack, contextmanager
+import secrets
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dragstrip import operating_system
 from dragstrip.analysis import calibration
-from dragstrip.errors import UsageError
-from dragstrip.live import metrics_server, web_exchange
+from dragstrip.live import metrics_server
 from dragstrip.race import fault_injection, locust_process, otel, prechecks
 from dragstrip.race.backends import backends
 from dragstrip.race.fault_injection import injecting
@@ -19,9 +19,11 @@ from dragstrip.race.monitor import Result as Result
 from dragstrip.race.monitor import conclude as conclude
 from dragstrip.race.setup import Options as Options
 from dragstrip.race.setup import Setup, bind, rebind, sides
-from dragstrip.race.web_start import WebStart
+from dragstrip.race.start_form import StartForm
+from dragstrip.race.web_session import WebSession
 from dragstrip.run import folder as run_folder
 from dragstrip.run import live_stats
+from dragstrip.run.ipc import LocustPages, free_port
 from dragstrip.run.machine import these_versions, this_machine
 from dragstrip.scenario import targets_of
 from dragstrip.scenario.planned import planned
@@ -49,7 +51,7 @@ def race(
 ) -> Result:
     """Compare the configured baseline and challenger. Raises DragstripError; see errors.py.
 
-    With a web UI, `tell` is called with the result while the page still shows the race.
+    With a web UI, `tell` is called with each result while the page still shows the race.
     """
     config, scenario = bind(config)
     known = calibration.consult(
@@ -74,30 +76,50 @@ def race(
     if config.race.otel:
         otel.require()
     fault_injection.require(options.faults, config, web=options.web is not None)
-    with ExitStack() as stack:
-        setup = stack.enter_context(ready(config, scenario, options, progress, known))
-        stored = setup.store()
-        injector = stack.enter_context(injecting(options.faults, stored.folder.path))
+    pages = LocustPages(free_port(), secrets.token_urlsafe()) if options.web else None
+    options = replace(options, pages=pages)
+    with ready(config, scenario, options, progress, known) as setup:
+
+        def run(
+            asked: Config,
+            begun: Callable[[RunFolder], None] = lambda _: None,
+            is_stopped: Callable[[], bool] = lambda: False,
+        ) -> Result:
+            return _conducted(setup.with_config(asked), progress, begun, is_stopped)
+
         if options.web:
-            monitor: RaceMonitor = WebStart(
-                options.web,
-                setup,
-                stored,
-                progress,
-                check=lambda asked: check(*bind(asked)),
-                tell=tell,
+            form = StartForm(
+                setup.config,
+                lambda asked: check(*bind(asked)),
+                has_misses=setup.scenario.has_misses,
             )
-        else:
-            monitor = RaceMonitor(
-                stored,
-                progress,
-                review=lambda: setup.review(stored.folder),
-                remarks=lambda: setup.remarks(stored.folder),
-                writes=lambda: setup.scenario.writes(stored.folder),
-                faults=injector.finish,
-            )
-        with metrics_server.serving(*stored):
-            return perform(setup, stored, monitor, progress)
+            return WebSession(options, form, run, tell, progress.say).serve()
+        return run(setup.config)
+
+
+def _conducted(
+    setup: Setup,
+    progress: RaceProgress,
+    begun: Callable[[RunFolder], None],
+    is_stopped: Callable[[], bool],
+) -> Result:
+    """Store a plan, run it, conclude, and review the targets."""
+    stored = setup.store()
+    with (
+        injecting(setup.options.faults, stored.folder.path) as injector,
+        metrics_server.serving(*stored),
+    ):
+        monitor = RaceMonitor(
+            stored,
+            progress,
+            review=lambda: setup.review(stored.folder),
+            remarks=lambda: setup.remarks(stored.folder),
+            writes=lambda: setup.scenario.writes(stored.folder),
+            faults=injector.finish,
+            is_stopped=is_stopped,
+        )
+        begun(stored.folder)
+        return perform(setup, stored, monitor, progress)
 
 
 @contextmanager
@@ -130,50 +152,29 @@ def run_once(setup: Setup, progress: RaceProgress) -> Result:
 
 
 def perform(setup: Setup, stored: Stored, monitor: RaceMonitor, progress: RaceProgress) -> Result:
-    """Run Locust on a stored plan, and conclude from whatever it recorded.
-
-    A race that the web UI starts returns when that is ended, which it has to be from outside.
-    """
+    """Run Locust on a stored plan, and conclude from whatever it recorded."""
     plan, folder, run = stored
-    workers, web = setup.options.workers, monitor.web
+    workers = setup.options.workers
     if workers:
         progress.say(f"race: waiting for {workers.count} workers at {workers.bind}")
-    if web:
-        progress.say(f"web UI: {web.ui.url} starts the race; Ctrl-C ends both")
     try:
         finished = locust_process.run(
             folder,
             processes=run.processes,
             scenario_variables=setup.scenario.variables(),
             lab=run.lab,
-            limit_s=math.inf if web else _limit_s(plan) + (workers.wait_s if workers else 0),
+            limit_s=_limit_s(plan) + (workers.wait_s if workers else 0),
             tick=monitor.tick,
             workers=workers,
             handoff=setup.scenario.handoff(),
             otel=plan.race.otel,
-            web=web,
+            pages=setup.options.pages,
         )
-        if not monitor.is_started:
-            raise UsageError(
-                f"Locust's web UI ended before a race was started: {_last_words(folder)}",
-                fix="start the race again, or give another --web-port",
-            )
-        return monitor.result or monitor.conclude(finished=finished)
+        return monitor.conclude(finished=finished)
     except KeyboardInterrupt:
-        if not monitor.is_started:
-            progress.say("race: none was started, so none is stored")
-            raise
-        return monitor.result or monitor.conclude(finished=False, stopped=True)
+        return monitor.conclude(finished=False, stopped=True)
     finally:
-        web_exchange.clear(folder.path)
-        # With a web UI, Locust outlived the race by a moment, and may have written it again.
         live_stats.remove(folder.path)
-        if not monitor.is_started:
-            run_folder.discard(folder)
-
-
-def _last_words(folder: RunFolder) -> str:
-    return locust_process.log_tail(folder, 1) or "it said nothing"
 
 
 def _limit_s(plan: Plan) -> float:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from dragstrip.config.config import Config, RaceConfig
     from dragstrip.lab.faults import Fault
-    from dragstrip.live.web_exchange import WebUi
+    from dragstrip.live.page_server import WebUi
     from dragstrip.run.folder import RunFolder
-    from dragstrip.run.ipc import Workers
+    from dragstrip.run.ipc import LocustPages, Workers
     from dragstrip.run.model import Calibrated, Facts
     from dragstrip.scenario import Finding, Scenario
 
@@ -45,8 +45,10 @@ class Options:
     """With these, as many as `processes` says, no process is started here but the master."""
     faults: Sequence[Fault] = ()
     """What happens to services of the lab while the race runs."""
+    pages: LocustPages | None = None
+    """Where Locust serves its own pages while it runs."""
     web: WebUi | None = None
-    """With it, the race is started from Locust's web UI."""
+    """With it, races are started from a browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,7 @@ class Setup:
 
     def store(self) -> Stored:
         """Make a run's folder and plan. Raises StorageError."""
-        return self.store_in(run_folder.create(self.options.out))
-
-    def store_in(self, folder: RunFolder) -> Stored:
-        """Make the plan in a run's folder. Raises StorageError."""
+        folder = run_folder.create(self.options.out)
         plan = self.plan_in(folder)
         run = self.facts_of(plan)
         folder.write_plan(plan)

@@ -215,21 +215,6 @@ def _point_at(out: Path, name: str) -> None:
     fresh.replace(out / LATEST)
 
 
-def discard(folder: RunFolder) -> None:
-    """Remove a run's folder of a race that never began, as far as it can be removed.
-
-    `latest` points at the newest of the others again.
-    """
-    out, latest = folder.path.parent, folder.path.parent / LATEST
-    shutil.rmtree(folder.path, ignore_errors=True)
-    with suppress(OSError):
-        if latest.readlink() == Path(folder.path.name):
-            others = [one.name for one in within(out) if (one / RUN_FILE).exists()]
-            latest.unlink()
-            if others:
-                latest.symlink_to(others[-1])
-
-
 def _write(path: Path, text: str) -> None:
     try:
         atomic_file.write(path, text, durable=True)

@@ -24,11 +24,13 @@ WAIT_VARIABLE = "DRAGSTRIP_WORKER_WAIT"
 """How many seconds a master waits for its workers."""
 TOKEN_VARIABLE = "DRAGSTRIP_WORKER_TOKEN"  # noqa: S105
 """What a race and its workers know, and nobody else: it binds every message between them."""
+PAGES_VARIABLE = "DRAGSTRIP_LOCUST_PAGES"
+"""Set to a token where Locust serves its own pages."""
+TOKEN_HEADER = "X-Dragstrip-Token"  # noqa: S105
 HANDOFF_VARIABLE = "DRAGSTRIP_HANDOFF_FD"
 """The end of a pipe from which a scenario's handoff is read: it stands in no file."""
 
 STOP_FILE = "stopped.json"
-STOP_PRESSED = "Stop was pressed in the web UI"
 """The reason of a stop that somebody wished for."""
 DEFAULT_PORT = 5557
 """Locust's own."""
@@ -55,6 +57,14 @@ class Workers:
     bind: ListenAddress
     token: str = field(repr=False)
     wait_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocustPages:
+    """Where Locust serves its own pages, on 127.0.0.1, to whoever has the token."""
+
+    port: int
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import gevent
 import locust
 import msgpack
 import zmq.green as zmq
-from locust import LoadTestShape, User, constant, runners, stats, task
+from locust import User, constant, runners, stats, task
 from locust.argument_parser import LocustArgumentParser, get_parser
 from locust.dispatch import UsersDispatcher
 from locust.env import Environment
@@ -359,86 +359,13 @@ def counts_errors() -> None:
     assert again.occurrences == 1
 
 
-@cache
-def page() -> tuple[Environment, Any]:
-    environment = Environment(user_classes=[Idle], shape_class=Shape())  # type: ignore[no-untyped-call]
+@part("WebUI.app")
+def has_an_application_that_may_refuse() -> None:
+    environment = Environment(user_classes=[Idle])
     environment.create_local_runner()
-    web_ui = environment.create_web_ui("127.0.0.1", 0, delayed_start=True, web_login=True)
-    app = locust_compat.flask_app(web_ui)
-    app.secret_key = "parts"
-    return environment, web_ui
-
-
-class Shape(LoadTestShape):
-    ticks = 0
-
-    def tick(self) -> tuple[int, float] | None:
-        Shape.ticks += 1
-        return None
-
-
-@part("WebUI.app", "Flask.after_request_funcs")
-def changes_answers_last() -> None:
-    web_ui = page()[1]
-    seen: list[bool] = []
-
-    def change(response: Any) -> Any:
-        seen.append("Access-Control-Allow-Origin" in response.headers)
-        response.headers.remove("Access-Control-Allow-Origin")
-        return response
-
-    locust_compat.change_answers_last(web_ui, change)
-    client = locust_compat.flask_app(web_ui).test_client()
-    response = client.get("/login", headers={"Origin": "http://other.example"})
-    assert seen == [True], "adds its header for other sites later, or not at all"
-    assert "Access-Control-Allow-Origin" not in response.headers
-
-
-@part("WebUI.login_manager", "WebUI.auth_args")
-def asks_for_a_password() -> None:
-    web_ui = page()[1]
-    locust_compat.ask_for_password(web_ui, lambda _: None, "/parts/login")
-    answer = locust_compat.flask_app(web_ui).test_client().get("/login")
-    assert answer.status_code == 200
-    assert b"/parts/login" in answer.data, "does not show where to send the password"
-
-
-def has_view(name: str) -> None:
-    assert callable(locust_compat.view(page()[1], name))
-
-
-for view in (
-    *(locust_compat.SWARM_VIEW, locust_compat.STOP_VIEW),
-    *(locust_compat.INDEX_VIEW, locust_compat.LOGIN_VIEW),
-):
-    part(view)(partial(has_view, view))
-
-
-@part("Flask.view_functions")
-def runs_a_view_that_replaces_its_own() -> None:
-    web_ui = page()[1]
-    own = locust_compat.view(web_ui, locust_compat.STOP_VIEW)
-    locust_compat.replace_view(web_ui, locust_compat.STOP_VIEW, lambda: "ours")
-    assert locust_compat.view(web_ui, locust_compat.STOP_VIEW) is not own
-    client = locust_compat.flask_app(web_ui).test_client()
-    assert client.post("/stop").status_code == 302, "lets in who has not logged in"
-    web_ui.web_login = False
-    assert client.post("/stop").data == b"ours", "runs another view"
-    web_ui.web_login = True
-
-
-@part("WebUI.template_args")
-def shows_what_is_added_to_the_page() -> None:
-    web_ui = page()[1]
-    locust_compat.extend_page(web_ui, {"extended_tabs": [{"key": "parts", "title": "Parts"}]})
-    web_ui.update_template_args()
-    assert web_ui.template_args["extended_tabs"][0]["key"] == "parts"
-
-
-@part("Runner.start_shape")
-def starts_the_shape() -> None:
-    locust_compat.start_test(page()[1])
-    wait_until(lambda: Shape.ticks, "the shape is not asked")
+    app = locust_compat.flask_app(environment.create_web_ui("127.0.0.1", 0, delayed_start=True))
+    app.before_request(lambda: ("refused", 403))
+    assert app.test_client().get("/").status_code == 403, "answers all the same"
 
 
 @part("quit")

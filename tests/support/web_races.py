@@ -1,4 +1,4 @@
-"""A race that waits for the start form of its web UI, and the form as a browser would send it."""
+"""A command that waits for its start form, and the form as a browser would send it."""
 
 from __future__ import annotations
 
@@ -29,32 +29,31 @@ class WebRace:
         self.client = httpx.Client(base_url=url, trust_env=False, timeout=60)
 
     def answers(self) -> bool:
-        """Whether the web UI is there; fails if the race has ended."""
+        """Whether the page is there; fails if the command has ended."""
         assert self.raced.process.poll() is None, self.raced.process.communicate()
         with suppress(httpx.TransportError):
-            return self.client.get("/login").status_code < 500
+            return self.client.get("/").status_code < 500
         return False
 
     def start(self, **settings: object) -> dict[str, Any]:
-        """Press Start with these in the form, and return what Locust's page would show of it."""
-        form = {name: str(value) for name, value in settings.items()}
-        found: dict[str, Any] = self.client.post("/swarm", data=form).json()
+        """Press Start with these in the form, and return what the page would show of it."""
+        return self.post("/start", **settings)
+
+    def post(self, path: str, **settings: object) -> dict[str, Any]:
+        """Send the form; `race__pairs` stands for race.pairs."""
+        form = {name.replace("__", "."): str(value) for name, value in settings.items()}
+        found: dict[str, Any] = self.client.post(path, json=form).raise_for_status().json()
         return found
 
-    def stats(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.client.get("/stats/requests").json()
+    def state(self) -> dict[str, Any]:
+        """Return what the page is told once a second."""
+        found: dict[str, Any] = self.client.get("/state").json()
         return found
 
-    def table(self, key: str = "race") -> list[dict[str, Any]]:
-        """Return the rows of a tab."""
-        rows: list[dict[str, Any]] = next(
-            one["data"] for one in self.stats()["extended_stats"] if one["key"] == key
-        )
-        return rows
-
-    def words(self) -> str:
-        """Return the tab's first column."""
-        return "\n".join(str(row["figure"]) for row in self.table())
+    def is_over(self) -> bool:
+        """Whether the race is over, its report is there and another may be started."""
+        state = self.state()
+        return bool(state.get("is_over") and not state["control"]["is_racing"])
 
     def end(self) -> int:
         """Press Ctrl-C in its terminal; return the exit code."""

@@ -2,11 +2,13 @@
 // Asks every second how the race stands, shows it, and puts the report in its place at the end.
 (() => {
   const POLL_MS = 1000;
+  const TYPED_MS = 200;
   const SIDES = ["baseline", "challenger"];
   const live = document.getElementById("page").innerHTML;
   let pictures = "";
   let run;
   let reported;
+  let asking = false;
 
   const find = (id) => document.getElementById(id);
 
@@ -126,6 +128,8 @@
     const report = new DOMParser().parseFromString(bare, "text/html");
     const parts = report.querySelectorAll("body > header, body > main, body > footer");
     bar(page);
+    // Under the bar, which is this page's banner.
+    parts[0].setAttribute("role", "group");
     document.title = report.title;
     document.body.className = `live ${report.body.className}`;
     find("page").replaceChildren(...parts);
@@ -143,21 +147,135 @@
     find("page").innerHTML = live;
   }
 
-  async function ask(path) {
-    const answer = await fetch(path, { cache: "no-cache" });
+  async function ask(path, content) {
+    const post = { method: "POST", headers: { "Content-Type": "application/json" } };
+    const how = content === undefined ? { cache: "no-cache" } : { ...post, body: JSON.stringify(content) };
+    const answer = await fetch(path, how);
     if (!answer.ok) throw new Error(await answer.text());
     return answer;
   }
 
+  const GROUPS = { race: "Race", rules: "Rule, written down before the race" };
+
+  function input({ key, value, choices }) {
+    const common = { id: key, name: key, "aria-describedby": `help-${key} wrong-${key}` };
+    if (!choices.length) return element("input", "", { ...common, value, autocomplete: "off" });
+    return element("select", choices.map((one) => element("option", one, one === value ? { selected: "" } : {})), common);
+  }
+
+  function asked(field) {
+    return element("div", [
+      element("label", field.label, { for: field.key }), input(field),
+      element("small", field.help, { id: `help-${field.key}` }),
+      element("small", "", { id: `wrong-${field.key}`, class: "wrong" }),
+    ]);
+  }
+
+  const answers = () => Object.fromEntries(new FormData(document.querySelector("#form form")));
+
+  function tell({ cost, problems, problem }) {
+    if (cost) put("cost", cost);
+    put("refusal", problem);
+    for (const box of document.querySelectorAll("#form .wrong")) {
+      const name = box.id.replace("wrong-", "");
+      put(box.id, problems[name] ?? "");
+      find(name).setAttribute("aria-invalid", String(name in problems));
+    }
+  }
+
+  async function start(event) {
+    event.preventDefault();
+    const said = await (await ask("start", answers())).json();
+    tell(said);
+    asking = !said.started;
+    const wrong = document.querySelector("#form [aria-invalid=true]");
+    if (!said.started) (wrong ?? find("refusal")).focus();
+  }
+
+  async function offer() {
+    const { facts, fields, cost } = await (await ask("form")).json();
+    const groups = Object.entries(GROUPS).map(([name, title]) => element("fieldset", [
+      element("legend", title), ...fields.filter((one) => one.group === name).map(asked),
+    ]));
+    const form = element("form", [
+      element("dl", pairs(facts)), ...groups,
+      element("p", cost, { id: "cost", role: "status" }),
+      element("p", "", { id: "refusal", role: "alert", tabindex: "-1" }),
+      element("button", "Start", { type: "submit" }),
+    ]);
+    let typed;
+    form.addEventListener("submit", start);
+    form.addEventListener("input", () => {
+      clearTimeout(typed);
+      typed = setTimeout(async () => tell(await (await ask("check", answers())).json()), TYPED_MS);
+    });
+    document.title = "dragstrip: start a race";
+    put("title", "Start a race");
+    find("form").replaceChildren(form);
+  }
+
+  async function again() {
+    asking = true;
+    begin({ run });
+    await offer();
+    find("title").focus();
+  }
+
+  // What a button does is decided by how the race stands; a page that only watches has none.
+  function buttons({ control }) {
+    const does = !control || asking ? "" : control.is_racing ? "stop" : run === null ? "" : "again";
+    const box = find("buttons");
+    if (box.dataset.does === does) return;
+    box.dataset.does = does;
+    const press = { stop: () => ask("stop", {}), again };
+    const button = element("button", does, { type: "button", "data-does": does });
+    button.addEventListener("click", press[does]);
+    box.replaceChildren(...(does ? [button] : []));
+  }
+
+  // Locust's own pages ask Locust's process: not before somebody wants to see them, and no longer.
+  function turnTo(name) {
+    for (const tab of document.querySelectorAll("#tabs button")) {
+      const isIt = tab.id === `tab-${name}`;
+      tab.setAttribute("aria-selected", String(isIt));
+      tab.tabIndex = isIt ? 0 : -1;
+      find(tab.getAttribute("aria-controls")).hidden = !isIt;
+      if (isIt) tab.focus();
+    }
+    const frame = element("iframe", "", { src: "locust/", title: "Locust's own figures" });
+    find("locust").replaceChildren(...(name === "locust" ? [
+      element("p", "Locust's figures do not compare the targets: the tab Race does."), frame,
+    ] : []));
+  }
+
+  for (const name of ["page", "locust"]) {
+    const other = name === "page" ? "locust" : "page";
+    find(`tab-${name}`).addEventListener("click", () => turnTo(name));
+    find(`tab-${name}`).addEventListener("keydown", (event) => {
+      if (["ArrowLeft", "ArrowRight"].includes(event.key)) turnTo(other);
+    });
+  }
+
   async function look() {
     const page = await (await ask("state")).json();
+    if (asking && !page.control.is_racing) return;
+    asking = false;
     if (page.run !== run) begin(page);
-    if (page.run === null || reported === page.run) return;
+    buttons(page);
+    find("tabs").hidden = !page.control;
+    if (page.control && find("trouble")) put("trouble", page.control.trouble);
+    if (page.run === null) {
+      if (!page.control) put("stage", "Waiting for a race to begin.");
+      else if (!page.control.is_racing && !find("form").firstChild) await offer();
+      return;
+    }
+    // While a race is over and one is under way, the next is not stored yet.
+    if (reported === page.run || (page.is_over && page.control?.is_racing)) return;
     if (page.is_over) {
       await become(page);
       return;
     }
-    put("trouble", "");
+    if (!page.control) put("trouble", "");
     show(page);
     await draw(page.pictures);
   }
