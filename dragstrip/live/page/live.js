@@ -129,7 +129,8 @@
     const parts = report.querySelectorAll("body > header, body > main, body > footer");
     bar(page);
     // Under the bar, which is this page's banner.
-    parts[0].setAttribute("role", "group");
+    parts[0].setAttribute("role", "region");
+    parts[0].setAttribute("aria-label", "What was raced");
     document.title = report.title;
     document.body.className = `live ${report.body.className}`;
     find("page").replaceChildren(...parts);
