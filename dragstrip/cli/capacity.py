@@ -15,6 +15,13 @@ from dragstrip.cli.endpoint_options import (
     require_consent,
 )
 from dragstrip.cli.options import config_file, examples, own_data, runs_folder, verbose
+from dragstrip.cli.web_options import (
+    next_search,
+    showing,
+    wait_for_ctrl_c,
+    web_address,
+    web_ui,
+)
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.load_profile import FLAT
@@ -70,6 +77,8 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a search's arrivals.")
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")
 @click.option("--json", "as_json", is_flag=True, help="Print what is stored as JSON.")
+@click.option("--web", is_flag=True, help="Show the search in a browser, until Ctrl-C.")
+@web_address
 @endpoint_options
 @verbose
 def capacity(
@@ -89,6 +98,9 @@ def capacity(
     seed: int | None,
     keep_lab: bool,
     as_json: bool,
+    web: bool,
+    web_host: str,
+    web_port: int,
     endpoint: EndpointOptions,
     verbose: bool,
 ) -> int:
@@ -117,19 +129,23 @@ def capacity(
     rehearsed = rehearse(config, endpoint)
     if rehearsed is not None:
         return rehearsed
+    ui = web_ui(web_host, web_port, config.environment) if web else None
     settings = searching.Settings(lowest, highest, Options(out=out, seed=seed, keep_lab=keep_lab))
     prepared = searching.prepare(config, settings)
     if not endpoint.yes and not prepared.config.uses_lab:
         require_consent(prepared.config, f"search sends {prepared.outlook()}")
-    with screen_on(Console(stderr=True, highlight=False)) as screen:
-        screen.say(f"capacity: {prepared.outlook()}, to each target")
-        found = searching.measure(prepared, settings, screen)
-    page = capacity_exporters.store(found.folder, found.capacity)
-    if as_json:
-        click.echo(found.capacity.model_dump_json(indent=2))
-    else:
-        Console(highlight=False).print(report.render(found.capacity, verbose=verbose))
-        click.echo(f"report: {page}")
+    with showing(ui, next_search(out)):
+        with screen_on(Console(stderr=True, highlight=False)) as screen:
+            screen.say(f"capacity: {prepared.outlook()}, to each target")
+            found = searching.measure(prepared, settings, screen)
+        page = capacity_exporters.store(found.folder, found.capacity)
+        if as_json:
+            click.echo(found.capacity.model_dump_json(indent=2))
+        else:
+            Console(highlight=False).print(report.render(found.capacity, verbose=verbose))
+            click.echo(f"report: {page}")
+        if ui:
+            wait_for_ctrl_c()
     if found.capacity.verdict == "invalid":
         raise InvalidRun(f"invalid: {found.capacity.reason}", fix=report.fix_of(found.capacity))
     return 0

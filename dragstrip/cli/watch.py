@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from typing import TYPE_CHECKING
 
 import click
 
 from dragstrip.cli.options import examples, runs_folder
-from dragstrip.cli.web_options import web_address, web_ui
+from dragstrip.cli.web_options import showing, wait_for_ctrl_c, web_address, web_ui
 from dragstrip.config import config as configuration
 
 if TYPE_CHECKING:
@@ -27,20 +25,17 @@ def watch(run: str, out: Path, web_host: str, web_port: int) -> None:
     RUN is a folder, an id under --out, or "latest", which goes on to the next race when one begins.
     The page only reads the run's folder: it starts, stops and changes nothing.
     """
-    from dragstrip.live.page_server import Watched, application, serving
+    from dragstrip.live.capacity_view import is_search
     from dragstrip.run import folder as run_folder
     from dragstrip.run.folder import RunFolder
 
     def find() -> RunFolder | None:
         folder = RunFolder(run_folder.find(run, out).path.resolve())
-        is_there = folder.plan_file.exists() and (folder.path / run_folder.RUN_FILE).exists()
+        is_there = (folder.path / run_folder.RUN_FILE).exists() or is_search(folder)
         return folder if is_there or run != run_folder.LATEST else None
 
     ui = web_ui(web_host, web_port, configuration.read_environment(os.environ))
     if (found := find()) is not None:
         found.read_plan()
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with serving(application(Watched(find), password=ui.password), ui):
-        click.echo(f"{ui.url} shows the race until Ctrl-C", err=True)
-        over.wait()
+    with showing(ui, find):
+        wait_for_ctrl_c()

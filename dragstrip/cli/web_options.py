@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,15 @@ import click
 from dragstrip.cli.options import option_group
 from dragstrip.errors import UsageError
 from dragstrip.run.ipc import ListenAddress, require_free
+from dragstrip.signals import signals_as_interrupts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from dragstrip.config.config import Environment
     from dragstrip.live.page_server import WebUi
+    from dragstrip.run.folder import RunFolder
 
 web_address = option_group(
     click.option(
@@ -32,6 +39,44 @@ web_address = option_group(
         help="The page's port.",
     ),
 )
+
+
+@contextmanager
+def showing(ui: WebUi | None, find: Callable[[], RunFolder | None]) -> Iterator[None]:
+    """Serve the page of what is found during the block, if it is to be served at all."""
+    if ui is None:
+        yield
+        return
+    from dragstrip.live.page_server import Watched, application, serving
+
+    with serving(application(Watched(find), password=ui.password), ui):
+        click.echo(f"{ui.url} shows it until Ctrl-C", err=True)
+        yield
+
+
+def next_search(out: Path) -> Callable[[], RunFolder | None]:
+    """Return what finds the search that is about to begin among the stored runs, once it has."""
+    from dragstrip.live.capacity_view import is_search
+    from dragstrip.run import folder as run_folder
+    from dragstrip.run.folder import RunFolder
+
+    def newest() -> RunFolder:
+        found = run_folder.find(run_folder.LATEST, out / run_folder.SEARCHES)
+        return RunFolder(found.path.resolve())
+
+    before = newest()
+
+    def find() -> RunFolder | None:
+        found = newest()
+        return found if found != before and is_search(found) else None
+
+    return find
+
+
+def wait_for_ctrl_c() -> None:
+    """Return when the page is not wanted any more."""
+    with suppress(KeyboardInterrupt), signals_as_interrupts():
+        threading.Event().wait()
 
 
 def web_ui(host: str, port: int, environment: Environment) -> WebUi:

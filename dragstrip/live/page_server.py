@@ -22,6 +22,7 @@ from flask import Flask, Response, abort, request, send_file
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from dragstrip.errors import StorageError, UsageError
+from dragstrip.live.capacity_view import CapacityView, is_search
 from dragstrip.live.race_view import RaceView
 from dragstrip.report.exporters import page_of
 from dragstrip.report.html.assets import FOLDER as REPORT_ASSETS
@@ -73,7 +74,7 @@ class Watched:
         self._find = find
         self._lock = threading.Lock()
         self._folder: RunFolder | None = None
-        self._view: RaceView | None = None
+        self._view: RaceView | CapacityView | None = None
         self._looked_s = -_LOOKED_EVERY_S
         self._page: Page = {}
 
@@ -99,10 +100,13 @@ class Watched:
             self._current()
             return page_of(self._folder) if self._folder else None
 
-    def _current(self) -> RaceView | None:
+    def _current(self) -> RaceView | CapacityView | None:
         found = self._find()
-        if found != self._folder:
-            self._folder, self._view = found, RaceView(found) if found else None
+        if found is None:
+            self._view = None
+        elif found != self._folder:
+            self._view = CapacityView(found) if is_search(found) else RaceView(found)
+        self._folder = found
         return self._view
 
 

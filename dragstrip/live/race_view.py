@@ -23,7 +23,7 @@ from dragstrip.report.text import banners
 from dragstrip.run.folder import VERDICT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from dragstrip.analysis.ratio import Interval
     from dragstrip.config.config import Metric
@@ -86,6 +86,7 @@ class RaceView:
             "stage": self._stage(state),
             "is_over": page_of(self._folder).exists(),
             "done": state.slices_done,
+            "total": len(self._plan.slices),
             "slices": [one.target for one in self._plan.slices],
             "now": state.slice_.index if state.slice_ else None,
             "news": self._news(state),
@@ -107,16 +108,9 @@ class RaceView:
             what = words.metric_of(state, self._metric)
             charts += narrowing.charts(run, what, self._narrowing.found, self._plan.pairs)
         charts += [*percentiles.charts(run), *timeline.charts(run), *failures.charts(run)]
-        parts = environment().get_template("parts.html.j2").make_module()
         # Of a race that is not over, a check that fails makes what is drawn worth nothing.
         standing = SimpleNamespace(compares=not state.broken, verdict="invalid")
-        return {
-            "theme": THEME,
-            "charts": [
-                for_browser(one) | {"html": parts.figure(one, standing, run.lab)}  # type: ignore[attr-defined]
-                for one in charts
-            ],
-        }
+        return with_figures(charts, standing, is_lab=run.lab)
 
     def _stage(self, state: State) -> str:
         if page_of(self._folder).exists():
@@ -189,6 +183,18 @@ class RaceView:
                 "first_s": at_s,
                 "slice": index + 1,
             }
+
+
+def with_figures(charts: Iterable[Chart], standing: object, *, is_lab: bool) -> Page:
+    """Return the pictures, each with its figure as HTML; `standing` is a verdict or as one."""
+    parts = environment().get_template("parts.html.j2").make_module()
+    return {
+        "theme": THEME,
+        "charts": [
+            for_browser(one) | {"html": parts.figure(one, standing, is_lab)}  # type: ignore[attr-defined]
+            for one in charts
+        ],
+    }
 
 
 def _light(gate: Gate) -> Page:

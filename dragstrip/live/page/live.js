@@ -39,8 +39,8 @@
     const rate = page.lanes.map((lane) => lane.rows[0][1]).join(" · ");
     const failed = page.failures.map((one) => Number(one.count.replaceAll(",", "")));
     const shown = [
-      ["Status", page.is_over ? "over" : page.now === null ? "waiting" : "running"],
-      ["Slice", `${Math.min(page.done + 1, page.slices.length)} of ${page.slices.length}`],
+      ["Status", page.is_over ? "over" : "under way"],
+      ["Slices", page.total ? `${page.done} of ${page.total}` : `${page.done}`],
       ["Rate", rate],
       ["Failures", String(failed.reduce((sum, one) => sum + one, 0))],
     ];
@@ -96,6 +96,7 @@
     bar(page);
     SIDES.forEach((_, number) => lane(page, number));
     fill(find("lights"), page.lights.map(light));
+    find("trust").hidden = !page.lights.length && page.validity === "";
     find("failed").hidden = !page.failures.length;
     fill(find("failures"), page.failures.map(failure));
     find("written").hidden = !page.writes.length;

@@ -25,16 +25,21 @@ _HEADS = ("slice", "rate", "p50", "p95", "p99", "failed", "outcome")
 
 def render(found: Capacity) -> str:
     """Return the whole page. Raises StorageError when the charts' library is not installed."""
-    charts = [_response(found), _errors(found)] if _curve(found) else []
+    pictures = charts(found)
     return page(
         "capacity.html.j2",
-        charts,
+        pictures,
         found=found,
         look=_LOOKS.get(found.verdict, found.verdict),
         words=words,
         banner_text=LAB_BANNER,
-        charts=charts,
+        charts=pictures,
     )
+
+
+def charts(found: Capacity) -> list[Chart]:
+    """Return the curve and the failures along it; none before a slice that decides."""
+    return [_response(found), _errors(found)] if _curve(found) else []
 
 
 def _curve(found: Capacity) -> list[CapacitySlice]:
