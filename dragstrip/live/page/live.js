@@ -3,6 +3,7 @@
 (() => {
   const POLL_MS = 1000;
   const TYPED_MS = 200;
+  const HELD_MS = 5000;
   const SIDES = ["baseline", "challenger"];
   const live = document.getElementById("page").innerHTML;
   let pictures = "";
@@ -106,12 +107,18 @@
     find("race").hidden = false;
   }
 
-  // A picture that somebody looks closer at stays until they let go.
-  const isHeld = (figure) => figure.matches(":hover, :focus-within");
+  let touched = -Infinity;
+  for (const kind of ["pointermove", "keydown"]) {
+    document.addEventListener(kind, (event) => {
+      if (event.target.closest?.("#pictures")) touched = performance.now();
+    });
+  }
 
   async function draw(version) {
     const box = find("pictures");
-    if (version === pictures || [...box.children].some(isHeld)) return;
+    // Pictures that somebody looks closer at stay until they let go.
+    if (version === pictures || performance.now() < touched + HELD_MS) return;
+    const focused = box.contains(document.activeElement) ? document.activeElement.id : "";
     pictures = version;
     const given = await (await ask("pictures")).json();
     const open = new Set([...box.querySelectorAll("details[open]")].map((one) => one.closest("figure").id));
@@ -119,6 +126,7 @@
     box.innerHTML = given.charts.map((chart) => chart.html).join("");
     for (const id of open) find(id)?.querySelector("details").setAttribute("open", "");
     await window.drawPictures(given);
+    if (focused) find(focused)?.focus();
     document.documentElement.dataset.pictures = version;
   }
 
