@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
 from dragstrip.cli.options import examples, runs_folder
 from dragstrip.cli.web_options import showing, wait_for_ctrl_c, web_address, web_ui
 from dragstrip.config import config as configuration
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command(epilog=examples("dragstrip watch latest", "dragstrip watch latest --web-port 8090"))
@@ -32,7 +29,7 @@ def watch(run: str, out: Path, web_host: str, web_port: int) -> None:
     def find() -> RunFolder | None:
         folder = RunFolder(run_folder.find(run, out).path.resolve())
         is_there = (folder.path / run_folder.RUN_FILE).exists() or is_search(folder)
-        return folder if is_there or run != run_folder.LATEST else None
+        return folder if is_there or Path(run).name != run_folder.LATEST else None
 
     ui = web_ui(web_host, web_port, configuration.read_environment(os.environ))
     if (found := find()) is not None:

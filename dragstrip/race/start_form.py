@@ -34,11 +34,12 @@ class _Field:
         value = getattr(getattr(config, self.section), self.name)
         if isinstance(value, tuple):
             return ", ".join(f"{part:g}" for part in value)
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        return f"{value:g}" if isinstance(value, float) else str(value or "")
 
 
 _FIELDS = (
     _Field("race", "rate", "Rate", "arrivals per second and target; 0: closed model"),
+    _Field("race", "profile", "Profile", "ramp:10..100 and others; empty: the rate holds"),
     _Field("race", "pairs", "Pairs", "pairs of slices"),
     _Field("race", "slice", "Slice", "seconds"),
     _Field("race", "warmup", "Warm-up", "seconds of each slice that do not count"),
@@ -90,7 +91,9 @@ class StartForm:
             if one.key in given:
                 text = str(given[one.key])
                 values = [part.strip() for part in text.split(",")]
-                sections[one.section][one.name] = values if one.name == "equivalent" else text
+                sections[one.section][one.name] = (
+                    values if one.name == "equivalent" else text or None
+                )
         cost = ""
         try:
             config = with_fields(self.config, sections)
