@@ -73,7 +73,7 @@ def watch(race: WebRace) -> Iterator[str]:
     process = popen(race.raced.place, program, variables)
     yield f"http://127.0.0.1:{port}"
     process.terminate()
-    assert "shows the race until Ctrl-C" in process.communicate(timeout=60)[1]
+    assert "shows it until Ctrl-C" in process.communicate(timeout=60)[1]
 
 
 @pytest.fixture

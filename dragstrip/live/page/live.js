@@ -137,9 +137,6 @@
     const report = new DOMParser().parseFromString(bare, "text/html");
     const parts = report.querySelectorAll("body > header, body > main, body > footer");
     bar(page);
-    // Under the bar, which is this page's banner.
-    parts[0].setAttribute("role", "region");
-    parts[0].setAttribute("aria-label", "What was raced");
     document.title = report.title;
     document.body.className = `live ${report.body.className}`;
     find("page").replaceChildren(...parts);
