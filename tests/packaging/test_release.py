@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import shutil
 import sys
 import tarfile
 import zipfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
+import yaml
 
 from deploy.release_notes import notes
+from dragstrip.version import VERSION
 from tests.packaging.installed import ROOT
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.workflow import Job
 
 LOCKS = [
     f"backends/{name}/package-lock.json"
@@ -36,13 +37,45 @@ LOG = """# Changelog
 """
 
 
-def test_wheel_and_sdist_carry_the_backends_and_pass_the_checks_of_pypi(tmp_path: Path) -> None:
-    build = [sys.executable, "-m", "hatchling", "build", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    files = sorted(tmp_path.iterdir())
-    check = [sys.executable, "-m", "twine", "check", "--strict", *map(str, files)]
-    done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+_COPIED = ("CHANGELOG.md", "LICENSE", "Makefile", "README.md", "hatch_build.py", "pyproject.toml")
+_FOLDERS = ("backends", "deploy", "docs", "dragstrip", "requirements", "scenarios", "seeding")
+_MADE = shutil.ignore_patterns("node_modules", ".next", "__pycache__", "*.png")
+
+
+def copy_of_the_source(place: Path) -> None:
+    """Copy the checkout as a release finds it: its environment made, its version in the log."""
+    for name in _FOLDERS:
+        shutil.copytree(ROOT / name, place / name, ignore=_MADE)
+    for name in _COPIED:
+        shutil.copy(ROOT / name, place / name)
+    log = (ROOT / "CHANGELOG.md").read_text()
+    (place / "CHANGELOG.md").write_text(log.replace("## Unreleased", f"## {VERSION}", 1))
+    # The environment is that of these tests, and nothing in it is to be made anew.
+    (place / ".venv").symlink_to(sys.prefix)
+    for name in ("requirements/run.txt", "requirements/dev.txt", *_COPIED):
+        os.utime(place / name, (1, 1))
+    # What stays out of a package.
+    for made in ("node_modules", ".next"):
+        (place / "backends" / "next" / made).mkdir()
+        (place / "backends" / "next" / made / "made.js").write_text("")
+
+
+def test_the_build_job_makes_a_wheel_an_sdist_and_notes(tmp_path: Path) -> None:
+    if not (Path(sys.prefix) / "dev.stamp").exists():
+        pytest.skip("the environment of these tests was not made by make")
+    place = tmp_path / "source"
+    place.mkdir()
+    copy_of_the_source(place)
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+    steps = workflow["jobs"]["build"]["steps"]
+    programs = Path(sys.prefix) / "bin"
+    job = Job(steps, place, programs, {"github.ref_name": f"v{VERSION}"}).run()
+    # `make dist` ends with twine's check of both.
+    assert not job.failed, job.ran[-1].output
+    assert job.ran[0].output.count("PASSED") == 2
+    assert "- `make race` installs everything" in (place / "dist" / "notes.md").read_text()
+    files = sorted((place / "dist").glob("dragstrip-*"))
+    assert [path.name.split("-")[1].removesuffix(".tar.gz") for path in files] == [VERSION] * 2
     wheel, sdist = files
     with zipfile.ZipFile(wheel) as archive:
         in_wheel = set(archive.namelist())
