@@ -1,7 +1,8 @@
-"""What is seen of a race while it runs: on a terminal a live picture, elsewhere a line a pair."""
+"""What is seen of a race while it runs: on a terminal a picture, elsewhere a line every 10 s."""
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,18 +12,25 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dragstrip.analysis.aggregate import part_of
+from dragstrip.analysis.numbers import milliseconds, unsaid
 from dragstrip.live import words
 from dragstrip.live.progress import Clock
+from dragstrip.live.small_pictures import BARS, IntervalPicture, sparkline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console, RenderableType
 
     from dragstrip.config.config import Metric
     from dragstrip.live.follow import State
 
+EVERY_S = 10.0
 _REDRAWN_PER_S = 4
+_LEAST_COLUMNS = 20
+_MOST_SLICES, _MOST_LIGHTS, _MOST_OPERATIONS = 30, 4, 3
+"""What fits into 80 columns and 24 lines together."""
 
 
 def picture(state: State, clock: Clock, metric: Metric) -> RenderableType:
@@ -35,11 +43,15 @@ def picture(state: State, clock: Clock, metric: Metric) -> RenderableType:
         Text(f"slice {min(state.slices_done + 1, planned)} of {planned}"),
         Text(f"{clock.left(state)} left"),
     )
-    return Group(head, _sides(state, clock, metric), _ratio(state, metric), _lights(state))
+    parts: list[RenderableType] = [head, _sides(state, clock, metric), _ratio(state, metric)]
+    found = None if state.broken else state.ratio(metric, state.decisive)
+    if state.rules and found and not unsaid(found.low, found.high, state.pairs_complete):
+        parts.append(IntervalPicture(found, state.rules))
+    return Group(*parts, *_over_time(state, metric), _lights(state))
 
 
 def line(state: State, clock: Clock, metric: Metric) -> str:
-    """Return the same in one line, for when a pair is over."""
+    """Return the same in one line."""
     what = words.metric_of(state, metric)
     names = words.names(state)
     sides = ", ".join(f"{name} {words.quantile(state, name, metric)}" for name in names)
@@ -66,18 +78,21 @@ class ProgressLines:
 
 
 class Screen:
-    """Steps as lines; while the race runs, a picture on a terminal, a line a pair elsewhere."""
+    """Steps as lines; while the race runs, a picture on a terminal, elsewhere a line every 10 s."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._now = now
+        self._size = console.size
         self._clock: Clock | None = None
         self._live: Live | None = None
-        self._said = 0
+        self._said_s = now()
 
     @property
     def draws(self) -> bool:
         """Whether this is a terminal on which a picture can be drawn over."""
-        return self._console.is_terminal and not self._console.is_dumb_terminal
+        is_wide = self._console.width >= _LEAST_COLUMNS
+        return self._console.is_terminal and not self._console.is_dumb_terminal and is_wide
 
     def say(self, line: str) -> None:
         """Report a step in words."""
@@ -90,8 +105,8 @@ class Screen:
         self._clock.see(state)
         if self.draws:
             self._draw(picture(state, self._clock, metric))
-        elif state.slices_done // 2 > self._said:
-            self._said = state.slices_done // 2
+        elif self._now() - self._said_s >= EVERY_S:
+            self._said_s = self._now()
             self.say(line(state, self._clock, metric))
 
     def close(self) -> None:
@@ -101,6 +116,11 @@ class Screen:
             self._live = None
 
     def _draw(self, shown: RenderableType) -> None:
+        if self._size != self._console.size:
+            # The terminal has broken the old lines anew: how far to go up to them is unknown.
+            self._size = self._console.size
+            self.close()
+            self._console.clear()
         if self._live is None:
             self._live = Live(
                 console=self._console, transient=True, refresh_per_second=_REDRAWN_PER_S
@@ -134,9 +154,34 @@ def _sides(state: State, clock: Clock, metric: Metric) -> Table:
             Text(f"{'▶' if is_on else ' '} {name}", style="bold" if is_on else ""),
             *(Text(cell, style=styles.get(h, "")) for h, cell in zip(heads, cells, strict=True)),
         )
-        for row in words.operation_rows(state, number, metric):
-            table.add_row(*row, style="dim")
+        if len(state.plan.operations) <= _MOST_OPERATIONS:
+            for row in words.operation_rows(state, number, metric):
+                table.add_row(*row, style="dim")
     return table
+
+
+def _over_time(state: State, metric: Metric) -> Iterator[Text]:
+    """Yield a line for each target: the quantile of its latest slices."""
+    names = words.names(state)
+    of = {
+        name: [
+            part_of(one, state.decisive).quantile_ms(metric)
+            for one in state.slices
+            if one.target == name
+        ][-_MOST_SLICES:]
+        for name in names
+    }
+    known = [value for values in of.values() for value in values if value]
+    if not known:
+        return
+    low, high = min(known), max(known)
+    longest = max(map(len, names))
+    for name, style in zip(names, ("cyan", "magenta"), strict=True):
+        drawn = sparkline(of[name], low, high)
+        yield Text.assemble(f"{name:<{longest}} ", (drawn, style), no_wrap=True)
+    what = words.metric_of(state, metric)
+    ends = f"{milliseconds(low)} to {milliseconds(high)}"
+    yield Text(f"{what} of each slice, {BARS[0]} to {BARS[-1]}: {ends}", style="dim")
 
 
 def _ratio(state: State, metric: Metric) -> Text:
@@ -154,5 +199,8 @@ def _lights(state: State) -> Text:
         return Text(f"○ {words.validity(state)}", style="dim")
     if not state.broken:
         return Text(f"● {words.validity(state)}", style="green")
-    rows = map(words.gate_row, state.broken)
-    return Text("\n".join(f"✗ {what}: {figure}, {bound}" for what, figure, bound in rows), "red")
+    rows = [words.gate_row(gate) for gate in state.broken]
+    lines = [f"✗ {what}: {figure}, {bound}" for what, figure, bound in rows[:_MOST_LIGHTS]]
+    if rows[_MOST_LIGHTS:]:
+        lines.append(f"✗ and {len(rows) - _MOST_LIGHTS} more")
+    return Text("\n".join(lines), "red")

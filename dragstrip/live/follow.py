@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dragstrip.analysis.ratio import Interval
-    from dragstrip.config.config import Metric, OutageRule
+    from dragstrip.config.config import Metric, OutageRule, RulesConfig
     from dragstrip.run.live_stats import Live
     from dragstrip.run.model import Gate, Run, Slice, TargetTotals
     from dragstrip.run.plan import Plan, PlannedSlice
@@ -35,11 +35,13 @@ class State:
     operation's as well, `under_way` those of the slice under way. `slices` and `totals` are what
     the complete pairs came to, `latest` each target's last slice in one, `workers` the reports of
     the last slice, `slice_` the slice under way.
-    Of several operations, `decisive` is the one that the rule looks at.
+    Of several operations, `decisive` is the one that the rule looks at. `rules` are there where the
+    follower was given them.
     """
 
     plan: Plan
     decisive: str | None = None
+    rules: RulesConfig | None = None
     slices_done: int = 0
     pairs_complete: int = 0
     pairs_voided: int = 0
@@ -93,6 +95,7 @@ class Follower:
         metric: Metric,
         operation: str | None = None,
         outages: OutageRule = "invalid",
+        rules: RulesConfig | None = None,
     ) -> None:
         self._folder = folder
         self._plan = plan
@@ -103,7 +106,7 @@ class Follower:
         self._finished: Counts = (nothing, nothing)
         self._shown: Counts = (nothing, nothing)
         self._workers: list[WorkerReport] = []
-        self._state = State(plan, self._accounts.decisive)
+        self._state = State(plan, self._accounts.decisive, rules)
 
     def look(self) -> State:
         """Return how the race stands. Raises OSError where its folder cannot be read."""
@@ -157,13 +160,14 @@ class Follower:
         return State(
             plan=self._plan,
             decisive=self._accounts.decisive,
+            rules=self._state.rules,
             slices_done=len(self._done),
             pairs_complete=len(summary.slices) // 2,
             pairs_voided=self._accounts.voided_pairs,
             latest={one.target: one for one in summary.slices},
             slices=summary.slices,
             totals=summary.totals,
-            gates=summary.gates,
+            gates=summary.gates if summary.slices else [],
             workers=self._workers,
         )
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from dragstrip.analysis.aggregate import summarise, with_distributions
 from dragstrip.analysis.operations import rules_operation
+from dragstrip.analysis.rule_checks import rules_of
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.errors import DragstripError, StorageError
@@ -87,7 +88,9 @@ class RaceMonitor:
         self._metric: Metric = facts.config["rules"]["metric"]
         operation = rules_operation(facts.config)
         outages = facts.config["rules"].get("outages", "invalid")
-        self._follower = Follower(self._folder.path, plan, self._metric, operation, outages)
+        self._follower = Follower(
+            self._folder.path, plan, self._metric, operation, outages, rules_of(facts)
+        )
 
     def tick(self) -> None:
         """Report how the race stands. Raises KeyboardInterrupt where it is to end early."""

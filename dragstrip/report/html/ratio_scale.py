@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis import numbers
 from dragstrip.analysis.operations import declared
+from dragstrip.analysis.rule_checks import rules_of
+from dragstrip.analysis.zones import zones
 from dragstrip.report import text
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
@@ -15,6 +16,7 @@ from dragstrip.report.html.chart import Chart, ColourStop, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
+    from dragstrip.analysis.zones import Zone
     from dragstrip.report.html.chart import Spec
     from dragstrip.run.model import Run, Verdict
 
@@ -27,22 +29,12 @@ _ROOM = 1.35
 _INTERVAL_AT = {"expr": "height * 0.68"}
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """What the rule says of ratios from `low` to `high`; `style` names its colour."""
-
-    label: str
-    style: str
-    low: float
-    high: float
-
-
 def charts(run: Run, verdict: Verdict) -> list[Chart]:
     """Return the picture; none where there is no interval."""
     shown = text.interval(verdict)
     if shown is None:
         return []
-    zones = zones_of(run)
+    parts = zones_of(run)
     found = dict(zip(("ratio", "low", "high"), shown, strict=True))
     made = Chart(
         id="gauge",
@@ -50,7 +42,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
         how_to_read="Left of 1 the challenger is faster. The bar is the 95 % interval, the diamond "
         "the ratio; the zones are the rule, which was written down before the run.",
         summary=f"{text.comparison(run, verdict)}.",
-        spec=_spec(run, zones, found),
+        spec=_spec(run, parts, found),
         table=Table(("ratio", "interval from", "to"), [tuple(map(figures.ratio, found.values()))]),
         stops=(
             ColourStop(
@@ -62,7 +54,7 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
                 ),
             ),
         ),
-        legend=tuple(Key(f"zone-{zone.style}", zone.label) for zone in zones),
+        legend=tuple(Key(f"zone-{zone.style}", zone.label) for zone in parts),
         is_wide=True,
     )
     return [made]
@@ -70,22 +62,14 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
 
 def zones_of(run: Run) -> list[Zone]:
     """Return the rule's zones, from the fastest challenger to the slowest."""
-    rules = run.config["rules"]
-    adopt, (low, high) = rules["adopt_ratio"], rules["equivalent"]
-    made = (
-        Zone("adopt", "good", 0.0, adopt),
-        Zone("faster", "fair", adopt, low),
-        Zone("no practical difference", "same", low, high),
-        Zone("slower", "bad", high, math.inf),
-    )
-    return [zone for zone in made if zone.low < zone.high]
+    return zones(rules_of(run))
 
 
-def _spec(run: Run, zones: list[Zone], found: dict[str, float]) -> Spec:
-    ends = [found["low"], found["high"], zones[0].high, zones[-1].low]
+def _spec(run: Run, parts: list[Zone], found: dict[str, float]) -> Spec:
+    ends = [found["low"], found["high"], parts[0].high, parts[-1].low]
     first, last = min(ends) / _ROOM, max(ends) * _ROOM
     scale: Spec = {"type": "log", "domain": [first, last], "nice": False}
-    rows = [_row(zone, first, last) for zone in zones]
+    rows = [_row(zone, first, last) for zone in parts]
     return marks.picture([*_background(run, scale), *_interval(found, scale)], rows, height=62)
 
 

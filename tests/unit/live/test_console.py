@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dragstrip.analysis.numbers import milliseconds
 from dragstrip.ledger.live_counts import total
-from dragstrip.live.console import line, picture, screen_on
+from dragstrip.live.console import Screen, line, picture, screen_on
 from dragstrip.live.follow import Follower
 from dragstrip.live.progress import Clock
 from dragstrip.run import live_stats
@@ -123,18 +123,18 @@ def test_rate_and_time_left_follow_the_slice_under_way(tmp_path: Path) -> None:
     assert clock.left_s(state) == 21
 
 
-def test_without_a_terminal_a_pair_is_a_line(tmp_path: Path) -> None:
-    plan = plan_of(pairs=PAIRS)
+def test_without_a_terminal_there_is_a_line_every_ten_seconds(tmp_path: Path) -> None:
+    plan, hand = plan_of(pairs=PAIRS), Hand()
     follower, out = Follower(tmp_path, plan, "p95"), io.StringIO()
-    with screen_on(Console(file=out, width=200)) as screen:
-        for report in record(plan):
-            append(tmp_path, [report])
+    screen = Screen(Console(file=out, width=200), hand)
+    for report in record(plan):
+        append(tmp_path, [report])
+        for _ in range(30):
             screen.watch(follower.look(), "p95")
-            screen.watch(follower.look(), "p95")
+            hand.now_s += 0.1
+    # Eight slices of three seconds: a line at 10 s, in the fourth, and at 20 s, in the seventh.
     lines = out.getvalue().splitlines()
-    assert [text.split(" pairs")[0] for text in lines] == [
-        f"race: {done} of {PAIRS}" for done in range(1, PAIRS + 1)
-    ]
+    assert [text.split(" pairs")[0] for text in lines] == [f"race: {n} of {PAIRS}" for n in (2, 3)]
 
 
 def test_on_a_terminal_the_picture_goes_when_the_race_is_over(tmp_path: Path) -> None:
