@@ -11,10 +11,13 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import Field
+
 from dragstrip.analysis.comparable import unlike
 from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.slo import typical
+from dragstrip.analysis.stored_searches import Carried  # noqa: TC001
 from dragstrip.config.config import Metric  # noqa: TC001
 from dragstrip.run.model import Count, Milliseconds, Word  # noqa: TC001
 from dragstrip.strict_model import StrictModel
@@ -65,7 +68,8 @@ class Skipped(StrictModel):
 class History(StrictModel):
     """The runs in the order they were made. `reference` is the run that others are held against.
 
-    Of several operations, the values are of `operation`; null for all requests.
+    Of several operations, the values are of `operation`; null for all requests. `searches` are
+    those of `dragstrip capacity` that asked the target, in the order they were made.
     """
 
     schema_version: Literal[1] = 1
@@ -75,6 +79,7 @@ class History(StrictModel):
     reference: str | None
     runs: list[Moment]
     skipped: list[Skipped]
+    searches: list[Carried] = Field(default=[])
 
 
 def history(
@@ -84,6 +89,7 @@ def history(
     skipped: Sequence[Skipped] = (),
     *,
     operation: str | None = None,
+    searches: Sequence[Carried] = (),
 ) -> History:
     """Return what became of a target over these runs, in any order."""
     ordered = sorted(stored, key=lambda one: (one[0].started, one[0].id))
@@ -100,6 +106,7 @@ def history(
             for (run, verdict), value in zip(ordered, values, strict=True)
         ],
         skipped=list(skipped),
+        searches=list(searches),
     )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis import stored_searches
 from dragstrip.analysis.history import History, Skipped
 from dragstrip.analysis.history import history as over_time
+from dragstrip.analysis.stored_searches import carried
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.errors import StorageError, UsageError
@@ -31,6 +33,11 @@ def read(
     be read or holds no run, UsageError for a target that no run knows.
     """
     stored, skipped = _stored(out)
+    searches = list(stored_searches.all_in(out))
+    if not stored and searches:
+        of = target or searches[-1].baseline
+        metric = metric or searches[-1].objective.metric
+        return over_time([], of, metric, skipped, searches=carried(searches, of)[-(last or 0) :])
     if not stored:
         raise StorageError(
             f"{out} holds no run" + "".join(f"; {one.name}: {one.reason}" for one in skipped),
@@ -43,12 +50,14 @@ def read(
         raise UsageError(
             f"--target: no run has a target {target}", fix=f"name one of {', '.join(names)}"
         )
+    of = target or newest.baseline
     return over_time(
         chosen,
-        target or newest.baseline,
+        of,
         metric or verdict.metric,
         skipped,
         operation=verdict.operation,
+        searches=carried(searches, of)[-(last or 0) :],
     )
 
 

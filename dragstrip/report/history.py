@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Group
 from rich.table import Table
@@ -13,13 +13,17 @@ from rich.text import Text
 from dragstrip.analysis import numbers
 from dragstrip.analysis.operations import declared
 from dragstrip.report import text
+from dragstrip.report.capacity import rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from dragstrip.analysis.history import History, Moment
+    from dragstrip.analysis.stored_searches import Carried
+
+    Unit = Callable[[float], str]
 
 LINE, VALUE, LOW, HIGH = "─●├┤"
 _LEAST_WIDTH = 8
@@ -39,24 +43,26 @@ class Axis:
         return min(max(round(share * (width - 1)), 0), width - 1)
 
 
-def axis_of(history: History) -> Axis | None:
+class Row(NamedTuple):
+    """A line of a drawing: its interval as (low, value, high), where there is one."""
+
+    name: str
+    value: str
+    interval: tuple[float, float, float] | None
+    is_dim: bool = False
+
+
+def axis_of(rows: Sequence[Row]) -> Axis | None:
     """Return the axis that all intervals fit on; None where there is none."""
-    ends = [
-        end
-        for one in history.runs
-        for end in (one.low_ms, one.high_ms)
-        if one.value_ms is not None and end is not None
-    ]
+    ends = [end for row in rows if row.interval for end in row.interval]
     return Axis(min(ends), max(ends)) if ends else None
 
 
-def bar(moment: Moment, axis: Axis, width: int) -> str:
-    """Draw one run's interval, `width` columns wide."""
-    if moment.value_ms is None or moment.low_ms is None or moment.high_ms is None:
+def bar(interval: tuple[float, float, float] | None, axis: Axis, width: int) -> str:
+    """Draw an interval, `width` columns wide."""
+    if interval is None:
         return ""
-    low, value, high = (
-        axis.place(one, width) for one in (moment.low_ms, moment.value_ms, moment.high_ms)
-    )
+    low, value, high = (axis.place(one, width) for one in interval)
     drawn = [" "] * width
     drawn[low : high + 1] = [LINE] * (high + 1 - low)
     drawn[low], drawn[high] = LOW, HIGH
@@ -72,26 +78,37 @@ def render(history: History, *, verbose: bool = False) -> RenderableType:
     if not verbose:
         return _in_short(history)
     parts: list[RenderableType] = []
-    if any(one.lab for one in history.runs):
+    if any(_labs(history)):
         parts += [Text(_lab(history), style="yellow"), Text()]
-    parts += [_list(history), Text(), Text(_title(history)), Text(), _Drawing(history)]
+    if history.runs:
+        parts += [_list(history), Text(), Text(_title(history)), Text(), _times(history), Text()]
+    if history.searches:
+        parts += [Text(_capacities_title(history)), Text(), _capacities(history), Text()]
     notes = list(_notes(history))
-    if notes:
-        parts += [Text(), *(Text(note, style="dim") for note in notes)]
+    parts += [Text(note, style="dim") for note in notes]
+    if not notes:
+        parts.pop()
     return Group(*parts)
 
 
 def _in_short(history: History) -> RenderableType:
-    shown = history.model_copy(update={"runs": history.runs[-_MOST_RUNS:]})
-    parts: list[RenderableType] = [Text(_title(shown)), Text(), _Drawing(shown), Text()]
-    if any(one.lab for one in shown.runs):
-        parts.insert(0, Text(_lab(shown), style="yellow"))
+    searches = history.searches[-_MOST_SEARCHES:]
+    most = _MOST_RUNS - (len(searches) + _AROUND if searches else 0)
+    shown = history.model_copy(update={"runs": history.runs[-most:], "searches": searches})
+    parts: list[RenderableType] = []
+    if any(_labs(shown)):
+        parts.append(Text(_lab(shown), style="yellow"))
+    if shown.runs:
+        parts += [Text(_title(shown)), Text(), _times(shown), Text()]
+    if searches:
+        parts += [Text(_capacities_title(shown)), _capacities(shown), Text()]
     for one in shown.runs[-1:]:
         sides = f"{declared(one)} {one.challenger}/{one.baseline}"
         parts.append(Text(f"newest: {one.verdict.upper()}, {sides} {_ratio(one)}"))
     left = len(history.runs) - len(shown.runs)
     unlike = sum(bool(one.unlike) for one in shown.runs)
-    notes = [f"{left} older runs"] * bool(left)
+    more = len(history.searches) - len(searches)
+    notes = [f"{left} older runs"] * bool(left) + [f"{more} older searches"] * bool(more)
     notes += [f"* {unlike} not comparable with the newest"] * bool(unlike)
     notes += [f"{len(history.skipped)} folders skipped"] * bool(history.skipped)
     if notes:
@@ -101,10 +118,15 @@ def _in_short(history: History) -> RenderableType:
 
 _MOST_RUNS = 12
 """Runs that fit on a screen with everything else."""
+_MOST_SEARCHES, _AROUND = 4, 4
+
+
+def _labs(history: History) -> list[bool]:
+    return [one.lab for one in history.runs] + [one.lab for one in history.searches]
 
 
 def _lab(history: History) -> str:
-    if all(one.lab for one in history.runs):
+    if all(_labs(history)):
         return text.LAB_BANNER
     return f"Runs marked lab: {text.LAB_BANNER[0].lower()}{text.LAB_BANNER[1:]}"
 
@@ -143,24 +165,64 @@ def _ratio(one: Moment) -> str:
 class _Drawing:
     """The intervals below one another, as wide as the console allows."""
 
-    def __init__(self, history: History) -> None:
-        self._history = history
+    def __init__(self, rows: Sequence[Row], heads: tuple[str, str], unit: Unit) -> None:
+        self._rows = rows
+        self._heads = heads
+        self._unit = unit
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        axis, rows = axis_of(self._history), self._history.runs
-        first = [_name(one) for one in rows]
-        second = [_value(one) for one in rows]
-        room = options.max_width - sum(max(map(len, column)) + 2 for column in (first, second))
+        axis = axis_of(self._rows)
+        columns = [[row.name for row in self._rows], [row.value for row in self._rows]]
+        room = options.max_width - sum(max(map(len, column)) + 2 for column in columns)
         width = max(room, _LEAST_WIDTH)
         table = _table()
-        table.add_column(Text("run", style="dim"), no_wrap=True)
-        table.add_column(Text(declared(self._history), style="dim"), no_wrap=True)
-        table.add_column(_ends(axis, width) if axis else "", no_wrap=True, overflow="crop")
-        for one, name, value in zip(rows, first, second, strict=True):
-            drawn = bar(one, axis, width) if axis else ""
-            style = "dim" if one.unlike or one.value_ms is None else ""
-            table.add_row(*(Text(cell, style=style) for cell in (name, value, drawn)))
+        for head in self._heads:
+            table.add_column(Text(head, style="dim"), no_wrap=True)
+        ends = _ends(self._unit(axis.low), self._unit(axis.high), width) if axis else ""
+        table.add_column(ends, no_wrap=True, overflow="crop")
+        for row in self._rows:
+            drawn = bar(row.interval, axis, width) if axis else ""
+            style = "dim" if row.is_dim or row.interval is None else ""
+            table.add_row(*(Text(cell, style=style) for cell in (row.name, row.value, drawn)))
         yield table
+
+
+def _times(history: History) -> _Drawing:
+    rows = [
+        Row(_name(one), _value(one), interval_of(one), bool(one.unlike)) for one in history.runs
+    ]
+    return _Drawing(rows, ("run", declared(history)), numbers.milliseconds)
+
+
+def interval_of(one: Moment) -> tuple[float, float, float] | None:
+    """Return a run's interval as (low, value, high), where it has one."""
+    if one.value_ms is None or one.low_ms is None or one.high_ms is None:
+        return None
+    return one.low_ms, one.value_ms, one.high_ms
+
+
+def _capacities_title(history: History) -> str:
+    return f"what {history.target} carries within the objective, with its 95 % interval"
+
+
+def _capacities(history: History) -> _Drawing:
+    rows = [Row(f"{one.run}  ", _carried(one), _capacity_of(one)) for one in history.searches]
+    return _Drawing(rows, ("search", "capacity"), rate)
+
+
+def _capacity_of(one: Carried) -> tuple[float, float, float] | None:
+    if not (one.capacity_per_s and one.low_per_s and one.high_per_s):
+        return None
+    return one.low_per_s, one.capacity_per_s, one.high_per_s
+
+
+def _carried(one: Carried) -> str:
+    if one.capacity_per_s is not None:
+        low, high = rate(one.low_per_s), rate(one.high_per_s)
+        return f"{rate(one.capacity_per_s)} ({low.removesuffix('/s')} to {high})"
+    if one.low_per_s:
+        return f"at least {rate(one.low_per_s)}"
+    return f"below {rate(one.high_per_s)}" if one.high_per_s else numbers.NOTHING
 
 
 def _name(one: Moment) -> str:
@@ -174,8 +236,7 @@ def _value(one: Moment) -> str:
     return f"{numbers.milliseconds(one.value_ms)} ({low.removesuffix(' ms')} to {high})"
 
 
-def _ends(axis: Axis, width: int) -> Text:
-    low, high = numbers.milliseconds(axis.low), numbers.milliseconds(axis.high)
+def _ends(low: str, high: str, width: int) -> Text:
     return Text(f"{low}{high:>{max(width - len(low), len(high) + 1)}}", style="dim")
 
 

@@ -17,10 +17,14 @@ from rich.console import Console
 
 from dragstrip.analysis.history import History, Moment, Skipped, history
 from dragstrip.analysis.slo import slice_interval, typical
+from dragstrip.analysis.stored_searches import CAPACITY_FILE
 from dragstrip.cli.main import main
-from dragstrip.report.history import VALUE, Axis, bar, render
+from dragstrip.report.capacity import rate
+from dragstrip.report.history import VALUE, Axis, bar, interval_of, render
 from dragstrip.run.folder import RunFolder
 from tests.support.runs import STARTED, conclude, plan_of, record
+from tests.support.schema_validator import validator
+from tests.unit.analysis.test_capacity import searched
 from tests.unit.report.test_reports import SNAPSHOTS
 
 if TYPE_CHECKING:
@@ -146,7 +150,7 @@ def test_a_bar_spans_its_interval_on_an_axis_of_ratios(
     low, value, high = sorted(three)
     moment = some().model_copy(update={"low_ms": low, "value_ms": value, "high_ms": high})
     axis = Axis(min([low, *others]), max([high, *others]))
-    drawn = bar(moment, axis, width)
+    drawn = bar(interval_of(moment), axis, width)
     assert len(drawn) <= width
     assert drawn.count(VALUE) == 1
     assert len(drawn.lstrip()) == axis.place(high, width) - axis.place(low, width) + 1
@@ -237,3 +241,33 @@ def test_bad_input_is_one_clear_error(
 def test_the_documentation_shows_what_it_looks_like() -> None:
     page = Path(__file__).parents[3] / "docs" / "history.md"
     assert (SNAPSHOTS / "history-80.txt").read_text() in page.read_text()
+
+
+def test_searches_are_drawn_below_the_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs"
+    found = searched(100, 220)
+    for number, changes in enumerate(({}, {"id": "later"})):
+        stored_search = found.model_copy(update=changes)
+        (out / "capacity" / str(number)).mkdir(parents=True)
+        RunFolder(out / "capacity" / str(number)).write_report(
+            CAPACITY_FILE, stored_search.model_dump_json()
+        )
+    with pytest.raises(SystemExit):
+        main(["history", "--out", str(out), "--target", "new", "--json"])
+    document = json.loads(capsys.readouterr().out)
+    validator("history").validate(document)
+    assert document["runs"] == []
+    assert [one["run"] for one in document["searches"]] == [found.id, "later"]
+    for run, _ in stored():
+        RunFolder(out / run.id).path.mkdir()
+        RunFolder(out / run.id).write_run(run)
+    with pytest.raises(SystemExit):
+        main(["history", "--out", str(out), "--target", "new"])
+    shown_rows = capsys.readouterr().out.splitlines()
+    assert len(shown_rows) < 24
+    for search in document["searches"]:
+        (row,) = (row for row in shown_rows if row.startswith(search["run"]))
+        assert VALUE in row
+        assert rate(found.targets["new"].capacity_per_s) in row
