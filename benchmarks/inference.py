@@ -15,7 +15,7 @@
 - capacities: how often the intervals of `dragstrip capacity` hold what two targets carry, and the
   ratio; how wide they are, and how many slices a search takes.
 
-One core; three to five minutes, and half of it with --quick, which leaves scenarios out. Exit code
+One core; five to ten minutes, and half of it with --quick, which leaves scenarios out. Exit code
 1 when a bound is broken or the time is up.
 """
 
@@ -83,7 +83,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
         metavar="N",
         help=f"per number of pairs, in batches of {A_A_BATCH} ({A_A_RUNS})",
     )
-    parser.add_argument("--limit-s", type=_at_least(1), default=600, metavar="SECONDS")
+    parser.add_argument("--limit-s", type=_at_least(1), default=900, metavar="SECONDS")
     return parser.parse_args(argv)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from benchmarks.capacities import SimulatedTargets, search_both
+from benchmarks.capacities import Breaking, SimulatedQueues, SimulatedTargets, search_both
 from benchmarks.form import Bound
 from benchmarks.simulated_runs import Array, Simulated, SimulatedScenario, simulate, stored_run
 from dragstrip.analysis.ratio import Interval, interval
@@ -56,14 +56,16 @@ BEYOND = SimulatedScenario("state outlives the slice", memory=1.0)
 """Has no bound: a slice must be longer than what it is to average over. Shown all the same."""
 
 
-EDGES = (
+EDGES: tuple[Breaking, ...] = (
     SimulatedTargets("cliff", steepness=400.0, likeness=0.0),
     SimulatedTargets("queue", scatter=0.03, walk=0.01),
+    SimulatedTargets("queue, drifting", scatter=0.03, walk=0.05),
+    SimulatedQueues(),
     SimulatedTargets("noisy", scatter=0.12, steepness=15.0, likeness=20.0),
 )
 SEARCHES = ((10, 3.0), (20, 12.0))
 """Rounds, and counted seconds of a slice, of `dragstrip capacity` with --quick and without."""
-SEARCHES_OF_EXPERIMENTS = 4
+SEARCHES_OF_EXPERIMENTS = 8
 """A search takes as long as so many races."""
 
 

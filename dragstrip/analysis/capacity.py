@@ -15,7 +15,8 @@ from dragstrip.analysis.capacity_model import (
     CapacityTarget,
 )
 from dragstrip.analysis.operations import decisive
-from dragstrip.stats.edge import Edge, Trial, difference, edge
+from dragstrip.stats.edge import Edge, Trial, edge
+from dragstrip.stats.paired_edges import difference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +61,7 @@ class CapacityVerdict(NamedTuple):
 def trials_of(slices: Sequence[CapacitySlice], target: str) -> list[Trial]:
     """Return the trials that decide a target's capacity."""
     return [
-        Trial(math.log(one.rate_per_s), one.kept)
+        Trial(math.log(one.rate_per_s), one.kept, one.round)
         for one in slices
         if one.target == target and one.phase == "search" and one.outcome != "void"
     ]

@@ -38,7 +38,8 @@ class CapacitySlice(Figures):
     `effective_over` are both divided by their design effect, and `kept` is the probability that the
     true share is within the quantile's. Its outcome is `open` where the requests are too few to
     tell, and `void` where the generator was late or at a limit of its own. A `cut` slice was ended
-    early, as its requests piled up. Only slices of the phase `search` decide.
+    early, as its requests piled up; in one that `grew` they did so at a pace that leaves the
+    objective within a minute, so that it is broken. Only slices of the phase `search` decide.
     """
 
     index: Count
@@ -55,6 +56,7 @@ class CapacitySlice(Figures):
     effective_requests: Annotated[float, Field(ge=0)]
     broken_by: LimitedBy | None
     cut: bool
+    grew: bool = False
     generator: Generator
 
 

@@ -52,7 +52,8 @@ def judge_slice(
     whole = merged(tallies.by_place.values())
     over = _over(report)
     generator = generator_of(report, whole)
-    judged = _judged(whole, over, generator, rules)
+    cut, grew = (any(worker.get(name) for worker in report["workers"]) for name in ("cut", "grew"))
+    judged = _judged(whole, over, generator, rules, grew=grew)
     name = decisive(plan.operations, rules.operation)
     part = (
         whole
@@ -73,7 +74,8 @@ def judge_slice(
         effective_over=over.failed,
         effective_requests=over.total,
         broken_by=judged.broken_by,
-        cut=any(worker.get("cut") for worker in report["workers"]),
+        cut=cut,
+        grew=grew,
         generator=generator,
         **metrics.figures(whole, _counted_s(report, during.warmup))
         | {q: part.quantile_ms(share) for q, share in QUANTILES.items()},
@@ -101,14 +103,16 @@ def _counted_s(report: SliceReport, warmup_s: float) -> float:
     return max(lasted_s - warmup_s, 0.0)
 
 
-def _judged(whole: Tally, over: Proportion, generator: Generator, rules: RulesConfig) -> _Judged:
+def _judged(
+    whole: Tally, over: Proportion, generator: Generator, rules: RulesConfig, *, grew: bool
+) -> _Judged:
     share = allowed(rules)
     kept, word = chance_kept(over, share), outcome(over, share)
     broken_by: LimitedBy | None = None
     errors = whole.failures - sum(whole.failed.get(reason, 0) for reason in _SLOW)
     if _proves_over(rules.max_error_rate, errors, whole.requests):
         kept, word, broken_by = 0.0, "broken", "errors"
-    elif _proves_over(MOST_BEHIND, whole.requests - whole.on_time, whole.requests):
+    elif grew or _proves_over(MOST_BEHIND, whole.requests - whole.on_time, whole.requests):
         kept, word = 0.0, "broken"
     if word == "broken" or kept < 0.5:
         if 2 * whole.failed.get(_TURNED_AWAY, 0) > errors:

@@ -6,9 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.capacity import Bounds
-from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.errors import UsageError
-from dragstrip.race.prechecks import decisive_share
+from dragstrip.race.prechecks import lowest_rate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,11 +15,9 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config
     from dragstrip.run.plan import PlannedOperation
 
-UNCALIBRATED_PER_S = 2_000.0
+UNCALIBRATED_PER_S = 5_000.0
 """The highest rate where nothing says what this machine can send: most machines send more."""
 _MOST_CONNECTIONS = 256
-_MARGIN = 1.3
-"""More requests than are needed to tell: arrivals come by chance."""
 
 
 def bounds_of(
@@ -36,15 +33,20 @@ def bounds_of(
     Raises UsageError.
     """
     race = config.race
-    share = decisive_share(operations, config.rules.operation)
-    needed = _MARGIN * SAMPLES_NEEDED[config.rules.metric] / race.counted_s / share
+    fills_a_slice = float(lowest_rate(config, operations))
     ceiling = ceiling_per_s or UNCALIBRATED_PER_S
-    lowest, highest = lowest_per_s or float(math.ceil(needed)), highest_per_s or ceiling
+    lowest, highest = lowest_per_s or fills_a_slice, highest_per_s or ceiling
     if ceiling_per_s and highest > ceiling_per_s:
         raise UsageError(
             f"--to {highest:g} is beyond what this machine was calibrated to send, "
             f"{ceiling_per_s:g} requests/s",
             fix=f"give --to {math.floor(ceiling_per_s)} or less",
+        )
+    if highest < fills_a_slice:
+        raise UsageError(
+            f"--to {highest:g} gives too few requests in {race.counted_s:g} counted seconds to "
+            f"tell {config.rules.metric}",
+            fix=f"give --to {fills_a_slice:g} or more, or a longer --slice",
         )
     if highest < 2 * lowest:
         raise UsageError(

@@ -54,7 +54,7 @@ class Search:
     def see(self, kept: float) -> None:
         """Take in how likely the slice at `rate` kept the objective."""
         if self.rate is not None:
-            self.trials.append(Trial(math.log(self.rate), kept))
+            self.trials.append(Trial(math.log(self.rate), kept, len(self.trials)))
             self.rate = self._next(self.rate, kept=kept >= 0.5)
 
     def _next(self, rate: float, *, kept: bool) -> float | None:

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     "highest",
     type=click.FloatRange(min=0, min_open=True),
     metavar="PER_S",
-    help="Highest rate; by default, what `dragstrip calibrate` found, or 2000.",
+    help="Highest rate; by default, what `dragstrip calibrate` found, or 5000.",
 )
 @click.option(
     "--rounds", type=click.IntRange(6), metavar="N", help="Slices of each target near its edge."

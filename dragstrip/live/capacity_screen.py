@@ -52,10 +52,10 @@ def line(one: CapacitySlice) -> str:
     """Return what a slice came to."""
     if one.phase == "recovery":
         return f"capacity: {one.target} " + ("is back" if one.kept >= 0.5 else "recovers")
+    why = ", ended early" if one.cut else ", falling behind" if one.grew else ""
     return (
         f"capacity: {one.target} at {words.rate(one.rate_per_s)}: "
-        f"{_OUTCOMES.get(one.outcome, one.outcome)} "
-        f"(p95 {milliseconds(one.p95_ms)}{', ended early' if one.cut else ''})"
+        f"{_OUTCOMES.get(one.outcome, one.outcome)} (p95 {milliseconds(one.p95_ms)}{why})"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dragstrip.analysis.operations import decisive
 from dragstrip.ledger.rows import Flag, Outcome
-from dragstrip.stats.runaway import runs_away
+from dragstrip.stats.runaway import outgrows, runs_away
 
 if TYPE_CHECKING:
     from dragstrip.ledger.rows import Rows
@@ -23,6 +23,8 @@ BLOCKS = 10
 """Stretches of a slice that are counted apart: whether requests fail together shows there."""
 
 _LOOK_S = 0.1
+_LOOKS = 40
+"""At least, in a slice."""
 _HOPELESS = 20
 """So many counted requests without one that is right, and no more are made."""
 _COUNTED, _OK = int(Flag.COUNTED), int(Outcome.OK)
@@ -66,7 +68,8 @@ class OverObjective:
 
     def watch(self, plan: Plan, slice_: PlannedSlice, work: Work) -> Watch:
         """Return what ends a slice early."""
-        return Watch(plan, slice_, work)
+        assert self._span is not None  # noqa: S101
+        return Watch(plan, slice_, work, self._span.counted_from_ns)
 
     def encode(self) -> OverCounts:
         """Return the counts as in WorkerReport."""
@@ -76,20 +79,32 @@ class OverObjective:
 class Watch:
     """Looks at the requests that are not answered yet while a target has its slice."""
 
-    def __init__(self, plan: Plan, slice_: PlannedSlice, work: Work) -> None:
+    def __init__(self, plan: Plan, slice_: PlannedSlice, work: Work, counted_from_ns: int) -> None:
+        self.is_cut = False
         self._plan = plan
+        self._counted_from_s = counted_from_ns / 1e9
         self._target = slice_.target
         self._work = work
         self._dispatcher = list(work.dispatchers.values())[slice_.target]
         self._looks: list[tuple[float, float, float]] = []
 
-    def wait(self, end_ns: int) -> bool:
-        """Wait for the slice's end; return whether there is no point in waiting that long."""
+    def wait(self, end_ns: int) -> None:
+        """Wait for the slice's end, unless there is no point in waiting that long."""
+        look_s = min(_LOOK_S, self._plan.race.slice / _LOOKS)
         while (now_ns := monotonic_ns()) < end_ns:
             if self._runs_away(now_ns) or self._is_hopeless():
-                return True
-            gevent.sleep(min(_LOOK_S, (end_ns - now_ns) / 1e9))
-        return False
+                self.is_cut = True
+                return
+            gevent.sleep(min(look_s, (end_ns - now_ns) / 1e9))
+
+    @property
+    def grew(self) -> bool:
+        """Whether the target fell behind at a pace that it cannot keep up."""
+        counted = [one for one in self._looks if one[0] >= self._counted_from_s]
+        if not counted:
+            return False
+        rate_per_s, slo_ms = self._plan.race.rate, self._plan.rules.slo_ms
+        return outgrows(*zip(*counted, strict=True), rate_per_s=rate_per_s, bound_ms=slo_ms)
 
     def _runs_away(self, now_ns: int) -> bool:
         due_ns = self._work.ledger.unanswered(self._target)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dragstrip.load.asked_keys import AskedKeys
     from dragstrip.load.context import Work
     from dragstrip.load.dispatcher import Dispatcher
+    from dragstrip.load.objective import Watch
     from dragstrip.run.plan import Plan, PlannedSlice
     from dragstrip.run.slice_report import OfSearch, WorkerReport
 
@@ -53,14 +54,16 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         if work.sends_again:
             schedule = WithRepeats(schedule, dispatcher.pending, slice_.index)
         dispatcher.load(schedule)
-    is_cut = _wait(plan, slice_, work, end_ns)
+    watch = _wait(plan, slice_, work, end_ns)
     end_ns = min(monotonic_ns(), end_ns)
     for dispatcher in dispatchers:
         dispatcher.stop()
     seen = health.stop()
     work.clocks = health.last
     if work.over:
-        _cut_off(dispatchers, work, end_ns, 0 if is_cut else work.over.slo_ms / 1000)
+        _cut_off(
+            dispatchers, work, end_ns, 0 if watch and watch.is_cut else work.over.slo_ms / 1000
+        )
     _drain(dispatchers, work, plan.race.timeout)
     work.collector.collect()
     work.collector.tidy()
@@ -72,20 +75,24 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
         "reached": work.counts.reach.encode(),
         "tallies": work.counts.encode(),
         "sent": work.counts.sent,
-        **_against_objective(work, is_cut=is_cut),
+        **_against_objective(work, watch),
     }
 
 
-def _against_objective(work: Work, *, is_cut: bool) -> OfSearch:
-    return {"over": work.over.encode(), "cut": is_cut} if work.over else {}
+def _against_objective(work: Work, watch: Watch | None) -> OfSearch:
+    if not (work.over and watch):
+        return {}
+    return {"over": work.over.encode(), "cut": watch.is_cut, "grew": watch.grew}
 
 
-def _wait(plan: Plan, slice_: PlannedSlice, work: Work, end_ns: int) -> bool:
-    """Wait for the slice's end; return whether a search ends it early."""
+def _wait(plan: Plan, slice_: PlannedSlice, work: Work, end_ns: int) -> Watch | None:
+    """Wait for the slice's end, or for what ends a search's slice early."""
     if work.over:
-        return work.over.watch(plan, slice_, work).wait(end_ns)
+        watch = work.over.watch(plan, slice_, work)
+        watch.wait(end_ns)
+        return watch
     gevent.sleep((end_ns - monotonic_ns()) / 1e9)
-    return False
+    return None
 
 
 def _schedule(

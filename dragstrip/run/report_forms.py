@@ -65,6 +65,7 @@ class _Worker(_ReportForm):
     sent: list[Count] = []
     over: _Over | None = None
     cut: bool = False
+    grew: bool = False
 
 
 class SliceForm(_ReportForm):

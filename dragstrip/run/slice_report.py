@@ -20,10 +20,14 @@ class OverCounts(TypedDict):
 
 
 class OfSearch(TypedDict, total=False):
-    """What is reported of a search's slice. A `cut` one ended early, as its requests piled up."""
+    """What is reported of a search's slice. A `cut` one ended early, as its requests piled up.
+
+    In one that `grew`, they piled up at a pace that leaves the objective within a minute.
+    """
 
     over: OverCounts
     cut: bool
+    grew: bool
 
 
 class WorkerReport(OfSearch):

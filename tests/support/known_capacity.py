@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 from tests.support import async_server
@@ -71,40 +74,47 @@ class ServerQueue:
 
 @dataclass
 class Cliff:
-    """Fast up to a rate; beyond it every answer takes `slow_s`, until the rate is below `back`.
+    """Fast up to a rate; beyond it, every answer takes `slow_s`.
 
-    Where `back` is half of the rate, that is hysteresis.
+    It is fast again once requests come at less than `back_per_s`, but not before it has rested for
+    `rests_s`. Where `back_per_s` is far below the rate it carries, it has hysteresis.
     """
 
     per_s: float
     back_per_s: float
-    slow_s: float
+    rests_s: float = 0.0
+    slow_s: float = 0.3
     _bucket: TokenBucket = field(init=False)
-    _last_s: deque[float] = field(default_factory=deque)
-    _is_over: bool = False
+    _came_s: deque[float] = field(default_factory=lambda: deque(maxlen=30))
+    _over_s: float | None = None
+    """When it was last overloaded, if it is."""
 
     def __post_init__(self) -> None:
-        self._bucket = TokenBucket(self.per_s, self.per_s / 10)
+        self._bucket = TokenBucket(self.per_s, self.per_s / 20)
 
     def take(self, now_s: float) -> tuple[int, float]:
-        self._last_s.append(now_s)
-        while self._last_s[0] < now_s - _WINDOW_S:
-            self._last_s.popleft()
+        self._came_s.append(now_s)
         if not self._bucket.has_token(now_s):
-            self._is_over = True
-        elif len(self._last_s) < self.back_per_s * _WINDOW_S:
-            self._is_over = False
-        return 200, now_s + (self.slow_s if self._is_over else FAST_S)
+            self._over_s = now_s
+        elif self._over_s is not None and self._is_back(now_s - self._over_s):
+            self._over_s = None
+        return 200, now_s + (FAST_S if self._over_s is None else self.slow_s)
 
+    def _is_back(self, rested_s: float) -> bool:
+        return rested_s >= self.rests_s and self._now_per_s() < self.back_per_s
 
-_WINDOW_S = 0.3
+    def _now_per_s(self) -> float:
+        # By the median gap, which a pause between two slices does not change.
+        gaps_s = [later - before for before, later in pairwise(self._came_s)]
+        return math.log(2) / median(gaps_s)
 
 
 @dataclass
 class KnownServer:
-    """Answers as a carrier says. `in_flight` counts what it has not answered yet."""
+    """Answers as a carrier says; `in_flight` of what it was `asked` has no answer yet."""
 
     carrier: Carrier
+    asked: int = 0
     in_flight: int = 0
 
     def serving(self) -> AbstractContextManager[int]:
@@ -114,6 +124,7 @@ class KnownServer:
         try:
             while True:
                 await reader.readuntil(b"\r\n\r\n")
+                self.asked += 1
                 self.in_flight += 1
                 try:
                     status, done_s = self.carrier.take(time.monotonic())

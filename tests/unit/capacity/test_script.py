@@ -138,7 +138,12 @@ def test_a_search_goes_from_a_filled_slice_to_what_the_machine_can_send() -> Non
 
 @pytest.mark.parametrize(
     ("given_", "flag"),
-    [((300, 500, None), "--from"), ((None, 20, None), "--from"), ((None, 6000, 5000), "--to")],
+    [
+        ((300, 500, None), "--from"),
+        ((None, 50, None), "--from"),
+        ((5, 20, None), "--to"),
+        ((None, 6000, 5000), "--to"),
+    ],
 )
 def test_absurd_bounds_are_refused_with_the_flag(
     given_: tuple[float | None, float | None, float | None], flag: str

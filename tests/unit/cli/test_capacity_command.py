@@ -20,7 +20,8 @@ ELSEWHERE = ["http://192.0.2.1/a", "http://192.0.2.2/b"]
     [
         (ELSEWHERE, "load for other machines needs consent", "give --yes"),
         ([*ELSEWHERE, "--yes", "--from", "400", "--to", "500"], "--from 400", "--from 250 or less"),
-        ([*ELSEWHERE, "--yes", "--to", "3"], "leave no room for a search", "a longer --slice"),
+        ([*ELSEWHERE, "--yes", "--to", "12"], "leave no room for a search", "a longer --slice"),
+        ([*ELSEWHERE, "--yes", "--from", "1", "--to", "3"], "--to 3", "or a longer --slice"),
         (["http://192.0.2.1/"], "1 address given", "give BASELINE and CHALLENGER"),
         ([*ELSEWHERE, "--profile", "ramp:1..9"], "'ramp:1..9' is not one of", "'poisson'"),
         (["--scenario", "inbound-message"], "stores each message once", "only reads"),

@@ -1,0 +1,93 @@
+"""Searches that find no edge, or end before they are over: what is said, kept, and left behind."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.lab.lab_homes import wait_until
+from tests.support.known_capacity import ServerQueue
+from tests.support.searches import searching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.searches import SearchRun
+
+SLOW, FAST = ServerQueue(1, 0.5), ServerQueue(100, 0.002)
+SHORT = ("--slice", "0.6", "--rounds", "8", "--from", "60", "--to", "240")
+SLICES = 2
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SearchRun]]:
+    """Searches side by side; two of them are struck once SLICES slices are over."""
+    place: Path = tmp_path_factory.mktemp("ended")
+    with ExitStack() as stack:
+        found = {
+            name: stack.enter_context(searching(place / name, carriers, *SHORT, slo_ms=1000))
+            for name, carriers in {
+                "no edge": (SLOW, FAST),
+                "interrupt": (FAST, FAST),
+                "killed": (FAST, FAST),
+            }.items()
+        }
+        processes: list[psutil.Process] = []
+        for name in ("interrupt", "killed"):
+            wait_until(lambda one=found[name]: one.under_way(SLICES))  # type: ignore[misc]
+            processes += psutil.Process(found[name].process.pid).children(recursive=True)
+        found["interrupt"].process.send_signal(signal.SIGINT)
+        for process in found["killed"].locusts():
+            process.kill()
+        for one in found.values():
+            one.wait()
+        assert not any(process.is_running() for process in processes)
+        yield found
+
+
+def test_what_breaks_at_once_and_what_never_does_bound_the_ratio(
+    ended: dict[str, SearchRun],
+) -> None:
+    search = ended["no edge"]
+    assert search.code == 0, search.said
+    slow, fast = search.capacity.targets.values()
+    assert (slow.capacity_per_s, slow.low) == (None, 0)
+    assert slow.high == pytest.approx(60)
+    assert (fast.capacity_per_s, fast.high) == (None, None), search.errors
+    assert fast.low == pytest.approx(240)
+    assert (slow.limited_by, fast.limited_by) == ("objective", "not-reached")
+    assert search.capacity.verdict == "more"
+    said = " ".join(search.output.split())
+    assert "challenger carries at least 4 times as much." in said
+    assert "baseline breaks at the lowest rate, 60/s: beyond, it misses the objective." in said
+    assert "challenger never broke up to 240/s." in said
+
+
+@pytest.mark.parametrize(("name", "code"), [("interrupt", 130), ("killed", 3)])
+def test_a_search_that_is_struck_keeps_what_it_measured(
+    ended: dict[str, SearchRun], name: str, code: int
+) -> None:
+    search = ended[name]
+    assert search.code == code, search.said
+    found = search.capacity
+    assert found.interrupted
+    assert found.verdict == "invalid"
+    assert found.reason == "the search was interrupted"
+    assert len(found.slices) >= SLICES
+    assert "Traceback" not in search.errors
+
+
+def test_nothing_is_left_in_flight_and_no_more_was_sent_than_said(
+    ended: dict[str, SearchRun],
+) -> None:
+    for search in ended.values():
+        assert not any(server.in_flight for server in search.servers)
+        most = int(
+            search.errors.partition("at most ")[2].partition(" requests")[0].replace(",", "")
+        )
+        assert all(0 < server.asked <= most for server in search.servers)
