@@ -1,4 +1,7 @@
-"""Makes the README's picture of the report again: `make pictures`, or with RUN=<id or folder>."""
+"""Makes the README's pictures of the reports again: `make pictures`, or with RUN=<id or folder>.
+
+They are of that race, and of the newest search of `dragstrip capacity` where there is one.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +9,44 @@ import sys
 import tempfile
 from pathlib import Path
 
+from dragstrip.analysis import stored_searches
 from dragstrip.analysis.heat import heat
 from dragstrip.race.race import conclude
-from dragstrip.report.html import render
+from dragstrip.report.html import capacity, render
 from dragstrip.run import folder as run_folder
 from tests.support import chromium
 
-PICTURE = Path(__file__).parents[2] / "docs" / "report.png"
-LAST = "#figure-slowest"
-"""The picture ends below this."""
+DOCS = Path(__file__).parents[2] / "docs"
+RUNS = Path("runs")
 
 
 def main(run: str) -> None:
-    """Draw the top of a run's report, as far as the first two pictures."""
-    folder = run_folder.find(run, Path("runs"))
+    """Draw the top of a run's report, as far as the first two pictures, and of a search's."""
+    folder = run_folder.find(run, RUNS)
     stored = folder.read_run()
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
     if verdict.verdict == "invalid":
         sys.exit(f"{folder.path} is invalid: {verdict.reason}; race again on a quiet machine")
+    draw(render.render(shown, verdict, heat(folder, shown)), "#figure-slowest", DOCS / "report.png")
+    for search in list(stored_searches.all_in(RUNS))[-1:]:
+        draw(capacity.render(search), "#figure-response", DOCS / "capacity.png")
+
+
+def draw(html: str, last: str, picture: Path) -> None:
+    """Draw a page until below its part `last`."""
     with tempfile.TemporaryDirectory() as place, chromium.browser() as browser:
         file = Path(place, "report.html")
-        file.write_text(render.render(shown, verdict, heat(folder, shown)), encoding="utf-8")
+        file.write_text(html, encoding="utf-8")
         size = {"width": 1280, "height": 900}
         page = browser.new_page(viewport=size, color_scheme="light")  # type: ignore[arg-type]
         page.goto(file.as_uri())
         page.locator("html[data-drawn]").wait_for()
-        box = page.locator(LAST).bounding_box()
+        box = page.locator(last).bounding_box()
         if box is None:
-            sys.exit(f"{folder.path} has no picture to show")
+            sys.exit(f"{picture.name}: the report has no picture to show")
         clip = {"x": 0, "y": 0, "width": size["width"], "height": box["y"] + box["height"] + 24}
-        page.screenshot(path=PICTURE, full_page=True, clip=clip)  # type: ignore[arg-type]
-    sys.stdout.write(f"{PICTURE}\n")
+        page.screenshot(path=picture, full_page=True, clip=clip)  # type: ignore[arg-type]
+    sys.stdout.write(f"{picture}\n")
 
 
 if __name__ == "__main__":
