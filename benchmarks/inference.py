@@ -14,6 +14,8 @@
 - resolution: how far the histograms' bins move the ends of an interval.
 - capacities: how often the intervals of `dragstrip capacity` hold what two targets carry, and the
   ratio; how wide they are, and how many slices a search takes.
+- early ends: how often the intervals of all looks of `race --stop-when-decided` hold the true
+  ratio, and the one with which a race ends; how many pairs it takes.
 
 One core; five to ten minutes, and half of it with --quick, which leaves scenarios out. Exit code
 1 when a bound is broken or the time is up.

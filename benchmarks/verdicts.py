@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from benchmarks.capacities import Breaking, SimulatedQueues, SimulatedTargets, search_both
 from benchmarks.form import Bound
+from benchmarks.looked_at import looked_at
 from benchmarks.simulated_runs import Array, Simulated, SimulatedScenario, simulate, stored_run
 from dragstrip.analysis.ratio import Interval, interval
 from dragstrip.analysis.verdict import judge
-from dragstrip.config.config import RulesConfig
+from dragstrip.config.config import RaceConfig, RulesConfig
 from dragstrip.ledger.histogram import Histogram
 from dragstrip.stats.bootstrap import cross_check
 from dragstrip.stats.t_interval import mean_of
@@ -67,6 +68,18 @@ SEARCHES = ((10, 3.0), (20, 12.0))
 """Rounds, and counted seconds of a slice, of `dragstrip capacity` with --quick and without."""
 SEARCHES_OF_EXPERIMENTS = 8
 """A search takes as long as so many races."""
+
+LOOKS: tuple[tuple[int, int | Literal["any"], float], ...] = (
+    (10, 5, 1.0),
+    (20, 5, 1.0),
+    (40, 3, 1.0),
+    (40, 5, 1.0),
+    (100, "any", 1.0),
+    (20, 5, 0.5),
+    (40, 5, 0.5),
+    (100, "any", 0.5),
+)
+"""Pairs, looks, and the true ratio: where it is 1, what does not hold is a false alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +374,29 @@ def _half(found: Edge | None) -> float:
     return math.inf if found is None else (math.exp(found.high - found.low) - 1) / 2
 
 
+def early_ends(plan: SimulationPlan, results: Results) -> Iterator[None]:
+    """Look at races as `--stop-when-decided` does, and see how often their intervals hold."""
+    for pairs, looks, ratio in LOOKS:
+        race = RaceConfig(pairs=pairs, stop_when_decided=True, looks=looks)
+        count = plan.experiments // (10 if looks == "any" else 1)
+        logs = simulate(
+            HARD, experiments=count, pairs=pairs, seed=plan.seed + 6, ratio=ratio
+        ).log_ratios()
+        found = [looked_at(one, race, ratio) for one in logs]
+        row = {
+            "every_look": _share(one.every_holds for one in found),
+            "at_the_end": _share(one.last_holds for one in found),
+            "early": _share(one.pairs < pairs for one in found),
+            "pairs_used": float(np.mean([one.pairs for one in found])),
+        }
+        what = {"ratio": ratio, "pairs": pairs, "looks": str(looks)}
+        results.add("early_ends", {**what, **row})
+        name = f"ratio {ratio:g}, {pairs} pairs, looks {looks}"
+        results.bound(f"all looks hold, {name}", row["every_look"], low=LEAST_COVERAGE)
+        results.bound(f"the last look holds, {name}", row["at_the_end"], low=LEAST_COVERAGE)
+        yield
+
+
 PARTS: Sequence[Callable[[SimulationPlan, Results], Iterator[None]]] = (
     coverage,
     false_alarms,
@@ -369,6 +405,7 @@ PARTS: Sequence[Callable[[SimulationPlan, Results], Iterator[None]]] = (
     power,
     resolution,
     capacities,
+    early_ends,
 )
 
 

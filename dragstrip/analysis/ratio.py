@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
+from dragstrip.config.sections import MIN_PAIRS as MIN_PAIRS
 from dragstrip.stats.autocorrelation import merge
 from dragstrip.stats.t_interval import CONFIDENCE, Mean, mean_of
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-MIN_PAIRS = 6
 POWER = 0.80
 MOST_PAIRS = 10_000
+MOST_LOG_RATIO = 100.0
+"""An end that lies beyond this, or nowhere, is put here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,18 @@ class Interval:
     """How many values it was made from: pairs, or merged pairs."""
     deviation: float
     """Standard deviation of the log ratios."""
+    confidence: float = CONFIDENCE
+    """Of the t-interval. Above 95 % where several looks together shall hold with 95 %."""
 
     @property
     def minimum_detectable_effect(self) -> float:
         """The smallest relative change that as many pairs would detect four times out of five."""
         freedom = self.pairs - 1
-        reach = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, freedom) + scipy.stats.t.ppf(POWER, freedom)
-        return math.expm1(float(reach) * self.deviation / math.sqrt(self.pairs))
+        reach = scipy.stats.t.ppf((1 + self.confidence) / 2, freedom) + scipy.stats.t.ppf(
+            POWER, freedom
+        )
+        effect = float(reach) * self.deviation / math.sqrt(self.pairs)
+        return math.expm1(min(MOST_LOG_RATIO, effect))
 
 
 def interval(baseline: Sequence[float], challenger: Sequence[float]) -> Interval | None:
@@ -66,10 +73,19 @@ def log_ratios(
     return logs
 
 
-def around(mean: Mean) -> Interval:
+def around(mean: Mean, confidence: float = CONFIDENCE) -> Interval:
     """Return the interval of the ratio from the mean of log ratios."""
-    low, high = mean.interval()
-    return Interval(math.exp(mean.value), math.exp(low), math.exp(high), mean.count, mean.deviation)
+    low, high = mean.interval(confidence)
+    # In this order: of what is not a number, the bound is taken.
+    low, high = max(-MOST_LOG_RATIO, low), min(MOST_LOG_RATIO, high)
+    return Interval(
+        math.exp(mean.value),
+        math.exp(low),
+        math.exp(high),
+        mean.count,
+        mean.deviation,
+        confidence,
+    )
 
 
 def pairs_needed(found: Interval, settles: Callable[[Interval], bool]) -> int | None:
@@ -79,7 +95,8 @@ def pairs_needed(found: Interval, settles: Callable[[Interval], bool]) -> int | 
     """
     mean = math.log(found.ratio)
     return fewest(
-        lambda pairs: settles(around(Mean(mean, found.deviation, pairs))), start=found.pairs
+        lambda pairs: settles(around(Mean(mean, found.deviation, pairs), found.confidence)),
+        start=found.pairs,
     )
 
 

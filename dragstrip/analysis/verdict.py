@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dragstrip.analysis.gates import details_of, failed_gates, is_safety, says
+from dragstrip.analysis.looks import interval_after, level, looks_of, planned
 from dragstrip.analysis.operations import decisive, most_failing, only
 from dragstrip.analysis.outages import words as outage_words
 from dragstrip.analysis.paired_values import by_pair
-from dragstrip.analysis.ratio import MIN_PAIRS, Interval, around, fewest, log_ratios, pairs_needed
+from dragstrip.analysis.ratio import MIN_PAIRS, MOST_LOG_RATIO, Interval, fewest, pairs_needed
 from dragstrip.analysis.secondary import secondary
 from dragstrip.analysis.slo import Objective, slice_interval, standing
 from dragstrip.run.model import CrossCheck, Dependence, Run, Verdict, VerdictTarget, Word
-from dragstrip.stats.autocorrelation import Merged, merge
 from dragstrip.stats.bootstrap import RESAMPLES, cross_check
 from dragstrip.stats.proportion import Standing, against, clopper_pearson
-from dragstrip.stats.t_interval import mean_of
 
 if TYPE_CHECKING:
     from dragstrip.config.config import RulesConfig
     from dragstrip.run.model import Gate, OperationTotals, TargetTotals
+    from dragstrip.stats.autocorrelation import Merged
 
 Requirement = Literal["adopt", "better", "equivalent", "not-worse", "slo"]
 
@@ -80,6 +80,7 @@ def judge(run: Run, rules: RulesConfig) -> Verdict:
         cross_check=_cross_check(run, compared.merged) if compared else None,
         secondary=secondary(whole, rules.metric, operation) if not failed else {},
         writes=run.writes,
+        looks=looks_of(run, rules.metric) if not failed else [],
     )
 
 
@@ -112,20 +113,18 @@ def _settled(verdict: Verdict) -> bool:
 
 
 def _compare(run: Run, rules: RulesConfig) -> _Compared | None:
-    logs = log_ratios(*by_pair(run, rules.metric))
-    if logs is None:
-        return None
-    merged = merge(logs)
-    return _Compared(around(mean_of(merged.values)), merged)
+    found = interval_after(run, rules.metric, complete_pairs(run))
+    return found and _Compared(*found)
 
 
 def _targets(run: Run, rules: RulesConfig, *, is_valid: bool) -> dict[str, VerdictTarget]:
     """Describe both sides; of an invalid run, nothing that would let one of them pass."""
     slices = dict(zip((run.baseline, run.challenger), by_pair(run, rules.metric), strict=True))
+    of_look = level(planned(run), complete_pairs(run))
     targets = {}
     for name, total in run.targets.items():
         low, high = clopper_pearson(_failures(total), total.requests)
-        own = slice_interval(slices[name]) if is_valid else None
+        own = slice_interval(slices[name], of_look) if is_valid else None
         targets[name] = VerdictTarget.model_validate(
             total.model_dump(include=_SHOWN)
             | {
@@ -166,8 +165,9 @@ def _dependence(merged: Merged) -> Dependence:
 
 
 def _cross_check(run: Run, merged: Merged) -> CrossCheck | None:
-    check = cross_check(merged.values, run.seed)
-    if check is None or check.high > _MOST_LOG_RATIO:
+    # Of the few most extreme resamples, the ends of an early look's interval say nothing.
+    check = None if planned(run) else cross_check(merged.values, run.seed)
+    if check is None or check.high > MOST_LOG_RATIO:
         return None
     return CrossCheck(
         low=math.exp(check.low),
@@ -176,10 +176,6 @@ def _cross_check(run: Run, merged: Merged) -> CrossCheck | None:
         resamples=RESAMPLES,
         seed=run.seed,
     )
-
-
-_MOST_LOG_RATIO = 100.0
-"""Where resamples have next to no scatter, the bootstrap's end lies beyond all numbers."""
 
 
 def _pairs_needed(run: Run, rules: RulesConfig, compared: _Compared | None) -> int | None:

@@ -105,7 +105,8 @@ def _equal(config: Config, settings: CalibrationSettings) -> Config:
             f"--pairs {settings.pairs} is fewer than a race has", fix=f"give {PAIRS} or more"
         )
     again = f"{name[:34]}-again"
-    equal = _with_race(config, baseline=name, challenger=again).model_copy(
+    whole = {"stop_when_decided": False}
+    equal = _with_race(config, baseline=name, challenger=again, **whole).model_copy(
         update={"targets": {name: config.targets[name], again: config.targets[name]}}
     )
     slice_s = settings.slice_s or _slice_s(equal, _operations(equal))

@@ -147,6 +147,7 @@ class _Races:
             "keys": "uniform",
             "connections": max(self._config.race.connections, _users(rate)),
             "pairs": 1,
+            "stop_when_decided": False,
             "slice": SLICE_S,
             "warmup": WARMUP_S,
             "miss": 0,

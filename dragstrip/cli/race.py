@@ -16,6 +16,7 @@ from dragstrip.cli.endpoint_options import (
     rehearse,
     settled,
 )
+from dragstrip.cli.length_options import length_options, with_length
 from dragstrip.cli.options import (
     Number,
     config_file,
@@ -106,6 +107,7 @@ _web = click.option("--web", is_flag=True, help="Start the race in a browser, an
 @click.option("--quick", is_flag=True, help="The same as --preset quick.")
 @click.option("--pairs", type=int, metavar="N", help="Pairs of slices.")
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of a slice.")
+@length_options
 @click.option(
     "--warmup", type=float, metavar="SECONDS", help="Start of each slice that does not count."
 )
@@ -173,6 +175,8 @@ def race(
     quick: bool,
     pairs: int | None,
     slice_s: float | None,
+    for_: str | None,
+    stop_when_decided: bool,
     warmup: float | None,
     rate: float | None,
     profile: str | None,
@@ -235,6 +239,7 @@ def race(
     add_tls_files(sections, files)
     chosen = default_preset(_preset(preset, quick), given, sections, document)
     config = presets.load(os.environ, path, chosen, given, sections, document)
+    config = with_length(config, for_, pairs=pairs, stop_when_decided=stop_when_decided)
     rehearsed = rehearse(config, endpoint)
     if rehearsed is not None:
         return rehearsed

@@ -184,7 +184,9 @@ def with_fields(config: Config, given: Mapping[str, Mapping[str, object]]) -> Co
     for section, fields in given.items():
         before = getattr(config, section)
         try:
-            changed[section] = type(before).model_validate(before.model_dump() | dict(fields))
+            changed[section] = type(before).model_validate(
+                before.model_dump(exclude_unset=True) | dict(fields)
+            )
         except ValidationError as error:
             raise _as_config_error(error, section) from None
     return config.model_copy(update=changed)
@@ -306,7 +308,7 @@ def _as_config_error(
         said = (flags or {}).get(str(section), {})
         of_flags = str(field[0]) in said if field else bool(said)
         problems = by_source.setdefault("command line" if of_flags else source, [])
-        problems.append(f"{_place(one)}: {_words(one)}")
+        problems.append(": ".join(filter(None, (_place(one), _words(one)))))
     return ConfigError(
         "; ".join(f"{name}: {'; '.join(problems)}" for name, problems in by_source.items()),
         fix="correct what is named",
@@ -314,7 +316,7 @@ def _as_config_error(
 
 
 def _place(error: ErrorDetails) -> str:
-    return ".".join(str(part) for part in error["loc"]) or "file"
+    return ".".join(str(part) for part in error["loc"])
 
 
 def _words(error: ErrorDetails) -> str:

@@ -36,6 +36,8 @@ _CONSISTENCY = rf"^({READ_YOUR_WRITES}|eventual: [0-9]{{1,6}}(\.[0-9]{{1,3}})? m
 OutageRule = Literal["invalid", "count"]
 
 TRICKLE_PER_S = 2.0
+MIN_PAIRS = 6
+"""With fewer, there is no verdict."""
 
 
 class TargetConfig(StrictModel):
@@ -144,7 +146,9 @@ class RaceConfig(StrictModel):
     fired for each request, for the sake of other plugins; with `otel`, for the sake of its
     OpenTelemetry. With the `protocol` h2, a process sends all requests to a target over one
     connection, as many at once as it has of the `connections`. With a `metrics_port`, metrics
-    for Prometheus are served there while the race runs.
+    for Prometheus are served there while the race runs. With `stop_when_decided` it ends early
+    where one of the `looks` finds it decided: 3 to 5 of them over the planned pairs, or "any",
+    after every second pair.
     """
 
     baseline: str = "supabase"
@@ -156,6 +160,8 @@ class RaceConfig(StrictModel):
     keys: KeyDistribution = "uniform"
     miss: float = Field(default=0.05, ge=0, le=1)
     pairs: int = Field(default=20, ge=1, le=10_000)
+    stop_when_decided: bool = False
+    looks: Annotated[int, Field(ge=3, le=5)] | Literal["any"] = 5
     slice: Seconds = 30
     warmup: float = Field(default=5, ge=0, le=86_400)
     connections: int = Field(default=32, ge=1, le=100_000)
@@ -210,6 +216,33 @@ class RaceConfig(StrictModel):
             if limit is not None and limit > self.timeout:
                 raise ValueError(f"{name} ({limit:g}) must not exceed timeout ({self.timeout:g})")
         return self
+
+    @model_validator(mode="after")
+    def _has_a_look_before_its_end(self) -> Self:
+        if self.stop_when_decided and len(self.look_pairs) < 2:
+            raise ValueError(
+                f"stop_when_decided needs {MIN_PAIRS + 2} pairs or more, as a verdict needs "
+                f"{MIN_PAIRS}; pairs is {self.pairs}"
+            )
+        if self.stop_when_decided and self.shape and self.slice % self.shape.period_s:
+            raise ValueError(
+                "stop_when_decided needs slices that are all alike; the profile "
+                f"{self.profile} goes on from one to the next"
+            )
+        return self
+
+    @property
+    def look_pairs(self) -> tuple[int, ...]:
+        """After how many pairs the race may be decided; the last are all of them.
+
+        Even numbers before that, so that both targets came first as often.
+        """
+        early = (
+            {2 * round(self.pairs * look / self.looks / 2) for look in range(1, self.looks)}
+            if self.looks != "any"
+            else set(range(MIN_PAIRS, self.pairs, 2))
+        )
+        return (*sorted(one for one in early if MIN_PAIRS <= one < self.pairs), self.pairs)
 
     @property
     def closed_model(self) -> bool:

@@ -148,15 +148,26 @@ class RaceDriver:
         """Wait for what must be there before users are started."""
 
     def _slices(self) -> Iterable[PlannedSlice]:
-        return self._announced() if self._plan.is_search else self._plan.slices
+        return self._announced() if self._plan.is_search else self._until_decided()
 
     def _announced(self) -> Iterator[PlannedSlice]:
         for index in count():
-            while (found := next_slice.read(self._folder, index)) is None:
-                gevent.sleep(POLL_S)
-            if found.slice is None:
+            if (found := self._heard_of(index)) is None:
                 return
-            yield found.slice
+            yield found
+
+    def _until_decided(self) -> Iterator[PlannedSlice]:
+        for slice_ in self._plan.slices:
+            is_at_look = slice_.position == 0 and slice_.pair in self._plan.look_pairs
+            if is_at_look and self._heard_of(slice_.index) is None:
+                return
+            yield slice_
+
+    def _heard_of(self, index: int) -> PlannedSlice | None:
+        """Wait for word of a slice; None where there is to be none."""
+        while (found := next_slice.read(self._folder, index)) is None:
+            gevent.sleep(POLL_S)
+        return found.slice
 
     def _run_slice(self, slice_: PlannedSlice) -> SliceOutcome:
         raise NotImplementedError

@@ -16,6 +16,7 @@ from dragstrip.config.config import RulesConfig
 from dragstrip.errors import DragstripError, StorageError
 from dragstrip.live.follow import Follower
 from dragstrip.race import locust_process
+from dragstrip.race.looks import Looks
 from dragstrip.run import live_stats
 from dragstrip.scenario import Finding
 
@@ -91,17 +92,24 @@ class RaceMonitor:
         self._follower = Follower(
             self._folder.path, plan, self._metric, operation, outages, rules_of(facts)
         )
+        self._looks = Looks(plan, facts, self._folder.path, self._progress.say)
 
     def tick(self) -> None:
         """Report how the race stands. Raises KeyboardInterrupt where it is to end early."""
         if self._is_stopped():
             raise KeyboardInterrupt
-        self._progress.watch(self._follower.look(), self._metric)
+        state = self._follower.look()
+        self._progress.watch(state, self._metric)
+        self._looks.take(state)
 
     def conclude(self, *, finished: bool, stopped: bool = False) -> Result:
         """Store the run and its verdict, by what was recorded; `stopped` by somebody's wish."""
         # Before anything is asked of the services: they are all there again.
-        past = {"ended": datetime.now(UTC), "faults": self._faults()}
+        past = {
+            "ended": datetime.now(UTC),
+            "faults": self._faults(),
+            "looks": self._looks.made,
+        }
         facts = self._facts.model_copy(update=past)
         if finished and self._review:
             self._progress.say("race: checking that the targets are still the same")
@@ -139,6 +147,8 @@ def conclude(folder: RunFolder, facts: Run, *, interrupted: bool) -> tuple[Run, 
     plan = folder.read_plan()
     if [target.name for target in plan.targets] != [facts.baseline, facts.challenger]:
         raise StorageError(f"{folder.plan_file} and run.json name different targets")
+    if facts.looks and facts.looks[-1].ends:
+        plan = plan.ended_after(facts.looks[-1].pairs)
     summary = summarise(
         plan,
         folder.read_slices(),

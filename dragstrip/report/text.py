@@ -135,9 +135,11 @@ def comparison(run: Run, verdict: Verdict) -> str | None:
     what = f"{declared(verdict)} {run.challenger}/{run.baseline}"
     if unsaid := numbers.unsaid(verdict.low, verdict.high, verdict.pairs):
         return f"{what}: {unsaid}; these are {verdict.pairs} pairs"
+    planned = run.config["race"]["pairs"]
+    pairs = f"{verdict.pairs} of {planned}" if _ended_early(run) else f"{verdict.pairs}"
     return (
         f"{what} = {numbers.ratio(verdict.ratio)} "
-        f"(95 % interval {numbers.ratios(verdict.low, verdict.high)}, {verdict.pairs} pairs; "
+        f"(95 % interval {numbers.ratios(verdict.low, verdict.high)}, {pairs} pairs; "
         f"smallest detectable change {percent(verdict.minimum_detectable_effect)})"
     )
 
@@ -167,7 +169,7 @@ def doubts(verdict: Verdict) -> list[str]:
 
 def remarks(run: Run, verdict: Verdict) -> list[str]:
     """Return what else there is to know about the interval and the objective, one sentence each."""
-    found = doubts(verdict)
+    found = [*_looks(run), *doubts(verdict)]
     if verdict.ratio is not None:
         sides = ((name, verdict.targets[name]) for name in (run.baseline, run.challenger))
         words = ", ".join(f"{name} {_objective(side)}" for name, side in sides if side.slo)
@@ -175,6 +177,22 @@ def remarks(run: Run, verdict: Verdict) -> list[str]:
             [f"{declared(verdict)} of a typical slice against slo_ms: {words}."] if words else []
         )
     return found + _calibration(run, verdict)
+
+
+def _looks(run: Run) -> list[str]:
+    """Return in one sentence when the race was looked at, and how many pairs that saved."""
+    planned = run.config["race"]["pairs"]
+    if not run.looks:
+        return []
+    after = ", ".join(f"{look.pairs}" for look in run.looks)
+    saved = planned - run.looks[-1].pairs
+    end = f"decided then, which saved {saved} pairs" if _ended_early(run) else "never decided then"
+    looked = f"Looked at after {after} of {planned} pairs, and {end}"
+    return [f"{looked}; the interval allows for every look."]
+
+
+def _ended_early(run: Run) -> bool:
+    return bool(run.looks) and run.looks[-1].ends
 
 
 def _calibration(run: Run, verdict: Verdict) -> list[str]:

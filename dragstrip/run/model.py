@@ -324,6 +324,26 @@ class FaultRecord(StrictModel):
     problem: str | None = None
 
 
+class MadeLook(StrictModel):
+    """A look at a race that may end early: after how many pairs, and whether it ended the race."""
+
+    pairs: Count
+    ends: bool
+
+
+class Look(StrictModel):
+    """What a look saw: the ratio of the pairs until then, with the interval of this look.
+
+    `confidence` is that of its t-interval; the intervals of all looks together hold with 95 %.
+    """
+
+    pairs: Count
+    confidence: Probability
+    ratio: float
+    low: float
+    high: float
+
+
 class Run(StrictModel):
     """run.json: everything about a race that its ledger does not say.
 
@@ -331,8 +351,9 @@ class Run(StrictModel):
     `data_after` says whether the backends still held the same data when the race was over, and
     `data_difference` what differed first, or why that is unknown. `calibration` is null where
     there was none when the race began. `load` says how a profile that varies the rate was kept to;
-    it is empty without one. `writes` are each target's accounts, of a scenario that
-    writes. Without `operations` there was one, the lookup.
+    it is empty without one. `writes` are each target's accounts, of a scenario that writes. Without
+    `operations` there was one, the lookup. `looks` are those at a race that may end early, before
+    its last pair.
     """
 
     schema_version: Literal[3] = 3
@@ -356,6 +377,7 @@ class Run(StrictModel):
     remarks: list[str] = Field(default=[])
     faults: list[FaultRecord] = Field(default=[])
     writes: dict[str, Writes] = Field(default={})
+    looks: list[MadeLook] = Field(default=[])
     calibration: Calibrated | None = None
     targets: dict[str, TargetTotals]
     slices: list[Slice]
@@ -437,7 +459,8 @@ class Verdict(StrictModel):
 
     `answers` says what a verified answer is, as in the facts of run.json.
     `operation` is the one that the rule looked at, of several; the figures of `targets` are its
-    figures then, and the names of `secondary` begin with an operation's.
+    figures then, and the names of `secondary` begin with an operation's. `looks` are those of a
+    race that may end early; the last one is the verdict's own.
     """
 
     schema_version: Literal[2] = 2
@@ -462,6 +485,7 @@ class Verdict(StrictModel):
     cross_check: CrossCheck | None = None
     secondary: dict[str, Comparison] = Field(default={})
     writes: dict[str, Writes] = Field(default={})
+    looks: list[Look] = Field(default=[])
 
     @property
     def compares(self) -> bool:

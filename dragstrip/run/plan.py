@@ -163,6 +163,15 @@ class Plan(StrictModel):
             return 0
         return _STRETCHES if self.plays_anew else max(1, _MOST_STRETCHES // self.pairs)
 
+    @property
+    def look_pairs(self) -> tuple[int, ...]:
+        """After how many pairs the race may end before its last one."""
+        return self.race.look_pairs[:-1] if self.race.stop_when_decided else ()
+
+    def ended_after(self, pairs: int) -> Plan:
+        """Return the plan of a race that ends after so many pairs."""
+        return self.model_copy(update={"slices": self.slices[: 2 * pairs]})
+
     def during(self, slice_: PlannedSlice) -> Plan:
         """Return the plan with the load of a slice that has its own."""
         if slice_.load is None:

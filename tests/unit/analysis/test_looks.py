@@ -1,0 +1,126 @@
+"""Races that may end early: when they are looked at, what a look says, and when one ends."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from benchmarks.looked_at import looked_at
+from benchmarks.simulated_runs import simulate, stored_run
+from benchmarks.verdicts import HARD, QUIET
+from dragstrip.analysis.looks import level, looks_of
+from dragstrip.analysis.stopping import is_decided, is_in_one_region
+from dragstrip.analysis.verdict import judge
+from dragstrip.config.config import RaceConfig, RulesConfig
+from dragstrip.run.model import Gate, Run
+
+RULES = RulesConfig()
+
+
+def race(pairs: int, looks: Any = 5) -> RaceConfig:
+    return RaceConfig(pairs=pairs, stop_when_decided=True, looks=looks)
+
+
+def run_of(ratio: float, pairs: int, *, of: int, scatter: Any = QUIET, looks: Any = 5) -> Run:
+    """Return a simulated run of so many of the planned pairs, looked at as it went on."""
+    run = stored_run(simulate(scatter, experiments=1, pairs=pairs, seed=11, ratio=ratio), 0, RULES)
+    planned = {"pairs": of, "stop_when_decided": True, "looks": looks}
+    config = {**run.config, "race": run.config["race"] | planned}
+    return run.model_copy(update={"config": config})
+
+
+def test_looks_are_spread_over_the_pairs_and_none_comes_before_a_verdict_may() -> None:
+    assert race(20).look_pairs == (8, 12, 16, 20)
+    assert race(40).look_pairs == (8, 16, 24, 32, 40)
+    assert race(41, 3).look_pairs == (14, 28, 41)
+    assert race(8).look_pairs == (6, 8)
+    assert race(11, "any").look_pairs == (6, 8, 10, 11)
+    with pytest.raises(ValidationError, match="stop_when_decided needs 8 pairs or more"):
+        race(6)
+    with pytest.raises(ValidationError):
+        race(20, 2)
+
+
+@given(st.integers(8, 400), st.sampled_from([3, 4, 5, "any"]))
+def test_each_look_is_stricter_than_a_single_one(pairs: int, looks: Any) -> None:
+    planned = race(pairs, looks)
+    assert list(planned.look_pairs) == sorted(set(planned.look_pairs))
+    for look in planned.look_pairs:
+        assert 0.95 <= level(planned, look)(look) <= 1
+    assert level(None, pairs)(pairs) == 0.95
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.3, 0.6, True),
+        (0.3, 0.7, False),
+        (0.7, 0.78, True),
+        (0.7, 0.99, False),
+        (0.85, 1.2, True),
+        (1.1, 1.3, False),
+        (1.3, 9.0, True),
+    ],
+)
+def test_a_race_is_decided_where_all_ratios_of_the_interval_mean_the_same(
+    low: float, high: float, expected: bool
+) -> None:
+    assert is_in_one_region(low, high, RULES) is expected
+
+
+@pytest.mark.parametrize(("ratio", "word"), [(0.5, "adopt"), (1.0, "equivalent"), (2.0, "worse")])
+def test_a_clear_race_is_decided_early(ratio: float, word: str) -> None:
+    run = run_of(ratio, 8, of=20)
+    assert is_decided(run, RULES)
+    assert judge(run, RULES).verdict == word
+
+
+def test_what_the_interval_does_not_decide_goes_on() -> None:
+    run = run_of(0.5, 8, of=20)
+    broken = Gate(name="wrong_answers", passed=False, figure=1, bound=0)
+    assert not is_decided(run.model_copy(update={"gates": [broken]}), RULES)
+    assert judge(run.model_copy(update={"gates": [broken]}), RULES).looks == []
+    # Near the objective: more pairs would tell whether it is kept.
+    near = run.targets["new"].p95_ms
+    assert near is not None
+    assert not is_decided(run, RULES.model_copy(update={"slo_ms": near}))
+    failing = run.targets["new"].model_copy(
+        update={"verified": 7_000, "requests": 8_000, "error_rate": 0.125}
+    )
+    failed = run.model_copy(update={"targets": {**run.targets, "new": failing}})
+    assert judge(failed, RULES).verdict == "worse"
+    assert not is_decided(failed, RULES)
+    assert not is_decided(run_of(0.667, 16, of=20), RULES)
+
+
+def test_the_last_look_is_the_verdict_and_earlier_ones_are_those_of_the_first_pairs() -> None:
+    run = run_of(0.8, 16, of=20, scatter=HARD)
+    verdict = judge(run, RULES)
+    assert [look.pairs for look in verdict.looks] == [8, 12, 16]
+    last = verdict.looks[-1]
+    assert (last.ratio, last.low, last.high) == (verdict.ratio, verdict.low, verdict.high)
+    shorter = run.model_copy(update={"slices": [one for one in run.slices if one.pair < 12]})
+    assert looks_of(shorter, "p95") == verdict.looks[:2]
+    once = {**run.config, "race": run.config["race"] | {"stop_when_decided": False}}
+    usual = judge(run.model_copy(update={"config": once}), RULES)
+    assert usual.looks == []
+    assert usual.low is not None
+    assert last.low < usual.low
+
+
+@pytest.mark.parametrize(("pairs", "looks", "experiments"), [(10, 5, 400), (40, "any", 60)])
+def test_equal_targets_are_seldom_told_apart_however_often_one_looks(
+    pairs: int, looks: Any, experiments: int
+) -> None:
+    logs = simulate(HARD, experiments=experiments, pairs=pairs, seed=5).log_ratios()
+    wrong = sum(not looked_at(one, race(pairs, looks), 1.0).every_holds for one in logs)
+    # 5 % and three standard errors.
+    assert wrong <= experiments * (0.05 + 3 * math.sqrt(0.05 * 0.95 / experiments))
+    apart = simulate(HARD, experiments=20, pairs=pairs, seed=5, ratio=0.4).log_ratios()
+    assert np.mean([looked_at(one, race(pairs, looks), 0.4).pairs for one in apart]) < pairs
