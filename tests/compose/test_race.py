@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,3 +185,7 @@ def test_workers_of_a_killed_master_end_and_the_run_can_be_read(racing: Any) -> 
         assert codes == {3}
         folder = one.stored()
         assert len(list(folder.read_slices())) >= 2
+        report = (sys.executable, "-m", "dragstrip", "report", str(folder.path))
+        shown = subprocess.run(report, capture_output=True, text=True, check=False)
+        assert shown.returncode == 0, shown.stderr
+        assert "the race was interrupted" in " ".join(shown.stdout.split())
