@@ -40,7 +40,7 @@ class LoadOverTime:
             return []
         sent = {pair: [self._sent[pair, target] for target in (0, 1)] for pair in pairs}
         if self._plan.plays_anew:
-            sent = {0: np.mean(list(sent.values()), axis=0)}
+            sent = {0: list(np.mean(list(sent.values()), axis=0))}
         return [one for pair, both in sent.items() for one in self._stretches(shape, pair, both)]
 
     def _stretches(
