@@ -53,7 +53,9 @@ def level(race: RaceConfig | None, pairs: int) -> Level:
         return lambda values: anytime.level(values, 1 - CONFIDENCE)
     looks = race.look_pairs
     fractions = tuple(one / race.pairs for one in looks)
-    at = group_sequential.levels(fractions, 1 - CONFIDENCE)
+    # Of few pairs, the t values of two looks are less alike than normal ones. Found by simulation:
+    # without this, 5.4 % of races of 10 equal pairs would be wrong at some look.
+    at = group_sequential.levels(fractions, (1 - CONFIDENCE) * (1 - 1 / race.pairs))
     number = sum(one < min(pairs, race.pairs) for one in looks)
     return lambda _: at[number]
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from scipy.stats import t
 
 from benchmarks.looked_at import looked_at
 from benchmarks.simulated_runs import simulate, stored_run
@@ -112,6 +113,22 @@ def test_the_last_look_is_the_verdict_and_earlier_ones_are_those_of_the_first_pa
     assert usual.looks == []
     assert usual.low is not None
     assert last.low < usual.low
+
+
+@pytest.mark.parametrize("pairs", [8, 10, 20, 40])
+@pytest.mark.parametrize("looks", [3, 5, "any"])
+def test_five_percent_of_races_of_independent_pairs_are_wrong_at_any_look(
+    pairs: int, looks: Any
+) -> None:
+    values = np.random.default_rng(4).standard_normal((50_000, pairs))
+    wrong = np.zeros(len(values), np.bool_)
+    for look in race(pairs, looks).look_pairs:
+        mean, error = values[:, :look].mean(axis=1), values[:, :look].std(axis=1, ddof=1)
+        reach = t.ppf((1 + level(race(pairs, looks), look)(look)) / 2, look - 1)
+        wrong |= np.abs(mean) > reach * error / math.sqrt(look)
+    # Three standard errors.
+    assert wrong.mean() <= 0.053
+    assert looks == "any" or wrong.mean() > 0.04
 
 
 @pytest.mark.parametrize(("pairs", "looks", "experiments"), [(10, 5, 400), (40, "any", 60)])
