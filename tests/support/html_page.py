@@ -152,7 +152,7 @@ def shortened(html: str) -> str:
         r'(-labelledby="configured-title"><tbody>).*?(</tbody>)', r"\1…\2", html, flags=re.DOTALL
     )
     html = re.sub(r'(<code id="toml">).*?(</code>)', r"\1…\2", html, flags=re.DOTALL)
-    html = re.sub(r"'sha256-[^']+'", "'sha256-…'", html)
+    html = re.sub(r"sha256-[\w+/=]+", "sha256-…", html)
     return re.sub(
         r'(id="data-\w+">\n<thead>.*?<tbody>\n)(.*?)(</tbody>)', _few, html, flags=re.DOTALL
     )
