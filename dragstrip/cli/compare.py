@@ -9,6 +9,7 @@ from rich.console import Console
 
 from dragstrip.cli.options import Number, examples, output_format, runs_folder, verbose
 from dragstrip.cli.options import metric as compared_metric
+from dragstrip.cli.output import write_document
 from dragstrip.errors import RequirementNotMet, Undecided
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     help="Allowed increase of the share of failed requests (0.001 = 0.1 %).",
 )
 @click.option("--force", is_flag=True, help="Compare unlike runs too, and say what differs.")
-@output_format("terminal", "markdown")
+@output_format("terminal", "markdown", "html")
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 @verbose
 def compare(
@@ -71,6 +72,7 @@ def compare(
     from dragstrip.analysis import compare as comparing
     from dragstrip.analysis.regression import Tolerance
     from dragstrip.report import comparison
+    from dragstrip.report.html import comparison as page
     from dragstrip.run import folder
 
     then, now = (folder.find(run, out).read_run() for run in (older, newer))
@@ -87,6 +89,8 @@ def compare(
         click.echo(found.model_dump_json(indent=2))
     elif form == "markdown":
         click.echo(comparison.markdown(found), nl=False)
+    elif form == "html":
+        write_document(page.render(found))
     else:
         Console(highlight=False).print(comparison.render(found, verbose=verbose))
     _judge(found)

@@ -32,9 +32,12 @@ class Exporter:
     file: str | None = None
 
 
+PAGE = "report.html"
+"""A run's report for people, in its folder."""
+
 EXPORTERS: dict[str, Exporter] = {
     "html": Exporter(
-        lambda run, verdict, _, folder: html.render(run, verdict, heat(folder, run)), "report.html"
+        lambda run, verdict, _, folder: html.render(run, verdict, heat(folder, run)), PAGE
     ),
     "markdown": Exporter(lambda *found: markdown.render(*found[:3])),
     "svg": Exporter(lambda run, verdict, *_: svg.render(run, verdict)),
@@ -55,4 +58,4 @@ def store(folder: RunFolder, run: Run, verdict: Verdict, requirement: Requiremen
 
 def page_of(folder: RunFolder) -> Path:
     """Return where a run's report for people is."""
-    return folder.path / str(EXPORTERS["html"].file)
+    return folder.path / PAGE

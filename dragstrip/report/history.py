@@ -104,7 +104,7 @@ def _in_short(history: History) -> RenderableType:
         parts += [Text(_capacities_title(shown)), _capacities(shown), Text()]
     for one in shown.runs[-1:]:
         sides = f"{declared(one)} {one.challenger}/{one.baseline}"
-        parts.append(Text(f"newest: {one.verdict.upper()}, {sides} {_ratio(one)}"))
+        parts.append(Text(f"newest: {one.verdict.upper()}, {sides} {ratio_of(one)}"))
     left = len(history.runs) - len(shown.runs)
     unlike = sum(bool(one.unlike) for one in shown.runs)
     more = len(history.searches) - len(searches)
@@ -151,12 +151,13 @@ def _list(history: History) -> Table:
             Text(f"{declared(one)} {one.challenger}/{one.baseline}"),
             Text("lab" if one.lab else ""),
             Text(one.verdict.upper(), style=text.COLOURS[one.verdict]),
-            Text(_ratio(one)),
+            Text(ratio_of(one)),
         )
     return table
 
 
-def _ratio(one: Moment) -> str:
+def ratio_of(one: Moment) -> str:
+    """Return a run's ratio with its interval, or why there is none to show."""
     if one.ratio is None or one.low is None or one.high is None:
         return numbers.NOTHING
     return numbers.ratio_within(one.ratio, one.low, one.high, one.pairs)
@@ -189,7 +190,7 @@ class _Drawing:
 
 def _times(history: History) -> _Drawing:
     rows = [
-        Row(_name(one), _value(one), interval_of(one), bool(one.unlike)) for one in history.runs
+        Row(_name(one), value_of(one), interval_of(one), bool(one.unlike)) for one in history.runs
     ]
     return _Drawing(rows, ("run", declared(history)), numbers.milliseconds)
 
@@ -229,7 +230,8 @@ def _name(one: Moment) -> str:
     return f"{one.run} {'*' if one.unlike else ' '}"
 
 
-def _value(one: Moment) -> str:
+def value_of(one: Moment) -> str:
+    """Return a target's value with its interval, or a dash."""
     if one.value_ms is None or one.low_ms is None or one.high_ms is None:
         return numbers.NOTHING
     low, high = (numbers.milliseconds(end) for end in (one.low_ms, one.high_ms))

@@ -12,13 +12,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from dragstrip.analysis.compare import compare
 from dragstrip.analysis.heat import Stretch
+from dragstrip.analysis.history import history as over_time
 from dragstrip.analysis.numbers import milliseconds
+from dragstrip.analysis.regression import Tolerance
 from dragstrip.report import text as words
-from dragstrip.report.html import render
+from dragstrip.report.html import comparison, history, render
 from tests.lab.lab_homes import wait_until
 from tests.support import chromium
 from tests.support.html_page import Page as Parsed
+from tests.unit.report.test_history import stored
 from tests.unit.report.test_html import NASTY, renamed
 from tests.unit.report.test_reports import examples
 
@@ -82,7 +86,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Opened
             file = folder / f"{name}.html"
             file.write_text(render.render(run, verdict, HEAT if name == "failing" else None))
             opened[name] = open_page(browser, file)
+        for name, text in others().items():
+            file = folder / f"{name}.html"
+            file.write_text(text)
+            opened[name] = open_page(browser, file)
         yield opened
+
+
+def others() -> dict[str, str]:
+    """The pages of several runs."""
+    found = [over_time(stored(), name, "p95") for name in ("old", "new")]
+    (older, _), (newer, _) = stored()[2:4]
+    compared = compare(older, newer, Tolerance("p95", 1.1, 0.001), force=True)
+    return {"history": history.render(found, [], {}), "comparison": comparison.render(compared)}
 
 
 def open_page(browser: Browser, file: Path) -> Opened:
@@ -116,7 +132,7 @@ def assert_silent(opened: Opened) -> None:
     assert opened.heard == [f"request: {opened.file.as_uri()[:99]}"]
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", [*EXAMPLES, "history", "comparison"])
 def test_every_picture_is_drawn_without_a_request_or_a_complaint(
     pages: dict[str, Opened], name: str
 ) -> None:
@@ -135,8 +151,9 @@ def test_every_picture_is_drawn_without_a_request_or_a_complaint(
     assert_silent(opened)
 
 
-def test_nothing_has_to_be_scrolled_sideways(pages: dict[str, Opened]) -> None:
-    page = pages["hostile"].page
+@pytest.mark.parametrize("name", ["hostile", "history", "comparison"])
+def test_nothing_has_to_be_scrolled_sideways(pages: dict[str, Opened], name: str) -> None:
+    page = pages[name].page
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
         # The pictures follow on the window's next frames.
@@ -343,7 +360,8 @@ def test_dark_light_and_print_have_their_own_colours(failing: Opened) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme", "width"), [("failing", "light", 1440), ("invalid", "dark", 360)]
+    ("name", "scheme", "width"),
+    [("failing", "light", 1440), ("invalid", "dark", 360), ("history", "light", 360)],
 )
 def test_axe_finds_no_fault(
     pages: dict[str, Opened], name: str, scheme: Literal["dark", "light"], width: int

@@ -34,30 +34,42 @@ def charts(run: Run, verdict: Verdict) -> list[Chart]:
     shown = text.interval(verdict)
     if shown is None:
         return []
-    parts = zones_of(run)
-    found = dict(zip(("ratio", "low", "high"), shown, strict=True))
-    made = Chart(
-        id="gauge",
+    made = chart(
+        zones_of(run),
+        shown,
+        what=f"{declared(verdict)}, challenger/baseline",
         title=f"{declared(verdict)} of {run.challenger} divided by that of {run.baseline}",
         how_to_read="Left of 1 the challenger is faster. The bar is the 95 % interval, the diamond "
         "the ratio; the zones are the rule, which was written down before the run.",
         summary=f"{text.comparison(run, verdict)}.",
-        spec=_spec(run, parts, found),
-        table=Table(("ratio", "interval from", "to"), [tuple(map(figures.ratio, found.values()))]),
-        stops=(
-            ColourStop(
-                found["ratio"],
-                f"{declared(verdict)}, challenger/baseline",
-                (
-                    ("ratio", numbers.ratio(found["ratio"])),
-                    ("95 % interval", numbers.ratios(found["low"], found["high"])),
-                ),
-            ),
-        ),
+    )
+    return [made]
+
+
+def chart(
+    parts: list[Zone],
+    shown: tuple[float, float, float],
+    *,
+    what: str,
+    title: str,
+    how_to_read: str,
+    summary: str,
+) -> Chart:
+    """Return the picture of (ratio, low, high) on a scale with zones in ascending order."""
+    found = dict(zip(("ratio", "low", "high"), shown, strict=True))
+    ratio, low, high = shown
+    told = (("ratio", numbers.ratio(ratio)), ("95 % interval", numbers.ratios(low, high)))
+    return Chart(
+        id="gauge",
+        title=title,
+        how_to_read=how_to_read,
+        summary=summary,
+        spec=_spec(parts, found),
+        table=Table(("ratio", "interval from", "to"), [tuple(map(figures.ratio, shown))]),
+        stops=(ColourStop(ratio, what, told),),
         legend=tuple(Key(f"zone-{zone.style}", zone.label) for zone in parts),
         is_wide=True,
     )
-    return [made]
 
 
 def zones_of(run: Run) -> list[Zone]:
@@ -65,12 +77,12 @@ def zones_of(run: Run) -> list[Zone]:
     return zones(rules_of(run))
 
 
-def _spec(run: Run, parts: list[Zone], found: dict[str, float]) -> Spec:
+def _spec(parts: list[Zone], found: dict[str, float]) -> Spec:
     ends = [found["low"], found["high"], parts[0].high, parts[-1].low]
     first, last = min(ends) / _ROOM, max(ends) * _ROOM
     scale: Spec = {"type": "log", "domain": [first, last], "nice": False}
     rows = [_row(zone, first, last) for zone in parts]
-    return marks.picture([*_background(run, scale), *_interval(found, scale)], rows, height=62)
+    return marks.picture([*_background(parts, scale), *_interval(found, scale)], rows, height=62)
 
 
 def _row(zone: Zone, first: float, last: float) -> Spec:
@@ -84,10 +96,9 @@ def _row(zone: Zone, first: float, last: float) -> Spec:
     }
 
 
-def _background(run: Run, scale: Spec) -> list[Spec]:
+def _background(parts: list[Zone], scale: Spec) -> list[Spec]:
     """Return the zones and their names."""
-    rules = run.config["rules"]
-    ticks = sorted({rules["adopt_ratio"], *rules["equivalent"], *_TICKS})
+    ticks = sorted({*(zone.low for zone in parts[1:]), *_TICKS})
     axis: Spec = {"grid": False, "format": "~r", "values": ticks, "labelOverlap": True}
     zone: Spec = {"type": "rect", "stroke": marks.PAPER, "strokeWidth": 2}
     name: Spec = {"type": "text", "y": {"expr": "height * 0.23"}, "fill": marks.INK, "limit": 400}

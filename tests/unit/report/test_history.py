@@ -22,6 +22,7 @@ from dragstrip.cli.main import main
 from dragstrip.report.capacity import rate
 from dragstrip.report.history import VALUE, Axis, bar, interval_of, render
 from dragstrip.run.folder import RunFolder
+from tests.support.html_page import Page
 from tests.support.runs import STARTED, conclude, plan_of, record
 from tests.support.schema_validator import validator
 from tests.unit.analysis.test_capacity import searched
@@ -59,6 +60,56 @@ def shown(found: History, *, width: int = 100, verbose: bool = True) -> str:
     with console.capture() as captured:
         console.print(render(found, verbose=verbose))
     return captured.get()
+
+
+def write_all(out: Path) -> None:
+    for run, verdict in stored():
+        folder = RunFolder(out / run.id)
+        folder.path.mkdir(parents=True)
+        folder.write_run(run)
+        folder.write_verdict(verdict)
+
+
+def test_the_page_has_every_verdict_and_links_what_is_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, file = tmp_path / "runs", tmp_path / "pages" / "all runs.html"
+    write_all(out)
+    file.parent.mkdir()
+    beside = stored()[2][0].id
+    (out / beside / "report.html").write_text("")
+    (out / "notes").mkdir()
+    with pytest.raises(SystemExit, match="0"):
+        main(["history", "--html", str(file), "--out", str(out)])
+    assert capsys.readouterr().out == f"history: {file}\n"
+    page = Page(file.read_text())
+    table = page.table("runs-table")[1:]
+    newest_first = list(reversed(stored()))
+    assert [row[0].text.removesuffix(" *") for row in table] == [one.id for one, _ in newest_first]
+    for row, (run, verdict) in zip(table, newest_first, strict=True):
+        assert row[2].text.split()[0] == verdict.verdict.upper()
+        assert ("(lab)" in row[2].text) == run.lab
+    links = [one.attributes["href"] for one in page.root.by_id("runs-table").all("a")]  # type: ignore[union-attr]
+    assert links == [f"../runs/{beside}/report.html"]
+    valid = [(run, verdict) for run, verdict in stored() if verdict.compares]
+    assert [[cell.value for cell in row[1:]] for row in page.data_tables["ratios"][1:]] == [
+        [verdict.ratio, verdict.low, verdict.high] for _, verdict in valid
+    ]
+    assert [row[1].text for row in page.data_tables["values"][1:]] == [
+        *["old"] * len(valid),
+        *["new"] * len(valid),
+    ]
+    assert "Skipped notes: it holds no run.json" in page.root.text
+    assert page.policy["default-src"] == ["'none'"]
+
+
+def test_a_page_that_cannot_be_written_says_which_flag(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_all(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        main(["history", "--html", str(tmp_path / "no" / "x.html"), "--out", str(tmp_path)])
+    assert "--html" in capsys.readouterr().err
 
 
 def test_the_short_form_fits_a_screen_and_counts_what_it_leaves_out() -> None:
