@@ -21,7 +21,7 @@ RUNS = Path("runs")
 
 
 def main(run: str) -> None:
-    """Draw the top of a run's report, as far as the first two pictures, and of a search's."""
+    """Draw the top of a run's report, as far as the heat maps, and of a search's."""
     folder = run_folder.find(run, RUNS)
     stored = folder.read_run()
     shown, verdict = conclude(folder, stored, interrupted=stored.interrupted)
