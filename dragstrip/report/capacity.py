@@ -58,6 +58,8 @@ def _ratio(found: Capacity) -> str:
     if found.low is None or found.high is None:
         end = found.high if found.low is None else found.low
         return f"at {'most' if found.low is None else 'least'} {end or 0:.2g} times as much"
+    if numbers.unsaid(found.low, found.high):
+        return f"a rate {numbers.TOO_WIDE} of the other's"
     interval = f"({found.low:.2f} to {found.high:.2f})"
     if found.ratio is None:
         return f"between {found.low:.2f} and {found.high:.2f} times as much"
