@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,9 +21,10 @@ _STEERS_LOOP = re.compile(r"LOCUST_.*|GEVENT.*|GREENLET.*")
 
 _STEERS_PYTHON = re.compile(
     r"PYTHON(WARNINGS|DEVMODE|TRACEMALLOC|MALLOC.*|PROFILEIMPORTTIME|ASYNCIODEBUG|OPTIMIZE|DUMPREFS"
-    r"|FAULTHANDLER|INSPECT|STARTUP|BREAKPOINT|UTF8|IOENCODING|INTMAXSTRDIGITS|VERBOSE|DEBUG.*)"
+    r"|FAULTHANDLER|INSPECT|STARTUP|BREAKPOINT|INTMAXSTRDIGITS|VERBOSE|DEBUG.*)"
 )
-"""What slows Python down, or makes errors of warnings."""
+"""What slows Python down, makes errors of warnings, or ends a command with another exit code."""
+_ENCODES = frozenset({"PYTHONUTF8", "PYTHONIOENCODING"})
 
 _FETCHES_PACKAGES = re.compile(
     r"npm_config_(registry|.*:registry|.*proxy|cafile|ca|cert|key|strict_ssl|cache|userconfig"
@@ -44,6 +46,18 @@ _AS_LOCKED = {
 _PROVES_CONNECTION = re.compile(r"PG(PASSWORD|PASSFILE|SSL.*|REQUIRE.*|CHANNELBINDING|KRB.*|GSS.*)")
 
 
+def start_without_tracing() -> None:
+    """Start this command again where the shell has what Python reads when it starts.
+
+    PYTHONTRACEMALLOC=25 alone makes imports take fifty times as long.
+    """
+    steering = [name for name in os.environ if _STEERS_PYTHON.fullmatch(name)]
+    if steering and sys.executable:
+        for name in steering:
+            del os.environ[name]
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+
+
 def shut_out_of_this_command() -> None:
     """Take from this process what gevent would read: a preflight sends by it."""
     for name in [one for one in os.environ if _STEERS_LOOP.fullmatch(one)]:
@@ -55,7 +69,7 @@ def for_load(environ: Mapping[str, str]) -> dict[str, str]:
     kept = {
         name: value
         for name, value in environ.items()
-        if not (_STEERS_LOOP.fullmatch(name) or _STEERS_PYTHON.fullmatch(name))
+        if not (_STEERS_LOOP.fullmatch(name) or _STEERS_PYTHON.fullmatch(name) or name in _ENCODES)
     }
     # Whatever the locale is.
     return kept | {"PYTHONUTF8": "1"}

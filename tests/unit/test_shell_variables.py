@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from dragstrip import shell_variables
+from tests.support.command_line import dragstrip
 from tests.support.races import DATASET, OF_THE_MACHINE, racing, sections
 from tests.support.stand_in import StandIn
 
@@ -26,6 +27,7 @@ LOAD = {
     "PYTHONIOENCODING": "ascii",
     "PYTHONOPTIMIZE": "2",
 }
+SLOW = {"PYTHONTRACEMALLOC": "25", "PYTHONDEVMODE": "1", "PYTHONMALLOC": "debug"}
 OTHERS = {
     "http_proxy": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -65,10 +67,18 @@ def test_a_race_in_a_hostile_shell_home_and_folder_is_the_race_of_its_plan(tmp_p
     assert "INVALID" in raced.output or "against old" in raced.output
 
 
+def test_a_command_runs_without_what_slows_python_down_or_changes_its_exit_code(
+    tmp_path: Path,
+) -> None:
+    """PYTHONINSPECT makes every code 1, and imports under that tracing outlast the limit here."""
+    ended = dragstrip("report", "nothing", cwd=tmp_path, **SLOW, PYTHONINSPECT="1")
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: cannot read runs/nothing/run.json")
+
+
 def test_the_load_gets_nothing_that_steers_it() -> None:
-    slow = {"PYTHONTRACEMALLOC": "25", "PYTHONDEVMODE": "1", "PYTHONMALLOC": "debug"}
     mine = {**OTHERS, "PATH": "/bin", "PYTHONPATH": "/mine"}
-    kept = shell_variables.for_load({**LOAD, **slow, **mine})
+    kept = shell_variables.for_load({**LOAD, **SLOW, **mine})
     assert kept == {**mine, "PYTHONUTF8": "1"}
 
 
