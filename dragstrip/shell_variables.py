@@ -59,9 +59,10 @@ def start_without_tracing() -> None:
 
 
 def shut_out_of_this_command() -> None:
-    """Take from this process what gevent would read: a preflight sends by it."""
+    """Take from this process what gevent would read, as a preflight sends by it, and libpq."""
     for name in [one for one in os.environ if _STEERS_LOOP.fullmatch(one)]:
         del os.environ[name]
+    shut_out_of_libpq()
 
 
 def for_load(environ: Mapping[str, str]) -> dict[str, str]:
@@ -73,6 +74,15 @@ def for_load(environ: Mapping[str, str]) -> dict[str, str]:
     }
     # Whatever the locale is.
     return kept | {"PYTHONUTF8": "1"}
+
+
+def for_lab(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the process that owns the lab, and asks its database."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not (name.startswith("PG") or _STEERS_PYTHON.fullmatch(name))
+    }
 
 
 def for_packages(environ: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from dragstrip import shell_variables
 from dragstrip.errors import LabError
 from dragstrip.lab import credentials, logs, processes, state
 from dragstrip.lab.paths import Home, home_error, workplace
@@ -65,7 +66,7 @@ def _launch(place: Home) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "dragstrip.lab.supervisor"],
             cwd=workplace(),
-            env={**os.environ, processes.MARK_VARIABLE: place.mark},
+            env=shell_variables.for_lab(os.environ) | {processes.MARK_VARIABLE: place.mark},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

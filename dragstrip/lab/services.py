@@ -87,7 +87,8 @@ def environment(settings: LabSettings) -> dict[str, str]:
         "CONVEX_ADMIN_KEY": secrets["CONVEX_ADMIN_KEY"],
         "SUPABASE_URL": settings.url("supabase"),
         "SUPABASE_SERVICE_ROLE_KEY": secrets["SUPABASE_SERVICE_ROLE_KEY"],
-        "SUPABASE_DB_URL": settings.database_url,
+        # Whatever PGSSLMODE says: it is for addresses of the user's.
+        "SUPABASE_DB_URL": f"{settings.database_url}?sslmode=disable",
         "NEXT_URL": settings.url("next"),
         "CRM_API_KEY": secrets["CRM_API_KEY"],
         "KAPSO_WEBHOOK_SECRET": secrets["KAPSO_WEBHOOK_SECRET"],

@@ -6,7 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from dragstrip import shell_variables
+from tests.support import hostile_home
 from tests.support.command_line import dragstrip
+from tests.support.hostile_home import LOAD, OTHERS, SLOW
 from tests.support.races import DATASET, OF_THE_MACHINE, racing, sections
 from tests.support.stand_in import StandIn
 
@@ -15,47 +17,12 @@ if TYPE_CHECKING:
 
     import pytest
 
-LOAD = {
-    "LOCUST_USERS": "1",
-    "LOCUST_LOCUSTFILE": "nowhere.py",
-    "LOCUST_RUN_TIME": "1s",
-    "LOCUST_CONFIG": "hostile.conf",
-    "GEVENT_LOOP": "nothing",
-    "GEVENT_RESOLVER": "ares",
-    "PYTHONASYNCIODEBUG": "1",
-    "PYTHONINTMAXSTRDIGITS": "640",
-    "PYTHONIOENCODING": "ascii",
-    "PYTHONOPTIMIZE": "2",
-}
-SLOW = {"PYTHONTRACEMALLOC": "25", "PYTHONDEVMODE": "1", "PYTHONMALLOC": "debug"}
-OTHERS = {
-    "http_proxy": "http://127.0.0.1:9",
-    "HTTPS_PROXY": "http://127.0.0.1:9",
-    "ALL_PROXY": "socks5://127.0.0.1:9",
-    "LC_ALL": "xx_XX.ISO-8859-1",
-    "LANG": "tr_TR",
-    "TZ": "Pacific/Apia",
-    "TERM": "dumb",
-    "COLUMNS": "0",
-    "SSL_CERT_FILE": "/nowhere",
-    "PGHOSTADDR": "10.255.255.1",
-    "PGSERVICE": "nothing",
-    "npm_config_registry": "http://127.0.0.1:9",
-    "NODE_OPTIONS": "--require=/nowhere.js",
-    "CONVEX_DEPLOYMENT": "prod:somebody-elses-1",
-    "PIP_INDEX_URL": "http://127.0.0.1:9",
-}
-
 
 def test_a_race_in_a_hostile_shell_home_and_folder_is_the_race_of_its_plan(tmp_path: Path) -> None:
     home, place = tmp_path / "home", tmp_path / "a folder, ünïcödé & 'quoted' $HOME"
-    home.mkdir()
     place.mkdir()
-    for folder, name in ((home, ".locust.conf"), (place, "locust.conf")):
-        (folder / name).write_text(
-            "users = 1\nrun-time = 1s\nheadless = false\nlogfile = /nowhere\n"
-        )
-    hostile = {**LOAD, **OTHERS, "HOME": str(home)}
+    hostile = hostile_home.make(home)
+    (place / "locust.conf").write_text(hostile_home.FILES[".locust.conf"])
     with StandIn(DATASET).serving() as server:
         configuration = sections(server.url, server.url, connections=4)
         with racing(place, configuration, "--seed", "7", environ=hostile) as raced:

@@ -6,10 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from dragstrip.ledger.rows import Outcome, reasons
@@ -18,14 +20,18 @@ from tests.lab.lab_homes import wait_until
 from tests.support import locust_runs
 from tests.support.command_line import dragstrip
 from tests.support.races import DATASET, OF_THE_MACHINE, Raced, racing, sections
-from tests.support.stand_in import API_KEY, StandIn
+from tests.support.name_server import NameServer
+from tests.support.stand_in import API_KEY, StandIn, hanging_up, response
 from tests.support.valve import Valve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.stand_in import Deed
+
 _PATIENCE_S = 120
+_STILL_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -33,13 +39,17 @@ class Struck:
     restarted: Raced
     """Its challenger drops every connection, and is back at once."""
     beside: Raced
-    """A process of two stands still for a while; in the same folder, at the same time."""
+    """One of its two workers stands still for a while; in the same folder, at the same time."""
     folders: list[RunFolder]
     """Of these two."""
     removed: Raced
     """Its run's folder is removed."""
     orphan: tuple[int, str]
     """How a worker elsewhere ended whose master was killed."""
+    starved: Raced
+    """It may open no more files."""
+    nameless: Raced
+    """The name server is gone, and its challenger closes each connection."""
     waiting: Raced
     """Interrupted while it waited for workers."""
 
@@ -60,11 +70,24 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Struck]:
             wait_until(raced.under_way)
             return raced.folder.path.resolve()
 
+        closing = stack.enter_context(StandIn(DATASET).serving())
+        closing.deeds = {key: _closing(key) for key in range(DATASET.contacts)}
+        still = stack.enter_context(StandIn(DATASET).serving())
+        names = stack.enter_context(NameServer("backend.test"))
+
         restarted = race("both", f"http://127.0.0.1:{valve.port}", pairs=12, slice=1.0)
         flags = ("--workers", "1", "--bind", f"127.0.0.1:{port}")
         mastered = race("mastered", server.url, *flags, pairs=50)
         first = latest(restarted)
-        beside = race("both", server.url, "--processes", "2", pairs=12, slice=1.0)
+        beside = race("both", still.url, "--processes", "2", pairs=3, slice=3.0)
+        starved = race("starved", closing.url, pairs=4)
+        nameless = stack.enter_context(
+            racing(
+                place / "nameless",
+                sections(server.url, f"http://backend.test:{closing.port}", pairs=4),
+                wrapper=names.wrapper(place),
+            )
+        )
         removed = race("removed", server.url, pairs=50)
         bind = f"127.0.0.1:{locust_runs.free_port()}"
         waiting = race("waiting", server.url, "--workers", "1", "--bind", bind)
@@ -75,6 +98,18 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Struck]:
         wait_until(lambda: RunFolder(first).count_slices() >= 2)
         valve.cut()
         valve.mend()
+        wait_until(lambda: starved.under_way(1))
+        (locust,) = starved.locusts()
+        locust.rlimit(psutil.RLIMIT_NOFILE, (locust.num_fds() - 8,) * 2)
+        wait_until(lambda: nameless.under_way(1))
+        names.stop()
+        wait_until(lambda: RunFolder(second).count_slices() >= 2)
+        asked = len(still.lookups)
+        wait_until(lambda: len(still.lookups) > asked + 40)
+        worker_of_two = next(one for one in beside.locusts() if one.ppid() in pids(beside))
+        worker_of_two.suspend()
+        time.sleep(_STILL_S)
+        worker_of_two.resume()
         wait_until(lambda: removed.under_way(2))
         shutil.rmtree(removed.folder.path.resolve())
         wait_until(lambda: latest(waiting).exists())
@@ -82,11 +117,20 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Struck]:
         wait_until(lambda: mastered.under_way(1))
         mastered.stop()
         said = worker.communicate(timeout=_PATIENCE_S)[1]
-        for raced in (restarted, beside, removed, waiting):
+        for raced in (restarted, beside, removed, starved, nameless, waiting):
             raced.wait()
         folders = [RunFolder(first), RunFolder(second)]
         ended = worker.returncode, said
-        yield Struck(restarted, beside, folders, removed, ended, waiting)
+        yield Struck(restarted, beside, folders, removed, ended, starved, nameless, waiting)
+
+
+def pids(raced: Raced) -> set[int]:
+    return {one.pid for one in raced.locusts()}
+
+
+def _closing(key: int) -> Deed:
+    """Answer, and close the connection as announced."""
+    return hanging_up(response(DATASET.answer(key), extra="connection: close\r\n"))
 
 
 def _worker(place: Path, port: str) -> subprocess.Popen[str]:
@@ -102,10 +146,10 @@ def _worker(place: Path, port: str) -> subprocess.Popen[str]:
 
 
 def test_two_races_at_once_in_one_folder_end_as_if_alone(struck: Struck) -> None:
-    for folder in struck.folders:
+    for folder, slices in zip(struck.folders, (24, 6), strict=True):
         run = folder.read_run()
         assert not run.interrupted
-        assert len(run.slices) == 24
+        assert len(run.slices) == slices
         assert (folder.path / "report.html").exists()
     assert struck.restarted.folder.path.resolve() == struck.folders[1].path
 
@@ -121,6 +165,39 @@ def test_a_target_that_restarts_costs_what_was_in_flight_and_no_more(struck: Str
     assert part.rows["reconnected"].sum() + sum(found.values()) > 0
     assert (part.rows["outcome"] == Outcome.OK).sum() > 200
     assert folder.read_run().targets["old"].failed == {}
+
+
+def test_a_worker_that_stood_still_loses_nothing_and_its_requests_count_as_late(
+    struck: Struck,
+) -> None:
+    run = struck.folders[1].read_run()
+    failed = {gate.name: gate for gate in run.gates if not gate.passed}
+    assert failed["send_delay_p99_ms"].figure > 200 * _STILL_S
+    assert failed.keys() <= OF_THE_MACHINE
+    assert struck.beside.code == 3
+    for target in run.targets.values():
+        assert target.failed == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "fix"),
+    [
+        ("starved", "out_of_files", "raise `ulimit -n`, or lower race.connections"),
+        ("nameless", "name_server", "correct /etc/resolv.conf, or name targets by address"),
+    ],
+)
+def test_a_race_that_meets_a_limit_of_this_machine_names_it_with_its_fix(
+    struck: Struck, name: str, reason: str, fix: str
+) -> None:
+    raced: Raced = getattr(struck, name)
+    assert raced.code == 3, raced.errors
+    assert raced.failed_gates - OF_THE_MACHINE - {"outages"} == {"own_limits"}
+    met = reasons(raced.rows(1))
+    assert met.keys() == {reason}
+    assert raced.gate("own_limits") == met[reason]
+    assert reasons(raced.rows(0)) == {}
+    said = " ".join(raced.output.split())
+    assert f"by a limit of this machine: {met[reason]:,} {reason}; fix: {fix}" in said
 
 
 def test_a_run_whose_folder_was_removed_ends_in_one_error(struck: Struck) -> None:
