@@ -286,8 +286,8 @@ GATES: tuple[GateRule, ...] = (
         words="changes to the data during the race",
         figure=_changed_data,
         bound=0,
-        fix="let nothing else write to the backends during a race; `dragstrip seed` restores "
-        "seeded data",
+        fix="let nothing else write to the backends during a race, and keep them up until it is "
+        "over; `dragstrip seed` restores seeded data",
         details=lambda _, run: run.data_difference,
     ),
     GateRule(

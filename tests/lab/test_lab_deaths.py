@@ -17,7 +17,9 @@ from dragstrip.errors import LabError
 from dragstrip.lab import lifecycle, state
 from dragstrip.lab.paths import Home
 from dragstrip.lab.processes import marked
+from tests.lab import lab_races
 from tests.lab.lab_homes import DRAGSTRIP, left_behind, remaining_after, temporary_home, wait_until
+from tests.support.seeded_lab import write_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,10 +119,20 @@ def test_supervisor_and_guards_killed_at_once_leave_work_that_down_does(
     assert left_behind(home, up.ports) == []
 
 
-def test_the_supervisor_obeys_sigterm(home: Path, up: embedded.LabState) -> None:
+def test_down_in_the_middle_of_a_race_leaves_no_lab_and_the_race_proves_nothing(
+    home: Path, up: embedded.LabState, tmp_path: Path
+) -> None:
+    write_toml(tmp_path, warmup=0.2)
+    flags = ("--slice", "0.8", "--rate", "140", "--pairs", "6")
+    race = lab_races.start(tmp_path, {"DRAGSTRIP_LAB_HOME": str(home)}, "race", *flags)
+    wait_until(lambda: lab_races.slices_done(tmp_path) >= 1 or race.poll() is not None)
     up.supervisor.signal(signal.SIGTERM)
     assert remaining_after(home, up.ports) == []
     assert state.read(Home(home)) is None
+    assert race.wait(120) == 3
+    run = lab_races.stored(tmp_path, "run.json")
+    assert {outage["target"] for outage in run["outages"]} == {"convex", "supabase"}
+    assert (tmp_path / "runs" / "latest" / "report.html").exists()
 
 
 def test_a_lab_that_its_owner_leaves_goes_down(home: Path) -> None:

@@ -7,9 +7,6 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-import pytest
-
-from dragstrip.lab import lifecycle
 from dragstrip.run.folder import RunFolder
 from tests.lab.lab_homes import remaining_after, temporary_home, wait_until
 from tests.lab.lab_races import dragstrip, slices_done, start, stored
@@ -48,18 +45,14 @@ def test_in_a_hostile_home_a_race_starts_its_own_lab_and_takes_it_down(tmp_path:
     assert not any(target.failed for target in run.targets.values())
 
 
-@pytest.mark.parametrize("end", ["killed", "lab down"])
-def test_a_race_and_its_lab_end_together(tmp_path: Path, end: str) -> None:
+def test_the_lab_of_a_race_that_is_killed_goes_down(tmp_path: Path) -> None:
     write_configuration(tmp_path)
     with temporary_home() as home:
         variables = {"DRAGSTRIP_LAB_HOME": str(home)}
-        race = start(tmp_path, variables, "race", *FLAGS, "50" if end == "killed" else "8")
+        race = start(tmp_path, variables, "race", *FLAGS, "50")
         wait_until(lambda: slices_done(tmp_path) >= 1 or race.poll() is not None)
         ports = json.loads((home / "state.json").read_text())["ports"]
-        if end == "killed":
-            os.kill(race.pid, signal.SIGKILL)
-        else:
-            lifecycle.down(home)
-        assert race.wait(120) == (-signal.SIGKILL if end == "killed" else 3)
+        os.kill(race.pid, signal.SIGKILL)
+        assert race.wait(120) == -signal.SIGKILL
         assert remaining_after(home, ports) == []
         assert stored(tmp_path, "run.json")["lab"] is True

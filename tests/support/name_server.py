@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -39,8 +40,9 @@ class NameServer:
 
     def stop(self) -> None:
         """Close the port."""
-        # A closed socket does not wake the thread that waits for it.
-        self._socket.shutdown(socket.SHUT_RDWR) if self._thread.is_alive() else None
+        # It wakes the thread, as closing would not, and says that nothing is connected.
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._socket.close()
 

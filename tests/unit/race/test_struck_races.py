@@ -19,8 +19,8 @@ from dragstrip.run.folder import RunFolder
 from tests.lab.lab_homes import wait_until
 from tests.support import locust_runs
 from tests.support.command_line import dragstrip
-from tests.support.races import DATASET, OF_THE_MACHINE, Raced, racing, sections
 from tests.support.name_server import NameServer
+from tests.support.races import DATASET, OF_THE_MACHINE, Raced, racing, sections
 from tests.support.stand_in import API_KEY, StandIn, hanging_up, response
 from tests.support.valve import Valve
 
@@ -172,7 +172,9 @@ def test_a_worker_that_stood_still_loses_nothing_and_its_requests_count_as_late(
 ) -> None:
     run = struck.folders[1].read_run()
     failed = {gate.name: gate for gate in run.gates if not gate.passed}
-    assert failed["send_delay_p99_ms"].figure > 200 * _STILL_S
+    # The mean of six slices.
+    assert failed["loop_lag_ms"].figure > 100 * _STILL_S
+    assert failed["no_connection"].figure > 0.02
     assert failed.keys() <= OF_THE_MACHINE
     assert struck.beside.code == 3
     for target in run.targets.values():
@@ -191,7 +193,7 @@ def test_a_race_that_meets_a_limit_of_this_machine_names_it_with_its_fix(
 ) -> None:
     raced: Raced = getattr(struck, name)
     assert raced.code == 3, raced.errors
-    assert raced.failed_gates - OF_THE_MACHINE - {"outages"} == {"own_limits"}
+    assert "own_limits" in raced.failed_gates
     met = reasons(raced.rows(1))
     assert met.keys() == {reason}
     assert raced.gate("own_limits") == met[reason]
