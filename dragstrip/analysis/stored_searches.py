@@ -5,14 +5,10 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from dragstrip.analysis.capacity_model import Capacity, CapacityWord, LimitedBy
-from dragstrip.errors import StorageError
 from dragstrip.run import folder as run_folder
 from dragstrip.run.folder import RunFolder
 from dragstrip.run.model import Rate  # noqa: TC001
-from dragstrip.run.report_forms import first_problem
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
@@ -48,17 +44,7 @@ def read(folder: RunFolder) -> Capacity | None:
 
     Raises StorageError.
     """
-    file = folder.path / CAPACITY_FILE
-    try:
-        return Capacity.model_validate_json(file.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StorageError(f"cannot read {file}: {error.strerror}") from None
-    except ValidationError as error:
-        raise StorageError(
-            f"{file} is not a search that this dragstrip can read: {first_problem(error)}"
-        ) from None
+    return folder.read_report(CAPACITY_FILE, Capacity, "search")
 
 
 def all_in(out: Path) -> Iterator[Capacity]:

@@ -23,6 +23,7 @@ _COMMANDS = {
     "verify": "dragstrip.cli.verify:verify",
     "race": "dragstrip.cli.race:race",
     "capacity": "dragstrip.cli.capacity:capacity",
+    "soak": "dragstrip.cli.soak:soak",
     "worker": "dragstrip.cli.worker:worker",
     "watch": "dragstrip.cli.watch:watch",
     "report": "dragstrip.cli.report:report",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.console import Console
@@ -15,10 +15,15 @@ from dragstrip.errors import UsageError
 from dragstrip.report.exporters import EXPORTERS, page_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
+    from types import ModuleType
 
     from dragstrip.analysis.capacity_model import Capacity
+    from dragstrip.analysis.soak_model import Soak
     from dragstrip.analysis.verdict import Requirement
+
+Found = TypeVar("Found", "Capacity", "Soak")
 
 
 @click.command(
@@ -34,12 +39,15 @@ if TYPE_CHECKING:
 def report(run: str, out: Path, form: str, require: Requirement | None, verbose: bool) -> None:
     """Show a stored run again. RUN is a folder, an id under --out, or "latest"."""
     from dragstrip.race.monitor import conclude
-    from dragstrip.report import capacity_exporters, terminal
+    from dragstrip.report import capacity, capacity_exporters, soak, soak_exporters, terminal
     from dragstrip.run import folder as run_folder
 
     folder = run_folder.find(run, out)
     if searched := capacity_exporters.read(folder):
-        _show_search(searched, form, require, verbose=verbose)
+        _show(searched, capacity, capacity_exporters.EXPORTERS, form, require, verbose=verbose)
+        return
+    if soaked := soak_exporters.read(folder):
+        _show(soaked, soak, soak_exporters.EXPORTERS, form, require, verbose=verbose)
         return
     stored = folder.read_run()
     # A killed race left no totals; what it recorded is there all the same.
@@ -54,13 +62,19 @@ def report(run: str, out: Path, form: str, require: Requirement | None, verbose:
         judge(verdict, require, rules_of(shown))
 
 
-def _show_search(found: Capacity, form: str, require: Requirement | None, *, verbose: bool) -> None:
-    from dragstrip.report import capacity, capacity_exporters
-
-    if require or form not in {"terminal", *capacity_exporters.EXPORTERS}:
+def _show(
+    found: Found,
+    words: ModuleType,
+    exporters: Mapping[str, Callable[[Found], str]],
+    form: str,
+    require: Requirement | None,
+    *,
+    verbose: bool,
+) -> None:
+    if require or form not in {"terminal", *exporters}:
         what = f"--require {require}" if require else f"--format {form}"
-        raise UsageError(f"{what} is for races; {found.id} is a search", fix="leave it out")
+        raise UsageError(f"{what} is for races; {found.id} is none", fix="leave it out")
     if form == "terminal":
-        Console(highlight=False).print(capacity.render(found, verbose=verbose))
+        Console(highlight=False).print(words.render(found, verbose=verbose))
     else:
-        output.write_document(capacity_exporters.EXPORTERS[form](found))
+        output.write_document(exporters[form](found))

@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from dragstrip import atomic_file
 from dragstrip.errors import StorageError
@@ -38,9 +38,13 @@ if TYPE_CHECKING:
 
 NEEDED_BYTES = 100 * 2**20
 
+Form = TypeVar("Form", bound=BaseModel)
+
 LATEST = "latest"
 SEARCHES = "capacity"
 """The folder of the stored searches, among the stored runs."""
+SOAKS = "soak"
+"""That of the stored soaks."""
 RUN_FILE = "run.json"
 VERDICT_FILE = "verdict.json"
 PLAN_FILE = "plan.json"
@@ -74,6 +78,20 @@ class RunFolder:
         file = self.path / name
         _write(file, text)
         return file
+
+    def read_report(self, name: str, form: type[Form], what: str) -> Form | None:
+        """Read what `write_report` stored as JSON; None where it did not. Raises StorageError."""
+        file = self.path / name
+        try:
+            return form.model_validate_json(file.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StorageError(f"cannot read {file}: {error.strerror}") from None
+        except ValidationError as error:
+            raise StorageError(
+                f"{file} is not a {what} that this dragstrip can read: {first_problem(error)}"
+            ) from None
 
     def read_run(self) -> Run:
         """Read run.json. Raises StorageError."""
@@ -161,7 +179,7 @@ def find(run: str, out: Path) -> RunFolder:
 
 
 def within(out: Path) -> list[Path]:
-    """Return what stands among the stored runs, in order; without `latest` and the searches.
+    """Return what stands among the stored runs, in order; without `latest`, searches and soaks.
 
     Not all of it need be a run's folder. Raises StorageError.
     """
@@ -172,7 +190,7 @@ def within(out: Path) -> list[Path]:
 
 
 def _is_no_run(name: str) -> bool:
-    return name in {LATEST, SEARCHES} or name.startswith(f".{LATEST}-")
+    return name in {LATEST, SEARCHES, SOAKS} or name.startswith(f".{LATEST}-")
 
 
 def require_room(out: Path) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from dragstrip.analysis.capacity_model import Capacity
 from dragstrip.analysis.history import History
 from dragstrip.analysis.regression_model import Regression
+from dragstrip.analysis.soak_model import Soak
 from dragstrip.config.config import Config
 from dragstrip.run.model import Run, Verdict
 from dragstrip.version import VERSION
@@ -26,6 +27,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "comparison": Regression,
     "history": History,
     "capacity": Capacity,
+    "soak": Soak,
 }
 CONFIG = "config"
 

@@ -34,6 +34,8 @@ def render(found: Capacity) -> str:
         words=words,
         banner_text=LAB_BANNER,
         charts=pictures,
+        command="capacity",
+        over="The curve",
     )
 
 

@@ -47,6 +47,7 @@ COMMANDS = {
     **SENDING,
     "calibrate": ["calibrate"],
     "capacity": ["capacity", "--from", "5", "--to", "3"],
+    "soak": ["soak", "--for", "1m"],
     "worker": ["worker", "nobody.invalid"],
     "watch": ["watch", "none"],
     "report": ["report", "none"],

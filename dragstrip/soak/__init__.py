@@ -1,0 +1,1 @@
+"""Whether targets stay as they are for hours at one rate."""
