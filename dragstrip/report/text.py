@@ -179,12 +179,16 @@ def remarks(run: Run, verdict: Verdict) -> list[str]:
     return found + _calibration(run, verdict)
 
 
+_LOOKS_NAMED = 5
+
+
 def _looks(run: Run) -> list[str]:
     """Return in one sentence when the race was looked at, and how many pairs that saved."""
     planned = run.config["race"]["pairs"]
     if not run.looks:
         return []
-    after = ", ".join(f"{look.pairs}" for look in run.looks)
+    made = [f"{look.pairs}" for look in run.looks]
+    after = ", ".join(made if len(made) <= _LOOKS_NAMED else [*made[:2], "…", made[-1]])
     saved = planned - run.looks[-1].pairs
     end = f"decided then, which saved {saved} pairs" if _ended_early(run) else "never decided then"
     looked = f"Looked at after {after} of {planned} pairs, and {end}"
@@ -309,6 +313,8 @@ def conditions(run: Run) -> str:
     race: Mapping[str, object] = run.config["race"]
     load = "closed model" if run.closed_model else _arrivals(race)
     pairs = "1 pair" if race["pairs"] == 1 else f"{race['pairs']} pairs"
+    if race.get("stop_when_decided"):
+        pairs = f"up to {pairs}"
     return (
         f"{pairs} of {race['slice']:g} s slices ({race['warmup']:g} s of each not "
         f"counted), {load}, {race['connections']} connections, keys {race['keys']}, "

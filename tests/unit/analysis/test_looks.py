@@ -19,7 +19,8 @@ from dragstrip.analysis.looks import level, looks_of
 from dragstrip.analysis.stopping import is_decided, is_in_one_region
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RaceConfig, RulesConfig
-from dragstrip.run.model import Gate, Run
+from dragstrip.report import text
+from dragstrip.run.model import Gate, MadeLook, Run
 
 RULES = RulesConfig()
 
@@ -98,6 +99,20 @@ def test_what_the_interval_does_not_decide_goes_on() -> None:
     assert judge(failed, RULES).verdict == "worse"
     assert not is_decided(failed, RULES)
     assert not is_decided(run_of(0.667, 16, of=20), RULES)
+
+
+def test_the_report_names_the_looks_but_not_hundreds_of_them() -> None:
+    made = [MadeLook(pairs=pairs, ends=pairs == 14) for pairs in range(6, 15, 2)]
+    run = run_of(0.5, 14, of=40, looks="any").model_copy(update={"looks": made})
+    said = text.remarks(run, judge(run, RULES))[0]
+    assert "after 6, 8, 10, 12, 14 of 40 pairs, and decided then, which saved 26 pairs" in said
+    assert "up to 40 pairs of" in text.conditions(run)
+    more = [MadeLook(pairs=pairs, ends=False) for pairs in range(6, 40, 2)]
+    whole = run.model_copy(update={"looks": more})
+    assert (
+        "after 6, 8, …, 38 of 40 pairs, and never decided then"
+        in text.remarks(whole, judge(whole, RULES))[0]
+    )
 
 
 def test_the_last_look_is_the_verdict_and_earlier_ones_are_those_of_the_first_pairs() -> None:
