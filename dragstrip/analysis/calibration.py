@@ -6,6 +6,8 @@ slices' quantiles of every run it was made from, so that its figures can be comp
 
 from __future__ import annotations
 
+import tempfile
+from contextlib import contextmanager
 from datetime import datetime  # noqa: TC003
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -105,14 +107,27 @@ def place() -> Path:
 def write(calibration: Calibration) -> Path:
     """Store a calibration in place of the last one. Raises StorageError."""
     path = place()
+    with _storing(path):
+        atomic_file.write(path, calibration.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def require_place() -> None:
+    """Check that a calibration can be stored. Raises StorageError."""
+    path = place()
+    with _storing(path), tempfile.TemporaryFile(dir=path.parent):
+        pass
+
+
+@contextmanager
+def _storing(path: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        atomic_file.write(path, calibration.model_dump_json(indent=2) + "\n")
+        yield
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror}", fix=f"make room, or set {home.HOME_VARIABLE}"
         ) from None
-    return path
 
 
 def read() -> Calibration | None:

@@ -62,6 +62,7 @@ class CalibrationSettings:
 
 def calibrate(config: Config, settings: CalibrationSettings, progress: RaceProgress) -> Calibration:
     """Measure this machine and store what was found. Raises DragstripError; see errors.py."""
+    calibration.require_place()
     equal = _equal(config, settings) if settings.runs else None
     operations = _operations(equal) if equal else ()
     if equal:
