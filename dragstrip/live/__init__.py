@@ -1,1 +1,1 @@
-"""What is seen while a race runs: console, tables of the web UI, Prometheus."""
+"""What is seen while a race runs: console, the live page, Prometheus."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import logging
+import os
 import threading
 import time
 from contextlib import contextmanager, suppress
@@ -49,6 +50,7 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
     "frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_PRIORITY = 10
 _LOOKED_EVERY_S = 0.9
 """However many browsers ask: this machine may have requests to time."""
 
@@ -149,7 +151,13 @@ def serving(app: Flask, ui: WebUi) -> Iterator[None]:
         raise UsageError(
             f"cannot serve the page on {ui.host}:{ui.port}: {error}", fix="give another --web-port"
         ) from None
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+
+    def serve() -> None:
+        # Of this thread and those that it starts: requests on this machine come first.
+        os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)
+        server.serve_forever()
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield

@@ -144,7 +144,7 @@ class RaceView:
         rows += [
             (label, (old, new)[number])
             for label, old, new in (
-                *words.counts(state, self._clock, is_over=True, by_operation=True),
+                *words.counts(state, self._clock, with_rate=False, by_operation=True),
                 *(
                     words.quantiles(state, metric, operation)
                     for operation in words.operations(state)

@@ -1,4 +1,4 @@
-"""What is said of a race while it runs; the console and the web UI say the same."""
+"""What is said of a race while it runs; the console and the live page say the same."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def metric_of(state: State, metric: Metric) -> str:
 
 
 def counts(
-    state: State, clock: Clock, *, is_over: bool = False, by_operation: bool = False
+    state: State, clock: Clock, *, with_rate: bool = True, by_operation: bool = False
 ) -> list[tuple[str, str, str]]:
     """Return rows: a label, the baseline's figure, the challenger's figure."""
     rows = _counts("", *state.counted)
     for number, name in enumerate(operations(state) if by_operation else ()):
         if name is not None:
             rows += _counts(f", {name}", *(side[number] for side in state.by_operation))
-    if is_over:
+    if not with_rate:
         return rows
     now = [numbers.per_second(clock.per_s(number)) for number in (0, 1)]
     return [*rows, ("rate now", now[0], now[1])]
@@ -71,13 +71,11 @@ def operation_rows(state: State, target: int, metric: Metric) -> Iterator[tuple[
         yield f"    {operation}", numbers.count(counted["verified"]), _failed(counted), "", shown
 
 
-def quantiles(
-    state: State, metric: Metric, operation: str | None = None, *, is_over: bool = False
-) -> tuple[str, str, str]:
+def quantiles(state: State, metric: Metric, operation: str | None = None) -> tuple[str, str, str]:
     """Return such a row of a quantile over the pairs so far."""
     what = f"{operation} {metric}" if operation else metric
     baseline, challenger = (_quantile(state, name, metric, operation) for name in names(state))
-    return what if is_over else f"{what} so far", baseline, challenger
+    return f"{what} so far", baseline, challenger
 
 
 def quantile(state: State, target: str, metric: Metric) -> str:

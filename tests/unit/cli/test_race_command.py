@@ -119,7 +119,7 @@ def backend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
         (
             "",
             "--web --web-host 0.0.0.0 --web-port 47113",
-            "anyone who reaches the web UI can start",
+            "anyone who reaches the page can see it",
         ),
         ("", "--web --web-host 192.0.2.1", "--web-host, --web-port 192.0.2.1:8089"),
         ("race.timeout = 2\nrace.connect_timeout = 3", "", "connect_timeout (3) must not exceed"),
