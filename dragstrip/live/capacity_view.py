@@ -61,7 +61,8 @@ class CapacityView:
         """Return the curve so far, each picture with its figure as HTML."""
         found = self._found()
         standing = SimpleNamespace(compares=True, verdict=found.verdict)
-        return with_figures(charts(found), standing, is_lab=found.lab)
+        pictures = charts(found)
+        return with_figures(pictures[:1], pictures[1:], standing, is_lab=found.lab)
 
     def _found(self) -> Capacity:
         found = capacity_exporters.read(self._folder)

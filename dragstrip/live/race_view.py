@@ -23,7 +23,7 @@ from dragstrip.report.text import banners
 from dragstrip.run.folder import VERDICT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from dragstrip.analysis.ratio import Interval
     from dragstrip.config.config import Metric
@@ -103,14 +103,14 @@ class RaceView:
         state = self._follower.look()
         run = self._follower.run_so_far(self._facts, self._folder.read_slices())
         self._narrowing.see(state, self._metric)
-        charts: list[Chart] = []
+        lead: list[Chart] = []
         if not state.broken:
             what = words.metric_of(state, self._metric)
-            charts += narrowing.charts(run, what, self._narrowing.found, self._plan.pairs)
-        charts += [*percentiles.charts(run), *timeline.charts(run), *failures.charts(run)]
+            lead = narrowing.charts(run, what, self._narrowing.found, self._plan.pairs)
+        charts = [*percentiles.charts(run), *timeline.charts(run), *failures.charts(run)]
         # Of a race that is not over, a check that fails makes what is drawn worth nothing.
         standing = SimpleNamespace(compares=not state.broken, verdict="invalid")
-        return with_figures(charts, standing, is_lab=run.lab)
+        return with_figures(lead, charts, standing, is_lab=run.lab)
 
     def _stage(self, state: State) -> str:
         if page_of(self._folder).exists():
@@ -185,14 +185,21 @@ class RaceView:
             }
 
 
-def with_figures(charts: Iterable[Chart], standing: object, *, is_lab: bool) -> Page:
-    """Return the pictures, each with its figure as HTML; `standing` is a verdict or as one."""
+def with_figures(lead: list[Chart], charts: list[Chart], standing: object, *, is_lab: bool) -> Page:
+    """Return the pictures, each with its figure as HTML; `standing` is a verdict or as one.
+
+    The page begins with those that `lead`.
+    """
     parts = environment().get_template("parts.html.j2").make_module()
     return {
         "theme": THEME,
         "charts": [
-            for_browser(one) | {"html": parts.figure(one, standing, is_lab)}  # type: ignore[attr-defined]
-            for one in charts
+            for_browser(one)
+            | {
+                "html": parts.figure(one, standing, is_lab),  # type: ignore[attr-defined]
+                "leads": one in lead,
+            }
+            for one in [*lead, *charts]
         ],
     }
 

@@ -14,7 +14,7 @@ from tests.support.web_races import WebRace
 
 PICTURE = Path(__file__).parents[2] / "docs" / "web-ui.png"
 PAIRS_DONE = 4
-SIZE = {"width": 1280, "height": 1330}
+SIZE = {"width": 1280, "height": 1060}
 
 
 def main() -> None:

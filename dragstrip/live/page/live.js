@@ -66,7 +66,7 @@
   }
 
   function light({ what, figure, bound, passed, fix }) {
-    const said = [element("span", what), element("small", `${figure}; bound ${bound}`)];
+    const said = [element("span", what), element("small", `${figure}; must be ${bound}`)];
     if (fix) said.push(element("small", fix));
     const sign = element("span", passed ? "●" : "✗", { class: "sign", "aria-hidden": "true" });
     const state = element("span", passed ? "holds: " : "fails: ", { class: "unseen" });
@@ -110,20 +110,24 @@
   let touched = -Infinity;
   for (const kind of ["pointermove", "keydown"]) {
     document.addEventListener(kind, (event) => {
-      if (event.target.closest?.("#pictures")) touched = performance.now();
+      if (event.target.closest?.("#race figure")) touched = performance.now();
     });
   }
 
   async function draw(version) {
-    const box = find("pictures");
+    const boxes = [find("lead"), find("pictures")];
     // Pictures that somebody looks closer at stay until they let go.
     if (version === pictures || performance.now() < touched + HELD_MS) return;
-    const focused = box.contains(document.activeElement) ? document.activeElement.id : "";
+    const focused = document.activeElement.closest("#race figure") ? document.activeElement.id : "";
     pictures = version;
     const given = await (await ask("pictures")).json();
-    const open = new Set([...box.querySelectorAll("details[open]")].map((one) => one.closest("figure").id));
-    // Ours, from the report's template, which escapes what it is given.
-    box.innerHTML = given.charts.map((chart) => chart.html).join("");
+    const unfolded = document.querySelectorAll("#race details[open]");
+    const open = new Set([...unfolded].map((one) => one.closest("figure").id));
+    boxes.forEach((box, number) => {
+      const own = given.charts.filter((chart) => chart.leads === !number);
+      // Ours, from the report's template, which escapes what it is given.
+      box.innerHTML = own.map((chart) => chart.html).join("");
+    });
     for (const id of open) find(id)?.querySelector("details").setAttribute("open", "");
     await window.drawPictures(given);
     if (focused) find(focused)?.focus();

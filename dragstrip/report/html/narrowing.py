@@ -41,7 +41,7 @@ def charts(run: Run, what: str, found: Sequence[tuple[int, Interval]], pairs: in
         "the last pair: a bar that lies in a zone on the way decides nothing.",
         summary=f"After {found[-1][0]} of {pairs} pairs the ratio is {numbers.ratio(last.ratio)}, "
         f"95 % interval {numbers.ratios(last.low, last.high)}.",
-        spec=marks.picture(_layers(run, found, pairs), _rows(found), height=300),
+        spec=marks.picture(_layers(run, found, pairs), _rows(found), height=240),
         table=table,
         stops=tuple(
             ColourStop(row[0].value or 0, f"after {row[0].text} pairs", _told(row))
