@@ -34,6 +34,7 @@ class Seen:
 
     def __init__(self, browser: Browser, url: str) -> None:
         self.page = browser.new_page(viewport={"width": 1440, "height": 900})
+        self.page.set_default_timeout(PATIENCE_MS)
         self.problems: list[str] = []
         self.url = url
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -59,7 +60,7 @@ def race(tmp_path: Path) -> Iterator[WebRace]:
     misbehave = lambda number, _: b"{}" if number % 100 == 99 else None  # noqa: E731
     with (
         StandIn(DATASET, misbehave=misbehave).serving() as server,
-        web_race(tmp_path, server, pairs=60) as found,
+        web_race(tmp_path, server, pairs=300) as found,
     ):
         yield found
 
@@ -92,7 +93,7 @@ def test_start_watch_stop_and_again(race: WebRace, watch: str, browser: Browser)
     own = Seen(browser, race.url)
     page = own.page
     pairs = page.get_by_role("textbox", name="Pairs")
-    expect(pairs).to_have_value("60")
+    expect(pairs).to_have_value("300")
     expect(page.get_by_text("old: next-supabase, http://127.0.0.1")).to_be_visible()
     assert own.serious() == []
 
@@ -104,7 +105,7 @@ def test_start_watch_stop_and_again(race: WebRace, watch: str, browser: Browser)
     expect(keys).to_be_focused()
     keys.fill("uniform")
     page.get_by_role("textbox", name="Slice").fill("0.5")
-    expect(page.get_by_text("60 pairs of 0.5 s: 60 seconds, about 9,000 requests")).to_be_visible()
+    expect(page.get_by_text("300 pairs of 0.5 s: 5 minutes, about 45,000 requests")).to_be_visible()
     keys.press("Enter")
 
     page.locator("html[data-pictures]").wait_for(timeout=PATIENCE_MS)

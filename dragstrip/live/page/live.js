@@ -4,6 +4,7 @@
   const POLL_MS = 1000;
   const TYPED_MS = 200;
   const HELD_MS = 5000;
+  const CELLS_APART = 80;
   const SIDES = ["baseline", "challenger"];
   const live = document.getElementById("page").innerHTML;
   let pictures = "";
@@ -58,7 +59,7 @@
     const own = page.slices.map((target, index) => [target, index]).filter(([one]) => one === number);
     const done = own.filter(([, index]) => index < page.done).length;
     const strip = element("div", cells, {
-      class: "strip", role: "img", "aria-label": `${done} of ${own.length} slices are over`,
+      class: cells.length > CELLS_APART ? "strip dense" : "strip", role: "img", "aria-label": `${done} of ${own.length} slices are over`,
     });
     fill(document.querySelector(`.lane.${SIDES[number]}`), [
       element("h2", head, { id: `name-${side}` }), strip, element("dl", pairs(rows)),
