@@ -63,6 +63,7 @@ class CalibrationSettings:
 def calibrate(config: Config, settings: CalibrationSettings, progress: RaceProgress) -> Calibration:
     """Measure this machine and store what was found. Raises DragstripError; see errors.py."""
     calibration.require_place()
+    config = without_profile(config)
     equal = _equal(config, settings) if settings.runs else None
     operations = _operations(equal) if equal else ()
     if equal:
@@ -124,6 +125,12 @@ def _equal(config: Config, settings: CalibrationSettings) -> Config:
 
 def _with_race(config: Config, **changes: Any) -> Config:
     return config.model_copy(update={"race": config.race.model_copy(update=changes)})
+
+
+def without_profile(config: Config) -> Config:
+    """Return the configuration with the mean of its load profile: one rate is what is measured."""
+    flat = config.race.model_copy(update={"profile": None, "replayed": None})
+    return config.model_copy(update={"race": flat})
 
 
 def _operations(config: Config) -> Sequence[PlannedOperation]:

@@ -109,3 +109,9 @@ def test_runs_of_equal_targets_become_a_floor_for_every_metric_with_enough_looku
 def test_too_few_valid_runs_prove_nothing_and_say_why() -> None:
     with pytest.raises(InvalidRun, match="generator_cpu, no_connection"):
         calibrate._conclude(CONFIG, equal_runs(2), [["no_connection"], ["generator_cpu"]])
+
+
+def test_of_a_profile_its_mean_is_calibrated() -> None:
+    config = Config.model_validate({"race": {"profile": "ramp:10..90"}})
+    assert calibrate.without_profile(config).race.profile is None
+    assert calibrate.without_profile(config).race.rate == 50
