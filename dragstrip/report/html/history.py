@@ -112,7 +112,7 @@ def _values(found: Sequence[History]) -> Chart | None:
         id="values",
         title=f"{metric} of each run",
         how_to_read="Each point is the quantile in a typical slice of a run, the bar its 95 % "
-        "interval. Intervals that do not overlap are a hint; `dragstrip compare` decides.",
+        "interval. Intervals that do not overlap are a hint; dragstrip compare decides.",
         summary="; ".join(
             f"{one.target} in {sum(m.value_ms is not None for m in one.runs)} of "
             f"{len(one.runs)} runs"

@@ -99,7 +99,7 @@ def _row(zone: Zone, first: float, last: float) -> Spec:
 def _background(parts: list[Zone], scale: Spec) -> list[Spec]:
     """Return the zones and their names."""
     ticks = sorted({*(zone.low for zone in parts[1:]), *_TICKS})
-    axis: Spec = {"grid": False, "format": "~r", "values": ticks, "labelOverlap": True}
+    axis: Spec = {"grid": False, "format": ".3~r", "values": ticks, "labelOverlap": True}
     zone: Spec = {"type": "rect", "stroke": marks.PAPER, "strokeWidth": 2}
     name: Spec = {"type": "text", "y": {"expr": "height * 0.23"}, "fill": marks.INK, "limit": 400}
     return [

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dragstrip.analysis.heat import HIGHEST, LOWEST, _Grid, heat, start_ms
+from dragstrip.analysis.heat import HIGHEST, LOWEST, MOST_STRETCHES, _Grid, heat, start_ms
 from dragstrip.ledger.reader import Segment
 from tests.support.runs import SECOND, STARTED, conclude, fail, plan_of, record, rows_of
 from tests.support.stored import store
@@ -78,3 +79,13 @@ def test_without_a_ledger_each_slice_is_a_stretch(tmp_path: Path) -> None:
             assert bin_ is not None
             assert part.p95_ms
             assert start_ms(bin_) * 0.999 <= part.p95_ms <= start_ms(bin_ + 1) * 1.001
+
+
+@given(st.floats(0.1, 1e6))
+def test_a_race_of_any_length_has_few_stretches(whole_s: float) -> None:
+    first, *_ = RUN.slices
+    ended = first.started + timedelta(seconds=whole_s)
+    long = RUN.model_copy(update={"slices": [first.model_copy(update={"ended": ended})]})
+    grid = _Grid(long, PLAN)
+    assert 1 <= grid._stretches <= MOST_STRETCHES
+    assert grid._stretches * grid._width_s >= whole_s * 0.999
