@@ -7,7 +7,6 @@ a window is its histograms, in slices.jsonl.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.numbers import milliseconds
@@ -123,7 +122,7 @@ def measure(prepared: PreparedSoak, settings: SoakSettings, progress: RaceProgre
     with race.ready(prepared.config, prepared.scenario, options, progress) as setup:
         folder = run_folder.create(options.out)
         plan = setup.plan_in(folder)
-        plan = plan.model_copy(update={"slices": _slices(plan, prepared.only)})
+        plan = plan.model_copy(update={"slices": windows_of(plan, prepared.only)})
         folder.write_plan(plan)
         facts = setup.facts_of(plan)
         follower = _Follower(plan, folder, progress.say)
@@ -159,11 +158,12 @@ def measure(prepared: PreparedSoak, settings: SoakSettings, progress: RaceProgre
         return StoredSoak(folder, found)
 
 
-def _slices(plan: Plan, only: int | None) -> tuple[PlannedSlice, ...]:
+def windows_of(plan: Plan, only: int | None) -> tuple[PlannedSlice, ...]:
+    """Return the windows of both targets in turn, or of the one with this number alone."""
     own = (one for one in alternate(plan.race.pairs, plan.seed) if only in {None, one.target})
     return tuple(
         one.model_copy(update={"index": index, "position": 0 if only is not None else one.position})
-        for index, one in zip(count(), own)
+        for index, one in enumerate(own)
     )
 
 

@@ -62,3 +62,16 @@ def test_the_most_that_is_sent_is_said_before_anything_is(
     said = capsys.readouterr().err
     assert left.value.code == 2
     assert said.index("at most ") < said.index("503")
+
+
+def test_a_search_refuses_a_rate_that_varies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dragstrip.toml").write_text('[race]\nprofile = "ramp:10..90"\n')
+    with pytest.raises(SystemExit) as left:
+        main(["capacity", *ELSEWHERE, "--yes"])
+    said = capsys.readouterr().err
+    assert left.value.code == 2
+    assert "race.profile = ramp:10..90: a search asks each slice for one rate" in said
+    assert 'give race.profile = "constant" or "poisson"' in said
