@@ -43,7 +43,8 @@ def _draw(race: WebRace) -> None:
         page = browser.new_page(viewport=SIZE, color_scheme="light")  # type: ignore[arg-type]
         page.goto(race.url)
         page.get_by_role("button", name="Start").click()
-        page.locator(f"html[data-pictures$='/{2 * PAIRS_DONE}']").wait_for(timeout=600_000)
+        drawn = "Number((document.documentElement.dataset.pictures ?? '/0').split('/')[1])"
+        page.wait_for_function(f"() => {drawn} >= {2 * PAIRS_DONE}", timeout=600_000)
         broken = page.locator("#lights .broken").all_text_contents()
         if broken:
             sys.exit(f"{broken}\ndraw it again on a quiet machine")
