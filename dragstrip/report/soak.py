@@ -36,8 +36,9 @@ def render(found: Soak, *, verbose: bool = False) -> RenderableType:
     parts: list[RenderableType] = []
     if found.lab:
         parts.append(Text(text.LAB_BANNER, style="yellow"))
-    parts += [Text(headline(found), style=COLOURS[found.verdict]), Text()]
-    parts += map(Text, sentences(found))
+    parts.append(Text(headline(found), style=COLOURS[found.verdict]))
+    if others := sentences(found):
+        parts += [Text(), *map(Text, others)]
     if verbose:
         shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
         for number, head in enumerate(HEADS):
@@ -61,8 +62,9 @@ def headline(found: Soak) -> str:
 
 
 def sentences(found: Soak) -> list[str]:
-    """Return a sentence for each target."""
-    return [sentence(found, name) for name in found.targets]
+    """Return a sentence for each target of which the headline does not say it already."""
+    said = headline(found)
+    return [line for name in found.targets if (line := sentence(found, name)) not in said]
 
 
 def sentence(found: Soak, name: str) -> str:
@@ -84,7 +86,8 @@ def sentence(found: Soak, name: str) -> str:
 
 def _change(figure: SoakFigure, one: SoakTrend) -> str:
     by, interval = per_hour(figure, one.per_hour), _interval(figure, one)
-    return f"{figure} changes by {by} an hour ({interval})"
+    verb = "changes" if figure in TIMES else "change"
+    return f"{figure} {verb} by {by} an hour ({interval})"
 
 
 def per_hour(figure: SoakFigure, value: float | None) -> str:
@@ -154,9 +157,16 @@ def junit(found: Soak) -> str:
     """Return the result as JUnit XML: whether it proves anything, and each target."""
     void = headline(found) if found.verdict == "invalid" else None
     valid = Case("verdict", "valid", headline(found), void, type="invalid", fix=fix_of(found))
+    lines = {name: sentence(found, name) for name in found.targets}
     steady = [
-        Case("soak", name, line, line if one.verdict == "degrades" else None, type="degrades")
-        for (name, one), line in zip(found.targets.items(), sentences(found), strict=True)
+        Case(
+            "soak",
+            name,
+            lines[name],
+            lines[name] if one.verdict == "degrades" else None,
+            type="degrades",
+        )
+        for name, one in found.targets.items()
     ]
     mark = " (embedded lab: stand-ins, not Convex or Supabase as deployed)" if found.lab else ""
     return document(

@@ -108,7 +108,7 @@ def _chart(
         id=name,
         title=title,
         how_to_read=how_to_read,
-        summary=" ".join(words.sentences(found)),
+        summary=" ".join(words.sentence(found, name) for name in found.targets),
         spec=marks.picture([*layers, marks.cursor("x", _x())], rows, height=220, zoom=zoom),
         table=table,
         stops=stops,

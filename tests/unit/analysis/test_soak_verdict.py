@@ -110,7 +110,7 @@ def shown(found: Soak, width: int = 80) -> str:
 @pytest.mark.parametrize(
     ("changes", "word", "said"),
     [
-        ({"failed": 1}, "degrades", "errors changes by +3 pp an hour"),
+        ({"failed": 1}, "degrades", "errors change by +3 pp an hour"),
         ({"fails_from": 45}, "degrades", "p95"),
         ({"noise": 0.3, "windows": 14}, "inconclusive", "INCONCLUSIVE"),
         ({"void": 20}, "invalid", "40 windows prove something, 20 nothing"),
