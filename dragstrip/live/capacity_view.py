@@ -13,6 +13,7 @@ from dragstrip.report import capacity as words
 from dragstrip.report import capacity_exporters
 from dragstrip.report.capacity_exporters import CAPACITY_FILE, PAGE
 from dragstrip.report.html.capacity import charts
+from dragstrip.report.html.cells import OPEN
 from dragstrip.report.text import LAB_BANNER
 
 if TYPE_CHECKING:
@@ -75,11 +76,11 @@ def _lane(found: Capacity, number: int) -> Page:
     name = list(found.targets)[number]
     target, slices = found.targets[name], [one for one in found.slices if one.target == name]
     last = slices[-1] if slices else None
-    interval = " to ".join(words.rate(one) for one in (target.low, target.high))
+    ends = (words.rate(end) if end else OPEN for end in (target.low, target.high))
     rows = [
         ("rate of the last slice", words.rate(last.rate_per_s if last else None)),
         ("carries so far", words.rate(target.capacity_per_s)),
-        ("95 % interval", interval),
+        ("95 % interval", " to ".join(ends)),
         *(
             (f"{metric} of the last slice", numbers.milliseconds(value))
             for metric, value in (
