@@ -147,6 +147,8 @@ def search(setup: Setup, bounds: Bounds, progress: SearchProgress) -> StoredSear
         )
     except KeyboardInterrupt:
         stopped = True
+        # A slice may have ended since.
+        hunt.tick()
     findings = [one.message for one in setup.review(folder) or []] if finished else []
     found = store(hunt.slices, findings=findings, over=finished)
     if stopped:

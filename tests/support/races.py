@@ -12,7 +12,7 @@ import subprocess
 import sys
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import psutil
@@ -133,7 +133,7 @@ class Raced:
         assert self.process.poll() is None, self.process.communicate()
         return (self.folder.path / "run.json").exists() and self.slices_done() >= slices
 
-    def wait(self) -> Raced:
+    def wait(self) -> Self:
         """Wait for its end."""
         if self.said is None:
             self.said = self.process.communicate(timeout=_PATIENCE_S)
