@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
+from dragstrip.report import capacity_exporters
 from dragstrip.report.html.glossary import TITLES
+from dragstrip.run.folder import RunFolder
 from tests.lab.lab_homes import wait_until
 from tests.support import chromium, locust_runs
 from tests.support.races import DATASET, homes, popen
+from tests.support.runs import plan_of
 from tests.support.stand_in import StandIn
 from tests.support.web_races import web_race
+from tests.unit.live.test_capacity_screen import so_far
+from tests.unit.live.test_capacity_view import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,16 +72,30 @@ def race(tmp_path: Path) -> Iterator[WebRace]:
         yield found
 
 
+@contextmanager
+def watched(place: Path, run: str) -> Iterator[str]:
+    """Run `dragstrip watch` in a folder; give the page's address."""
+    port = locust_runs.free_port()
+    program = [sys.executable, "-m", "dragstrip", "watch", run, "--web-port", port]
+    process = popen(place, program, {**homes(place), "PYTHONPATH": str(locust_runs.ROOT)})
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(url, trust_env=False).is_success
+        return False
+
+    wait_until(answers)
+    yield url
+    process.terminate()
+    assert "shows it until Ctrl-C" in process.communicate(timeout=60)[1]
+
+
 @pytest.fixture
 def watch(race: WebRace) -> Iterator[str]:
     """The address of a `dragstrip watch` of whatever race is the newest."""
-    port = locust_runs.free_port()
-    program = [sys.executable, "-m", "dragstrip", "watch", "latest", "--web-port", port]
-    variables = {**homes(race.raced.place), "PYTHONPATH": str(locust_runs.ROOT)}
-    process = popen(race.raced.place, program, variables)
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    assert "shows it until Ctrl-C" in process.communicate(timeout=60)[1]
+    with watched(race.raced.place, "latest") as url:
+        yield url
 
 
 @pytest.fixture
@@ -164,4 +185,31 @@ def test_start_watch_stop_and_again(race: WebRace, watch: str, browser: Browser)
         title = TITLES[race.raced.verdict.verdict]
         expect(seen.page.locator("#verdict-title")).to_contain_text(title)
         assert seen.page.evaluate("window.sameDocument")
+        assert seen.problems == []
+
+
+def test_the_curve_of_a_search_grows_and_becomes_its_report(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "search")
+    folder.path.mkdir()
+    folder.write_plan(plan_of())
+    store(folder, so_far(4))
+    expect.set_options(timeout=PATIENCE_MS)
+    with watched(tmp_path, "search") as url, chromium.browser() as browser:
+        seen = Seen(browser, url)
+        page = seen.page
+        expect(page.locator("#figure-response svg.marks")).to_be_visible()
+        expect(page.locator("#stage")).to_contain_text("4 slices are over")
+        whole = so_far(100)
+        store(folder, whole)
+        expect(page.locator("#stage")).to_contain_text(f"{len(whole.slices)} slices are over")
+        for side in ("baseline", "challenger"):
+            expect(page.locator(f".lane.{side} dl")).to_contain_text("carries so far")
+        assert seen.serious() == []
+        page.set_viewport_size({"width": min(WIDTHS), "height": 900})
+        page.wait_for_function("() => document.documentElement.scrollWidth <= window.innerWidth")
+        capacity_exporters.store(folder, whole)
+        page.locator("html[data-report]").wait_for(timeout=PATIENCE_MS)
+        assert page.evaluate("window.sameDocument")
+        assert fits(page)
+        assert seen.serious() == []
         assert seen.problems == []

@@ -18,10 +18,12 @@ from dragstrip.analysis.history import history as over_time
 from dragstrip.analysis.numbers import milliseconds
 from dragstrip.analysis.regression import Tolerance
 from dragstrip.report import text as words
-from dragstrip.report.html import comparison, history, render
+from dragstrip.report.html import capacity, comparison, history, render, soak
 from tests.lab.lab_homes import wait_until
 from tests.support import chromium
 from tests.support.html_page import Page as Parsed
+from tests.unit.analysis.test_soak_verdict import soaked
+from tests.unit.live.test_capacity_screen import so_far
 from tests.unit.report.test_history import stored
 from tests.unit.report.test_html import NASTY, renamed
 from tests.unit.report.test_reports import examples
@@ -36,6 +38,7 @@ WIDTHS = (360, 768, 1440, 3840)
 
 
 EXAMPLES = ("failing", "lab", "invalid", "unsafe", "inconclusive", "closed", "hostile", "empty")
+OTHERS = ("history", "comparison", "capacity", "soak")
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 360, "height": 800}
 HEAT = {
@@ -94,11 +97,16 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Opened
 
 
 def others() -> dict[str, str]:
-    """The pages of several runs."""
+    """The pages of other things than one run."""
     found = [over_time(stored(), name, "p95") for name in ("old", "new")]
     (older, _), (newer, _) = stored()[2:4]
     compared = compare(older, newer, Tolerance("p95", 1.1, 0.001), force=True)
-    return {"history": history.render(found, [], {}), "comparison": comparison.render(compared)}
+    return {
+        "history": history.render(found, [], {}),
+        "comparison": comparison.render(compared),
+        "capacity": capacity.render(so_far(100)),
+        "soak": soak.render(soaked(p95_per_hour=0.1)),
+    }
 
 
 def open_page(browser: Browser, file: Path) -> Opened:
@@ -132,7 +140,7 @@ def assert_silent(opened: Opened) -> None:
     assert opened.heard == [f"request: {opened.file.as_uri()[:99]}"]
 
 
-@pytest.mark.parametrize("name", [*EXAMPLES, "history", "comparison"])
+@pytest.mark.parametrize("name", [*EXAMPLES, *OTHERS])
 def test_every_picture_is_drawn_without_a_request_or_a_complaint(
     pages: dict[str, Opened], name: str
 ) -> None:
@@ -151,7 +159,7 @@ def test_every_picture_is_drawn_without_a_request_or_a_complaint(
     assert_silent(opened)
 
 
-@pytest.mark.parametrize("name", ["hostile", "history", "comparison"])
+@pytest.mark.parametrize("name", ["hostile", *OTHERS])
 def test_nothing_has_to_be_scrolled_sideways(pages: dict[str, Opened], name: str) -> None:
     page = pages[name].page
     for width in WIDTHS:
@@ -361,7 +369,14 @@ def test_dark_light_and_print_have_their_own_colours(failing: Opened) -> None:
 
 @pytest.mark.parametrize(
     ("name", "scheme", "width"),
-    [("failing", "light", 1440), ("invalid", "dark", 360), ("history", "light", 360)],
+    [
+        ("failing", "light", 1440),
+        ("invalid", "dark", 360),
+        ("history", "light", 360),
+        ("comparison", "dark", 1440),
+        ("capacity", "light", 360),
+        ("soak", "dark", 1440),
+    ],
 )
 def test_axe_finds_no_fault(
     pages: dict[str, Opened], name: str, scheme: Literal["dark", "light"], width: int
