@@ -85,7 +85,6 @@ _web = click.option("--web", is_flag=True, help="Start the race in a browser, an
 @click.command(
     epilog=examples(
         "dragstrip race --quick",
-        "dragstrip race --profile sine:20..200/10m",
         "dragstrip race 'http://old.test/{id}' 'http://new.test/{id}' --data ids.csv",
         "dragstrip race http://old.test http://new.test --scenario shop.py:Checkout",
     )

@@ -47,7 +47,7 @@ class Duration(click.ParamType[float]):
 @click.command(
     epilog=examples(
         "dragstrip soak --for 2h --rate 50",
-        "dragstrip soak http://old.test/search http://new.test/search --for 8h --rate 20",
+        "dragstrip soak http://old.test/who http://new.test/who --for 8h --rate 20",
         "dragstrip soak --for 30m --window 30s --only convex --require steady",
     )
 )

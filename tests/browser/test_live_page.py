@@ -85,10 +85,13 @@ def watched(place: Path, run: str) -> Iterator[str]:
             return httpx.get(url, trust_env=False).is_success
         return False
 
-    wait_until(answers)
-    yield url
-    process.terminate()
-    assert "shows it until Ctrl-C" in process.communicate(timeout=60)[1]
+    try:
+        wait_until(answers)
+        yield url
+    finally:
+        process.terminate()
+        said = process.communicate(timeout=60)[1]
+    assert "shows it until Ctrl-C" in said
 
 
 @pytest.fixture

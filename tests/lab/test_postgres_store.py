@@ -350,12 +350,12 @@ def test_a_copy_that_takes_too_long_is_halved(
     with psycopg.connect(url, autocommit=True) as connection, a_store(url) as store:
         connection.execute(
             "create function slow() returns trigger language plpgsql as"
-            " $$ begin perform pg_sleep(0.003); return new; end $$;"
+            " $$ begin perform pg_sleep(0.005); return new; end $$;"
             "create trigger slow before insert on public.contacts for each row"
             " execute function slow()"
         )
         monkeypatch.setattr(
-            postgres, "PREAMBLE", postgres_connections.PREAMBLE.replace("60s", "300ms")
+            postgres, "PREAMBLE", postgres_connections.PREAMBLE.replace("60s", "500ms")
         )
         monkeypatch.setattr(seeding, "open_stores", lambda _: contextlib.nullcontext([store]))
         seeding.seed(Config(dataset=DatasetConfig(seed=42, contacts=300)))

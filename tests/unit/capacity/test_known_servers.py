@@ -17,6 +17,7 @@ from tests.support.searches import searching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from dragstrip.analysis.capacity_model import Capacity, CapacityTarget
     from tests.support.known_capacity import Carrier
@@ -34,14 +35,27 @@ def searches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Cap
     """Search both pairs side by side: most of a search is waiting."""
     place = tmp_path_factory.mktemp("known")
     with ExitStack() as stack:
-        started = {
-            name: stack.enter_context(searching(place / name, carriers, *QUICKLY, slo_ms=100))
-            for name, carriers in PAIRS.items()
-        }
-        for one in started.values():
-            assert one.code == 0, one.said
-            assert not any(server.in_flight for server in one.servers)
-        yield {name: one.capacity for name, one in started.items()}
+        found = _search(stack, place, PAIRS)
+        # A hiccup of a busy machine may leave an end open, which the search says: look again.
+        open_ended = [name for name, one in found.items() if _has_open_end(one)]
+        yield found | _search(stack, place / "again", {name: PAIRS[name] for name in open_ended})
+
+
+def _search(
+    stack: ExitStack, place: Path, pairs: dict[str, tuple[Carrier, Carrier]]
+) -> dict[str, Capacity]:
+    started = {
+        name: stack.enter_context(searching(place / name, carriers, *QUICKLY, slo_ms=100))
+        for name, carriers in pairs.items()
+    }
+    for one in started.values():
+        assert one.code == 0, one.said
+        assert not any(server.in_flight for server in one.servers)
+    return {name: one.capacity for name, one in started.items()}
+
+
+def _has_open_end(found: Capacity) -> bool:
+    return any(None in {one.low, one.high} for one in found.targets.values())
 
 
 @pytest.mark.parametrize("name", PAIRS)

@@ -351,6 +351,7 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
     else:
         yield headline(race, raced)
         yield from comparison(race)
+    yield from refused(race, rules["max_error_rate"])
     if word != "invalid":
         yield from objective(race, rules["slo_ms"])
     yield conditions(race)
@@ -359,6 +360,13 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
         f"Data: {DATASET.contacts} contacts of seed {DATASET.seed}; digest of the data {digest}…, "
         "the same before the race and after it."
     )
+
+
+def refused(race: Recomputed, most: float) -> Iterator[str]:
+    new = race.totals[1]
+    share = new.reasons["http_503"] / new.requests
+    if share > most:
+        yield f"new answered 503 to {100 * share:.3g} % of requests: it was overloaded"
 
 
 def folded(race: Recomputed, form: str) -> Iterator[str]:

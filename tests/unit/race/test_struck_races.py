@@ -98,7 +98,8 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Struck]:
         wait_until(lambda: RunFolder(first).count_slices() >= 2)
         valve.cut()
         valve.mend()
-        wait_until(lambda: starved.under_way(1))
+        # Both targets have had a slice, and so their timers.
+        wait_until(lambda: starved.under_way(2))
         (locust,) = starved.locusts()
         locust.rlimit(psutil.RLIMIT_NOFILE, (locust.num_fds() - 8,) * 2)
         wait_until(lambda: nameless.under_way(1))
