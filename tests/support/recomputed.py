@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -57,14 +57,20 @@ def binned(duration_ns: float) -> float:
     return ((int(duration_ns) >> shift) << shift) + ((1 << shift) - 1) / 2
 
 
-def quantile_ms(values_ns: Rows, q: float, failed: int = 0) -> float | None:
-    """Return a nearest-rank quantile; `failed` further values are slower than all."""
+def quantile_ms(
+    values_ns: Rows, q: float, failed: int = 0, *, of: Rows | None = None
+) -> float | None:
+    """Return a nearest-rank quantile; `failed` further values are slower than all.
+
+    What is left of a whole, `of`, has the extremes of that.
+    """
+    ends = np.clip(values_ns if of is None else of, 0, None)
     ordered = np.clip(np.sort(values_ns), 0, None)
     rank = max(math.ceil(q * (len(ordered) + failed)), 1)
     if rank > len(ordered):
         return None
     exact = float(ordered[rank - 1])
-    middle = min(max(binned(exact), float(ordered[0])), float(ordered[-1]))
+    middle = min(max(binned(exact), float(ends.min())), float(ends.max()))
     # What the page promises of a bin's middle.
     assert abs(middle - exact) <= 2.5e-4 * exact
     return middle / 1e6
@@ -77,6 +83,8 @@ class Part:
     rows: Rows
     on_time: Rows
     seconds: float
+    whole: Part | None = None
+    """What it is the rest of."""
 
     @cached_property
     def right(self) -> Rows:
@@ -85,7 +93,7 @@ class Part:
     @cached_property
     def first(self) -> Part:
         """Those that asked for their key first."""
-        return self._only(self.rows["flags"] & _REPEATED == 0)
+        return replace(self._only(self.rows["flags"] & _REPEATED == 0), whole=self)
 
     @cached_property
     def repeated(self) -> Part:
@@ -155,7 +163,12 @@ class Part:
         return float(took.max()) / 1e6 if len(took) else None
 
     def response_ms(self, q: float) -> float | None:
-        return quantile_ms(self.right["done_ns"] - self.right["scheduled_ns"], q, self.failures)
+        whole = self.whole._response_ns if self.whole else None
+        return quantile_ms(self._response_ns, q, self.failures, of=whole)
+
+    @property
+    def _response_ns(self) -> Rows:
+        return np.asarray(self.right["done_ns"] - self.right["scheduled_ns"])
 
     def service_ms(self, q: float) -> float | None:
         return quantile_ms(self.right["done_ns"] - self.right["sent_ns"], q)
