@@ -96,7 +96,7 @@ def test_every_printed_figure_is_what_the_ledger_says(
         assert cells.others == others(race, raced)
         assert cells.gates == gates(race)
         rest = cells.text
-        for sentence in (*sentences(race, raced), *folded(race, form)):
+        for sentence in (*sentences(race, raced), *refused(race), *folded(race, form)):
             assert sentence in rest, rest
             rest = rest.replace(sentence, "", 1)
         assert not any(letter.isdigit() for letter in rest), rest
@@ -351,7 +351,6 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
     else:
         yield headline(race, raced)
         yield from comparison(race)
-    yield from refused(race, rules["max_error_rate"])
     if word != "invalid":
         yield from objective(race, rules["slo_ms"])
     yield conditions(race)
@@ -362,10 +361,11 @@ def sentences(race: Recomputed, raced: Raced) -> Iterator[str]:
     )
 
 
-def refused(race: Recomputed, most: float) -> Iterator[str]:
+def refused(race: Recomputed) -> Iterator[str]:
+    """Yield what is said of a target that turned requests away."""
     new = race.totals[1]
     share = new.reasons["http_503"] / new.requests
-    if share > most:
+    if share > race.run["config"]["rules"]["max_error_rate"]:
         yield f"new answered 503 to {100 * share:.3g} % of requests: it was overloaded"
 
 
@@ -422,7 +422,10 @@ def comparison(race: Recomputed) -> Iterator[str]:
     check = cross_check(found.values, race.plan["seed"])
     if check and not check.agrees:
         low, high = math.exp(check.low), math.exp(check.high)
-        yield f"A bootstrap over the pairs disagrees: {low:.3f} to {high:.3f}."
+        ends = f"{low:.3f} to {high:.3f}"
+        if high / low >= 100:
+            ends = "not known within a factor of 100"
+        yield f"A bootstrap over the pairs disagrees: {ends}."
 
 
 def objective(race: Recomputed, slo_ms: float) -> Iterator[str]:

@@ -12,7 +12,14 @@ from scipy import stats
 from dragstrip.cli import main
 from tests.support.html_page import Page
 from tests.support.recomputed import QUANTILES, Recomputed, quantile_ms
-from tests.unit.race.test_recomputed_figures import compared, figures, gates, others, sentences
+from tests.unit.race.test_recomputed_figures import (
+    compared,
+    figures,
+    gates,
+    others,
+    refused,
+    sentences,
+)
 
 if TYPE_CHECKING:
     from tests.support.html_page import PageCell
@@ -58,6 +65,8 @@ def test_tables_and_sentences_are_what_the_ledger_says(
     rest = " ".join([*map(page.text_of, there), page.text_of("conditions")])
     if page.root.by_id("rule"):
         rest = rest.replace(page.text_of("rule"), "")
+    for sentence in refused(race):
+        assert sentence in page.root.text
     for sentence in sentences(race, raced):
         assert sentence in rest, rest
         rest = rest.replace(sentence, "", 1)
