@@ -24,8 +24,8 @@ from dragstrip.cli.web_options import (
 )
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
-from dragstrip.config.load_profile import FLAT
 from dragstrip.config.presets import SEARCHES, Preset
+from dragstrip.config.profile_text import FLAT
 from dragstrip.errors import InvalidRun
 
 if TYPE_CHECKING:

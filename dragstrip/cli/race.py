@@ -35,7 +35,6 @@ from dragstrip.config import presets
 from dragstrip.config.presets import PRESETS, Preset
 from dragstrip.errors import UsageError
 from dragstrip.redact import register_secret
-from dragstrip.report import markdown
 from dragstrip.run.ipc import (
     DEFAULT_PORT,
     TOKEN_VARIABLE,
@@ -347,6 +346,7 @@ def _show(result: Result, *, verbose: bool) -> None:
 
 def _summarise(result: Result, require: Requirement | None) -> None:
     from dragstrip.cli import github_summary
+    from dragstrip.report import markdown
 
     text = markdown.render(result.run, result.verdict, require)
     problem = github_summary.append(os.environ, text)

@@ -8,11 +8,9 @@ from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from uuid import UUID  # noqa: TC003
 
-import numpy as np
 from pydantic import BeforeValidator, ConfigDict, Field, model_serializer, model_validator
 
 from dragstrip import tls
-from dragstrip.config import load_profile
 from dragstrip.config.fields import (  # noqa: TC001
     Authorities,
     KeyDistribution,
@@ -22,9 +20,11 @@ from dragstrip.config.fields import (  # noqa: TC001
     Url,
 )
 from dragstrip.config.headers import Headers, sound
+from dragstrip.config.profile_text import flat, text_of
 from dragstrip.strict_model import StrictModel
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from pydantic import SerializerFunctionWrapHandler
 
@@ -155,7 +155,7 @@ class RaceConfig(StrictModel):
     challenger: str = "convex"
     rate: float = Field(default=50, ge=0, le=1_000_000)
     arrivals: Literal["poisson", "constant"] = "poisson"
-    profile: Annotated[str, BeforeValidator(load_profile.text_of)] | None = None
+    profile: Annotated[str, BeforeValidator(text_of)] | None = None
     replayed: str | None = None
     keys: KeyDistribution = "uniform"
     miss: float = Field(default=0.05, ge=0, le=1)
@@ -181,18 +181,21 @@ class RaceConfig(StrictModel):
         if not isinstance(document, dict) or not document.get("profile"):
             return document
         try:
-            flat = load_profile.flat(load_profile.text_of(document["profile"]))
+            one_rate = flat(text_of(document["profile"]))
         except ValueError:
             # Said with the field's name.
             return document
-        return document if flat is None else {**document, **flat, "profile": None}
+        return document if one_rate is None else {**document, **one_rate, "profile": None}
 
     @model_validator(mode="after")
     def _profile_has_a_mean(self) -> Self:
         if self.profile:
+            # With numpy, which every command would wait for otherwise.
+            from dragstrip.config.load_profile import profile_of, times_to_replay
+
             try:
-                replayed = self.replayed or load_profile.times_to_replay(self.profile)
-                profile = load_profile.profile_of(self.profile, self.slice, replayed)
+                replayed = self.replayed or times_to_replay(self.profile)
+                profile = profile_of(self.profile, self.slice, replayed)
             except ValueError as error:
                 raise ValueError(f"profile: {error}") from None
             # Frozen for everybody else.
@@ -254,10 +257,14 @@ class RaceConfig(StrictModel):
         """The rate that varies; None of one that does not. It goes on from pair to pair."""
         if not self.profile:
             return None
-        return load_profile.profile_of(self.profile, self.slice, self.replayed)
+        from dragstrip.config.load_profile import profile_of
+
+        return profile_of(self.profile, self.slice, self.replayed)
 
     def expected(self, from_s: float = 0.0) -> NDArray[np.float64]:
         """Return how many arrivals each pair's slices have from `from_s` on, shape (pairs,)."""
+        import numpy as np
+
         if self.shape is None:
             return np.full(self.pairs, self.rate * (self.slice - from_s))
         starts = np.arange(self.pairs + 1, dtype=np.float64) * self.slice

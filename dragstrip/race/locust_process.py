@@ -35,6 +35,7 @@ from dragstrip.run.plan import PARENT_VARIABLE, PLAN_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from dragstrip.config.config import RaceConfig
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.ipc import ListenAddress, LocustPages, Workers
 
@@ -47,6 +48,13 @@ _OWN_WAIT_S = 60.0
 _OURS = {HANDOFF_VARIABLE, PAGES_VARIABLE, PLAN_VARIABLE, RUNS_VARIABLE, WAIT_VARIABLE}
 _POLL_S = 0.1
 _STOP_S = 5.0
+_START_S = 60.0
+_SLICE_MARGIN_S = 15.0
+
+
+def limit_s(race: RaceConfig, slices: int) -> float:
+    """Return how long Locust may take for so many slices."""
+    return _START_S + slices * (race.slice + 2 * race.timeout + _SLICE_MARGIN_S)
 
 
 def run(

@@ -19,8 +19,6 @@ from dragstrip.race.monitor import Result as Result
 from dragstrip.race.monitor import conclude as conclude
 from dragstrip.race.setup import Options as Options
 from dragstrip.race.setup import Setup, bind, rebind, sides
-from dragstrip.race.start_form import StartForm
-from dragstrip.race.web_session import WebSession
 from dragstrip.run import folder as run_folder
 from dragstrip.run import live_stats
 from dragstrip.run.ipc import LocustPages, free_port
@@ -36,11 +34,7 @@ if TYPE_CHECKING:
     from dragstrip.race.monitor import Stored
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.model import Calibrated
-    from dragstrip.run.plan import Plan
     from dragstrip.scenario import Scenario
-
-_START_S = 60.0
-_SLICE_MARGIN_S = 15.0
 
 
 def race(
@@ -88,6 +82,10 @@ def race(
             return _conducted(setup.with_config(asked), progress, begun, is_stopped)
 
         if options.web:
+            # With a web server, which no other race waits for.
+            from dragstrip.race.start_form import StartForm
+            from dragstrip.race.web_session import WebSession
+
             form = StartForm(
                 setup.config,
                 lambda asked: check(*bind(asked)),
@@ -155,6 +153,7 @@ def perform(setup: Setup, stored: Stored, monitor: RaceMonitor, progress: RacePr
     """Run Locust on a stored plan, and conclude from whatever it recorded."""
     plan, folder, run = stored
     workers = setup.options.workers
+    limit_s = locust_process.limit_s(plan.race, len(plan.slices))
     if workers:
         progress.say(f"race: waiting for {workers.count} workers at {workers.bind}")
     try:
@@ -163,7 +162,7 @@ def perform(setup: Setup, stored: Stored, monitor: RaceMonitor, progress: RacePr
             processes=run.processes,
             scenario_variables=setup.scenario.variables(),
             lab=run.lab,
-            limit_s=_limit_s(plan) + (workers.wait_s if workers else 0),
+            limit_s=limit_s + (workers.wait_s if workers else 0),
             tick=monitor.tick,
             workers=workers,
             handoff=setup.scenario.handoff(),
@@ -175,8 +174,3 @@ def perform(setup: Setup, stored: Stored, monitor: RaceMonitor, progress: RacePr
         return monitor.conclude(finished=False, stopped=True)
     finally:
         live_stats.remove(folder.path)
-
-
-def _limit_s(plan: Plan) -> float:
-    one = plan.race.slice + 2 * plan.race.timeout + _SLICE_MARGIN_S
-    return _START_S + one * len(plan.slices)
