@@ -15,6 +15,7 @@ from dragstrip.analysis.capacity_model import (
     CapacityTarget,
 )
 from dragstrip.analysis.operations import decisive
+from dragstrip.analysis.shared_facts import shared_facts
 from dragstrip.stats.edge import Edge, Trial, edge
 from dragstrip.stats.paired_edges import difference
 
@@ -29,11 +30,6 @@ MOST_VOID = 6
 """More void slices of a target than this, and the generator is what was found."""
 FAR_BELOW = 0.9
 """Of the interval's low end: a target that breaks below this on the way down has hysteresis."""
-
-_SHARED = (
-    *("id", "started", "baseline", "challenger", "lab", "seed", "versions", "machine"),
-    *("scenario", "config"),
-)
 
 
 class Bounds(NamedTuple):
@@ -90,7 +86,7 @@ def conclude(
         judged = verdict(names, targets, slices)
     race, rules = plan.race, plan.rules
     return Capacity(
-        **{name: getattr(facts, name) for name in _SHARED},
+        **shared_facts(facts),
         ended=datetime.now(UTC),
         interrupted=interrupted,
         verdict=judged.word,

@@ -11,6 +11,7 @@ import numpy as np
 from dragstrip.analysis import metrics
 from dragstrip.analysis.aggregate import generator_of, tally_of
 from dragstrip.analysis.gates import MOST_LAG_MS, MOST_LAG_SHARE
+from dragstrip.analysis.shared_facts import shared_facts
 from dragstrip.analysis.soak_model import Soak, SoakFigure, SoakTarget, SoakTrend, SoakWindow
 from dragstrip.ledger.rows import OF_THIS_MACHINE
 from dragstrip.stats import trend as trends
@@ -37,10 +38,6 @@ FIGURES: tuple[SoakFigure, ...] = get_args(SoakFigure)
 TIMES: tuple[SoakFigure, ...] = ("p50", "p95", "p99")
 """Their trend is a share of their median."""
 _WORST: tuple[SoakWord, ...] = ("invalid", "degrades", "inconclusive", "steady")
-_SHARED = (
-    *("id", "started", "baseline", "challenger", "lab", "seed"),
-    *("versions", "machine", "scenario", "config"),
-)
 
 
 def window_of(plan: Plan, report: SliceReport) -> SoakWindow:
@@ -112,7 +109,7 @@ def conclude(
         )
     verdict, reason = _verdict(targets, findings)
     return Soak(
-        **{name: getattr(facts, name) for name in _SHARED},
+        **shared_facts(facts),
         ended=windows[-1].ended if windows else facts.started,
         interrupted=interrupted,
         verdict=verdict,

@@ -11,8 +11,8 @@ from dragstrip.analysis.capacity import conclude
 from dragstrip.capacity.bounds import bounds_of, connections_of
 from dragstrip.capacity.hunt import Hunt
 from dragstrip.capacity.script import MOST_RECOVERIES, most_requests, most_s, most_slices
-from dragstrip.errors import InvalidRun, UsageError
-from dragstrip.race import locust_process, prechecks, race
+from dragstrip.errors import UsageError
+from dragstrip.race import locust_process, prechecks, race, single_load
 from dragstrip.race.race import RaceProgress
 from dragstrip.race.setup import Options, bind, sides
 from dragstrip.report.capacity_exporters import CAPACITY_FILE
@@ -28,12 +28,7 @@ if TYPE_CHECKING:
     from dragstrip.config.config import Config
     from dragstrip.race.setup import Setup
     from dragstrip.run.folder import RunFolder
-    from dragstrip.run.plan import Plan
     from dragstrip.scenario import Scenario
-
-
-_START_S = 60.0
-_MARGIN_S = 15.0
 
 
 class SearchProgress(RaceProgress, Protocol):
@@ -134,28 +129,14 @@ def search(setup: Setup, bounds: Bounds, progress: SearchProgress) -> StoredSear
 
     store([])
     hunt = Hunt(plan, folder, bounds, lambda slices: progress.see(store(slices)))
-    finished, stopped = False, False
-    try:
-        finished = locust_process.run(
-            folder,
-            processes=1,
-            scenario_variables=setup.scenario.variables(),
-            lab=setup.config.environment.dragstrip_lab,
-            limit_s=_limit_s(bounds, plan),
-            tick=hunt.tick,
-            handoff=setup.scenario.handoff(),
-        )
-    except KeyboardInterrupt:
-        stopped = True
-        # A slice may have ended since.
-        hunt.tick()
-    findings = [one.message for one in setup.review(folder) or []] if finished else []
-    found = store(hunt.slices, findings=findings, over=finished)
-    if stopped:
-        raise KeyboardInterrupt
-    if not finished:
-        why = locust_process.why_unfinished(folder)
-        raise InvalidRun(f"Locust ended early:\n{why}", fix="run it again")
+    most = 2 * (most_slices(bounds) + MOST_RECOVERIES)
+    found = single_load.play(
+        setup,
+        folder,
+        limit_s=locust_process.limit_s(plan.race, most),
+        tick=hunt.tick,
+        store=lambda finished, findings: store(hunt.slices, findings=findings, over=finished),
+    )
     return StoredSearch(folder, found)
 
 
@@ -165,8 +146,3 @@ class StoredSearch:
 
     folder: RunFolder
     capacity: Capacity
-
-
-def _limit_s(bounds: Bounds, plan: Plan) -> float:
-    one = plan.race.slice + 2 * plan.race.timeout + _MARGIN_S
-    return _START_S + 2 * (most_slices(bounds) + MOST_RECOVERIES) * one

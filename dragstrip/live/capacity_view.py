@@ -11,7 +11,8 @@ from dragstrip.live.capacity_screen import line
 from dragstrip.live.race_view import with_figures
 from dragstrip.report import capacity as words
 from dragstrip.report import capacity_exporters
-from dragstrip.report.capacity_exporters import CAPACITY_FILE, PAGE
+from dragstrip.report.capacity_exporters import CAPACITY_FILE
+from dragstrip.report.exporters import page_of
 from dragstrip.report.html.capacity import charts
 from dragstrip.report.html.cells import OPEN
 from dragstrip.report.text import LAB_BANNER
@@ -36,7 +37,7 @@ class CapacityView:
     def page(self) -> Page:
         """Return everything but the pictures, in the form that a race has."""
         found = self._found()
-        is_over = (self._folder.path / PAGE).exists()
+        is_over = page_of(self._folder).exists()
         last = line(found.slices[-1]).removeprefix("capacity: ") if found.slices else ""
         names = list(found.targets)
         return {

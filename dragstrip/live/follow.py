@@ -9,8 +9,7 @@ from dragstrip.analysis.aggregate import Accounts, part_of, tallies_of, with_dis
 from dragstrip.analysis.ratio import interval
 from dragstrip.ledger.live_counts import Brief, brief, most, total
 from dragstrip.run import live_stats
-from dragstrip.run.plan import SLICES_FILE
-from dragstrip.run.slice_report import parse_slice
+from dragstrip.run.new_slices import NewSlices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -100,7 +99,7 @@ class Follower:
         self._folder = folder
         self._plan = plan
         self._accounts = Accounts(plan, metric, operation, outages)
-        self._read = 0
+        self._new = NewSlices(folder)
         self._done: set[int] = set()
         nothing = tuple(total([]) for _ in plan.operations)
         self._finished: Counts = (nothing, nothing)
@@ -128,18 +127,10 @@ class Follower:
 
     def _catch_up(self) -> bool:
         """Take in the slices that have ended since; return whether there are any."""
-        file = self._folder / SLICES_FILE
-        if not file.exists():
-            return False
-        with file.open("rb") as lines:
-            lines.seek(self._read)
-            before = self._read
-            for line in lines:
-                if not line.endswith(b"\n"):
-                    break
-                self._read += len(line)
-                self._enter(parse_slice(line))
-        return self._read > before
+        before = len(self._done)
+        for report in self._new.read():
+            self._enter(report)
+        return len(self._done) > before
 
     def _enter(self, report: SliceReport) -> None:
         self._done.add(report["index"])

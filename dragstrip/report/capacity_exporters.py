@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dragstrip.analysis.stored_searches import CAPACITY_FILE as CAPACITY_FILE
 from dragstrip.analysis.stored_searches import read as read
 from dragstrip.report import capacity
+from dragstrip.report.exporters import PAGE
 from dragstrip.report.html import capacity as html
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
     from dragstrip.analysis.capacity_model import Capacity
     from dragstrip.run.folder import RunFolder
-
-PAGE = "report.html"
 
 EXPORTERS: dict[str, Callable[[Capacity], str]] = {
     "html": html.render,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dragstrip.analysis.soak_model import Soak
-from dragstrip.report import capacity_exporters, soak
+from dragstrip.report import soak
+from dragstrip.report.exporters import PAGE
 from dragstrip.report.html import soak as html
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ EXPORTERS: dict[str, Callable[[Soak], str]] = {
 def store(folder: RunFolder, found: Soak) -> Path:
     """Write the reports, and return where the one for people is. Raises StorageError."""
     folder.write_report("junit.xml", soak.junit(found))
-    return folder.write_report(capacity_exporters.PAGE, html.render(found))
+    return folder.write_report(PAGE, html.render(found))
 
 
 def read(folder: RunFolder) -> Soak | None:

@@ -31,7 +31,6 @@ HANDOFF_VARIABLE = "DRAGSTRIP_HANDOFF_FD"
 """The end of a pipe from which a scenario's handoff is read: it stands in no file."""
 
 STOP_FILE = "stopped.json"
-"""The reason of a stop that somebody wished for."""
 DEFAULT_PORT = 5557
 """Locust's own."""
 

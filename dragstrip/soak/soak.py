@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING
 
 from dragstrip.analysis.numbers import milliseconds
 from dragstrip.analysis.soak import LEAST_WINDOWS, conclude, window_of
-from dragstrip.errors import InvalidRun, UsageError
-from dragstrip.race import locust_process, prechecks, race
+from dragstrip.errors import UsageError
+from dragstrip.race import locust_process, prechecks, race, single_load
 from dragstrip.race.setup import Options, bind
 from dragstrip.report.soak_exporters import SOAK_FILE
 from dragstrip.run import folder as run_folder
-from dragstrip.run import live_stats
-from dragstrip.run.plan import SLICES_FILE, alternate
-from dragstrip.run.slice_report import parse_slice
+from dragstrip.run.new_slices import NewSlices
+from dragstrip.run.plan import alternate
 from dragstrip.scenario.planned import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
 
     from dragstrip.analysis.soak_model import Soak, SoakWindow
     from dragstrip.config.config import Config
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 MOST_WINDOWS = 2_000
 """Of a target. A trend is that of all pairs of windows."""
-_START_S = 60.0
-_MARGIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,34 +124,19 @@ def measure(prepared: PreparedSoak, settings: SoakSettings, progress: RaceProgre
         facts = setup.facts_of(plan)
         follower = _Follower(plan, folder, progress.say)
 
-        def store(*, over: bool, findings: tuple[str, ...] = ()) -> Soak:
-            found = conclude(plan, facts, follower.windows, findings, interrupted=not over)
+        def store(finished: bool, findings: Sequence[str] = ()) -> Soak:
+            found = conclude(plan, facts, follower.windows, findings, interrupted=not finished)
             folder.write_report(SOAK_FILE, found.model_dump_json(indent=2) + "\n")
             return found
 
-        store(over=False)
-        finished, stopped = False, False
-        try:
-            finished = locust_process.run(
-                folder,
-                processes=1,
-                scenario_variables=setup.scenario.variables(),
-                lab=setup.config.environment.dragstrip_lab,
-                limit_s=_limit_s(plan),
-                tick=follower.tick,
-                handoff=setup.scenario.handoff(),
-            )
-        except KeyboardInterrupt:
-            stopped = True
-        live_stats.remove(folder.path)
-        follower.tick()
-        findings = tuple(one.message for one in setup.review(folder) or []) if finished else ()
-        found = store(over=finished, findings=findings)
-        if stopped:
-            raise KeyboardInterrupt
-        if not finished:
-            why = locust_process.why_unfinished(folder)
-            raise InvalidRun(f"Locust ended early:\n{why}", fix="run it again")
+        store(finished=False)
+        found = single_load.play(
+            setup,
+            folder,
+            limit_s=locust_process.limit_s(plan.race, len(plan.slices)),
+            tick=follower.tick,
+            store=store,
+        )
         return StoredSoak(folder, found)
 
 
@@ -168,32 +150,20 @@ def windows_of(plan: Plan, only: int | None) -> tuple[PlannedSlice, ...]:
 
 
 class _Follower:
-    """The windows so far, read from where it left off: slices.jsonl grows for hours."""
+    """The windows so far."""
 
     def __init__(self, plan: Plan, folder: RunFolder, say: Callable[[str], None]) -> None:
         self.windows: list[SoakWindow] = []
         self._plan = plan
-        self._path = folder.path / SLICES_FILE
-        self._read_to = 0
+        self._new = NewSlices(folder.path)
         self._say = say
 
     def tick(self) -> None:
         """Take in the windows that have ended."""
-        for line in self._new_lines():
-            window = window_of(self._plan, parse_slice(line))
+        for report in self._new.read():
+            window = window_of(self._plan, report)
             self.windows.append(window)
             self._say(_words(window, len(self._plan.slices)))
-
-    def _new_lines(self) -> Iterator[bytes]:
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._read_to)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    return
-                self._read_to += len(line)
-                yield line
 
 
 def _words(one: SoakWindow, of: int) -> str:
@@ -202,8 +172,3 @@ def _words(one: SoakWindow, of: int) -> str:
         f"void: {one.void}" if one.void else f"p95 {milliseconds(one.p95_ms)}, {failed:,} failed"
     )
     return f"soak: window {one.index + 1} of {of}, {one.target}: {state}"
-
-
-def _limit_s(plan: Plan) -> float:
-    one = plan.race.slice + 2 * plan.race.timeout + _MARGIN_S
-    return _START_S + one * len(plan.slices)
