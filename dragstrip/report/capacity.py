@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from dragstrip.analysis import numbers
 from dragstrip.report import text
-from dragstrip.report.junit import Case, document
+from dragstrip.report.junit import Case, document, lab_mark
 from dragstrip.report.markdown import escape, table
+from dragstrip.report.number_table import number_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from rich.console import RenderableType
 
@@ -37,7 +37,7 @@ def render(found: Capacity, *, verbose: bool = False) -> RenderableType:
     parts += [Text(headline(found), style=COLOURS[found.verdict]), Text()]
     parts += map(Text, sentences(found))
     if verbose:
-        parts += [Text(), _table(curve(found))]
+        parts += [Text(), number_table(HEADS, curve(found), left=1)]
     parts += [Text(), Text(conditions(found), style="dim")]
     return Group(*parts)
 
@@ -158,15 +158,6 @@ def _by_rate(found: Capacity, name: str) -> Iterator[tuple[float, list[CapacityS
         yield per_s, [one for one in own if one.rate_per_s == per_s]
 
 
-def _table(rows: Sequence[Sequence[str]]) -> Table:
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for number, head in enumerate(HEADS):
-        made.add_column(Text(head), justify="right" if number else "left")
-    for row in rows:
-        made.add_row(*map(Text, row))
-    return made
-
-
 def markdown(found: Capacity) -> str:
     """Return the whole result as Markdown, for a pull request."""
     return "\n".join(_lines(found)) + "\n"
@@ -191,9 +182,8 @@ def junit(found: Capacity) -> str:
         Case("capacity", name, sentence)
         for name, sentence in zip(found.targets, sentences(found), strict=True)
     ]
-    mark = " (embedded lab: stand-ins, not Convex or Supabase as deployed)" if found.lab else ""
     return document(
-        f"dragstrip: capacity of {found.challenger} against {found.baseline}{mark}",
+        f"dragstrip: capacity of {found.challenger} against {found.baseline}{lab_mark(found.lab)}",
         {"verdict": [valid], "capacity": carry},
         _properties(found),
         found.started,

@@ -85,9 +85,13 @@ def document(
     return text_.decode() + "\n"
 
 
+def lab_mark(is_lab: bool) -> str:
+    """Return what ends the name of the results of a lab."""
+    return " (embedded lab: stand-ins, not Convex or Supabase as deployed)" * is_lab
+
+
 def _title(run: Run) -> str:
-    mark = " (embedded lab: stand-ins, not Convex or Supabase as deployed)" if run.lab else ""
-    return f"dragstrip: {run.challenger} against {run.baseline}{mark}"
+    return f"dragstrip: {run.challenger} against {run.baseline}{lab_mark(run.lab)}"
 
 
 def _gate(gate: Gate, run: Run) -> Case:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
 from dragstrip.analysis import numbers
 from dragstrip.analysis.soak import FIGURES, TIMES
 from dragstrip.report import text
-from dragstrip.report.junit import Case, document
+from dragstrip.report.junit import Case, document, lab_mark
 from dragstrip.report.markdown import escape, table
+from dragstrip.report.number_table import number_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,12 +40,7 @@ def render(found: Soak, *, verbose: bool = False) -> RenderableType:
     if others := sentences(found):
         parts += [Text(), *map(Text, others)]
     if verbose:
-        shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for number, head in enumerate(HEADS):
-            shown.add_column(Text(head), justify="right" if number > 1 else "left")
-        for row in rows(found):
-            shown.add_row(*map(Text, row))
-        parts += [Text(), shown]
+        parts += [Text(), number_table(HEADS, rows(found), left=2)]
     parts += [Text(), Text(conditions(found), style="dim")]
     return Group(*parts)
 
@@ -168,9 +163,8 @@ def junit(found: Soak) -> str:
         )
         for name, one in found.targets.items()
     ]
-    mark = " (embedded lab: stand-ins, not Convex or Supabase as deployed)" if found.lab else ""
     return document(
-        f"dragstrip: soak of {' and '.join(found.targets)}{mark}",
+        f"dragstrip: soak of {' and '.join(found.targets)}{lab_mark(found.lab)}",
         {"verdict": [valid], "soak": steady},
         ((name, getattr(found, name)) for name in ("id", "lab", "verdict", "metric", "rate_per_s")),
         found.started,

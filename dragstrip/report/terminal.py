@@ -13,6 +13,7 @@ from rich.text import Text
 from dragstrip.analysis.gates import details_of, fix_of, says
 from dragstrip.report import operations
 from dragstrip.report import text as words
+from dragstrip.report.number_table import number_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,12 +75,12 @@ def _everything(run: Run, verdict: Verdict) -> Iterator[RenderableType]:
     yield from (_figures(run, words.rows(run)), Text())
     by_operation = operations.rows(run, verdict)
     if by_operation:
-        yield from (_table(operations.HEADS, by_operation, left=2), Text())
+        yield from (number_table(operations.HEADS, by_operation, left=2), Text())
     comparison = words.comparison(run, verdict)
     if comparison:
         yield from map(Text, (comparison, *words.remarks(run, verdict)))
     if verdict.secondary:
-        others = _table(words.SECONDARY_HEADS, words.secondary_rows(verdict), left=1)
+        others = number_table(words.SECONDARY_HEADS, words.secondary_rows(verdict), left=1)
         yield Padding(others, (1, 0, 0, 0))
     yield from (_gates(verdict), Text())
     if verdict.compares:
@@ -93,16 +94,6 @@ def _figures(run: Run, rows: Sequence[tuple[str, str, str]]) -> Table:
     table.add_column(Text(run.id, style="dim"), no_wrap=True)
     table.add_column(Text(f"{run.baseline} (baseline)"), justify="right", overflow="fold")
     table.add_column(Text(f"{run.challenger} (challenger)"), justify="right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int) -> Table:
-    """Return a table of which the first `left` columns are words and the others are numbers."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for number, head in enumerate(heads):
-        table.add_column(Text(head), justify="left" if number < left else "right")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

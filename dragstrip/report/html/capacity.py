@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dragstrip.report import capacity as words
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
+from dragstrip.report.html.chart import Cell, Chart, Table
 from dragstrip.report.html.page import page
 from dragstrip.report.html.vega import value
 from dragstrip.report.text import LAB_BANNER
@@ -48,10 +48,6 @@ def _curve(found: Capacity) -> list[CapacitySlice]:
     """Return the slices that decide, by rate."""
     decide = [one for one in found.slices if one.phase == "search" and one.outcome != "void"]
     return sorted(decide, key=lambda one: one.rate_per_s)
-
-
-def _side(found: Capacity, one: CapacitySlice) -> str:
-    return "baseline" if one.target == found.baseline else "challenger"
 
 
 def _response(found: Capacity) -> Chart:
@@ -103,7 +99,7 @@ def _errors(found: Capacity) -> Chart:
 
 
 def _place(found: Capacity, number: int, one: CapacitySlice) -> Spec:
-    return {"i": number, "side": _side(found, one), "rate": one.rate_per_s}
+    return {"i": number, "side": figures.side_of(found, one.target), "rate": one.rate_per_s}
 
 
 def _failed(one: CapacitySlice) -> float:
@@ -121,18 +117,6 @@ def _chart(
     ]
     whole = marks.domain([*(one["rate"] for one in rows), *ends])
     table = Table(_HEADS, [_cells(one) for one in _curve(found)])
-    stops = tuple(
-        ColourStop(
-            row[1].value or 0.0,
-            row[0].text,
-            tuple((head, cell.text) for head, cell in zip(_HEADS[1:], row[1:], strict=True)),
-        )
-        for row in table.rows
-    )
-    legend = tuple(
-        Key(side, f"{target} ({side})")
-        for side, target in zip(marks.SIDES, (found.baseline, found.challenger), strict=True)
-    )
     return Chart(
         id=name,
         title=title,
@@ -142,10 +126,10 @@ def _chart(
             [*_intervals(found, whole), *layers, marks.cursor("x", _x())], rows, zoom=whole
         ),
         table=table,
-        stops=stops,
+        stops=table.stops(one["rate"] for one in rows),
         zoom=whole,
         log=True,
-        legend=legend,
+        legend=figures.legend(found),
         is_wide=True,
     )
 
@@ -165,7 +149,7 @@ def _x(field: str = "rate") -> Spec:
 
 
 def _points(y: Spec) -> list[Spec]:
-    return [marks.points(side, _x(), y, only=f"datum.side === '{side}'") for side in marks.SIDES]
+    return marks.points_of_both(_x(), y)
 
 
 def _intervals(found: Capacity, whole: tuple[float, float]) -> list[Spec]:

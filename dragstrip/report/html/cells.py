@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dragstrip.analysis import numbers
 from dragstrip.report.html.chart import Cell, Key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dragstrip.run.model import Run, TargetTotals
 
 OPEN = "open"
+
+
+class Compared(Protocol):
+    """A race, a search or a soak, which may be of one target alone."""
+
+    @property
+    def baseline(self) -> str: ...  # noqa: D102
+
+    @property
+    def challenger(self) -> str: ...  # noqa: D102
+
+    @property
+    def targets(self) -> Mapping[str, object]: ...  # noqa: D102
 
 
 def sides(run: Run) -> tuple[TargetTotals, TargetTotals]:
@@ -26,12 +41,21 @@ def targets(run: Run) -> list[tuple[str, str, TargetTotals]]:
     ]
 
 
-def legend(run: Run) -> tuple[Key, ...]:
+def legend(found: Compared) -> tuple[Key, ...]:
     """Return the targets' entries of a legend."""
-    return tuple(Key(side, f"{name} ({side})") for side, name, _ in targets(run))
+    return tuple(
+        Key(side, f"{name} ({side})")
+        for side, name in zip(("baseline", "challenger"), names(found), strict=True)
+        if name in found.targets
+    )
 
 
-def names(run: Run) -> tuple[str, str]:
+def side_of(found: Compared, target: str) -> str:
+    """Return which of the two a target is."""
+    return "baseline" if target == found.baseline else "challenger"
+
+
+def names(run: Compared) -> tuple[str, str]:
     """Return the names of (baseline, challenger)."""
     return run.baseline, run.challenger
 

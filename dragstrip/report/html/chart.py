@@ -7,7 +7,10 @@ walking through it with the arrow keys, shows the exact values of the nearest st
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Spec = dict[str, Any]
 """A part of a Vega-Lite specification."""
@@ -29,6 +32,17 @@ class Table:
 
     heads: tuple[str, ...]
     rows: list[tuple[Cell, ...]]
+
+    def stops(self, places: Iterable[float | str]) -> tuple[ColourStop, ...]:
+        """Return a stop for each row, at these places: its first cell is the title."""
+        return tuple(
+            ColourStop(
+                at,
+                row[0].text,
+                tuple((head, c.text) for head, c in zip(self.heads[1:], row[1:], strict=True)),
+            )
+            for at, row in zip(places, self.rows, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)

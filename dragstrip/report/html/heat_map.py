@@ -8,7 +8,7 @@ from dragstrip.analysis.heat import start_ms
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import timeline as over_time
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
+from dragstrip.report.html.chart import Cell, Chart, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ def _chart(
     run: Run, side: str, name: str, found: list[Stretch], ends: tuple[float, float]
 ) -> Chart:
     whole = over_time.zoom(run)
-    cells = [_cells(one) for one in found]
-    titles = [f"{one.from_s:.4g} to {one.to_s:.4g} s" for one in found]
+    table = Table(("time", *_HEADS), [_cells(one) for one in found])
     failed = sum(one.failed for one in found)
     return Chart(
         id=f"heat-{side}",
@@ -48,21 +47,8 @@ def _chart(
         spec=marks.picture(
             _layers(run, side, ends), [_row(i, one) for i, one in enumerate(found)], zoom=whole
         ),
-        table=Table(
-            ("time", *_HEADS),
-            [
-                (Cell(title, one.from_s), *row)
-                for title, one, row in zip(titles, found, cells, strict=True)
-            ],
-        ),
-        stops=tuple(
-            ColourStop(
-                (one.from_s + one.to_s) / 2,
-                title,
-                tuple((head, cell.text) for head, cell in zip(_HEADS, row, strict=True)),
-            )
-            for title, one, row in zip(titles, found, cells, strict=True)
-        ),
+        table=table,
+        stops=table.stops((one.from_s + one.to_s) / 2 for one in found),
         zoom=whole,
         is_over_time=True,
         legend=(
@@ -86,14 +72,15 @@ def _row(i: int, one: Stretch) -> Spec:
     }
 
 
-def _cells(one: Stretch) -> list[Cell]:
+def _cells(one: Stretch) -> tuple[Cell, ...]:
     within = [one.bin_of(share) for share in (0.5, 0.95)]
-    return [
+    return (
+        Cell(f"{one.from_s:.4g} to {one.to_s:.4g} s", one.from_s),
         figures.count(one.requests),
         figures.count(one.failed),
         *(figures.ms(None if bin_ is None else start_ms(bin_ + 1)) for bin_ in within),
         figures.ms(one.slowest_ms if one.counts else None),
-    ]
+    )
 
 
 def _summary(found: list[Stretch], failed: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
+from dragstrip.report.html.chart import Cell, Chart, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -30,14 +30,6 @@ def charts(run: Run) -> list[Chart]:
         ),
         [(Cell(_stretch(part)), *_cells(run, part)) for part in run.load],
     )
-    stops = tuple(
-        ColourStop(
-            row["at"],
-            cells[0].text,
-            tuple((head, cell.text) for head, cell in zip(table.heads[1:], cells[1:], strict=True)),
-        )
-        for row, cells in zip(rows, table.rows, strict=True)
-    )
     made = Chart(
         id="load-profile",
         title="Load profile: planned and sent",
@@ -47,7 +39,7 @@ def charts(run: Run) -> list[Chart]:
         summary=_summary(run),
         spec=marks.picture(_layers(rows), rows, height=220, zoom=zoom),
         table=table,
-        stops=stops,
+        stops=table.stops(row["at"] for row in rows),
         zoom=zoom,
         legend=(*figures.legend(run), Key("offered", "planned per second")),
     )

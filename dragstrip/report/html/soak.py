@@ -8,7 +8,7 @@ from dragstrip.analysis.soak import value_of
 from dragstrip.report import soak as words
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
+from dragstrip.report.html.chart import Cell, Chart, Table
 from dragstrip.report.html.page import page
 from dragstrip.report.html.vega import value
 from dragstrip.report.text import LAB_BANNER
@@ -45,7 +45,7 @@ def _rows(found: Soak, figure: SoakFigure) -> list[Spec]:
         {
             "i": i,
             "at": _minutes(found, one),
-            "side": _side(found, one),
+            "side": figures.side_of(found, one.target),
             "p50": one.p50_ms,
             "p99": one.p99_ms,
             "figure": one.quantile_ms(found.metric)
@@ -58,10 +58,6 @@ def _rows(found: Soak, figure: SoakFigure) -> list[Spec]:
 
 def _minutes(found: Soak, one: SoakWindow) -> float:
     return (one.started - found.windows[0].started).total_seconds() / 60
-
-
-def _side(found: Soak, one: SoakWindow) -> str:
-    return "baseline" if one.target == found.baseline else "challenger"
 
 
 def _response(found: Soak) -> Chart:
@@ -96,14 +92,6 @@ def _chart(
 ) -> Chart:
     zoom = (0.0, max(_minutes(found, found.windows[-1]), 1e-3))
     table = Table(_HEADS, [_cells(one) for one in found.windows])
-    stops = tuple(
-        ColourStop(
-            row["at"],
-            cells[0].text,
-            tuple((head, cell.text) for head, cell in zip(_HEADS[1:], cells[1:], strict=True)),
-        )
-        for row, cells in zip(rows, table.rows, strict=True)
-    )
     return Chart(
         id=name,
         title=title,
@@ -111,13 +99,9 @@ def _chart(
         summary=" ".join(words.sentence(found, name) for name in found.targets),
         spec=marks.picture([*layers, marks.cursor("x", _x())], rows, height=220, zoom=zoom),
         table=table,
-        stops=stops,
+        stops=table.stops(row["at"] for row in rows),
         zoom=zoom,
-        legend=tuple(
-            Key(side, f"{target} ({side})")
-            for side, target in zip(marks.SIDES, (found.baseline, found.challenger), strict=True)
-            if target in found.targets
-        ),
+        legend=figures.legend(found),
         is_wide=True,
     )
 
@@ -137,4 +121,4 @@ def _x() -> Spec:
 
 
 def _points(y: Spec) -> list[Spec]:
-    return [marks.points(side, _x(), y, only=f"datum.side === '{side}'") for side in marks.SIDES]
+    return marks.points_of_both(_x(), y)

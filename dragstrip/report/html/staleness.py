@@ -74,9 +74,6 @@ def _layers(rows: list[Spec]) -> list[Spec]:
     top = max(row["age"] for row in rows) * 1.1 or 1.0
     y = value("age", title="acknowledged before (ms)", scale={"domain": [0, top], "nice": False})
     return [
-        *(
-            marks.points(side, x(), y, only=f"datum.side === '{side}'", opacity=0.7)
-            for side in marks.SIDES
-        ),
+        *marks.points_of_both(x(), y, opacity=0.7),
         marks.cursor("x", x()),
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dragstrip.report.html import cells as figures
 from dragstrip.report.html import vega as marks
-from dragstrip.report.html.chart import Cell, Chart, ColourStop, Key, Table
+from dragstrip.report.html.chart import Cell, Chart, Key, Table
 from dragstrip.report.html.vega import value
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def charts(run: Run) -> list[Chart]:
     if not rows:
         return []
     zoom = (0.0, max(row["to"] for row in rows) * 1.02)
-    cells = [_cells(name, side.split) for _, name, side in figures.targets(run)]
+    table = Table(_HEADS, [_cells(name, side.split) for _, name, side in figures.targets(run)])
     said = "; ".join(f"{label}: {what}" for label, what in _PARTS.values())
     made = Chart(
         id="split",
@@ -39,13 +39,8 @@ def charts(run: Run) -> list[Chart]:
         "two are what the servers report of themselves (Server-Timing).",
         summary=_summary(run),
         spec=marks.picture([_bars()], rows, height=130, zoom=zoom),
-        table=Table(_HEADS, cells),
-        stops=tuple(
-            ColourStop(
-                side, name, tuple(zip(_HEADS[1:], (one.text for one in row[1:]), strict=True))
-            )
-            for (side, name, _), row in zip(figures.targets(run), cells, strict=True)
-        ),
+        table=table,
+        stops=table.stops(side for side, _, _ in figures.targets(run)),
         walk="y",
         zoom=zoom,
         legend=tuple(Key(f"part-{part}", label) for part, (label, _) in _PARTS.items()),

@@ -30,7 +30,7 @@ def slices(run: Run) -> list[Slice]:
 
 def side_of(run: Run, part: Slice) -> str:
     """Return whose slice it was: baseline or challenger."""
-    return "baseline" if part.target == run.baseline else "challenger"
+    return figures.side_of(run, part.target)
 
 
 def spans(run: Run) -> list[tuple[float, float]]:
@@ -88,21 +88,14 @@ def title_of(run: Run, part: Slice) -> str:
 
 def told(run: Run, columns: Columns) -> tuple[Table, tuple[ColourStop, ...]]:
     """Return the table of the slices, and the stops that tell the same of each."""
-    cells = [[say(part) for say in columns.values()] for part in slices(run)]
-    titles = [title_of(run, part) for part in slices(run)]
     table = Table(
         ("slice", *columns),
-        [(Cell(title), *row) for title, row in zip(titles, cells, strict=True)],
+        [
+            (Cell(title_of(run, part)), *(say(part) for say in columns.values()))
+            for part in slices(run)
+        ],
     )
-    stops = tuple(
-        ColourStop(
-            (start + end) / 2,
-            title,
-            tuple((head, cell.text) for head, cell in zip(columns, row, strict=True)),
-        )
-        for (start, end), title, row in zip(spans(run), titles, cells, strict=True)
-    )
-    return table, stops
+    return table, table.stops((start + end) / 2 for start, end in spans(run))
 
 
 def lines(y: Spec) -> list[Spec]:

@@ -110,6 +110,11 @@ def points(side: str, x: Spec, y: Spec, *, only: str | None = None, **mark: Any)
     return {"mark": style | mark, "encoding": encoding}
 
 
+def points_of_both(x: Spec, y: Spec, **mark: Any) -> list[Spec]:
+    """Return the points of both targets, of rows that say whose each is."""
+    return [points(side, x, y, only=f"datum.side === '{side}'", **mark) for side in SIDES]
+
+
 def bar(side: str, x: Spec, y: Spec, high: float) -> Spec:
     """Return the bars from p50 to p99, or to the edge where so many failed that there is none."""
     return {
