@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from dragstrip.analysis.aggregate import Accounts, part_of, tallies_of, with_distributions
+from dragstrip.analysis.operations import rules_operation
 from dragstrip.analysis.ratio import interval
+from dragstrip.analysis.rule_checks import rules_of
 from dragstrip.ledger.live_counts import Brief, brief, most, total
 from dragstrip.run import live_stats
 from dragstrip.run.new_slices import NewSlices
@@ -106,6 +108,14 @@ class Follower:
         self._shown: Counts = (nothing, nothing)
         self._workers: list[WorkerReport] = []
         self._state = State(plan, self._accounts.decisive, rules)
+
+    @classmethod
+    def of(cls, folder: Path, plan: Plan, facts: Run) -> Self:
+        """Return what follows a race by the rule that its facts name."""
+        rules = facts.config["rules"]
+        outages = rules.get("outages", "invalid")
+        operation = rules_operation(facts.config)
+        return cls(folder, plan, rules["metric"], operation, outages, rules_of(facts))
 
     def look(self) -> State:
         """Return how the race stands. Raises OSError where its folder cannot be read."""

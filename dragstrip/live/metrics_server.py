@@ -6,7 +6,6 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dragstrip.analysis.operations import rules_operation
 from dragstrip.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,9 +43,7 @@ def serving(plan: Plan, folder: RunFolder, facts: Run) -> Iterator[None]:
     from dragstrip.live.follow import Follower
     from dragstrip.live.prometheus import RaceCollector
 
-    rules = facts.config["rules"]
-    operation, outages = rules_operation(facts.config), rules.get("outages", "invalid")
-    follower = Follower(folder.path, plan, rules["metric"], operation, outages)
+    follower = Follower.of(folder.path, plan, facts)
     registry = CollectorRegistry()
     registry.register(RaceCollector(facts, follower.look))
     try:

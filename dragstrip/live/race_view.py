@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from dragstrip.analysis import numbers
 from dragstrip.analysis.gates import fix_of
-from dragstrip.analysis.operations import rules_operation
 from dragstrip.ledger.live_counts import quantile_ms, total
 from dragstrip.live import words
 from dragstrip.live.follow import Follower
@@ -60,15 +59,8 @@ class RaceView:
     def __init__(self, folder: RunFolder) -> None:
         self._folder = folder
         self._plan, self._facts = folder.read_plan(), folder.read_run()
-        rules = self._facts.config["rules"]
-        self._metric: Metric = rules["metric"]
-        self._follower = Follower(
-            folder.path,
-            self._plan,
-            self._metric,
-            rules_operation(self._facts.config),
-            rules.get("outages", "invalid"),
-        )
+        self._metric: Metric = self._facts.config["rules"]["metric"]
+        self._follower = Follower.of(folder.path, self._plan, self._facts)
         self._clock = Clock(self._plan)
         self._narrowing = _Narrowing()
         self._first_failures: dict[tuple[int, str], tuple[float, int]] = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dragstrip.analysis.rule_checks import rules_of
 from dragstrip.analysis.stopping import is_decided
-from dragstrip.config.config import RulesConfig
 from dragstrip.run.model import MadeLook
 from dragstrip.run.next_slice import Announcement, announce
 
@@ -25,7 +25,7 @@ class Looks:
         self.made: list[MadeLook] = []
         self._plan = plan
         self._facts = facts
-        self._rules = RulesConfig.model_validate(facts.config["rules"])
+        self._rules = rules_of(facts)
         self._folder = folder
         self._say = say
         self._due = list(plan.look_pairs)

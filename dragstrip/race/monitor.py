@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from dragstrip.analysis.aggregate import summarise, with_distributions
-from dragstrip.analysis.operations import rules_operation
-from dragstrip.analysis.rule_checks import rules_of
 from dragstrip.analysis.verdict import judge
 from dragstrip.config.config import RulesConfig
 from dragstrip.errors import DragstripError, StorageError
@@ -87,11 +85,7 @@ class RaceMonitor:
         plan, facts = stored.plan, stored.run
         self._facts = facts
         self._metric: Metric = facts.config["rules"]["metric"]
-        operation = rules_operation(facts.config)
-        outages = facts.config["rules"].get("outages", "invalid")
-        self._follower = Follower(
-            self._folder.path, plan, self._metric, operation, outages, rules_of(facts)
-        )
+        self._follower = Follower.of(self._folder.path, plan, facts)
         self._looks = Looks(plan, facts, self._folder.path, self._progress.say)
 
     def tick(self) -> None:
