@@ -46,19 +46,21 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, KeysFi
     place = tmp_path_factory.mktemp("own")
     with ExitStack() as stack:
 
-        def start(name: str, *flags: str) -> KeysFileRace:
+        def start(name: str, *flags: str, pairs: int = 2) -> KeysFileRace:
             servers = [stack.enter_context(StandIn(DATASET).serving()) for _ in range(2)]
             folder = place / name
             folder.mkdir()
             keys = keys_file(folder)
-            raced = racing(folder, without_dataset(*servers), "--keys-file", str(keys), *flags)
+            document = without_dataset(*servers, pairs=pairs)
+            raced = racing(folder, document, "--keys-file", str(keys), *flags)
             return KeysFileRace(stack.enter_context(raced), servers)
 
         port = locust_runs.free_port()
         # What is raced in one process is raced on the lab, too.
         found = {
             "alike": start("alike", "--processes", "2"),
-            "changing": start("changing", "--workers", "1", "--bind", f"127.0.0.1:{port}"),
+            # Slices enough that some are left on a busy machine when the data changes.
+            "changing": start("changing", "--workers", "1", "--bind", f"127.0.0.1:{port}", pairs=6),
         }
         helper = stack.enter_context(worker(place / "worker", int(port)))
         changing = found["changing"]
