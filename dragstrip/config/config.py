@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 DEFAULT_FILE = Path("dragstrip.toml")
+WRONG_FIELDS = "correct what is named"
+"""The fix of an error whose message names every field that is wrong."""
 
 
 # What goes into a header as it is. SEED_SECRET travels in a body.
@@ -311,7 +313,7 @@ def _as_config_error(
         problems.append(": ".join(filter(None, (_place(one), _words(one)))))
     return ConfigError(
         "; ".join(f"{name}: {'; '.join(problems)}" for name, problems in by_source.items()),
-        fix="correct what is named",
+        fix=WRONG_FIELDS,
     )
 
 

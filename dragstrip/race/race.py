@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from dragstrip import operating_system
@@ -17,13 +18,12 @@ from dragstrip.race.monitor import RaceMonitor as RaceMonitor
 from dragstrip.race.monitor import RaceProgress as RaceProgress
 from dragstrip.race.monitor import Result as Result
 from dragstrip.race.monitor import conclude as conclude
+from dragstrip.race.setup import Admitted, Setup, bind, prepared, sides
 from dragstrip.race.setup import Options as Options
-from dragstrip.race.setup import Setup, bind, rebind, sides
 from dragstrip.run import folder as run_folder
 from dragstrip.run import live_stats
 from dragstrip.run.ipc import LocustPages, free_port
 from dragstrip.run.machine import these_versions, this_machine
-from dragstrip.scenario import targets_of
 from dragstrip.scenario.planned import planned
 from dragstrip.signals import signals_as_interrupts
 
@@ -47,59 +47,53 @@ def race(
 
     With a web UI, `tell` is called with each result while the page still shows the race.
     """
-    config, scenario = bind(config)
-    known = calibration.consult(
-        config, sides(config, scenario), options.processes, this_machine(), these_versions()
-    )
-    # What this machine can send says nothing of the workers'.
-    ceiling_per_s = known.ceiling_per_s if known and not options.workers else None
-
-    def check(asked: Config, scenario: Scenario) -> None:
-        prechecks.require(
-            asked,
-            processes=options.processes,
-            makes_load=options.workers is None,
-            ceiling_per_s=ceiling_per_s,
-            operations=planned(scenario),
-            keys=scenario.keys,
-        )
-
-    check(config, scenario)
+    admitted = _admitted(config, options)
     run_folder.require_room(options.out)
     metrics_server.require_port(config.race)
     if config.race.otel:
         otel.require()
-    fault_injection.require(options.faults, config, web=options.web is not None)
+    fault_injection.require(options.faults, admitted.config, web=options.web is not None)
     pages = LocustPages(free_port(), secrets.token_urlsafe()) if options.web else None
     options = replace(options, pages=pages)
-    with ready(config, scenario, options, progress, known) as setup:
-
-        def run(
-            asked: Config,
-            begun: Callable[[RunFolder], None] = lambda _: None,
-            is_stopped: Callable[[], bool] = lambda: False,
-        ) -> Result:
-            return _conducted(setup.with_config(asked), progress, begun, is_stopped)
-
+    with ready(admitted.config, admitted.scenario, options, progress, admitted.known) as setup:
         if options.web:
             # With a web server, which no other race waits for.
-            from dragstrip.race.start_form import StartForm
             from dragstrip.race.web_session import WebSession
 
-            form = StartForm(
-                setup.config,
-                lambda asked: check(*bind(asked)),
-                has_misses=setup.scenario.has_misses,
-            )
-            return WebSession(options, form, run, tell, progress.say).serve()
-        return run(setup.config)
+            return WebSession(
+                config,
+                setup,
+                admit=lambda asked: _admitted(asked, options),
+                race=partial(_conducted, progress=progress),
+                tell=tell,
+                say=progress.say,
+            ).serve()
+        return _conducted(setup, progress)
+
+
+def _admitted(config: Config, options: Options) -> Admitted:
+    """Return a race that can lead to a verdict, before anything is sent. Raises DragstripError."""
+    config, scenario = bind(config)
+    known = calibration.consult(
+        config, sides(config, scenario), options.processes, this_machine(), these_versions()
+    )
+    prechecks.require(
+        config,
+        processes=options.processes,
+        makes_load=options.workers is None,
+        # What this machine can send says nothing of the workers'.
+        ceiling_per_s=known.ceiling_per_s if known and not options.workers else None,
+        operations=planned(scenario),
+        keys=scenario.keys,
+    )
+    return Admitted(config, scenario, known)
 
 
 def _conducted(
     setup: Setup,
     progress: RaceProgress,
-    begun: Callable[[RunFolder], None],
-    is_stopped: Callable[[], bool],
+    begun: Callable[[RunFolder], None] = lambda _: None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Store a plan, run it, conclude, and review the targets."""
     stored = setup.store()
@@ -138,9 +132,7 @@ def ready(
     ):
         if other := operating_system.remark():
             progress.say(f"warning: {other}")
-        scenario = rebind(found)
-        facts = scenario.prepare(list(targets_of(found).values()), progress)
-        yield Setup(found, scenario, facts, options, known)
+        yield prepared(Admitted(found, scenario, known), options, progress)
 
 
 def run_once(setup: Setup, progress: RaceProgress) -> Result:

@@ -16,6 +16,7 @@ from dragstrip.run import folder as run_folder
 from dragstrip.run.machine import these_versions, this_machine
 from dragstrip.run.model import OperationFacts, Run, ScenarioFacts
 from dragstrip.run.plan import Plan, PlannedTarget, alternate
+from dragstrip.scenario import targets_of
 from dragstrip.scenario.find import absolute, find
 from dragstrip.scenario.kinds import kind_of
 from dragstrip.scenario.planned import planned
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from dragstrip.run.folder import RunFolder
     from dragstrip.run.ipc import LocustPages, Workers
     from dragstrip.run.model import Calibrated, Facts
-    from dragstrip.scenario import Finding, Scenario
+    from dragstrip.scenario import Finding, Progress, Scenario
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,15 @@ class Options:
     """Where Locust serves its own pages while it runs."""
     web: WebUi | None = None
     """With it, races are started from a browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A race that can lead to a verdict, as bound; `known` as in Setup."""
+
+    config: Config
+    scenario: Scenario
+    known: Calibrated | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +187,14 @@ def rebind(config: Config) -> Scenario:
     scenario = find(config.scenario.name)(config)
     scenario.validate()
     return scenario
+
+
+def prepared(admitted: Admitted, options: Options, progress: Progress) -> Setup:
+    """Return a race that may start: its targets are proven fit. Raises DragstripError."""
+    scenario = rebind(admitted.config)
+    targets = list(targets_of(admitted.config).values())
+    facts = scenario.prepare(targets, progress)
+    return Setup(admitted.config, scenario, facts, options, admitted.known)
 
 
 def _race(config: Config, scenario: Scenario) -> RaceConfig:

@@ -6,20 +6,22 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
-from dragstrip.config.config import Metric, with_fields
-from dragstrip.errors import ConfigError, DragstripError
+from dragstrip.config.config import WRONG_FIELDS, Metric, with_fields
+from dragstrip.errors import DragstripError
 from dragstrip.race import outlook
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from dragstrip.config.config import Config
+    from dragstrip.race.choices import Choices
 
 
 @dataclass(frozen=True, slots=True)
 class _Field:
     """A field of the form; `choices` where there is nothing else to choose."""
 
+    group: str
     section: str
     name: str
     label: str
@@ -30,6 +32,11 @@ class _Field:
     def key(self) -> str:
         return f"{self.section}.{self.name}"
 
+    @property
+    def word(self) -> str:
+        """What a problem of this field has in its text."""
+        return "scenario" if self.section == "scenario" else self.name
+
     def shown(self, config: Config) -> str:
         value = getattr(getattr(config, self.section), self.name)
         if isinstance(value, tuple):
@@ -37,82 +44,121 @@ class _Field:
         return f"{value:g}" if isinstance(value, float) else str(value or "")
 
 
-_FIELDS = (
-    _Field("race", "rate", "Rate", "arrivals per second and target; 0: closed model"),
-    _Field("race", "profile", "Profile", "ramp:10..100 and others; empty: the rate holds"),
-    _Field("race", "pairs", "Pairs", "pairs of slices"),
-    _Field("race", "slice", "Slice", "seconds"),
-    _Field("race", "warmup", "Warm-up", "seconds of each slice that do not count"),
-    _Field("race", "keys", "Keys", "uniform, sequential, once, zipf:S or hot:N"),
-    _Field("race", "miss", "Misses", "share of requests for keys that do not exist"),
-    _Field("rules", "metric", "Metric", "what is compared", get_args(Metric)),
-    _Field("rules", "adopt_ratio", "Adopt at", "ratio at or below which the challenger is adopted"),
-    _Field("rules", "equivalent", "Equivalent", "from, to: ratios without practical difference"),
-    _Field("rules", "slo_ms", "Objective", "milliseconds"),
-    _Field("rules", "max_error_rate", "Failures", "largest share of failed requests"),
+_SCENARIO = _Field("sides", "scenario", "name", "Scenario", "what is asked")
+_SIDES = (
+    _Field("sides", "race", "baseline", "Baseline", "what runs today"),
+    _Field("sides", "race", "challenger", "Challenger", "what might replace it"),
 )
+_FIELDS = (
+    _SCENARIO,
+    *_SIDES,
+    _Field("load", "race", "rate", "Rate", "arrivals per second and target; 0: closed model"),
+    _Field("load", "race", "profile", "Profile", "ramp:10..100 and others; empty: the rate holds"),
+    _Field("load", "race", "pairs", "Pairs", "pairs of slices"),
+    _Field("load", "race", "slice", "Slice", "seconds"),
+    _Field("load", "race", "warmup", "Warm-up", "seconds of each slice that do not count"),
+    _Field("load", "race", "keys", "Keys", "uniform, sequential, once, zipf:S or hot:N"),
+    _Field("load", "race", "miss", "Misses", "share of requests for keys that do not exist"),
+    _Field("rules", "rules", "metric", "Metric", "what is compared", get_args(Metric)),
+    _Field(
+        "rules",
+        "rules",
+        "operation",
+        "Operation",
+        "whose requests decide; empty: the most frequent one's",
+    ),
+    _Field(
+        "rules",
+        "rules",
+        "adopt_ratio",
+        "Adopt at",
+        "ratio at or below which the challenger is adopted",
+    ),
+    _Field(
+        "rules",
+        "rules",
+        "equivalent",
+        "Equivalent",
+        "from, to: ratios without practical difference",
+    ),
+    _Field("rules", "rules", "slo_ms", "Objective", "milliseconds"),
+    _Field("rules", "rules", "max_error_rate", "Failures", "largest share of failed requests"),
+)
+
+_NOTHING = {"race.miss": 0.0, "rules.operation": None}
+"""What these fields are for a scenario to which they mean nothing."""
 
 
 class StartForm:
-    """The form of one prepared race. `check` refuses what cannot lead to a verdict by raising."""
+    """The form of the races that can be chosen; `config` is what it is filled in with."""
 
-    def __init__(
-        self, config: Config, check: Callable[[Config], None], *, has_misses: bool
-    ) -> None:
-        self.config = config
-        self._check = check
-        self._fields = [one for one in _FIELDS if has_misses or one.name != "miss"]
+    def __init__(self, choices: Choices) -> None:
+        self.config = choices.config
+        self._choices = choices
 
     def page(self) -> dict[str, Any]:
-        """Return what the browser needs to draw it, filled in as configured last."""
-        config = self.config
-        facts = [("scenario", config.scenario.name.rpartition("/")[2])]
-        for side in ("baseline", "challenger"):
-            name = getattr(config.race, side)
-            target = config.targets[name]
-            facts.append((side, f"{name}: {target.kind}, {target.url}"))
-        fields = [
-            {
-                "key": one.key,
-                "group": one.section,
-                "label": one.label,
-                "help": one.help,
-                "value": one.shown(config),
-                "choices": one.choices,
-            }
-            for one in self._fields
-        ]
-        return {"facts": facts, "fields": fields, "cost": outlook.cost(config)}
+        """Return what the browser needs to draw it, filled in as asked for last."""
+        idle = self._idle(self.config.scenario.name)
+        return {
+            "fields": [
+                {
+                    "key": one.key,
+                    "group": one.group,
+                    "label": one.label,
+                    "help": one.help,
+                    "value": one.shown(self._choices.config if one.key in idle else self.config),
+                    "choices": list(self._offered(one)),
+                }
+                for one in _FIELDS
+            ],
+            "cost": outlook.cost(self.config),
+            "idle": idle,
+        }
 
     def looked_at(self, given: Mapping[str, Any]) -> tuple[Config | None, dict[str, Any]]:
         """Return the race that is asked for, None where it is refused, and what to say of it."""
-        sections: dict[str, dict[str, object]] = {"race": {}, "rules": {}}
-        for one in self._fields:
-            if one.key in given:
-                text = str(given[one.key])
-                values = [part.strip() for part in text.split(",")]
-                sections[one.section][one.name] = (
-                    values if one.name == "equivalent" else text or None
-                )
-        cost = ""
+        name = str(given.get(_SCENARIO.key, self.config.scenario.name))
+        idle = self._idle(name)
+        said = {"cost": "", "idle": idle}
         try:
-            config = with_fields(self.config, sections)
-            cost = outlook.cost(config)
-            self._check(config)
+            config = with_fields(self.config, _sections(given, idle))
+            said["cost"] = outlook.cost(config)
+            config = self._choices.chosen(config, name)
+            self._choices.require(config)
         except DragstripError as error:
-            return None, {"cost": cost, **self._beside(error)}
-        return config, {"cost": cost, "problems": {}, "problem": ""}
+            return None, {**said, **self._beside(error, given)}
+        return config, {**said, "problems": {}, "problem": ""}
 
-    def _beside(self, error: DragstripError) -> dict[str, Any]:
+    def _offered(self, field: _Field) -> Iterator[dict[str, str]]:
+        """Yield what may be chosen, each with what it is."""
+        if field == _SCENARIO:
+            for name, scenario in self._choices.scenarios.items():
+                shown = name.rpartition("/")[2]
+                yield {"value": name, "shown": shown, "help": scenario.about}
+        elif field in _SIDES:
+            for name, about in self._choices.targets.items():
+                yield {"value": name, "shown": name, "help": about}
+        for value in field.choices:
+            yield {"value": value, "shown": value, "help": field.help}
+
+    def _idle(self, name: str) -> list[str]:
+        """Return the fields that mean nothing to a scenario."""
+        scenario = self._choices.scenarios.get(name)
+        if scenario is None:
+            return []
+        has = {"race.miss": scenario.has_misses, "rules.operation": len(scenario.operations) > 1}
+        return [key for key in _NOTHING if not has[key]]
+
+    def _beside(self, error: DragstripError, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return each problem by the field that it names first, and what names none."""
         parts, fixes = error.message.split("; "), (error.fix or "").split("; ")
-        if len(fixes) != len(parts) or isinstance(error, ConfigError):
+        if len(fixes) != len(parts) or error.fix == WRONG_FIELDS:
             fixes = [""] * len(parts)
         problems: dict[str, str] = {}
         rest = []
         for part, fix in zip(parts, fixes, strict=True):
             said = f"{part}: {fix}" if fix else part
-            key = self._named_in(part)
+            key = self._side_named_in(part, given) or _named_in(part)
             if key is None:
                 rest.append(said)
                 continue
@@ -120,10 +166,32 @@ class StartForm:
             problems[key] = f"{problems[key]}; {said}" if key in problems else said
         return {"problems": problems, "problem": "; ".join(rest)}
 
-    def _named_in(self, part: str) -> str | None:
-        places = {
-            one.key: found.start()
-            for one in self._fields
-            if (found := re.search(rf"\b{one.name}\b", part))
-        }
-        return min(places, key=lambda key: places[key], default=None)
+    def _side_named_in(self, part: str, given: Mapping[str, Any]) -> str | None:
+        for one in _SIDES:
+            name = str(given.get(one.key, one.shown(self.config)))
+            if part.startswith(f"targets.{name}."):
+                return one.key
+        return None
+
+
+def _sections(given: Mapping[str, Any], idle: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Return fields of sections as they are filled in; one that means nothing is as good as 0."""
+    sections: dict[str, dict[str, object]] = {"race": {}, "rules": {}}
+    for one in _FIELDS:
+        if one.key in idle:
+            sections[one.section][one.name] = _NOTHING[one.key]
+        elif one.key in given and one != _SCENARIO:
+            text = str(given[one.key])
+            values = [part.strip() for part in text.split(",")]
+            sections[one.section][one.name] = values if one.name == "equivalent" else text or None
+    return sections
+
+
+def _named_in(part: str) -> str | None:
+    if re.match(r"[A-Z]+_[A-Z_]+ ", part):
+        # A variable: the scenario asks for it.
+        return _SCENARIO.key
+    places = {
+        one.key: found.start() for one in _FIELDS if (found := re.search(rf"\b{one.word}\b", part))
+    }
+    return min(places, key=lambda key: places[key], default=None)

@@ -8,22 +8,36 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flask import request
 
 from dragstrip.errors import DragstripError
 from dragstrip.live import locust_tab
 from dragstrip.live.page_server import Watched, application, as_json, serving
+from dragstrip.race.choices import Choices
+from dragstrip.race.start_form import StartForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dragstrip.config.config import Config
     from dragstrip.race.monitor import Result
-    from dragstrip.race.setup import Options
-    from dragstrip.race.start_form import StartForm
+    from dragstrip.race.setup import Admitted, Setup
     from dragstrip.run.folder import RunFolder
+
+    class Race(Protocol):
+        """Runs a prepared race to its end; tells the folder that it is stored in as it begins."""
+
+        def __call__(
+            self,
+            setup: Setup,
+            *,
+            begun: Callable[[RunFolder], None],
+            is_stopped: Callable[[], bool],
+        ) -> Result:
+            """Return how it ended."""
+
 
 STOP_PRESSED = "Stop was pressed in the web UI"
 
@@ -31,25 +45,30 @@ STOP_PRESSED = "Stop was pressed in the web UI"
 class WebSession:
     """A form, and the races that it starts one after the other.
 
-    `race` runs one to its end, tells the first callable the folder that it is stored in, and asks
-    the second several times a second whether to stop. `tell` is called with each result.
+    `setup` is what was prepared of `configured`; the form may ask for another of its races, which
+    `admit` refuses by raising. `race` asks several times a second whether to stop. `tell` is called
+    with each result.
     """
 
     def __init__(
         self,
-        options: Options,
-        form: StartForm,
-        race: Callable[[Config, Callable[[RunFolder], None], Callable[[], bool]], Result],
+        configured: Config,
+        setup: Setup,
+        *,
+        admit: Callable[[Config], Admitted],
+        race: Race,
         tell: Callable[[Result], None],
         say: Callable[[str], None],
     ) -> None:
-        assert options.web is not None  # noqa: S101
-        self._ui = options.web
-        self._pages = options.pages
-        self._form = form
+        assert setup.options.web is not None  # noqa: S101
+        self._ui = setup.options.web
+        self._pages = setup.options.pages
+        self._choices = Choices(configured, setup, admit)
+        self._form = StartForm(self._choices)
         self._race = race
         self._tell = tell
         self._say = say
+        self._step = ""
         self._asked: queue.Queue[Config] = queue.Queue()
         self._lock = threading.Lock()
         self._is_racing = False
@@ -85,9 +104,15 @@ class WebSession:
                     raise
         return result
 
+    def say(self, line: str) -> None:
+        """Report a step of a preparation, on the page as well."""
+        self._step = line
+        self._say(line)
+
     def _one(self, config: Config) -> Result | None:
         try:
-            result = self._race(config, self._show, self._stop.is_set)
+            setup = self._choices.prepared(config, self)
+            result = self._race(setup, begun=self._show, is_stopped=self._stop.is_set)
             self._tell(result)
         except DragstripError as error:
             # The page stays: another start may be what helps.
@@ -105,7 +130,7 @@ class WebSession:
         self._folder = folder
 
     def _control(self) -> dict[str, Any]:
-        return {"is_racing": self._is_racing, "trouble": self._trouble}
+        return {"is_racing": self._is_racing, "step": self._step, "trouble": self._trouble}
 
     def _check(self) -> Any:
         _, said = self._form.looked_at(request.get_json())
@@ -118,7 +143,7 @@ class WebSession:
             config, said = self._form.looked_at(request.get_json())
             if config is not None:
                 self._is_racing = True
-                self._trouble = ""
+                self._trouble, self._step = "", "getting ready"
                 self._stop.clear()
                 self._form.config = config
                 self._asked.put(config)

@@ -52,6 +52,11 @@ def built_in() -> list[str]:
     return [module.name.replace("_", "-") for module in modules if not module.ispkg]
 
 
+def installed() -> list[str]:
+    """Return the names of these, and of those that other packages bring."""
+    return [*built_in(), *(one.name for one in entry_points(group=GROUP))]
+
+
 def absolute(name: str) -> str:
     """Return the name so that it means the same in another working directory."""
     place, colon, attribute = name.partition(":")

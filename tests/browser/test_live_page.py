@@ -118,8 +118,23 @@ def test_start_watch_stop_and_again(race: WebRace, watch: str, browser: Browser)
     page = own.page
     pairs = page.get_by_role("textbox", name="Pairs")
     expect(pairs).to_have_value("300")
-    expect(page.get_by_text("old: next-supabase, http://127.0.0.1")).to_be_visible()
     assert own.serious() == []
+
+    # What a choice is stands below it, and what it lacks beside it.
+    about = page.locator("[id='help-race.baseline']")
+    expect(about).to_contain_text("next-supabase, http://127.0.0.1")
+    turn = page.get_by_role("button", name="Swap targets")
+    turn.click()
+    expect(about).to_contain_text("convex-http, http://127.0.0.1")
+    turn.click()
+    scenario = page.get_by_role("combobox", name="Scenario")
+    operation = page.get_by_role("textbox", name="Operation")
+    expect(operation).to_be_hidden()
+    scenario.select_option("conversation")
+    expect(page.locator("[id='wrong-scenario.name']")).to_contain_text("KAPSO_WEBHOOK_SECRET")
+    expect(operation).to_be_visible()
+    scenario.select_option("lookup")
+    expect(operation).to_be_hidden()
 
     # What is wrong is said beside its field as one types, as text whatever it holds.
     keys = page.get_by_role("textbox", name="Keys")

@@ -67,12 +67,18 @@ def web_race(
     server: StandIn,
     *arguments: str,
     environ: dict[str, str] | None = None,
+    others: dict[str, dict[str, str]] | None = None,
     **race: Any,
 ) -> Iterator[WebRace]:
-    """Race a server against itself, by its web UI; it is there when this yields."""
+    """Race a server against itself, by its web UI; it is there when this yields.
+
+    `others` are targets that are configured beside.
+    """
     port = locust_runs.free_port()
     flags = ("--web", "--web-port", port, *arguments)
-    with racing(place, sections(server.url, server.url, **race), *flags, environ=environ) as raced:
+    configuration = sections(server.url, server.url, **race)
+    configuration["targets"] |= others or {}
+    with racing(place, configuration, *flags, environ=environ) as raced:
         found = WebRace(raced, f"http://127.0.0.1:{port}")
         with closing(found.client):
             wait_until(found.answers)

@@ -167,25 +167,46 @@
     return answer;
   }
 
-  const GROUPS = { race: "Race", rules: "Rule, written down before the race" };
+  const GROUPS = { sides: "What races", load: "Load", rules: "Rule, written down before the race" };
+  const HELP = "help-";
 
   function input({ key, value, choices }) {
-    const common = { id: key, name: key, "aria-describedby": `help-${key} wrong-${key}` };
+    const common = { id: key, name: key, "aria-describedby": `${HELP}${key} wrong-${key}` };
     if (!choices.length) return element("input", "", { ...common, value, autocomplete: "off" });
-    return element("select", choices.map((one) => element("option", one, one === value ? { selected: "" } : {})), common);
+    const options = choices.map((one) => element("option", one.shown, {
+      value: one.value, "data-help": one.help, ...(one.value === value ? { selected: "" } : {}),
+    }));
+    return element("select", options, common);
   }
 
   function asked(field) {
     return element("div", [
       element("label", field.label, { for: field.key }), input(field),
-      element("small", field.help, { id: `help-${field.key}` }),
+      element("small", field.help, { id: `${HELP}${field.key}` }),
       element("small", "", { id: `wrong-${field.key}`, class: "wrong" }),
-    ]);
+    ], { "data-field": field.key });
+  }
+
+  // What a choice is stands below it; a field that means nothing to a scenario is not there.
+  function explain(idle) {
+    for (const one of document.querySelectorAll("#form select")) {
+      put(`${HELP}${one.id}`, one.selectedOptions[0].dataset.help);
+    }
+    for (const one of document.querySelectorAll("#form [data-field]")) {
+      if (idle) one.hidden = idle.includes(one.dataset.field);
+    }
+  }
+
+  function swap({ target }) {
+    const [old, fresh] = SIDES.map((side) => find(`race.${side}`));
+    [old.value, fresh.value] = [fresh.value, old.value];
+    target.form.dispatchEvent(new Event("input"));
   }
 
   const answers = () => Object.fromEntries(new FormData(document.querySelector("#form form")));
 
-  function tell({ cost, problems, problem }) {
+  function tell({ cost, idle, problems, problem }) {
+    explain(idle);
     if (cost) put("cost", cost);
     put("refusal", problem);
     for (const box of document.querySelectorAll("#form .wrong")) {
@@ -205,12 +226,15 @@
   }
 
   async function offer() {
-    const { facts, fields, cost } = await (await ask("form")).json();
+    const { fields, cost, idle } = await (await ask("form")).json();
     const groups = Object.entries(GROUPS).map(([name, title]) => element("fieldset", [
       element("legend", title), ...fields.filter((one) => one.group === name).map(asked),
     ]));
+    const turn = element("button", "Swap targets", { type: "button", class: "plain" });
+    turn.addEventListener("click", swap);
+    groups[0].append(turn);
     const form = element("form", [
-      element("dl", pairs(facts)), ...groups,
+      ...groups,
       element("p", cost, { id: "cost", role: "status" }),
       element("p", "", { id: "refusal", role: "alert", tabindex: "-1" }),
       element("button", "Start", { type: "submit" }),
@@ -218,12 +242,24 @@
     let typed;
     form.addEventListener("submit", start);
     form.addEventListener("input", () => {
+      explain();
       clearTimeout(typed);
       typed = setTimeout(async () => tell(await (await ask("check", answers())).json()), TYPED_MS);
     });
     document.title = "dragstrip: start a race";
     put("title", "Start a race");
+    put("stage", "");
     find("form").replaceChildren(form);
+    explain(idle);
+  }
+
+  // From Start until the race is stored, the form stays: what it asks for is made ready.
+  function wait({ is_racing: isRacing, step, trouble }) {
+    const button = document.querySelector("#form [type=submit]");
+    if (!button) return;
+    button.disabled = isRacing;
+    put("stage", isRacing ? step : "");
+    if (trouble) asking = true;
   }
 
   async function again() {
@@ -270,10 +306,14 @@
 
   async function look() {
     const page = await (await ask("state")).json();
-    if (asking && !page.control.is_racing) return;
-    asking = false;
-    if (page.run !== run) begin(page);
+    if (page.control) wait(page.control);
+    asking &&= !page.control.is_racing;
+    if (!asking && page.run !== run) begin(page);
     buttons(page);
+    if (asking) {
+      put("trouble", page.control.trouble);
+      return;
+    }
     find("tabs").hidden = !page.control;
     if (page.control && find("trouble")) put("trouble", page.control.trouble);
     if (page.run === null) {

@@ -36,7 +36,8 @@ def race(tmp_path_factory: pytest.TempPathFactory, server: StandIn) -> Iterator[
     secret = place / "password"
     secret.write_text(PASSWORD)
     environ = {"DRAGSTRIP_WEB_PASSWORD_FILE": str(secret)}
-    with web_race(place / "one", server, environ=environ, pairs=30) as found:
+    others = {"plain": {"kind": "http", "url": server.url}, "spare": {"kind": "next-convex"}}
+    with web_race(place / "one", server, environ=environ, others=others, pairs=30) as found:
         yield found
 
 
@@ -69,6 +70,42 @@ def test_what_is_wrong_is_said_beside_its_field(race: WebRace) -> None:
     assert not (race.raced.place / "runs").exists()
 
 
+def test_another_scenario_and_other_targets_can_be_chosen_or_are_refused(race: WebRace) -> None:
+    race.client.auth = ("dragstrip", PASSWORD)
+    form = race.client.get("/form").json()
+    fields = {one["key"]: one for one in form["fields"]}
+    offered = {
+        key: {one["value"]: one["help"] for one in field["choices"]}
+        for key, field in fields.items()
+    }
+    assert list(offered["scenario.name"]) == ["lookup", "conversation", "inbound-message"]
+    assert "Operations: lookup, message" in offered["scenario.name"]["conversation"]
+    for side, name in (("race.baseline", "old"), ("race.challenger", "new")):
+        assert fields[side]["value"] == name
+        assert list(offered[side]) == ["old", "new", "plain", "spare"]
+        assert offered[side]["spare"] == "next-convex, its address is not set"
+    assert "http://127.0.0.1" in offered["race.baseline"]["plain"]
+    assert form["idle"] == ["rules.operation"]
+
+    refused = [
+        ({"race__baseline": "new"}, "race.baseline", "name the same target"),
+        ({"race__challenger": "plain"}, "race.challenger", 'kind "http"'),
+        ({"race__challenger": "spare"}, "race.challenger", "NEXT_URL"),
+        ({"race__challenger": "elsewhere"}, "race.challenger", "no target"),
+        ({"scenario__name": "endpoint"}, "scenario.name", "not one of those offered"),
+        ({"scenario__name": "/etc/x.py:X"}, "scenario.name", "not one of those offered"),
+        ({"scenario__name": "conversation"}, "scenario.name", "KAPSO_WEBHOOK_SECRET is not set"),
+    ]
+    for choice, key, problem in refused:
+        for path in ("/check", "/start"):
+            answer = race.post(path, **choice)
+            assert list(answer["problems"]) == [key], answer
+            assert problem in answer["problems"][key]
+            assert not answer.get("started")
+    assert race.post("/check", scenario__name="conversation")["idle"] == []
+    assert not (race.raced.place / "runs").exists()
+
+
 def test_start_makes_the_race_that_the_form_says_and_again_another(race: WebRace) -> None:
     race.client.auth = ("dragstrip", PASSWORD)
     assert race.start(race__pairs=2, race__rate=100, rules__metric="p50")["started"]
@@ -88,12 +125,15 @@ def test_start_makes_the_race_that_the_form_says_and_again_another(race: WebRace
         "p50",
     )
 
-    assert race.start(race__pairs=50)["started"]
+    # The targets change sides: they are made ready anew.
+    sides = {"race__baseline": "new", "race__challenger": "old"}
+    assert race.start(race__pairs=50, **sides)["started"]
     wait_until(lambda: race.state()["run"] != run.id and race.raced.slices_done() >= 2)
     assert race.state()["run"] == race.raced.run.id
     race.client.post("/stop", json={}).raise_for_status()
     wait_until(race.is_over)
     assert race.raced.run.interrupted
+    assert (race.raced.run.baseline, race.raced.run.challenger) == ("new", "old")
     assert race.raced.verdict.verdict == "invalid"
     assert len([one for one in (race.raced.place / "runs").iterdir() if not one.is_symlink()]) == 2
 
