@@ -104,21 +104,30 @@ def orders(*, drops: bool) -> ByteServer:
     return ByteServer(script)
 
 
-@pytest.fixture(scope="module", params=[1, 2])
-def raced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Raced:
-    """Return a race in so many processes, with a challenger that drops an item for some keys."""
+@pytest.fixture(scope="module")
+def races(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Raced]:
+    """Return races by how many processes they ran in; their challengers drop items of some keys."""
     place = tmp_path_factory.mktemp("orders")
     (place / "orders.py").write_text(ORDERS)
     with ExitStack() as stack:
-        servers = [stack.enter_context(orders(drops=one).serving()) for one in (False, True)]
-        urls = [server.url for server in servers]
-        processes = ("--processes", str(request.param))
-        flags = ("--scenario", "orders.py:Orders", *processes, *FLAGS)
-        race = stack.enter_context(racing(place, *urls, *flags))
+        races = {}
+        for processes in (1, 2):
+            servers = [stack.enter_context(orders(drops=one).serving()) for one in (False, True)]
+            scenario = ("--scenario", f"{place}/orders.py:Orders")
+            flags = (*scenario, "--processes", str(processes), *FLAGS)
+            urls = [server.url for server in servers]
+            races[processes] = stack.enter_context(racing(place / str(processes), *urls, *flags))
         # Right and wrong, and whether the machine kept up, decide the code; a mistake of the
         # user's or a crash would be another one.
-        assert race.code in {0, 1, 3, 4}, race.said
-    return race
+        for race in races.values():
+            assert race.code in {0, 1, 3, 4}, race.said
+    return races
+
+
+@pytest.fixture(params=[1, 2])
+def raced(request: pytest.FixtureRequest, races: dict[int, Raced]) -> Raced:
+    """Return the race in so many processes."""
+    return races[request.param]
 
 
 def test_only_answers_to_the_keys_that_lack_an_item_fail(raced: Raced) -> None:

@@ -9,11 +9,11 @@ import os
 import time
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
-import psutil
 import pytest
 
 from scenarios.http.checks import failures
@@ -21,44 +21,142 @@ from tests.lab.lab_homes import wait_until
 from tests.support.certificates import Authority
 from tests.support.endpoint_races import SHORT, racing
 from tests.support.html_page import Page
+from tests.support.races import command_line
 from tests.support.web_server import ReceivedRequest, WebAnswer, WebServer, echo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.races import Raced
+
 SECRET = "a-secret-0123456789"
+
+
+@dataclass
+class Asked:
+    """A race, and the servers that it asks."""
+
+    race: Raced
+    old: WebServer
+    new: WebServer
+
+
+@dataclass
+class Begun:
+    """Races that run side by side, each in a folder of its own and between servers of its own."""
+
+    place: Path
+    stack: ExitStack
+
+    def servers(self, old: WebServer, new: WebServer) -> tuple[WebServer, WebServer]:
+        """Serve until all races are over."""
+        return self.stack.enter_context(old.serving()), self.stack.enter_context(new.serving())
+
+    def folder(self, name: str) -> Path:
+        """Return a folder, which is there."""
+        (self.place / name).mkdir()
+        return self.place / name
+
+    def race(
+        self, place: Path, servers: tuple[WebServer, WebServer], *arguments: str, **how: Any
+    ) -> Asked:
+        """Begin a race."""
+        return Asked(self.stack.enter_context(racing(place, *arguments, **how)), *servers)
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
+    with ExitStack() as stack:
+        yield Begun(tmp_path_factory.mktemp("endpoints"), stack)
+
+
+@pytest.fixture(scope="module")
+def fresh(begun: Begun) -> Asked:
+    """Race in a fresh folder: one server speaks TLS and compresses, the other is slow."""
+    authority = Authority(begun.place)
+    servers = begun.servers(
+        WebServer(zipped, delay_s=0.02, tls=authority.server("127.0.0.1")), WebServer(delay_s=0.2)
+    )
+    old, new = servers
+    return begun.race(
+        begun.place / "fresh",
+        servers,
+        *(f"{old.url}/search?q=a", f"today={new.url}/v2/search?q=a"),
+        environ={"SSL_CERT_FILE": str(authority.ca_file)},
+    )
+
+
+@pytest.fixture(scope="module")
+def orders(begun: Begun) -> Asked:
+    """Race two processes, with secrets, over TLS."""
+    place = begun.folder("orders")
+    authority = Authority(place)
+    rows = [{"sku": number, "source": f"ü {number}"} for number in range(50)]
+    (place / "orders.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (place / "key").write_text(SECRET[::-1] + "\n")
+    servers = begun.servers(
+        WebServer(created, tls=authority.server("127.0.0.1")), WebServer(created)
+    )
+    old, new = servers
+    return begun.race(
+        place,
+        servers,
+        *("--processes", "2"),
+        toml=SHORT.replace("[race]", '[race]\nbaseline = "old"\nchallenger = "new"')
+        + ORDERS % (old.url, authority.ca_file, new.url),
+        environ={"EP_TOKEN": SECRET},
+    )
+
+
+@pytest.fixture(scope="module")
+def copied(begun: Begun) -> Asked:
+    """Race what a curl command says."""
+    place = begun.folder("copied")
+    (place / "request.txt").write_text(
+        f"curl 'https://old.example/api?id={{id}}' \\\n -H 'authorization: Bearer {SECRET}'"
+    )
+    (place / "ids.csv").write_text("id\r\n" + "".join(f"{n}\r\n" for n in range(40)))
+    servers = begun.servers(WebServer(), WebServer())
+    old, new = servers
+    return begun.race(
+        place,
+        servers,
+        *(old.url, f"{new.url}/prefix"),
+        *("--curl", "request.txt", "--data", "ids.csv", "--keys", "sequential"),
+        toml=SHORT,
+    )
+
+
+@pytest.fixture(scope="module")
+def lying(begun: Begun) -> Asked:
+    """Race a challenger that fails for some keys."""
+    place = begun.folder("lying")
+    (place / "ids.csv").write_text("id\n" + "".join(f"{n}\n" for n in range(20)))
+    servers = begun.servers(WebServer(), WebServer(lies))
+    old, new = servers
+    return begun.race(
+        place,
+        servers,
+        *(f"{old.url}/{{id}}", f"{new.url}/{{id}}", "--data", "ids.csv"),
+        *("--header", "Authorization: env:EP_TOKEN", "--keep-failures"),
+        toml=SHORT,
+        environ={"EP_TOKEN": SECRET},
+    )
+
+
+@pytest.fixture(scope="module")
+def shopping(begun: Begun) -> Asked:
+    """Race three operations."""
+    place = begun.folder("shopping")
+    (place / "items.tsv").write_text("item\n" + "".join(f"thing {n}\n" for n in range(30)))
+    servers = begun.servers(WebServer(shop), WebServer(short_of_stock))
+    return begun.race(place, servers, *(one.url for one in servers), toml=SHORT + SHOP)
 
 
 def zipped(asked: ReceivedRequest) -> WebAnswer:
     body = gzip.compress(json.dumps({"path": asked.path}).encode())
     return WebAnswer(body, headers={"content-encoding": "gzip"})
-
-
-def test_two_addresses_in_a_fresh_folder_are_enough(tmp_path: Path) -> None:
-    """One server speaks TLS and compresses, the other does neither and is slow."""
-    authority = Authority(tmp_path)
-    with (
-        WebServer(zipped, delay_s=0.02, tls=authority.server("127.0.0.1")).serving() as old,
-        WebServer(delay_s=0.2).serving() as new,
-        racing(
-            tmp_path / "fresh",
-            *(f"{old.url}/search?q=a", f"today={new.url}/v2/search?q=a"),
-            environ={"SSL_CERT_FILE": str(authority.ca_file)},
-        ) as race,
-    ):
-        race.require_sound()
-    assert {asked.path for asked in old.asked} == {"/search?q=a"}
-    assert {asked.path for asked in new.asked} == {"/v2/search?q=a"}
-    assert "race: 6 pairs of 5 s slices, " in race.errors
-    assert "the lowest rate for a verdict on the p95" in race.errors
-    run = race.run
-    assert (run.scenario.name, run.scenario.keys, run.challenger) == ("endpoint", 1, "today")
-    assert all(target.verified == target.requests > 0 for target in run.targets.values())
-    assert (run.targets["today"].p50_ms or 0) > (run.targets["baseline"].p50_ms or 0) > 0
-    assert race.failed_gates or race.verdict.verdict == "worse"
-    assert "a cache may be what is measured" in race.errors.replace("\n", " ")
-    report = (race.folder.path / "report.html").read_text()
-    assert "one request, repeated: a cache may be what was measured" in report
 
 
 ORDERS = """
@@ -87,32 +185,16 @@ def created(asked: ReceivedRequest) -> WebAnswer:
     return WebAnswer(json.loads(asked.body), 201 if allowed else 401)
 
 
-def test_a_post_race_with_secrets_over_tls_by_two_processes(tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    rows = [{"sku": number, "source": f"ü {number}"} for number in range(50)]
-    (tmp_path / "orders.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (tmp_path / "key").write_text(SECRET[::-1] + "\n")
-    with (
-        WebServer(created, tls=authority.server("127.0.0.1")).serving() as old,
-        WebServer(created).serving() as new,
-        racing(
-            tmp_path,
-            "--processes",
-            "2",
-            toml=SHORT.replace("[race]", '[race]\nbaseline = "old"\nchallenger = "new"')
-            + ORDERS % (old.url, authority.ca_file, new.url),
-            environ={"EP_TOKEN": SECRET},
-        ) as race,
-    ):
-        commands = set()
-        while race.process.poll() is None:
-            for child in psutil.Process().children(recursive=True):
-                try:
-                    commands.add(" ".join(child.cmdline()))
-                except psutil.Error:
-                    continue
-            time.sleep(0.2)
-        race.require_sound()
+def test_a_post_race_with_secrets_over_tls_by_two_processes(
+    orders: Asked, fresh: Asked, copied: Asked
+) -> None:
+    """The others run beside it meanwhile."""
+    race, old, new = orders.race, orders.old, orders.new
+    commands = set()
+    while race.process.poll() is None:
+        commands |= {" ".join(command_line(one)) for one in race.processes()}
+        time.sleep(0.2)
+    race.require_sound()
     assert any("locust" in command for command in commands)
     assert not [command for command in commands if SECRET in command or SECRET[::-1] in command]
     assert race.files_with(SECRET) == race.files_with(SECRET[::-1]) == []
@@ -131,22 +213,11 @@ def test_a_post_race_with_secrets_over_tls_by_two_processes(tmp_path: Path) -> N
     assert race.run.config["targets"]["new"]["path"] == "/v2/orders?from={source}"
 
 
-def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(tmp_path: Path) -> None:
-    (tmp_path / "request.txt").write_text(
-        f"curl 'https://old.example/api?id={{id}}' \\\n -H 'authorization: Bearer {SECRET}'"
-    )
-    (tmp_path / "ids.csv").write_text("id\r\n" + "".join(f"{n}\r\n" for n in range(40)))
-    with (
-        WebServer().serving() as old,
-        WebServer().serving() as new,
-        racing(
-            tmp_path,
-            *(old.url, f"{new.url}/prefix"),
-            *("--curl", "request.txt", "--data", "ids.csv", "--keys", "sequential"),
-            toml=SHORT,
-        ) as race,
-    ):
-        race.require_sound()
+def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(
+    copied: Asked, lying: Asked, shopping: Asked
+) -> None:
+    race, old, new = copied.race, copied.old, copied.new
+    race.require_sound()
     for server, prefix in ((old, ""), (new, "/prefix")):
         assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {SECRET}"}
         asked_for = Counter(asked.path for asked in server.asked)
@@ -167,20 +238,8 @@ def lies(asked: ReceivedRequest) -> WebAnswer:
     return WebAnswer(wrong, 500) if asked.path.endswith("7") else echo(asked)
 
 
-def test_answers_that_are_not_expected_count_as_failures(tmp_path: Path) -> None:
-    (tmp_path / "ids.csv").write_text("id\n" + "".join(f"{n}\n" for n in range(20)))
-    with (
-        WebServer().serving() as old,
-        WebServer(lies).serving() as new,
-        racing(
-            tmp_path,
-            *(f"{old.url}/{{id}}", f"{new.url}/{{id}}", "--data", "ids.csv"),
-            *("--header", "Authorization: env:EP_TOKEN", "--keep-failures"),
-            toml=SHORT,
-            environ={"EP_TOKEN": SECRET},
-        ) as race,
-    ):
-        race.wait()
+def test_answers_that_are_not_expected_count_as_failures(lying: Asked) -> None:
+    race = lying.race.wait()
     run = race.run
     assert run.targets["baseline"].failed == {}
     assert set(run.targets["challenger"].failed) == {"http_500"}
@@ -229,15 +288,10 @@ def short_of_stock(asked: ReceivedRequest) -> WebAnswer:
 
 
 def test_a_race_of_three_operations_has_a_verdict_on_one_and_figures_of_each(
-    tmp_path: Path,
+    shopping: Asked,
 ) -> None:
-    (tmp_path / "items.tsv").write_text("item\n" + "".join(f"thing {n}\n" for n in range(30)))
-    with (
-        WebServer(shop).serving() as old,
-        WebServer(short_of_stock).serving() as new,
-        racing(tmp_path, old.url, new.url, toml=SHORT + SHOP) as race,
-    ):
-        race.require_sound()
+    race, new = shopping.race, shopping.new
+    race.require_sound()
     run, verdict = race.run, race.verdict
     for target in run.targets.values():
         parts = target.operations
@@ -293,6 +347,23 @@ def test_a_million_rows_take_no_more_memory_than_their_places(tmp_path: Path) ->
                 assert len(set(keys.tolist())) > 0.45 * len(keys)
     grown = most[1_000_000] - most[1000]
     assert grown < 60 * 1_000_000, most
+
+
+def test_two_addresses_in_a_fresh_folder_are_enough(fresh: Asked) -> None:
+    race, old, new = fresh.race, fresh.old, fresh.new
+    race.require_sound()
+    assert {asked.path for asked in old.asked} == {"/search?q=a"}
+    assert {asked.path for asked in new.asked} == {"/v2/search?q=a"}
+    assert "race: 6 pairs of 5 s slices, " in race.errors
+    assert "the lowest rate for a verdict on the p95" in race.errors
+    run = race.run
+    assert (run.scenario.name, run.scenario.keys, run.challenger) == ("endpoint", 1, "today")
+    assert all(target.verified == target.requests > 0 for target in run.targets.values())
+    assert (run.targets["today"].p50_ms or 0) > (run.targets["baseline"].p50_ms or 0) > 0
+    assert race.failed_gates or race.verdict.verdict == "worse"
+    assert "a cache may be what is measured" in race.errors.replace("\n", " ")
+    report = (race.folder.path / "report.html").read_text()
+    assert "one request, repeated: a cache may be what was measured" in report
 
 
 def test_a_terminal_is_asked_once_and_may_say_no(tmp_path: Path) -> None:

@@ -14,11 +14,9 @@ import pytest
 from dragstrip.ledger.rows import Outcome
 from tests.support.byte_server import ByteConnection, ByteServer, answer
 from tests.support.endpoint_races import racing
+from tests.support.races import judged_anyhow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from tests.support.races import Raced
 
 CHECKOUT = """
@@ -91,40 +89,35 @@ class Received:
     received: list[list[tuple[int, str]]]
 
 
-def received(place: Path, baseline: ByteServer, challenger: ByteServer) -> Received:
-    """Race two servers in a folder that holds the scenario and nothing else."""
-    place.mkdir()
-    (place / "checkout.py").write_text(CHECKOUT)
-    with ExitStack() as stack:
-        servers = [stack.enter_context(one.serving()) for one in (baseline, challenger)]
-        urls = [server.url for server in servers]
-        race = stack.enter_context(
-            racing(place, *urls, "--scenario", "checkout.py:Checkout", *FLAGS)
-        )
-        race.wait()
-    return Received(race, [[read(one) for one in server.requests] for server in servers])
-
-
 @pytest.fixture(scope="module")
-def raced(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Received]:
-    """Return each race by what its challenger does; it is run when it is first asked for."""
-    place, races = tmp_path_factory.mktemp("shops"), dict[str, Received]()
+def raced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Received]:
+    """Return each race by what its challenger says; both were run side by side."""
+    place = tmp_path_factory.mktemp("shops")
+    begun = {}
+    with ExitStack() as stack:
+        for what, wrong_key in (("right", None), ("wrong", WRONG_KEY)):
+            shops = (shop(pause_s=SLOWER_S), shop(wrong_key=wrong_key))
+            servers = [stack.enter_context(one.serving()) for one in shops]
+            # The folder holds the scenario and nothing else.
+            folder = place / what
+            folder.mkdir()
+            (folder / "checkout.py").write_text(CHECKOUT)
+            urls = [server.url for server in servers]
+            racer = racing(folder, *urls, "--scenario", "checkout.py:Checkout", *FLAGS)
+            begun[what] = stack.enter_context(racer), servers
+        for race, _ in begun.values():
+            race.wait()
+    return {
+        what: Received(race, [[read(one) for one in server.requests] for server in servers])
+        for what, (race, servers) in begun.items()
+    }
 
-    def of(what: str) -> Received:
-        if what not in races:
-            wrong_key = WRONG_KEY if what == "wrong" else None
-            slower, other = shop(pause_s=SLOWER_S), shop(wrong_key=wrong_key)
-            races[what] = received(place / what, slower, other)
-        return races[what]
 
-    return of
-
-
-def test_one_file_is_enough_for_a_verdict(raced: Callable[[str], Received]) -> None:
-    one = raced("right").race
-    assert one.code == 0, one.said
-    assert one.verdict.verdict in {"adopt", "better"}
-    run = one.run
+def test_one_file_is_enough_for_a_verdict(raced: dict[str, Received]) -> None:
+    one = raced["right"].race
+    one.require_sound()
+    run, verdict = judged_anyhow(one.folder)
+    assert verdict.verdict in {"adopt", "better"}
     assert run.scenario.name.endswith("/checkout.py:Checkout")
     assert run.scenario.keys == KEYS
     assert run.scenario.facts.answers == "checked"
@@ -132,8 +125,8 @@ def test_one_file_is_enough_for_a_verdict(raced: Callable[[str], Received]) -> N
     assert {total.kind for total in run.targets.values()} == {"http"}
 
 
-def test_every_answer_is_checked(raced: Callable[[str], Received]) -> None:
-    one = raced("right")
+def test_every_answer_is_checked(raced: dict[str, Received]) -> None:
+    one = raced["right"]
     for number, total in enumerate(one.race.run.targets.values()):
         assert total.verified == total.requests > 0
         rows = one.race.rows(number)
@@ -141,8 +134,8 @@ def test_every_answer_is_checked(raced: Callable[[str], Received]) -> None:
         assert len(rows) == len(one.received[number])
 
 
-def test_both_servers_are_asked_for_the_same(raced: Callable[[str], Received]) -> None:
-    one = raced("right")
+def test_both_servers_are_asked_for_the_same(raced: dict[str, Received]) -> None:
+    one = raced["right"]
     for number, received in enumerate(one.received):
         asked = Counter(item for item, _ in received)
         assert asked == Counter(one.race.rows(number)["key"].tolist())
@@ -150,20 +143,20 @@ def test_both_servers_are_asked_for_the_same(raced: Callable[[str], Received]) -
 
 
 def test_orders_arrive_with_their_bodies_as_often_as_their_weight_says(
-    raced: Callable[[str], Received],
+    raced: dict[str, Received],
 ) -> None:
     # `read` has compared each body with what the scenario builds.
-    for received in raced("right").received:
+    for received in raced["right"].received:
         orders = [item for item, did in received if did == "order"]
         # Of 2,400 requests or more, a tenth is within 5 deviations of the share.
         assert 0.06 < len(orders) / len(received) < 0.14
         assert len(set(orders)) > KEYS / 2
 
 
-def test_a_challenger_that_answers_wrongly_does_not_win(raced: Callable[[str], Received]) -> None:
-    one = raced("wrong").race
-    assert one.verdict.verdict == "worse", one.said
-    assert one.code == 0
+def test_a_challenger_that_answers_wrongly_does_not_win(raced: dict[str, Received]) -> None:
+    one = raced["wrong"].race
+    one.require_sound()
+    assert judged_anyhow(one.folder)[1].verdict == "worse"
     rows = one.rows(1)
     wrong = rows["key"] == WRONG_KEY
     assert wrong.any()
