@@ -78,20 +78,25 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Struck]:
         restarted = race("both", f"http://127.0.0.1:{valve.port}", pairs=12, slice=1.0)
         flags = ("--workers", "1", "--bind", f"127.0.0.1:{port}")
         mastered = race("mastered", server.url, *flags, pairs=50)
+        worker = stack.enter_context(_worker(place / "worker", port))
+        removed = race("removed", server.url, pairs=12)
         first = latest(restarted)
         beside = race("both", still.url, "--processes", "2", pairs=3, slice=3.0)
-        starved = race("starved", closing.url, pairs=4)
+        starved = race("starved", closing.url, pairs=8)
         nameless = stack.enter_context(
             racing(
                 place / "nameless",
-                sections(server.url, f"http://backend.test:{closing.port}", pairs=4),
+                sections(server.url, f"http://backend.test:{closing.port}", pairs=8),
                 wrapper=names.wrapper(place),
             )
         )
-        removed = race("removed", server.url, pairs=50)
         bind = f"127.0.0.1:{locust_runs.free_port()}"
         waiting = race("waiting", server.url, "--workers", "1", "--bind", bind)
-        worker = stack.enter_context(_worker(place / "worker", port))
+        wait_until(lambda: removed.under_way(2))
+        shutil.rmtree(removed.folder.path.resolve())
+        # It takes a while until the worker gives its master up.
+        wait_until(lambda: mastered.under_way(1))
+        mastered.stop()
         wait_until(lambda: beside.folder.path.resolve() != first)
         second = beside.folder.path.resolve()
 
@@ -111,12 +116,8 @@ def struck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Struck]:
         worker_of_two.suspend()
         time.sleep(_STILL_S)
         worker_of_two.resume()
-        wait_until(lambda: removed.under_way(2))
-        shutil.rmtree(removed.folder.path.resolve())
         wait_until(lambda: latest(waiting).exists())
         waiting.process.send_signal(signal.SIGINT)
-        wait_until(lambda: mastered.under_way(1))
-        mastered.stop()
         said = worker.communicate(timeout=_PATIENCE_S)[1]
         for raced in (restarted, beside, removed, starved, nameless, waiting):
             raced.wait()
