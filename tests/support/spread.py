@@ -36,6 +36,11 @@ TOGETHER = {
         "tests/unit/race/test_known_targets.py",
         "tests/unit/race/test_recomputed_",
     ),
+    "endpoints": ("tests/unit/race/test_endpoint_race.py",),
+    "workers": ("tests/unit/race/test_workers.py",),
+    "struck races": ("tests/unit/race/test_struck_races.py",),
+    "known servers": ("tests/unit/capacity/test_known_servers.py",),
+    "an installed wheel": ("tests/packaging/test_installed.py",),
     "PostgreSQL": ("tests/lab/test_supabase_", "tests/lab/test_postgres_store.py"),
 }
 
