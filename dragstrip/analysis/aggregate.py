@@ -11,6 +11,7 @@ from dragstrip.analysis.evidence import Evidence, Pairs, Witness
 from dragstrip.analysis.gates import gates
 from dragstrip.analysis.generator_health import GeneratorHealth
 from dragstrip.analysis.load_over_time import LoadOverTime
+from dragstrip.analysis.looks import level
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.outages import Outages
 from dragstrip.analysis.percentile_bands import distributions
@@ -185,7 +186,9 @@ def with_distributions(summary: Summary, plan: Plan, reports: Iterable[SliceRepo
     names = {number: target.name for number, target in enumerate(plan.targets)}
     numbers = {name: number for number, name in names.items()}
     counted = {part.index: numbers[part.target] for part in summary.slices}
-    found = distributions(reports, counted, summary.sums)
+    race = plan.race if plan.race.stop_when_decided else None
+    of_look = level(race, len(counted) // 2)
+    found = distributions(reports, counted, summary.sums, of_look)
     totals = {
         name: _with_distribution(plan, summary.totals[name], found[number])
         for number, name in names.items()

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from dragstrip.analysis.comparable import unlike
 from dragstrip.analysis.gates import SAMPLES_NEEDED
+from dragstrip.analysis.looks import level, planned
 from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.slo import typical
 from dragstrip.analysis.stored_searches import Carried  # noqa: TC001
@@ -125,7 +126,8 @@ def _value(run: Run, verdict: Verdict, target: str, metric: Metric, operation: s
     slices = [one for one in only(run, operation).slices if one.target == target]
     if min((one.requests for one in slices), default=0) < SAMPLES_NEEDED[metric]:
         return None, f"too few requests a slice for {metric}"
-    found = typical([one.quantile_ms(metric) or 0.0 for one in slices])
+    of_look = level(planned(run), len(run.slices) // 2)
+    found = typical([one.quantile_ms(metric) or 0.0 for one in slices], of_look)
     return found, None if found else f"{metric} does not exist in every slice"
 
 

@@ -6,7 +6,8 @@ independent; within a slice they are not. So their number is first divided by th
 the slices (Kish, Survey Sampling, 1965): by how much the share of requests below the quantile
 scatters from slice to slice beyond chance. As few slices tell that poorly, the number is lessened
 once more by Student's t (Korn and Graubard, Survey Methodology 24, 1998). An end is open where so
-few requests cannot bound it: no 600 requests say how bad a p99.9 may be.
+few requests cannot bound it: no 600 requests say how bad a p99.9 may be. In a race that may end
+early, the confidence is that of the look.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import scipy
 
+from dragstrip.analysis.looks import fixed
 from dragstrip.ledger.histogram import Histogram
 from dragstrip.ledger.tallies import of_target
 from dragstrip.ledger.tally import Tally, merged
 from dragstrip.run.model import Quantile
-from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from dragstrip.analysis.looks import Level
     from dragstrip.run.slice_report import SliceReport
 
     Values = NDArray[np.float64]
@@ -40,8 +42,9 @@ _FEWEST_SLICES = 2
 class Scatter:
     """Sees a target's slices one by one, and how the requests within each quantile scatter."""
 
-    def __init__(self, total: Tally) -> None:
+    def __init__(self, total: Tally, level: Level = fixed) -> None:
         self._total = total
+        self._level = level
         found = [total.quantile_ms(share) for share in SHARES]
         self._bounds_ns = np.array([np.nan if ms is None else ms * 1e6 for ms in found])
         self._within = _counts_within(total.histograms.get("response"), self._bounds_ns)
@@ -82,22 +85,23 @@ class Scatter:
 
     def _ends(self) -> tuple[Values, Values]:
         """Return the shares at which the intervals end; 0 or above 1 where they are open."""
-        if self._slices < _FEWEST_SLICES:
+        confidence = self._level(self._slices)
+        if self._slices < _FEWEST_SLICES or confidence == 1:
             return np.zeros(len(SHARES)), np.full(len(SHARES), 2.0)
-        count, shares = self._effective(), np.array(SHARES)
-        tail = (1 - CONFIDENCE) / 2
+        count, shares = self._effective(confidence), np.array(SHARES)
+        tail = (1 - confidence) / 2
         lows = scipy.stats.binom.ppf(tail, count, shares) / count
         highs = (scipy.stats.binom.ppf(1 - tail, count, shares) + 1) / count
         return lows, highs
 
-    def _effective(self) -> Values:
+    def _effective(self, confidence: float) -> Values:
         """Return, for each quantile, as how many independent requests those made count."""
         due, slices = self._total.requests, self._slices
         share = self._within / due
         by_chance = share * (1 - share) / due
         found = self._squares * slices / (slices - 1) / due**2
         design = np.divide(found, by_chance, out=np.ones(len(SHARES)), where=by_chance > 0)
-        reach = (1 + CONFIDENCE) / 2
+        reach = (1 + confidence) / 2
         few = (scipy.stats.norm.ppf(reach) / scipy.stats.t.ppf(reach, slices - 1)) ** 2
         counted: Values = np.maximum(np.floor(due / np.maximum(design, 1) * few), 1)
         return counted
@@ -111,15 +115,15 @@ class Distributions(NamedTuple):
 
 
 def distributions(
-    reports: Iterable[SliceReport], counted: dict[int, int], sums: Sums
+    reports: Iterable[SliceReport], counted: dict[int, int], sums: Sums, level: Level = fixed
 ) -> tuple[Distributions, Distributions]:
     """Return the distributions of (baseline, challenger).
 
     `counted` are the slices that count, by index, each with the number of its target, and `sums`
-    what they come to. Of `reports`, one is held at a time.
+    what they come to. Of `reports`, one is held at a time. `level` is that of the look.
     """
-    scatters = [Scatter(merged(tallies)) for tallies in sums]
-    parts = [[Scatter(tally) for tally in tallies if len(tallies) > 1] for tallies in sums]
+    scatters = [Scatter(merged(tallies), level) for tallies in sums]
+    parts = [[Scatter(tally, level) for tally in tallies if len(tallies) > 1] for tallies in sums]
     for report in reports:
         target = counted.get(report["index"])
         if target is not None:

@@ -1,25 +1,26 @@
 """The metrics that the rule does not look at: the same paired t-test, corrected for their number.
 
-Their intervals stand each for itself at 95 %; whether one of them tells the targets apart is for
-the adjusted p-value to say.
+Their intervals stand each for itself at 95 %, over all looks where a race may end early; whether
+one of them tells the targets apart is for the adjusted p-value to say.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dragstrip.analysis.looks import level, p_value, planned
 from dragstrip.analysis.operations import names_of, only
 from dragstrip.analysis.paired_values import MEASURES, SHARES, Measure, by_pair
-from dragstrip.analysis.ratio import log_ratios
+from dragstrip.analysis.ratio import around, log_ratios
 from dragstrip.run.model import Comparison
 from dragstrip.stats.autocorrelation import merge
 from dragstrip.stats.holm import holm
 from dragstrip.stats.t_interval import Mean, mean_of
 
 if TYPE_CHECKING:
+    from dragstrip.analysis.looks import Level
     from dragstrip.config.config import Metric
     from dragstrip.run.model import Run
 
@@ -42,9 +43,13 @@ def secondary(run: Run, declared: Metric, operation: str | None = None) -> dict[
             mean = _mean(part, measure)
             if mean is not None:
                 found[f"{name} {measure}" if name else measure] = (measure, mean)
-    adjusted = holm({name: mean.p_value for name, (_, mean) in found.items()})
+    race, pairs = planned(run), len(run.slices) // 2
+    of_look = level(race, pairs)
+    raw = {name: p_value(mean, race, pairs) for name, (_, mean) in found.items()}
+    adjusted = holm(raw)
     return {
-        name: _comparison(measure, mean, adjusted[name]) for name, (measure, mean) in found.items()
+        name: _comparison(measure, mean, of_look, raw[name], adjusted[name])
+        for name, (measure, mean) in found.items()
     }
 
 
@@ -61,17 +66,23 @@ def _mean(run: Run, measure: Measure) -> Mean | None:
     return mean_of(merge(apart).values)
 
 
-def _comparison(measure: Measure, mean: Mean, p_adjusted: float) -> Comparison:
-    low, high = mean.interval()
-    ends = (mean.value, low, high)
-    is_ratio = measure not in SHARES
-    effect, low, high = (math.exp(one) for one in ends) if is_ratio else ends
+def _comparison(
+    measure: Measure, mean: Mean, of_look: Level, p: float, p_adjusted: float
+) -> Comparison:
+    confidence = of_look(mean.count)
+    if measure in SHARES:
+        low, high = mean.interval(confidence)
+        # In this order: of what is not a number, the bound is taken.
+        effect, low, high = mean.value, max(-1.0, low), min(1.0, high)
+    else:
+        found = around(mean, confidence)
+        effect, low, high = found.ratio, found.low, found.high
     return Comparison(
-        kind="ratio" if is_ratio else "difference",
+        kind="difference" if measure in SHARES else "ratio",
         effect=effect,
         low=low,
         high=high,
-        p=mean.p_value,
+        p=p,
         p_adjusted=p_adjusted,
         pairs=mean.count,
     )

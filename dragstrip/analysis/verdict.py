@@ -123,7 +123,7 @@ def _targets(run: Run, rules: RulesConfig, *, is_valid: bool) -> dict[str, Verdi
     of_look = level(planned(run), complete_pairs(run))
     targets = {}
     for name, total in run.targets.items():
-        low, high = clopper_pearson(_failures(total), total.requests)
+        low, high = clopper_pearson(_failures(total), total.requests, of_look(complete_pairs(run)))
         own = slice_interval(slices[name], of_look) if is_valid else None
         targets[name] = VerdictTarget.model_validate(
             total.model_dump(include=_SHOWN)

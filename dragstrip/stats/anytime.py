@@ -34,6 +34,18 @@ def critical_t(count: int, alpha: float, prior: float = PRIOR) -> float:
     return math.sqrt((count - 1) * (most - 1) / left) if left > 0 else math.inf
 
 
+def p_value(t: float, count: int, prior: float = PRIOR) -> float:
+    """Return 1 / G(n), at most 1: a p-value of a mean of 0 that holds at any time.
+
+    `t` is the distance of the mean from 0 in standard errors.
+    """
+    if math.isinf(t):
+        return 0.0
+    freedom, left = count - 1, prior / (count + prior)
+    ratio = (freedom + left * t * t) / (freedom + t * t)
+    return min(1.0, math.exp(count / 2 * math.log(ratio)) / math.sqrt(left))
+
+
 def level(count: int, alpha: float) -> float:
     """Return the confidence of the t-interval that is as wide; 1 where it has no ends."""
     return float(1 - 2 * scipy.stats.t.sf(critical_t(count, alpha), count - 1))

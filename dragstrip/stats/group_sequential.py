@@ -19,6 +19,7 @@ import numpy as np
 import scipy
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
+_LEAST_P = 1e-12
 Before = tuple[Any, Any, float, float]
 _FARTHEST = 20.0
 """In standard deviations: nothing is beyond."""
@@ -33,7 +34,7 @@ def spent(fraction: float, alpha: float) -> float:
     return float(4 * norm.sf(norm.isf(alpha / 4) / math.sqrt(fraction))) if fraction else 0.0
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def bounds(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     """Return the bound of |Z| at each look, for looks at these shares of the data, up to 1.
 
@@ -48,14 +49,37 @@ def bounds(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:
 
         def excess(end: float, before: Before = (places, masses, step, due)) -> float:
             places, masses, step, due = before
-            inner, outer = (scipy.stats.norm.sf((end + side * places) / step) for side in (-1, 1))
+            inner, outer = (scipy.special.ndtr((side * places - end) / step) for side in (-1, 1))
             return float((inner + outer) @ masses) - due
 
         end = float(scipy.optimize.brentq(excess, 0.0, _FARTHEST, xtol=1e-12))
         found.append(end / math.sqrt(share))
-        density = scipy.stats.norm.pdf(end * _NODES[:, None], places, step)
+        density = _density((end * _NODES[:, None] - places) / step) / step
         places, masses, start = end * _NODES, end * _WEIGHTS * (density @ masses), share
     return tuple(found)
+
+
+def _density(z: Any) -> Any:
+    return np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+
+
+def p_value(p: float, number: int, fractions: tuple[float, ...]) -> float:
+    """Return the least error over all looks at which a p-value at one of them, from 0, decides.
+
+    Where the null hypothesis holds, it is at most alpha with a probability of alpha, whenever one
+    stops (Jennison and Turnbull, chapter 9). What is below _LEAST_P counts as that.
+    """
+    wanted = math.log(max(p, _LEAST_P))
+
+    def excess(log_alpha: float) -> float:
+        bound = bounds(fractions, math.exp(log_alpha))[number]
+        return math.log(2) + float(scipy.special.log_ndtr(-bound)) - wanted
+
+    # No look decides with more than the whole error.
+    low, high = wanted - 1e-6, -1e-6
+    if low >= high or excess(high) <= 0:
+        return 1.0
+    return math.exp(scipy.optimize.brentq(excess, low, high, xtol=1e-6))
 
 
 def levels(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:

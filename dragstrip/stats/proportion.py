@@ -21,11 +21,12 @@ def clopper_pearson(
 ) -> tuple[float, float]:
     """Return the two-sided interval of the share of failures; (0, 1) of no requests.
 
-    Raises ValueError when the counts or the confidence are impossible.
+    All is possible with a confidence of 1. Raises ValueError when the counts or the confidence are
+    impossible.
     """
     if not 0 <= failures <= requests:
         raise ValueError(f"{failures} failures of {requests} requests cannot be")
-    if not 0 < confidence < 1:
+    if not 0 < confidence <= 1:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     tail = (1 - confidence) / 2
     right = requests - failures

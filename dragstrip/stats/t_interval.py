@@ -36,12 +36,16 @@ class Mean:
         return self.deviation / math.sqrt(self.count)
 
     @property
+    def t(self) -> float:
+        """How many standard errors the mean is from 0, whichever side."""
+        if self.standard_error == 0:
+            return 0.0 if self.value == 0 else math.inf
+        return abs(self.value) / self.standard_error
+
+    @property
     def p_value(self) -> float:
         """Two-sided p-value of the test that the true mean is 0."""
-        if self.standard_error == 0:
-            return 1.0 if self.value == 0 else 0.0
-        t = abs(self.value) / self.standard_error
-        return float(2 * scipy.stats.t.sf(t, self.count - 1))
+        return float(2 * scipy.stats.t.sf(self.t, self.count - 1))
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
         """Half the length of the two-sided confidence interval."""

@@ -24,7 +24,9 @@ TURN = next(slice_ for slice_ in PLAN.slices if slice_.target == 0)
 MEDIAN = SHARES.index(0.5)
 
 
-def distribution(slices_ms: list[Any], failed: int = 0) -> list[Quantile]:
+def distribution(
+    slices_ms: list[Any], failed: int = 0, *, confidence: float = 0.95
+) -> list[Quantile]:
     """Return what slices with these response times come to; the first `failed` of each fail."""
     reports = []
     total = Tally()
@@ -34,7 +36,7 @@ def distribution(slices_ms: list[Any], failed: int = 0) -> list[Quantile]:
         report = report_of(TURN, rows, 4 * SECOND)
         total.merge_encoded(report["workers"][0]["tallies"]["0"]["0"])
         reports.append(report)
-    scatter = Scatter(total)
+    scatter = Scatter(total, lambda _: confidence)
     for report in reports:
         scatter.see(report, 0)
     return scatter.quantiles()
@@ -66,6 +68,17 @@ def test_few_lookups_bound_no_extreme_quantile() -> None:
     assert last.ms is not None
     assert (last.high_ms, first.low_ms) == (None, None)
     assert found[MEDIAN].high_ms is not None
+
+
+def test_the_band_of_an_early_look_is_wider_and_of_one_without_ends_open() -> None:
+    slices = [np.random.default_rng(seed).lognormal(3, 0.5, 100) for seed in range(8)]
+    usual, early, open_ = (
+        distribution(slices, confidence=confidence)[MEDIAN] for confidence in (0.95, 0.99, 1)
+    )
+    assert early.low_ms is not None
+    assert usual.low_ms is not None
+    assert early.low_ms < usual.low_ms
+    assert (open_.low_ms, open_.high_ms) == (None, None)
 
 
 def test_one_slice_bounds_nothing() -> None:

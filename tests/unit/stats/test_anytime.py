@@ -54,6 +54,15 @@ def test_it_is_wider_than_the_interval_of_a_single_look(count: int, alpha: float
     assert anytime.level(count, alpha) > 1 - alpha
 
 
+@given(st.integers(5, 5000), st.floats(1e-6, 0.9))
+def test_the_p_value_is_the_error_whose_bound_was_just_reached(count: int, alpha: float) -> None:
+    reach = anytime.critical_t(count, alpha)
+    if math.isfinite(reach):
+        assert anytime.p_value(reach, count) == pytest.approx(alpha)
+    assert anytime.p_value(0, count) == 1
+    assert anytime.p_value(math.inf, count) == 0
+
+
 def test_however_often_one_looks_five_percent_at_most_are_ever_wrong() -> None:
     # Of 4,000 series with a true mean of 0 and any scale, looked at after every value up to 400.
     random = np.random.default_rng(8)

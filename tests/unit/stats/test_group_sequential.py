@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from dragstrip.stats.group_sequential import bounds, levels, spent
+from dragstrip.stats.group_sequential import bounds, levels, p_value, spent
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,16 @@ def test_no_look_takes_more_than_is_spent_by_then(shares: list[int]) -> None:
     fractions = (*(share / 40 for share in sorted(shares)), 1.0)
     for bound, share in zip(bounds(fractions, 0.05), fractions, strict=True):
         assert 2 * stats.norm.sf(bound) <= spent(share, 0.05) + 1e-9
+
+
+@given(st.floats(1e-9, 0.5), st.integers(0, 3))
+def test_a_p_value_is_the_error_whose_bound_was_just_reached(alpha: float, number: int) -> None:
+    fractions = (0.4, 0.6, 0.8, 1.0)
+    single = 2 * float(stats.norm.sf(bounds(fractions, alpha)[number]))
+    if single > 1e-11:
+        found = p_value(single, number, fractions)
+        assert found == pytest.approx(alpha, rel=1e-4)
+        assert found >= single
 
 
 def test_what_is_spent_is_how_often_a_motion_without_drift_leaves_the_bounds() -> None:

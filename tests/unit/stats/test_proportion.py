@@ -70,7 +70,7 @@ def test_impossible_counts_are_refused(count: tuple[int, int]) -> None:
         clopper_pearson(*count)
 
 
-@pytest.mark.parametrize("confidence", [0.0, 1.0, float("nan")])
+@pytest.mark.parametrize("confidence", [0.0, 1.1, float("nan")])
 def test_impossible_confidence_is_refused(confidence: float) -> None:
     with pytest.raises(ValueError, match="confidence"):
         clopper_pearson(1, 5, confidence)
