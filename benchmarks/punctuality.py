@@ -6,8 +6,7 @@ Two targets take turns at the same rate, Poisson arrivals, one generator process
 server is on another and answers after a millisecond. A slice's p99 is that of its counted lookups
 that found a free connection, as the validity gate has it; the figure that is bounded is the median
 over slices, which one pause of the machine does not move. The greatest lateness of all is beside.
-Each rate is raced twice: alone, and with three browsers that watch it on `dragstrip watch`, which
-runs on the server's core.
+`benchmarks.watchers` does the same while browsers watch.
 
 Linux, two cores. The generator and the server run ahead of everything else where the system grants
 it. Exit code 1 when a bound is broken.
@@ -18,8 +17,7 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
-from contextlib import nullcontext
-from dataclasses import asdict
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +28,7 @@ from benchmarks.form import Bound
 from benchmarks.known_delays import Delays, Spec, serving
 from benchmarks.lookups import PATHS
 from benchmarks.quantiles import nearest_rank
-from benchmarks.watchers import BROWSERS, watching
+from benchmarks.watching import watching
 from dragstrip.ledger.rows import Flag
 
 if TYPE_CHECKING:
@@ -58,21 +56,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     figures: dict[str, Any] = {}
     bounds = []
     for rate in options.rates:
-        for is_watched in (False, True):
-            name = f"{rate:g}/s" + (f", {BROWSERS} browsers watch" if is_watched else "")
-            figures[name] = _lateness(form.cores(), rate, pairs, is_watched=is_watched)
-            if rate in MOST_LAG_MS:
-                p99_ms, most = figures[name]["p99_ms"], MOST_LAG_MS[rate]
-                bounds.append(Bound(f"send lag p99 at {name}, ms", p99_ms, "at most", most))
+        name = f"{rate:g}/s"
+        figures[name] = lateness(form.cores(), rate, pairs)
+        if rate in MOST_LAG_MS:
+            p99_ms, most = figures[name]["p99_ms"], MOST_LAG_MS[rate]
+            bounds.append(Bound(f"send lag p99 at {name}, ms", p99_ms, "at most", most))
     return form.conclude("punctuality", argv, bounds, figures, options.json)
 
 
-def _lateness(cores: Cores, rate: float, pairs: int, *, is_watched: bool) -> dict[str, Any]:
+def lateness(cores: Cores, rate: float, pairs: int, *, is_watched: bool = False) -> dict[str, Any]:
+    """Return how late the lookups of a race were sent, and what watched it."""
+    unwatched: AbstractContextManager[dict[str, Any]] = nullcontext({})
     streams = tuple(Delays(path, ((1.0, _DELAY_MS, 0.0),)) for path in PATHS)
     with (
         tempfile.TemporaryDirectory(prefix="dragstrip-punctuality-") as folder,
         serving(Spec(SEED, streams, cores.server)) as server,
-        watching(Path(folder), cores.server) if is_watched else nullcontext() as watchers,
+        watching(Path(folder), cores.server) if is_watched else unwatched as seen,
     ):
         result = instrument.race_at(
             server.url,
@@ -86,7 +85,7 @@ def _lateness(cores: Cores, rate: float, pairs: int, *, is_watched: bool) -> dic
         )
         figures = _figures(instrument.rows_of(result))
     return figures | {
-        **(asdict(watchers) if watchers else {}),
+        **seen,
         "achieved_rate": instrument.gate(result, "achieved_rate"),
         "generator_cpu": instrument.gate(result, "generator_cpu"),
         "gate_p99_ms": instrument.gate(result, "send_delay_p99_ms"),

@@ -1,85 +1,46 @@
-"""Browsers that watch a race: each asks the live page as its script does, away from the load."""
+"""What does it cost the generator that browsers watch a race?
+
+    python -m benchmarks.watchers [--json PATH] [--quick] [--rates N [N ...]]
+
+As `benchmarks.punctuality`, each rate twice: alone, and with three pages of Chromium open on
+`dragstrip watch`. They and that command run on the server's core. Without Chromium and Playwright,
+three clients ask instead as the page's script does, and the figures say so.
+
+Linux, two cores. Exit code 1 when a bound is broken.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-import threading
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import httpx
-
-from dragstrip.run.ipc import free_port
+from benchmarks import form
+from benchmarks.form import Bound
+from benchmarks.punctuality import MOST_LAG_MS, lateness
+from benchmarks.watching import PAGES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-BROWSERS = 3
-_EVERY_S = 1.0
-_START_S = 30.0
+    from collections.abc import Sequence
 
 
-@dataclass
-class Watchers:
-    """What they have seen: how often the race stood anew, and how many pictures were sent."""
-
-    states: int = 0
-    pictures: int = 0
-
-
-@contextmanager
-def watching(runs: Path, core: int) -> Iterator[Watchers]:
-    """Watch whatever race is under way in a folder of runs, on one core."""
-    port = free_port()
-    command = [sys.executable, "-m", "dragstrip", "watch", "latest", "--out", str(runs)]
-    server = subprocess.Popen(
-        [*command, "--web-port", str(port)],
-        stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
-    )
-    watchers, over = Watchers(), threading.Event()
-    threads = [
-        threading.Thread(target=_watch, args=(port, core, watchers, over)) for _ in range(BROWSERS)
-    ]
-    try:
-        _wait_until_served(port, over)
-        for thread in threads:
-            thread.start()
-        yield watchers
-    finally:
-        over.set()
-        for thread in threads:
-            if thread.ident:
-                thread.join()
-        server.terminate()
-        server.wait()
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, store; return the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = form.parser("watchers", __doc__)
+    parser.add_argument("--rates", type=float, nargs="+", default=list(MOST_LAG_MS), metavar="N")
+    options = parser.parse_args(argv)
+    pairs = 1 if options.quick else 3
+    figures: dict[str, Any] = {}
+    bounds = []
+    for rate in options.rates:
+        for is_watched in (False, True):
+            name = f"{rate:g}/s, " + (f"{PAGES} pages watch" if is_watched else "alone")
+            figures[name] = lateness(form.cores(), rate, pairs, is_watched=is_watched)
+            if rate in MOST_LAG_MS:
+                p99_ms, most = figures[name]["p99_ms"], MOST_LAG_MS[rate]
+                bounds.append(Bound(f"send lag p99 at {name}, ms", p99_ms, "at most", most))
+    return form.conclude("watchers", argv, bounds, figures, options.json)
 
 
-def _wait_until_served(port: int, over: threading.Event) -> None:
-    for _ in range(int(_START_S / 0.1)):
-        with suppress(httpx.TransportError):
-            httpx.get(f"http://127.0.0.1:{port}/", trust_env=False)
-            return
-        over.wait(0.1)
-    raise RuntimeError("`dragstrip watch` does not answer")
-
-
-def _watch(port: int, core: int, watchers: Watchers, over: threading.Event) -> None:
-    # Of this thread alone.
-    os.sched_setaffinity(0, {core})
-    shown, tag = "", ""
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=10) as client:
-        while not over.wait(_EVERY_S):
-            answer = client.get("/state", headers={"If-None-Match": tag})
-            if answer.status_code != httpx.codes.OK:
-                continue
-            tag, page = answer.headers.get("etag", ""), answer.json()
-            watchers.states += 1
-            if page["run"] and page["pictures"] != shown:
-                shown = page["pictures"]
-                client.get("/pictures").raise_for_status()
-                watchers.pictures += 1
+if __name__ == "__main__":
+    sys.exit(main())

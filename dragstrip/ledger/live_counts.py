@@ -6,7 +6,7 @@ costs milliseconds. Briefs add up as tallies do.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
@@ -25,6 +25,8 @@ BOUNDS_S = tuple(
 )
 """Upper bounds of the response times' buckets: ten a decade (ISO 3's R10), 0.5 ms to 80 s."""
 
+_BY_REASON: tuple[Literal["failed", "failed_uncounted"], ...] = ("failed", "failed_uncounted")
+
 _BOUNDS_NS = np.array([round(bound * 1e9) for bound in BOUNDS_S], np.int64)
 
 
@@ -34,6 +36,7 @@ class Brief(TypedDict):
     verified: int
     failed: dict[str, int]
     uncounted: int
+    failed_uncounted: dict[str, int]
     buckets: list[int]
     sum_s: float
 
@@ -45,6 +48,7 @@ def brief(tally: Tally) -> Brief:
         "verified": tally.verified,
         "failed": dict(tally.failed),
         "uncounted": tally.uncounted,
+        "failed_uncounted": dict(tally.failed_uncounted),
         "buckets": response.at_most(_BOUNDS_NS) if response else [0] * len(BOUNDS_S),
         "sum_s": response.sum_ns() / 1e9 if response else 0.0,
     }
@@ -56,6 +60,7 @@ def total(briefs: Iterable[Brief]) -> Brief:
         "verified": 0,
         "failed": {},
         "uncounted": 0,
+        "failed_uncounted": {},
         "buckets": [0] * len(BOUNDS_S),
         "sum_s": 0.0,
     }
@@ -64,8 +69,9 @@ def total(briefs: Iterable[Brief]) -> Brief:
         sum_["uncounted"] += one["uncounted"]
         sum_["sum_s"] += one["sum_s"]
         sum_["buckets"] = [a + b for a, b in zip(sum_["buckets"], one["buckets"], strict=True)]
-        for reason, count in one["failed"].items():
-            sum_["failed"][reason] = sum_["failed"].get(reason, 0) + count
+        for name in _BY_REASON:
+            for reason, count in one[name].items():
+                sum_[name][reason] = sum_[name].get(reason, 0) + count
     return sum_
 
 
@@ -88,14 +94,15 @@ def quantile_ms(counted: Brief, share: float) -> float | None:
 
 def most(one: Brief, other: Brief) -> Brief:
     """Return the greater of each count."""
-    reasons = one["failed"] | other["failed"]
     return {
         "verified": max(one["verified"], other["verified"]),
-        "failed": {
-            reason: max(one["failed"].get(reason, 0), other["failed"].get(reason, 0))
-            for reason in reasons
-        },
+        "failed": _most_by_reason(one["failed"], other["failed"]),
         "uncounted": max(one["uncounted"], other["uncounted"]),
+        "failed_uncounted": _most_by_reason(one["failed_uncounted"], other["failed_uncounted"]),
         "buckets": list(map(max, one["buckets"], other["buckets"])),
         "sum_s": max(one["sum_s"], other["sum_s"]),
     }
+
+
+def _most_by_reason(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {reason: max(one.get(reason, 0), other.get(reason, 0)) for reason in one | other}

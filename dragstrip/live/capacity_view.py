@@ -43,8 +43,9 @@ class CapacityView:
         return {
             "run": found.id,
             "title": f"How much {found.challenger} and {found.baseline} carry",
+            "about": words.conditions(found),
             "banners": [LAB_BANNER] * found.lab,
-            "stage": f"{len(found.slices)} slices are over. {words.conditions(found)}",
+            "stage": f"{len(found.slices)} slices are over",
             "is_over": is_over,
             "done": len(found.slices),
             "total": None,
@@ -82,17 +83,15 @@ def _lane(found: Capacity, number: int) -> Page:
         ("rate of the last slice", words.rate(last.rate_per_s if last else None)),
         ("carries so far", words.rate(target.capacity_per_s)),
         ("95 % interval", " to ".join(ends)),
-        *(
-            (f"{metric} of the last slice", numbers.milliseconds(value))
-            for metric, value in (
-                ("p50", last.p50_ms if last else None),
-                ("p95", last.p95_ms if last else None),
-                ("p99", last.p99_ms if last else None),
-            )
-        ),
         ("slices that kept the objective", str(sum(one.outcome == "kept" for one in slices))),
         ("slices that broke it", str(sum(one.outcome == "broken" for one in slices))),
         ("requests", numbers.count(target.requests)),
     ]
-    side = ("baseline", "challenger")[number]
-    return {"side": side, "name": name, "is_on": False, "rows": rows}
+    values = (last.p50_ms, last.p95_ms, last.p99_ms) if last else (None, None, None)
+    return {
+        "side": ("baseline", "challenger")[number],
+        "name": name,
+        "is_on": False,
+        "rows": rows,
+        "quantiles": [["last slice", *map(numbers.milliseconds, values)]],
+    }

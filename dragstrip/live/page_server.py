@@ -41,6 +41,7 @@ _ASSETS = Path(__file__).parent / "page"
 _FILES = {
     "live.css": _ASSETS,
     "live.js": _ASSETS,
+    "theme.js": _ASSETS,
     "report.css": REPORT_ASSETS,
     "report.js": REPORT_ASSETS,
     "save.js": REPORT_ASSETS,

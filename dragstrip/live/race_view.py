@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from dragstrip.analysis import numbers
 from dragstrip.analysis.gates import fix_of
-from dragstrip.ledger.live_counts import quantile_ms, total
+from dragstrip.ledger.live_counts import Brief, quantile_ms
+from dragstrip.ledger.rows import Outcome
 from dragstrip.live import words
 from dragstrip.live.follow import Follower
 from dragstrip.live.progress import Clock
@@ -22,7 +23,7 @@ from dragstrip.report.text import banners
 from dragstrip.run.folder import VERDICT_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from dragstrip.analysis.ratio import Interval
     from dragstrip.config.config import Metric
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 Page = dict[str, Any]
 """What goes to the browser as JSON."""
 
-_SHARES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 _METRICS: tuple[Metric, ...] = ("p50", "p95", "p99")
+_SHARES = (0.50, 0.95, 0.99)
 
 
 @dataclass(slots=True)
@@ -74,6 +75,7 @@ class RaceView:
         return {
             "run": self._plan.run_id,
             "title": " against ".join(reversed(words.names(state))),
+            "about": self._about(),
             "banners": banners(self._facts),
             "stage": self._stage(state),
             "is_over": page_of(self._folder).exists(),
@@ -83,7 +85,7 @@ class RaceView:
             "now": state.slice_.index if state.slice_ else None,
             "news": self._news(state),
             "validity": words.validity(state),
-            "lights": [_light(gate) for gate in state.gates],
+            "lights": [_light(gate) for gate in sorted(state.gates, key=lambda one: one.passed)],
             "lanes": [self._lane(state, number) for number in (0, 1)],
             "failures": list(self._failures(state)),
             "writes": list(_writes(state)),
@@ -113,6 +115,13 @@ class RaceView:
             return "getting ready"
         return words.stage(state, self._clock)
 
+    def _about(self) -> str:
+        """Return what is asked, and how often."""
+        race = self._plan.race
+        load = race.profile or ("closed model" if race.closed_model else f"{race.rate:g}/s")
+        name = self._plan.scenario.name.rpartition("/")[2]
+        return f"{name}, {load} to each target, {race.pairs:,} pairs of {race.slice:g} s slices"
+
     def _news(self, state: State) -> str:
         """Return what a screen reader is told: it changes with a pair, not with every second."""
         old, new = words.names(state)
@@ -124,28 +133,28 @@ class RaceView:
 
     def _lane(self, state: State, number: int) -> Page:
         is_on = state.slice_ is not None and state.slice_.target == number
-        now = state.under_way[number][self._decisive(state)] if is_on else total([])
+        name = words.names(state)[number]
         rows = [("rate now", numbers.per_second(self._clock.per_s(number)))]
-        rows += [
-            (
-                f"{metric} of the slice under way, about",
-                numbers.milliseconds(quantile_ms(now, share)),
-            )
-            for metric, share in _SHARES.items()
-        ]
-        rows += [
-            (label, (old, new)[number])
-            for label, old, new in (
-                *words.counts(state, self._clock, with_rate=False, by_operation=True),
-                *(
-                    words.quantiles(state, metric, operation)
-                    for operation in words.operations(state)
-                    for metric in _METRICS
-                ),
-            )
-        ]
-        side = ("baseline", "challenger")[number]
-        return {"side": side, "name": words.names(state)[number], "is_on": is_on, "rows": rows}
+        quantiles = []
+        if is_on:
+            now = state.under_way[number][self._decisive(state)]
+            estimates = [numbers.milliseconds(quantile_ms(now, share)) for share in _SHARES]
+            quantiles.append([_with(state.decisive, "slice under way, about"), *estimates])
+        sides = state.by_operation[number]
+        for operation, counted in zip(words.operations(state), sides, strict=True):
+            exact = [words.quantile_of(state, name, one, operation) for one in _METRICS]
+            quantiles.append([_with(operation, "so far"), *exact])
+            rows += [
+                (_with(operation, "verified requests"), numbers.count(counted["verified"])),
+                (_with(operation, "failed requests"), words.failed(counted)),
+            ]
+        return {
+            "side": ("baseline", "challenger")[number],
+            "name": name,
+            "is_on": is_on,
+            "rows": rows,
+            "quantiles": quantiles,
+        }
 
     def _decisive(self, state: State) -> int:
         names = words.operations(state)
@@ -196,6 +205,10 @@ def with_figures(lead: list[Chart], charts: list[Chart], standing: object, *, is
     }
 
 
+def _with(operation: str | None, what: str) -> str:
+    return f"{operation}, {what}" if operation else what
+
+
 def _light(gate: Gate) -> Page:
     what, figure, bound = words.gate_row(gate)
     fix = None if gate.passed else fix_of(gate)
@@ -204,11 +217,39 @@ def _light(gate: Gate) -> Page:
 
 def _writes(state: State) -> Iterator[Page]:
     """Yield what is known of writes so far: what is stored is asked when the race is over."""
-    for number, operation in enumerate(state.plan.operations):
-        if not operation.writes:
-            continue
+    operations = state.plan.operations
+    if not any(operation.writes for operation in operations):
+        return
+    for number, operation in enumerate(operations):
         sides = [side[number] for side in state.by_operation]
-        sent = [one["verified"] + sum(one["failed"].values()) for one in sides]
-        acknowledged = [one["verified"] for one in sides]
-        for what, counts in (("sent", sent), ("acknowledged", acknowledged)):
-            yield {"what": f"{operation.name}, {what}", "sides": list(map(numbers.count, counts))}
+        lines = _WRITTEN if operation.writes else _READ
+        for what, figure in lines.items():
+            counts = [numbers.count(figure(one)) for one in sides]
+            yield {"what": f"{operation.name}, {what}", "sides": counts}
+
+
+def _sent(one: Brief) -> int:
+    rows = one["verified"] + sum(one["failed"].values()) + one["uncounted"]
+    return rows - _failed_by(one, Outcome.UNSENT)
+
+
+def _acknowledged(one: Brief) -> int:
+    right = one["verified"] + one["uncounted"] - sum(one["failed_uncounted"].values())
+    return right + _failed_by(one, Outcome.WRONG_DUPLICATE)
+
+
+def _failed_by(one: Brief, outcome: Outcome) -> int:
+    reason = outcome.name.lower()
+    return one["failed"].get(reason, 0) + one["failed_uncounted"].get(reason, 0)
+
+
+_WRITTEN: dict[str, Callable[[Brief], int]] = {
+    "sent, and sent again": _sent,
+    "acknowledged": _acknowledged,
+    "not acknowledged": lambda one: _sent(one) - _acknowledged(one),
+    "wrongly called new or duplicate": lambda one: _failed_by(one, Outcome.WRONG_DUPLICATE),
+}
+_READ: dict[str, Callable[[Brief], int]] = {
+    "missed an acknowledged write": lambda one: _failed_by(one, Outcome.STALE),
+}
+"""Of all requests, the warm-up's too: the database holds them as well."""

@@ -44,18 +44,15 @@ def metric_of(state: State, metric: Metric) -> str:
     return f"{state.decisive} {metric}" if state.decisive else metric
 
 
-def counts(
-    state: State, clock: Clock, *, with_rate: bool = True, by_operation: bool = False
-) -> list[tuple[str, str, str]]:
+def counts(state: State, clock: Clock) -> list[tuple[str, str, str]]:
     """Return rows: a label, the baseline's figure, the challenger's figure."""
-    rows = _counts("", *state.counted)
-    for number, name in enumerate(operations(state) if by_operation else ()):
-        if name is not None:
-            rows += _counts(f", {name}", *(side[number] for side in state.by_operation))
-    if not with_rate:
-        return rows
+    old, new = state.counted
     now = [numbers.per_second(clock.per_s(number)) for number in (0, 1)]
-    return [*rows, ("rate now", now[0], now[1])]
+    return [
+        ("verified requests", numbers.count(old["verified"]), numbers.count(new["verified"])),
+        ("failed requests", failed(old), failed(new)),
+        ("rate now", now[0], now[1]),
+    ]
 
 
 def operation_rows(state: State, target: int, metric: Metric) -> Iterator[tuple[str, ...]]:
@@ -67,20 +64,20 @@ def operation_rows(state: State, target: int, metric: Metric) -> Iterator[tuple[
         if operation is None:
             return
         counted = state.by_operation[target][number]
-        shown = _quantile(state, names(state)[target], metric, operation)
-        yield f"    {operation}", numbers.count(counted["verified"]), _failed(counted), "", shown
+        shown = quantile_of(state, names(state)[target], metric, operation)
+        yield f"    {operation}", numbers.count(counted["verified"]), failed(counted), "", shown
 
 
 def quantiles(state: State, metric: Metric, operation: str | None = None) -> tuple[str, str, str]:
     """Return such a row of a quantile over the pairs so far."""
     what = f"{operation} {metric}" if operation else metric
-    baseline, challenger = (_quantile(state, name, metric, operation) for name in names(state))
+    baseline, challenger = (quantile_of(state, name, metric, operation) for name in names(state))
     return f"{what} so far", baseline, challenger
 
 
 def quantile(state: State, target: str, metric: Metric) -> str:
     """Return a target's quantile over the pairs so far, of what the rule looks at."""
-    return _quantile(state, target, metric, state.decisive)
+    return quantile_of(state, target, metric, state.decisive)
 
 
 def ratio(state: State, metric: Metric, operation: str | None) -> str:
@@ -108,19 +105,13 @@ def gate_row(gate: Gate) -> tuple[str, str, str]:
     return words_of(gate), figure_of(gate), bound_of(gate)
 
 
-def _counts(what: str, old: Brief, new: Brief) -> list[tuple[str, str, str]]:
-    verified = [numbers.count(one["verified"]) for one in (old, new)]
-    return [
-        (f"verified requests{what}", verified[0], verified[1]),
-        (f"failed requests{what}", _failed(old), _failed(new)),
-    ]
-
-
-def _quantile(state: State, target: str, metric: Metric, operation: str | None) -> str:
+def quantile_of(state: State, target: str, metric: Metric, operation: str | None) -> str:
+    """Return a target's quantile over the pairs so far, of an operation or of all requests."""
     totals = state.totals.get(target)
     value = part_of(totals, operation).quantile_ms(metric) if totals else None
     return numbers.milliseconds(value)
 
 
-def _failed(counted: Brief) -> str:
+def failed(counted: Brief) -> str:
+    """Return how many requests failed."""
     return numbers.count(sum(counted["failed"].values()))

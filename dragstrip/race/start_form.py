@@ -54,8 +54,8 @@ _FIELDS = (
     *_SIDES,
     _Field("load", "race", "rate", "Rate", "arrivals per second and target; 0: closed model"),
     _Field("load", "race", "profile", "Profile", "ramp:10..100 and others; empty: the rate holds"),
-    _Field("load", "race", "pairs", "Pairs", "pairs of slices"),
-    _Field("load", "race", "slice", "Slice", "seconds"),
+    _Field("load", "race", "pairs", "Pairs", "of one slice for each target"),
+    _Field("load", "race", "slice", "Slice", "seconds that one lasts"),
     _Field("load", "race", "warmup", "Warm-up", "seconds of each slice that do not count"),
     _Field("load", "race", "keys", "Keys", "uniform, sequential, once, zipf:S or hot:N"),
     _Field("load", "race", "miss", "Misses", "share of requests for keys that do not exist"),
@@ -81,8 +81,12 @@ _FIELDS = (
         "Equivalent",
         "from, to: ratios without practical difference",
     ),
-    _Field("rules", "rules", "slo_ms", "Objective", "milliseconds"),
-    _Field("rules", "rules", "max_error_rate", "Failures", "largest share of failed requests"),
+    _Field(
+        "rules", "rules", "slo_ms", "Objective", "milliseconds that the challenger must keep within"
+    ),
+    _Field(
+        "rules", "rules", "max_error_rate", "Failed requests", "largest share of failed requests"
+    ),
 )
 
 _NOTHING = {"race.miss": 0.0, "rules.operation": None}

@@ -95,6 +95,7 @@ class _Brief(_ReportForm):
     verified: Count
     failed: dict[str, Count]
     uncounted: Count
+    failed_uncounted: dict[str, Count]
     buckets: list[Count]
     sum_s: float
 

@@ -149,13 +149,13 @@ def test_start_watch_stop_and_again(race: WebRace, watch: str, browser: Browser)
 
     page.locator("html[data-pictures]").wait_for(timeout=PATIENCE_MS)
     for side in ("baseline", "challenger"):
-        rows = page.locator(f".lane.{side} dl")
-        expect(rows).to_contain_text("p95 so far")
-        expect(rows).to_contain_text("/s")
+        lane = page.locator(f".lane.{side}")
+        expect(lane.locator("tr", has_text="so far")).to_contain_text("ms")
+        expect(lane.locator("dl")).to_contain_text("/s")
     expect(page.locator(".lane .on")).to_have_count(1)
     expect(page.locator("#figure-within svg.marks")).to_be_visible()
     expect(page.locator("#failures tr").first).to_contain_text("slice")
-    expect(page.locator("#lights li").first).to_contain_text("holds")
+    expect(page.locator("#lights li").last).to_contain_text("holds")
     expect(page.locator("#stage")).to_contain_text("left")
     expect(page.locator("#news")).to_contain_text("p95 new/old so far")
 
@@ -163,6 +163,14 @@ def test_start_watch_stop_and_again(race: WebRace, watch: str, browser: Browser)
     locust = page.frame_locator("#locust iframe")
     expect(locust.get_by_role("cell", name="old", exact=True).first).to_be_visible()
     expect(locust.get_by_role("button", name="Stop")).to_be_hidden()
+    # Both are light or dark together, whatever the system is.
+    dark = page.get_by_role("button", name="Dark theme")
+    expect(dark).to_have_attribute("aria-pressed", "false")
+    dark.click()
+    expect(dark).to_have_attribute("aria-pressed", "true")
+    for body in (page.locator("body"), locust.locator("body")):
+        expect(body).to_have_css("background-color", "rgb(18, 18, 18)")
+    page.get_by_role("tab", name="Locust").focus()
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#locust iframe")).to_have_count(0)
 

@@ -48,7 +48,7 @@ def _draw(race: WebRace) -> None:
         broken = page.locator("#lights .broken").all_text_contents()
         if broken:
             sys.exit(f"{broken}\ndraw it again on a quiet machine")
-        now = page.locator(".lane:has(.on) dd").nth(1)
+        now = page.locator(".lane:has(.on) td").first
         now.filter(has_text="ms").wait_for(timeout=60_000)
         page.screenshot(path=PICTURE)
 

@@ -37,6 +37,15 @@
     return rows.flatMap(([label, value]) => [element("dt", label), element("dd", value)]);
   }
 
+  function table(rows) {
+    const heads = ["response time", "p50", "p95", "p99"].map((one, column) => (
+      element("th", one, { scope: "col", class: column ? "number" : "" })));
+    const lines = rows.map(([label, ...cells]) => element("tr", [
+      element("th", label, { scope: "row" }), ...cells.map((one) => element("td", one, { class: "number" })),
+    ]));
+    return element("table", [element("thead", [element("tr", heads)]), element("tbody", lines)]);
+  }
+
   function bar(page) {
     const rate = page.lanes.map((lane) => lane.rows[0][1]).join(" · ");
     const failed = page.failures.map((one) => Number(one.count.replaceAll(",", "")));
@@ -50,7 +59,7 @@
   }
 
   function lane(page, number) {
-    const { side, name, is_on: isOn, rows } = page.lanes[number];
+    const { side, name, is_on: isOn, rows, quantiles } = page.lanes[number];
     const head = [element("span", name), element("small", side)];
     if (isOn) head.push(element("span", "slice under way", { class: "on" }));
     const cells = page.slices.map((target, index) => element("span", "", {
@@ -62,7 +71,7 @@
       class: cells.length > CELLS_APART ? "strip dense" : "strip", role: "img", "aria-label": `${done} of ${own.length} slices are over`,
     });
     fill(document.querySelector(`.lane.${SIDES[number]}`), [
-      element("h2", head, { id: `name-${side}` }), strip, element("dl", pairs(rows)),
+      element("h2", head, { id: `name-${side}` }), strip, table(quantiles), element("dl", pairs(rows)),
     ]);
   }
 
@@ -91,6 +100,7 @@
   function show(page) {
     document.title = `${page.stage} – ${page.title}`;
     put("title", page.title);
+    put("about", page.about);
     put("stage", page.stage);
     put("news", page.news);
     put("validity", page.validity);
@@ -103,7 +113,7 @@
     fill(find("failures"), page.failures.map(failure));
     find("written").hidden = !page.writes.length;
     const names = page.lanes.map((one) => element("th", one.name, { scope: "col", class: "number" }));
-    fill(find("writers"), [element("tr", [element("th", "messages", { scope: "col" }), ...names])]);
+    fill(find("writers"), [element("tr", [element("th", "requests", { scope: "col" }), ...names])]);
     fill(find("writes"), page.writes.map(write));
     find("race").hidden = false;
   }
@@ -221,6 +231,7 @@
     const said = await (await ask("start", answers())).json();
     tell(said);
     asking = !said.started;
+    if (said.started) wait({ is_racing: true, step: "getting ready" });
     const wrong = document.querySelector("#form [aria-invalid=true]");
     if (!said.started) (wrong ?? find("refusal")).focus();
   }
@@ -237,7 +248,7 @@
       ...groups,
       element("p", cost, { id: "cost", role: "status" }),
       element("p", "", { id: "refusal", role: "alert", tabindex: "-1" }),
-      element("button", "Start", { type: "submit" }),
+      element("button", "Start", { type: "submit" }), element("span", "", { id: "step", role: "status" }),
     ]);
     let typed;
     form.addEventListener("submit", start);
@@ -258,7 +269,7 @@
     const button = document.querySelector("#form [type=submit]");
     if (!button) return;
     button.disabled = isRacing;
-    put("stage", isRacing ? step : "");
+    put("step", isRacing ? step : "");
     if (trouble) asking = true;
   }
 
