@@ -25,7 +25,7 @@ def write(
     A durable file is on the disk when this returns; a private one is readable by its owner alone.
     """
     with filling(file) as fresh:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        flags = os.O_WRONLY | (os.O_CREAT | os.O_EXCL if fresh != file else 0)
         with os.fdopen(os.open(fresh, flags, 0o600 if private else 0o666), "wb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)
             if durable:
@@ -48,7 +48,16 @@ def write_json(file: Path, content: Any, *, durable: bool = False) -> None:
 
 @contextmanager
 def filling(file: Path) -> Iterator[Path]:
-    """Yield the path to write to. It takes the file's place when the block raises no error."""
+    """Yield the path to write to. It takes the file's place when the block raises no error.
+
+    A link stays one. What is no file (a pipe, /dev/stdout) is written to as it is: root could put a
+    file into its place.
+    """
+    if file.exists() and not file.is_file():
+        yield file
+        return
+    if file.is_file() and file.is_symlink():
+        file = file.resolve()
     fresh = _fresh(file)
     fresh.unlink(missing_ok=True)
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dragstrip.config import header_values
+from dragstrip.config.header_values import register_query
 from dragstrip.errors import ConfigError
 from dragstrip.run.model import Facts
 from dragstrip.scenario import Operation, Scenario, targets_of
@@ -53,7 +54,7 @@ class Endpoint(Scenario):
         asked = settings.read(self.settings)
         data = _open(asked.data) if asked.data else None
         self._take(describe(asked, self.config.targets, data), data or NoRows())
-        self._remarks = [*self._unused(data), *_remarks_on(self.config)]
+        self._remarks = [*self._unused(data), *_remarks_on(self.config), *self._in_queries()]
         # So that a field of `expect` that makes no check is found before anything is sent.
         self.checks.comparisons()
         if data:
@@ -164,6 +165,8 @@ class Endpoint(Scenario):
         self._checks = None
         for operation in description.operations:
             header_values.register(operation.headers)
+        for path in self._paths():
+            register_query(path)
         self.keys = len(rows)
         self.operations = [
             Operation(one.name, one.weight, one.method) for one in description.operations
@@ -173,6 +176,20 @@ class Endpoint(Scenario):
             for operation in description.operations
             for name, target in description.targets.items()
         }
+
+    def _paths(self) -> set[str]:
+        assert self._description is not None  # noqa: S101
+        paths = [one.path for one in self._description.operations]
+        paths += [one.path for one in self._description.targets.values()]
+        return {path for path in paths if path}
+
+    def _in_queries(self) -> list[str]:
+        names = sorted({name for path in self._paths() for name in register_query(path)})
+        return [
+            f"the query holds {name}, which looks like a secret and is stored with the run; send "
+            "it in a header, as env:NAME, or by a {column} of --data"
+            for name in names
+        ]
 
     def _unused(self, data: DataFile | None) -> list[str]:
         if data is None or self._description is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,28 @@ def init(
     path = configuration.DEFAULT_FILE
     if path.exists() and not force:
         raise UsageError(f"{path} exists", fix="give --force to replace it")
+    try:
+        text = _answered(kind, baseline, challenger, rate, defaults)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise UsageError(
+            "standard input ended before every question was answered",
+            fix="answer in a terminal, or give --defaults and the flags of --help",
+        ) from None
+    _write(path, text)
+    _write(Path(SCHEMA_FILE), schemas.text_of("config"))
+    click.echo(f"wrote {path} and {SCHEMA_FILE}\n  next: dragstrip race --quick")
+
+
+def _answered(
+    kind: str | None,
+    baseline: str | None,
+    challenger: str | None,
+    rate: float | None,
+    defaults: bool,
+) -> str:
+    """Return the configuration, after asking for what no flag says."""
     if kind is None:
         kind = "lab" if defaults else _ask_kind()
     addresses: tuple[str, ...] = ()
@@ -83,10 +106,7 @@ def init(
         raise UsageError("the lab has addresses of its own", fix="drop --baseline and --challenger")
     if rate is None:
         rate = 50.0 if defaults else click.prompt("Requests per second", 50.0, type=float)
-    text = text_of(kind, addresses, rate)
-    _write(path, text)
-    _write(Path(SCHEMA_FILE), schemas.text_of("config"))
-    click.echo(f"wrote {path} and {SCHEMA_FILE}\n  next: dragstrip race --quick")
+    return text_of(kind, addresses, rate)
 
 
 def text_of(kind: str, addresses: tuple[str, ...], rate: float) -> str:

@@ -143,9 +143,10 @@ def env(home: Path | None, form: str | None) -> None:
     if form == "json":
         click.echo(json.dumps(variables, indent=2))
         return
-    prefix = "" if form == "dotenv" else "export "
     for name, value in variables.items():
-        click.echo(f"{prefix}{name}={shlex.quote(value)}")
+        # Docker's --env-file and the like read no quotes: they would be part of the value.
+        dotenv = form == "dotenv"
+        click.echo(f"{name}={value}" if dotenv else f"export {name}={shlex.quote(value)}")
 
 
 @lab.command(epilog=examples("dragstrip lab install", "dragstrip lab install --force"))

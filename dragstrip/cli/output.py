@@ -21,7 +21,7 @@ from dragstrip.errors import OUTPUT_LOST_CODE
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-_LEAST_COLUMNS = 40
+_LEAST_COLUMNS, _MOST_COLUMNS = 40, 1_000
 
 _READER_LEFT = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EBADF})
 """The reader has seen enough, or there was none from the start: no failure of the command."""
@@ -126,10 +126,10 @@ def _enduring(descriptor: int, encoding: str, errors: str) -> TextIO:
 
 def _widen() -> None:
     # On a screen of no columns tables would vanish, and on one of five be shredded: better that the
-    # terminal wraps them.
+    # terminal wraps them. A panel of a million columns would take minutes.
     columns = shutil.get_terminal_size().columns
     if columns < _LEAST_COLUMNS or "COLUMNS" in os.environ:
-        os.environ["COLUMNS"] = str(max(columns, _LEAST_COLUMNS))
+        os.environ["COLUMNS"] = str(min(max(columns, _LEAST_COLUMNS), _MOST_COLUMNS))
 
 
 def _fill_closed_files() -> None:

@@ -30,7 +30,7 @@ def _http_url(value: str) -> str:
 
 def _database_url(value: SecretStr) -> SecretStr:
     url = clean(value.get_secret_value())
-    if any(one.isspace() for one in url):
+    if "://" in url and any(one.isspace() for one in url):
         raise ValueError("must write a space in the password as %20")
     if any(one in url.rpartition("@")[0] for one in "[]"):
         raise ValueError(

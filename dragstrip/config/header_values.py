@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dragstrip.cleaning import clean
-from dragstrip.config.headers import is_secret, reference_in
+from dragstrip.config.headers import is_secret, reference_in, secret_parameters
 from dragstrip.config.text_file import text_of
 from dragstrip.errors import ConfigError
 from dragstrip.redact import register_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+_SURELY_SECRET_LENGTH = 8
 
 
 def value_of(text: str, field: str) -> str | None:
@@ -70,6 +72,16 @@ def register(headers: Mapping[str, str]) -> None:
         if is_secret(name) and not reference_in(value):
             register_secret(value)
             register_secret(value.rpartition(" ")[2])
+
+
+def register_query(path: str) -> list[str]:
+    """Let no output show secrets in the query of a path; return the names of their parameters."""
+    found = secret_parameters(path)
+    for value in found.values():
+        # A short one, as in session=test, is likelier a word.
+        if len(value) >= _SURELY_SECRET_LENGTH:
+            register_secret(value)
+    return list(found)
 
 
 def _from_environment(name: str, field: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator
 
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _SECRET_NAME = re.compile(
-    r"auth(?!or\b)|cookie|token|secret|passw|credential|session|signature|bypass|api-?key|^x-key$",
+    r"auth(?!or\b)|cookie|token|secret|passw|credential|session|signature|bypass|jwt|^x-key$|"
+    r"(?:access|account|admin|api|app|functions|master|private|subscription)[-_]?key",
     re.IGNORECASE,
 )
+_SECRET_PARAMETERS = frozenset({"key", "pwd", "sig"})
 _REFERENCE = re.compile(r"(?:(Bearer|Basic|Token) )?(env|file):(.+)")
 OF_THE_CONNECTION = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "expect", "upgrade", "te"}
@@ -28,6 +31,15 @@ OF_THE_CONNECTION = frozenset(
 def is_secret(name: str) -> bool:
     """Whether a header of this name holds what no output may show."""
     return _SECRET_NAME.search(name) is not None
+
+
+def secret_parameters(path: str) -> dict[str, str]:
+    """Return the parameters in the query of a path that look like secrets, and their values."""
+    return {
+        name: value
+        for name, value in parse_qsl(path.partition("?")[2])
+        if (is_secret(name) or name.lower() in _SECRET_PARAMETERS) and "{" not in value
+    }
 
 
 def reference_in(value: str) -> tuple[str, str, str] | None:

@@ -75,7 +75,8 @@ def send_once(config: Config) -> RehearsedAnswers:
 
 def _request_lines(scenario: Scenario, target: Target, operation: Operation) -> Iterator[str]:
     request = scenario.request(target, operation, 0)
-    yield f"{target.name} ({operation.name}): {request.method} {target.url}{request.path}"
+    url = redact(f"{target.url}{request.path}")
+    yield f"{target.name} ({operation.name}): {request.method} {url}"
     for name, value in _headers(scenario, request).items():
         yield f"  {name}: {value}"
     if request.body is not None:
@@ -113,7 +114,7 @@ class _Answer:
         outcome = "right" if self.outcome is Outcome.OK else f"wrong ({self.outcome.name.lower()})"
         return [
             self.target.name,
-            f"{self.answer.request.method} {self.target.url}{self.answer.request.path}",
+            redact(f"{self.answer.request.method} {self.target.url}{self.answer.request.path}"),
             f"{reply.status}, {outcome}",
             *([f"redirect to {self.answer.redirect}"] if self.answer.redirect else []),
             f"{reply.content_type or 'no content type'}, {len(reply.body):,} bytes",

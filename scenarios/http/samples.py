@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from dragstrip.errors import PreflightError
 from dragstrip.ledger.rows import Outcome
 from dragstrip.load.http.untimed import UntimedClient
+from dragstrip.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class Sample:
     def __str__(self) -> str:
         request, reply = self.answer.request, self.answer.reply
         # As it was sent, but for the host, which the target's name stands for.
-        path = urlsplit(self.target.url).path + request.path
+        path = redact(urlsplit(self.target.url).path + request.path)
         path = path if len(path) <= _SHOWN else path[: _SHOWN - 1] + "…"
         outcome = "" if self.outcome is Outcome.OK else f" ({self.outcome.name.lower()})"
         return (

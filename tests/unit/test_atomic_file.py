@@ -1,3 +1,4 @@
+import os
 import stat
 from pathlib import Path
 
@@ -37,6 +38,22 @@ def test_a_private_file_is_its_owners_even_after_a_killed_writer(tmp_path: Path)
     atomic_file.write(file, b"{}", private=True)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_link_and_a_pipe_stay_what_they_are(tmp_path: Path) -> None:
+    file, link, pipe = (tmp_path / name for name in ("rows.csv", "link", "pipe"))
+    file.write_text("before")
+    link.symlink_to(file.name)
+    atomic_file.write(link, "after")
+    assert link.is_symlink()
+    assert file.read_text() == "after"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    atomic_file.write(pipe, "rows", durable=True)
+    assert pipe.is_fifo()
+    assert os.read(reader, 10) == b"rows"
+    os.close(reader)
+    assert {one.name for one in tmp_path.iterdir()} == {"rows.csv", "link", "pipe"}
 
 
 def test_what_cannot_be_read_is_none_and_removal_takes_the_leftover(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Client(Protocol):
 
     After each exchange, also a failed one, the times are those of the monotonic clock (0 for what
     did not happen), `opened` counts the connections that it had to open, and `reconnected` is 1 if
-    one of them was not its first.
+    one of them replaced another whose last exchange had not failed.
     """
 
     sent_ns: int

@@ -81,7 +81,7 @@ class Connection:
     What is known of the last exchange, also when it failed: `sent_ns` (just before the first byte
     went out), `first_byte_ns` and `done_ns` are times of the monotonic clock, 0 for what did not
     happen; `opened` counts the connections that it had to open, and `reconnected` is 1 if one of
-    them was not the first of this object.
+    them replaced another whose last exchange had not failed.
     """
 
     # Slots are quicker to read than a dictionary of as many names.
@@ -164,6 +164,8 @@ class Connection:
                 self._look_from_ns = 0
             failure = self._failure(error)
             wire.drop()
+            # The failure is counted; to count its connection as well would blame the next request.
+            self._was_open = False
             self.done_ns = monotonic_ns()
             if failure is None:
                 raise

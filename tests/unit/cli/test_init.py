@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import tomllib
 from pathlib import Path
@@ -82,6 +83,17 @@ def test_bad_input_is_named_and_nothing_is_written(
 ) -> None:
     assert _code("init", *flags, "--defaults") == 2
     assert named in capsys.readouterr().err
+    assert list(place.iterdir()) == []
+
+
+def test_without_answers_it_says_what_it_needs(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("lab\n"))
+    assert _code("init") == 2
+    said = capsys.readouterr().err
+    assert "standard input ended" in said
+    assert "--defaults" in said
     assert list(place.iterdir()) == []
 
 

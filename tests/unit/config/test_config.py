@@ -193,6 +193,7 @@ def test_the_databases_address_is_a_secret_that_names_a_backend(tmp_path: Path, 
     [
         ("https://u:tell-nobody@h/db", "must be postgresql://USER:PASSWORD@HOST:PORT/DATABASE"),
         ("postgresql:///tell-nobody", "must be postgresql://"),
+        ("host=h user=u password=tell-nobody", "must be postgresql://"),
         ("postgresql://u:tell@nobody@h/db", "@ in the password as"),
         ("postgresql://u:tell/nobody@h/db", "@ in the password as"),
         ("postgresql://u:tell#nobody@h/db", "@ in the password as"),

@@ -11,7 +11,7 @@ import pytest
 
 from dragstrip.analysis.recount import recount
 from dragstrip.ledger.rows import Flag, Outcome, reasons, select
-from tests.support.races import DATASET, Raced, judged_anyhow, racing, sections
+from tests.support.races import DATASET, OF_THE_MACHINE, Raced, judged_anyhow, racing, sections
 from tests.support.recomputed import Recomputed
 from tests.support.stand_in import StandIn, hanging_up, resetting, response
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.support.stand_in import Deed
 
 WINNING = {"adopt", "better", "equivalent"}
-DROPPING = {"resets": ("reset", 50), "closes": ("closed", 20)}
+DROPPING = {"resets": ("reset", 50), "closes": ("closed", 10)}
 """The outcome, and every which request is dropped after the server has read it."""
 KEEPING = {"announced": 1.0, "unannounced": 0.3}
 """After how long an idle connection is closed."""
@@ -46,7 +46,7 @@ def races(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Droppi
         good.delay_s = lambda _: 0.02
         servers = {name: stand_in() for name in (*DROPPING, *KEEPING, "each")}
         servers["resets"].fault = every(50, resetting())
-        servers["closes"].fault = every(20, hanging_up())
+        servers["closes"].fault = every(10, hanging_up())
         for name, keep_alive_s in KEEPING.items():
             servers[name].keep_alive_s = keep_alive_s
         servers["announced"].announces = "keep-alive: timeout=1\r\n"
@@ -88,8 +88,7 @@ def test_every_dropped_request_is_a_failure(races: dict[str, Dropping], name: st
     assert len(rows) == len(server.lookups)
     assert reasons(rows) == {outcome: len(server.lookups) // number}
     assert raced.run.targets["new"].failed == reasons(counted(rows))
-    # Fewer by what was dropped last: after it, its user may have had nothing more to ask.
-    assert 0 < rows["reconnected"].sum() <= len(server.lookups) // number
+    assert rows["reconnected"].sum() == 0
 
 
 @pytest.mark.parametrize("name", list(DROPPING))
@@ -101,16 +100,15 @@ def test_a_faster_target_that_drops_requests_does_not_win(
     assert raced.verdict.verdict not in WINNING
 
 
-def test_where_two_of_a_hundred_are_reset_the_challenger_is_worse(
-    races: dict[str, Dropping],
+@pytest.mark.parametrize("name", list(DROPPING))
+def test_where_requests_are_dropped_the_challenger_is_worse(
+    races: dict[str, Dropping], name: str
 ) -> None:
-    run, verdict = judged_anyhow(races["resets"].raced.folder)
+    run, verdict = judged_anyhow(races[name].raced.folder)
     assert verdict.verdict == "worse"
+    assert races[name].raced.failed_gates <= OF_THE_MACHINE
     assert "of its requests fail" in verdict.reason
     assert run.targets["new"].p50_ms < run.targets["old"].p50_ms  # type: ignore[operator]
-    share = next(one for name, one in verdict.secondary.items() if name == "reconnects")
-    assert share.kind == "difference"
-    assert share.effect > 0
 
 
 @pytest.mark.parametrize("name", list(KEEPING))
@@ -146,7 +144,9 @@ def test_connections_are_those_that_the_server_has_seen(
     rows = raced.rows(1)
     first_connections = len(np.unique(rows["connection"][rows["opened"] > 0]))
     assert rows["opened"].sum() == server.connections
-    assert rows["reconnected"].sum() == server.connections - first_connections
+    # After a failure nothing is replaced; the last one's user may have had nothing more to ask.
+    after_failures = server.connections - first_connections - rows["reconnected"].sum()
+    assert after_failures <= (rows["outcome"] != Outcome.OK).sum()
     assert raced.rows(0)["reconnected"].sum() == 0
 
 

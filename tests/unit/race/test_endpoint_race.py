@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tests.support.races import Raced
 
 SECRET = "a-secret-0123456789"
+IN_QUERY = "query-secret-0123"
 
 
 @dataclass
@@ -114,7 +115,8 @@ def copied(begun: Begun) -> Asked:
     """Race what a curl command says."""
     place = begun.folder("copied")
     (place / "request.txt").write_text(
-        f"curl 'https://old.example/api?id={{id}}' \\\n -H 'authorization: Bearer {SECRET}'"
+        f"curl 'https://old.example/api?api_key={IN_QUERY}&id={{id}}' \\\n"
+        f" -H 'authorization: Bearer {SECRET}'"
     )
     (place / "ids.csv").write_text("id\r\n" + "".join(f"{n}\r\n" for n in range(40)))
     servers = begun.servers(WebServer(), WebServer())
@@ -221,8 +223,12 @@ def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(
     for server, prefix in ((old, ""), (new, "/prefix")):
         assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {SECRET}"}
         asked_for = Counter(asked.path for asked in server.asked)
-        assert set(asked_for) == {f"{prefix}/api?id={number}" for number in range(40)}
-    assert race.files_with(SECRET) == []
+        assert set(asked_for) == {
+            f"{prefix}/api?api_key={IN_QUERY}&id={number}" for number in range(40)
+        }
+    assert race.files_with(SECRET) == race.files_with(IN_QUERY) == []
+    assert IN_QUERY not in race.output + race.errors
+    assert "the query holds api_key" in race.errors
     # Of sequential keys, each follows on the one before it, in both slices of a pair.
     rows = [row for part in race.folder.read_ledger() for row in part.rows]
     for slice_ in range(12):
