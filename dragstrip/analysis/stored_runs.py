@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dragstrip.run.model import Run, Verdict
 
 Stored = tuple["Run", "Verdict"]
+_SHOWN = 5
 
 
 def read(
@@ -39,8 +40,10 @@ def read(
         metric = metric or searches[-1].objective.metric
         return over_time([], of, metric, skipped, searches=carried(searches, of)[-(last or 0) :])
     if not stored:
+        shown = [f"; {one.name}: {one.reason}" for one in skipped[:_SHOWN]]
+        rest = len(skipped) - len(shown)
         raise StorageError(
-            f"{out} holds no run" + "".join(f"; {one.name}: {one.reason}" for one in skipped),
+            f"{out} holds no run{''.join(shown)}" + (f"; {rest:,} more" if rest else ""),
             fix="race first, or correct --out",
         )
     newest, verdict = stored[-1]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import date
+from ipaddress import IPv4Address
 
 MOST_DIGITS = 20
 """E.164 has 15, and dialling prefixes some more."""
@@ -19,7 +20,8 @@ _SPREADSHEET_ERROR = re.compile(
     re.IGNORECASE,
 )
 _SCIENTIFIC = re.compile(r"[+-]?\d+([.,]\d*)?e[+-]?\d+", re.IGNORECASE)
-_DECIMAL = re.compile(r"[+-]?\d+[.,]\d{0,2}")
+# Behind more digits than an area code has, three are decimals, too.
+_DECIMAL = re.compile(r"[+-]?(\d+[.,]\d{0,2}|\d{7,}[.,]\d+)")
 _EXTENSION = re.compile(r"\d[^a-z]*(ext(ension|n)?|x|#)[ .:=#]*\d+", re.IGNORECASE)
 _YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})([T ].*)?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})([T ].*)?")
@@ -47,6 +49,8 @@ def problem_of(text: str) -> tuple[str, str] | None:
         return "a decimal number", f"{_AS_TEXT}, without the decimals"
     if _is_date(text):
         return "a date", "give phone numbers"
+    if _is_address(text):
+        return "an IP address", "give phone numbers"
     return _problem_of_digits(text) or _problem_of_characters(text)
 
 
@@ -76,6 +80,14 @@ def _problem_of_characters(text: str) -> tuple[str, str] | None:
 def _may_stand_in_a_number(one: str) -> bool:
     # Spaces, dashes, and marks that phones add when a number is copied.
     return one.isdigit() or one in _SEPARATORS or unicodedata.category(one) in {"Zs", "Pd", "Cf"}
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_date(text: str) -> bool:

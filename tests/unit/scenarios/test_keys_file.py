@@ -159,6 +159,8 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "extension x": (numbered("4155550100x42"), "line 2: a number with an extension"),
     "extension #": (numbered("4155550100 #42"), "line 2: a number with an extension"),
     "extension by RFC 3966": (numbered("+1-415-555-0100;ext=42"), "line 2: a number with an ext"),
+    "float of a data frame": (numbered("6281234567890.000000"), "line 2: a decimal number"),
+    "IP address": (numbered("192.168.100.20"), "line 2: an IP address"),
     "vanity": (numbered("1-800-FLOWERS"), "line 2: letters"),
     "e-mail": (numbered("budi99@example.com"), "line 2: an e-mail address"),
     "a failed formula": (numbered("#REF!"), "line 2: an error of a spreadsheet"),
