@@ -8,7 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, timeout_from_conninfo
 from psycopg.pq import Conninfo
 
 from dragstrip import shell_variables
@@ -41,6 +41,7 @@ TABLES = (DIRECT, POSTGRES)
 _NOT_LIBPQS = frozenset(
     {"pgbouncer", "connection_limit", "pool_timeout", "pool_mode", "statement_cache_size", "supa"}
     | {"socket_timeout", "prepared_statements", "prepareThreshold", "sslaccept", "workaround"}
+    | {"uselibpqcompat"}
 )
 """Parameters of ORMs and poolers that say nothing of where or as whom to connect."""
 
@@ -64,6 +65,8 @@ class Connections:
         shell_variables.shut_out_of_libpq()
         try:
             parts = conninfo_to_dict(_for_libpq(url))
+            # It is psycopg that reads this one, when it connects.
+            timeout_from_conninfo(parts)
         except psycopg.Error:
             # Not in libpq's words, which repeat the part that it could not read.
             raise ConfigError(

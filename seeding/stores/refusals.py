@@ -213,6 +213,15 @@ DIRECT: Table = (
         raises=TooMuch,
     ),
     Refusal(
+        'connection: invalid integer value "x" for connection option "keepalives_idle"',
+        r"^connection.*(connection option|target_session_attrs|invalid value for parameter|"
+        r"unrecognized configuration|definition of service|channel binding required|hot standby|"
+        r"GSSAPI encryption required|authentication method requirement)",
+        "cannot be connected to as a parameter of SUPABASE_DB_URL asks",
+        "correct or remove that parameter, behind the ? in SUPABASE_DB_URL",
+        raises=Refused,
+    ),
+    Refusal(
         'connection: password authentication failed for user "postgres"',
         r"password|SASL|authentication failed|28P01",
         "refused the connection",

@@ -329,6 +329,8 @@ def test_a_parameter_that_libpq_does_not_know_is_named() -> None:
     with pytest.raises(ConfigError, match=r"knows no parameter ssl, schema$") as error:
         PostgresStore("postgresql://u:p@h/d?ssl=s3cret&schema=s3cret")
     assert "s3cret" not in f"{error.value.message} {error.value.fix}"
+    with pytest.raises(ConfigError, match="cannot read it"):
+        PostgresStore("postgresql://u:p@h/d?connect_timeout=s3cret")
 
 
 def test_what_is_locked_for_too_long_is_said_with_what_to_do(
