@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ _MONTHS = {
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _SECOND_US = 1_000_000
+_MOST_LINE_BYTES = 2**20
 
 
 def times_us(path: Path) -> NDArray[np.int64]:
@@ -39,7 +41,8 @@ def times_us(path: Path) -> NDArray[np.int64]:
     """
     try:
         with path.open("rb") as file:
-            found = [_time_us(line, path, number) for number, line in enumerate(file, 1)]
+            lines = iter(partial(file.readline, _MOST_LINE_BYTES), b"")
+            found = [_time_us(line, path, number) for number, line in enumerate(lines, 1)]
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
     times = np.sort(np.array(found, np.int64))

@@ -32,7 +32,7 @@ from dragstrip.config.sections import RaceConfig as RaceConfig
 from dragstrip.config.sections import RulesConfig as RulesConfig
 from dragstrip.config.sections import ScenarioConfig as ScenarioConfig
 from dragstrip.config.sections import TargetConfig as TargetConfig
-from dragstrip.config.text_file import text_of
+from dragstrip.config.text_file import content_of, text_of
 from dragstrip.errors import ConfigError
 from dragstrip.redact import redact, register_address, register_secret
 from dragstrip.strict_model import StrictModel
@@ -269,7 +269,7 @@ def read_document(path: Path | None) -> dict[str, Any]:
     """Return what stands in the configuration file, unchecked. Raises ConfigError."""
     source = path or DEFAULT_FILE
     try:
-        return tomllib.loads(decode(source.read_bytes()))
+        return tomllib.loads(decode(content_of(source)))
     except FileNotFoundError:
         if path is None:
             return {}

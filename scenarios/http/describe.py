@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dragstrip.config.header_values import absolute
+from dragstrip.config.text_file import text_of
 from dragstrip.errors import ConfigError
 from scenarios.http import curl, openapi, vegeta
 from scenarios.http.described import Body, DescribedOperation, DescribedTarget, Description
@@ -125,14 +126,7 @@ def _document(text: str) -> Any:
 def _text(body: str, field: str) -> str:
     if not body.startswith("@"):
         return body
-    path = Path(body[1:])
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(
-            f"{field}: cannot read {path}: {reason}", fix="correct --body @FILE"
-        ) from None
+    return text_of(Path(body[1:]), field, "correct --body @FILE")
 
 
 def _with(

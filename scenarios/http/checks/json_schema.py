@@ -14,6 +14,7 @@ import referencing.exceptions
 from jsonschema.validators import validator_for
 from referencing import Registry
 
+from dragstrip.config.text_file import content_of
 from dragstrip.errors import ConfigError
 from dragstrip.ledger.rows import Outcome
 
@@ -75,12 +76,12 @@ def compile_schema(file: Path, *, fast: bool = True) -> Validator:
     Raises ConfigError.
     """
     try:
-        schema = orjson.loads(file.read_bytes())
+        schema = orjson.loads(content_of(file))
     except OSError as error:
         raise ConfigError(
             f"expect.schema: cannot read {file}: {error.strerror}", fix="correct the path"
         ) from None
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise ConfigError(
             f"expect.schema: {file} is not JSON: {error}", fix="give a file with a JSON Schema"
         ) from None

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragstrip.config import config as configuration
+from dragstrip.config.text_file import MOST_BYTES, text_of
 from dragstrip.errors import ConfigError
 from dragstrip.scenario.target import url_of
 
@@ -186,6 +187,15 @@ def test_the_databases_address_is_a_secret_that_names_a_backend(tmp_path: Path, 
     assert config.environment.require("supabase_db_url") == url
     assert not config.uses_lab
     assert "nobody" not in repr(config) + str(config) + config.model_dump_json()
+
+
+def test_a_file_without_end_is_refused_and_not_read_to_it(tmp_path: Path) -> None:
+    endless = tmp_path / "endless"
+    with endless.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    for read in (configuration.read_document, lambda path: text_of(path, "field", "fix")):
+        with pytest.raises(ConfigError, match="larger than 64 MiB"):
+            read(endless)
 
 
 @pytest.mark.parametrize(
