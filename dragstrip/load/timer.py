@@ -26,6 +26,13 @@ _TFD_TIMER_ABSTIME = 1
 _READABLE = 1
 _SECOND_NS = 1_000_000_000
 
+_NEAR_NS = 50_000
+"""Nearer than this, looking again and again takes less processor time than a timer and a sleep.
+
+In a virtual machine that is so up to some 80 microseconds, as the hypervisor has its part in both;
+elsewhere both cost less, and looking for so short a time does not cost much more.
+"""
+
 
 class Timer:
     """Calls back from the event loop when the time it is `set` to has come; make it there.
@@ -34,17 +41,19 @@ class Timer:
     the timer again.
     """
 
-    __slots__ = ("_at_ns", "_callback", "_clock")
+    __slots__ = ("_at_ns", "_callback", "_clock", "_is_calling")
 
     def __init__(self, callback: Callable[[], None], *, precise: bool = IS_LINUX):
         self._callback = callback
         self._at_ns = NEVER_NS
+        self._is_calling = False
         self._clock = _TimerFile(self._fire) if precise else _LoopTimer(self._fire)
 
     def set(self, at_ns: int) -> None:
         """Call back at `at_ns`, at once if that is past, and at no other time."""
         self._at_ns = at_ns
-        self._clock.set(at_ns)
+        if not self._is_calling:
+            self._clock.set(at_ns)
 
     def clear(self) -> None:
         """Do not call back."""
@@ -55,18 +64,22 @@ class Timer:
         self._clock.close()
 
     def _fire(self) -> None:
-        if monotonic_ns() < self._at_ns:
-            # A loop's timer may be early by the loop's own resolution.
-            self._clock.set(self._at_ns)
-            return
-        self._at_ns = NEVER_NS
-        self._callback()
-        if self._at_ns == NEVER_NS:
-            self._clock.set(NEVER_NS)
+        # A loop's timer may be early by the loop's own resolution.
+        if monotonic_ns() >= self._at_ns:
+            self._at_ns = NEVER_NS
+            self._is_calling = True
+            try:
+                self._callback()
+            finally:
+                self._is_calling = False
+        self._clock.set_again(self._at_ns)
 
 
 class _TimerFile:
-    """A timerfd. Setting it also takes back that it was readable, so it is never read."""
+    """A timerfd. Setting it also takes back that it was readable, so it is never read.
+
+    Until then it stays readable, and the loop comes back to it without a sleep.
+    """
 
     __slots__ = ("_file", "_place", "_spec", "_watcher")
 
@@ -90,6 +103,11 @@ class _TimerFile:
         spec[2], spec[3] = divmod(max(at_ns, 1), _SECOND_NS) if at_ns != NEVER_NS else (0, 0)
         _libc().timerfd_settime(self._file, _TFD_TIMER_ABSTIME, self._place, None)
 
+    def set_again(self, at_ns: int) -> None:
+        """Set what has just fired."""
+        if at_ns - monotonic_ns() > _NEAR_NS:
+            self.set(at_ns)
+
     def close(self) -> None:
         self._watcher.stop()
         self._watcher.close()
@@ -111,6 +129,8 @@ class _LoopTimer:
             pause_s = max(0, at_ns - monotonic_ns()) / 1e9
             self._timer = get_hub().loop.timer(pause_s)
             self._timer.start(self._fire, update=True)
+
+    set_again = set
 
     def close(self) -> None:
         if self._timer is not None:
