@@ -270,20 +270,21 @@ def _figures(turns: dict[str, list[SpeedRound]], lengths: Lengths) -> dict[str, 
 def times_of(pairs: list[tuple[SpeedRound, SpeedRound]]) -> dict[str, Any]:
     """Return how many times as fast the first of each pair is, and as cheap."""
     return {
-        "per_s": _spread([ours.per_s / theirs.per_s for ours, theirs in pairs]),
-        "per_cpu_s": _spread([theirs.cpu_us / ours.cpu_us for ours, theirs in pairs]),
+        "per_s": spread([ours.per_s / theirs.per_s for ours, theirs in pairs]),
+        "per_cpu_s": spread([theirs.cpu_us / ours.cpu_us for ours, theirs in pairs]),
     }
 
 
 def of_contender(turns: list[SpeedRound]) -> dict[str, Any]:
     """Return a contender's figures over its turns."""
     return {
-        "per_s": _spread([turn.per_s for turn in turns]),
-        "cpu_us": _spread([turn.cpu_us for turn in turns]),
+        "per_s": spread([turn.per_s for turn in turns]),
+        "cpu_us": spread([turn.cpu_us for turn in turns]),
     }
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def spread(values: list[float]) -> dict[str, float]:
+    """Return the median and the range."""
     return {
         "median": _rounded(statistics.median(values)),
         "least": _rounded(min(values)),

@@ -104,7 +104,7 @@ class _TimerFile:
         _libc().timerfd_settime(self._file, _TFD_TIMER_ABSTIME, self._place, None)
 
     def set_again(self, at_ns: int) -> None:
-        """Set what has just fired."""
+        # What has just fired is readable still.
         if at_ns - monotonic_ns() > _NEAR_NS:
             self.set(at_ns)
 
@@ -130,7 +130,8 @@ class _LoopTimer:
             self._timer = get_hub().loop.timer(pause_s)
             self._timer.start(self._fire, update=True)
 
-    set_again = set
+    def set_again(self, at_ns: int) -> None:
+        self.set(at_ns)
 
     def close(self) -> None:
         if self._timer is not None:
