@@ -23,9 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RATES_PER_S = (1_000.0, 5_000.0)
-MOST_TIMES = {"p50_ms": 1.25, "p99_ms": 2.0}
-"""What watching may do to the send delay, as a ratio within one run: p99 is the scheduler's more
-than anybody's on a machine with other work."""
+MOST_TIMES = {"p50_ms": 1.25, "generator_cpu": 1.25}
+"""What watching may do, as a ratio within one run: to the send delay, and to the generator's core.
+
+The p99 is told and has no bound here: `benchmarks.punctuality` bounds it, on a quiet machine.
+"""
+
+_WORDS = {"p50_ms": "send lag p50", "generator_cpu": "generator's CPU"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         figures[f"{rate:g}/s"] = {"alone": alone, f"{PAGES} pages watch": watched}
         for name, most in MOST_TIMES.items():
-            what = f"send lag {name.removesuffix('_ms')} at {rate:g}/s, watched times alone"
+            what = f"{_WORDS[name]} at {rate:g}/s, watched times alone"
             bounds.append(Bound(what, watched[name] / alone[name], "at most", most))
     return form.conclude("watchers", argv, bounds, figures, options.json)
 

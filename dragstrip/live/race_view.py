@@ -217,10 +217,10 @@ def _light(gate: Gate) -> Page:
 
 def _writes(state: State) -> Iterator[Page]:
     """Yield what is known of writes so far: what is stored is asked when the race is over."""
-    operations = state.plan.operations
-    if not any(operation.writes for operation in operations):
+    if not any(operation.writes for operation in state.plan.operations):
         return
-    for number, operation in enumerate(operations):
+    operations = enumerate(state.plan.operations)
+    for number, operation in sorted(operations, key=lambda one: not one[1].writes):
         sides = [side[number] for side in state.by_operation]
         lines = _WRITTEN if operation.writes else _READ
         for what, figure in lines.items():
