@@ -84,6 +84,14 @@ ABOUT: dict[str, About] = {
         "seeded into stores that keep nothing, to see what the seeding process keeps: in the "
         "lab's Convex they would take a quarter of an hour.",
     ),
+    "searches": About(
+        "Does `dragstrip capacity` find what real servers carry?",
+        "The command, its prechecks and its load search servers that decide by a clock of their "
+        "own what they carry: 300 and 220 requests/s. `error` is the estimate's, relative; an "
+        "interval holds the truth also where an end is open. A search has 12 rounds of 0.6 s "
+        "slices, four searches run side by side, and `s` and `requests` are of one of them. Each "
+        "searches two servers that carry the same: the ratio should not tell them apart.",
+    ),
     "inference": About(
         "Does the analysis keep what it promises?",
         "Simulated races with a known truth are judged as real ones. No load is made.",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from dragstrip.analysis.capacity import Bounds
     from dragstrip.analysis.capacity_model import Capacity, CapacitySlice
-    from dragstrip.config.config import Config
+    from dragstrip.config.config import Config, RaceConfig
     from dragstrip.race.setup import Setup
     from dragstrip.run.folder import RunFolder
     from dragstrip.scenario import Scenario
@@ -79,11 +79,7 @@ def prepare(config: Config, settings: Settings) -> PreparedSearch:
             'race.keys = "once": a search does not know beforehand how many keys it asks for',
             fix='give race.keys = "uniform"',
         )
-    if config.race.profile:
-        raise UsageError(
-            f"race.profile = {config.race.profile}: a search asks each slice for one rate",
-            fix='give race.profile = "constant" or "poisson", or leave it out',
-        )
+    peak = _peak_of(config.race)
     known = calibration.consult(
         config, sides(config, scenario), 1, this_machine(), these_versions()
     )
@@ -92,7 +88,7 @@ def prepare(config: Config, settings: Settings) -> PreparedSearch:
         planned(scenario),
         lowest_per_s=settings.lowest_per_s,
         highest_per_s=settings.highest_per_s,
-        ceiling_per_s=known.ceiling_per_s if known else None,
+        ceiling_per_s=known.ceiling_per_s / peak if known and known.ceiling_per_s else None,
     )
     connections = connections_of(config, bounds)
     changes = {"rate": bounds.highest_per_s, "connections": connections}
@@ -101,6 +97,22 @@ def prepare(config: Config, settings: Settings) -> PreparedSearch:
     run_folder.require_room(settings.options.out)
     scenario.config = config
     return PreparedSearch(config, scenario, bounds)
+
+
+def _peak_of(race: RaceConfig) -> float:
+    """Return how many times its mean a profile's highest rate is. Raises UsageError.
+
+    A log goes on from round to round; every other profile is played as a whole by each slice.
+    """
+    if race.shape is None:
+        return 1.0
+    if not race.shape.is_exact and race.slice % race.shape.period_s:
+        raise UsageError(
+            f"race.profile = {race.profile} lasts {race.shape.period_s:g} s: each slice of a "
+            f"search plays all of it, and has {race.slice:g} s",
+            fix="leave the profile's period out, or give --slice a multiple of it",
+        )
+    return race.shape.highest_per_s / race.rate
 
 
 def measure(prepared: PreparedSearch, settings: Settings, progress: SearchProgress) -> StoredSearch:

@@ -14,7 +14,14 @@ from dragstrip.cli.endpoint_options import (
     rehearse,
     require_consent,
 )
-from dragstrip.cli.options import config_file, examples, own_data, runs_folder, verbose
+from dragstrip.cli.options import (
+    config_file,
+    examples,
+    load_profile,
+    own_data,
+    runs_folder,
+    verbose,
+)
 from dragstrip.cli.web_options import (
     next_search,
     showing,
@@ -25,7 +32,6 @@ from dragstrip.cli.web_options import (
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.presets import SEARCHES, Preset
-from dragstrip.config.profile_text import FLAT
 from dragstrip.errors import InvalidRun
 
 if TYPE_CHECKING:
@@ -68,11 +74,7 @@ if TYPE_CHECKING:
     "--rounds", type=click.IntRange(6), metavar="N", help="Slices of each target near its edge."
 )
 @click.option("--slice", "slice_s", type=float, metavar="SECONDS", help="Length of a slice.")
-@click.option(
-    "--profile",
-    type=click.Choice(FLAT),
-    help="Whether arrivals come at even or at random distances.",
-)
+@load_profile
 @own_data
 @click.option("--seed", type=click.IntRange(0), metavar="N", help="Repeat a search's arrivals.")
 @click.option("--keep-lab", is_flag=True, help="Leave the embedded lab up afterwards.")

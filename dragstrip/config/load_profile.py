@@ -71,11 +71,16 @@ class LoadProfile(ABC):
     def highest_per_s(self) -> float:
         """The highest rate."""
 
+    @abstractmethod
+    def scaled(self, times: float) -> LoadProfile:
+        """Return the same load at so many times the rates; a log is played as much faster."""
+
 
 class _StraightPieces(LoadProfile):
     """Rates on straight lines between `times_s`, which begin at 0; two of a time are a jump."""
 
     def __init__(self, times_s: Floats, rates: Floats) -> None:
+        self._times_s, self._all_rates = times_s, rates
         self.period_s = self.lasts_s = float(times_s[-1])
         self._starts_s, self._lengths_s = times_s[:-1], np.diff(times_s)
         self._rates, self._ends = rates[:-1], rates[1:]
@@ -87,6 +92,10 @@ class _StraightPieces(LoadProfile):
     def highest_per_s(self) -> float:
         """The highest rate."""
         return float(max(self._rates.max(), self._ends.max()))
+
+    def scaled(self, times: float) -> LoadProfile:
+        """Return the same load at so many times the rates."""
+        return _StraightPieces(self._times_s, self._all_rates * times)
 
     def _by(self, time_s: Floats) -> Floats:
         piece = np.searchsorted(self._starts_s, time_s, side="right") - 1
@@ -127,6 +136,10 @@ class _Replay(LoadProfile):
         ends = np.searchsorted(self._at_s, self._at_s + 1.0)
         return float((ends - np.arange(len(ends))).max())
 
+    def scaled(self, times: float) -> LoadProfile:
+        """Return the same log, so many times as fast."""
+        return _Replay(self._at_s / times)
+
     def _by(self, time_s: Floats) -> Floats:
         return np.searchsorted(self._at_s, time_s, side="left").astype(np.float64)
 
@@ -147,11 +160,19 @@ def times_to_replay(text: str) -> str | None:
 
 
 @lru_cache(maxsize=8)
-def profile_of(text: str, slice_s: float, replayed: str | None) -> LoadProfile:
+def profile_of(
+    text: str, slice_s: float, replayed: str | None, mean_per_s: float | None = None
+) -> LoadProfile:
     """Return a profile. Its period is a slice's length where its text says none.
 
-    Raises ValueError.
+    With `mean_per_s` its rates are scaled to that mean, as a search does. Raises ValueError.
     """
+    profile = _as_written(text, slice_s, replayed)
+    times = 1.0 if mean_per_s is None else mean_per_s / profile.mean_per_s
+    return profile if times == 1 else profile.scaled(times)
+
+
+def _as_written(text: str, slice_s: float, replayed: str | None) -> LoadProfile:
     parsed = parse(text)
     if parsed.file:
         return _Replay(_decoded_s(replayed or "") / parsed.speed)

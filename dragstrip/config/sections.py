@@ -259,7 +259,7 @@ class RaceConfig(StrictModel):
             return None
         from dragstrip.config.load_profile import profile_of
 
-        return profile_of(self.profile, self.slice, self.replayed)
+        return profile_of(self.profile, self.slice, self.replayed, self.rate)
 
     def expected(self, from_s: float = 0.0) -> NDArray[np.float64]:
         """Return how many arrivals each pair's slices have from `from_s` on, shape (pairs,)."""

@@ -107,6 +107,9 @@ class Watch:
         return outgrows(*zip(*counted, strict=True), rate_per_s=rate_per_s, bound_ms=slo_ms)
 
     def _runs_away(self, now_ns: int) -> bool:
+        if self._plan.race.profile:
+            # What is in flight rises and falls with it.
+            return False
         due_ns = self._work.ledger.unanswered(self._target)
         waiting = self._plan.race.rate * self._dispatcher.overdue_ns(now_ns) / 1e9
         age_ms = float((now_ns - due_ns).mean()) / 1e6 if len(due_ns) else 0.0

@@ -159,7 +159,7 @@ class Plan(StrictModel):
     @property
     def stretches(self) -> int:
         """In how many stretches of a slice what was sent is counted, where the rate varies."""
-        if self.race.shape is None:
+        if self.race.shape is None or self.is_search:
             return 0
         return _STRETCHES if self.plays_anew else max(1, _MOST_STRETCHES // self.pairs)
 

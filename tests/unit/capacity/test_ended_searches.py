@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from tests.support.searches import SearchRun
 
 SLOW, FAST = ServerQueue(1000, 1.5), ServerQueue(100, 0.002)
-SHORT = ("--slice", "0.6", "--rounds", "8", "--from", "120", "--to", "240")
+SHORT = ("--slice", "0.6", "--rounds", "6", "--from", "120", "--to", "240")
 SLICES = 2
 
 
 @pytest.fixture(scope="module")
 def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, SearchRun]]:
-    """Two searches that are struck once SLICES slices are over, and one that runs to its end."""
+    """Two searches that are struck once SLICES slices are over, beside one that runs to its end."""
     place: Path = tmp_path_factory.mktemp("ended")
     with ExitStack() as stack:
 
@@ -36,6 +36,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Search
             run = searching(place / name, (old, new), *SHORT, slo_ms=1000)
             return stack.enter_context(run)
 
+        no_edge = start("no edge", SLOW, FAST)
         found = {name: start(name, FAST, FAST) for name in ("interrupt", "killed")}
         processes: list[psutil.Process] = []
         for one in found.values():
@@ -47,8 +48,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Search
         for one in found.values():
             one.wait()
         assert not any(process.is_running() for process in processes)
-        found["no edge"] = start("no edge", SLOW, FAST).wait()
-        yield found
+        yield found | {"no edge": no_edge.wait()}
 
 
 def test_what_breaks_at_once_and_what_never_does_bound_the_ratio(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.known_capacity import Carrier
 
 PER_S = 300.0
-QUICKLY = ("--slice", "0.6", "--rounds", "8", "--from", "60", "--to", "1200")
+QUICKLY = ("--slice", "0.5", "--rounds", "8", "--from", "60", "--to", "800")
 PAIRS: dict[str, tuple[Carrier, Carrier]] = {
     "limits": (TokenBucket(PER_S, PER_S / 15), ServerQueue(12, 12 / PER_S)),
     "cliffs": (Cliff(PER_S, PER_S, rests_s=0.8), Cliff(PER_S, 0.3 * PER_S)),

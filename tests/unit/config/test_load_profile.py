@@ -51,6 +51,16 @@ def test_the_integrated_rate_rises_no_faster_than_the_highest_rate(
     assert profile.requests_by(10 * profile.period_s) == pytest.approx(10 * profile.per_period)
 
 
+@given(_texts(), st.floats(0.01, 1000), st.floats(0, 200))
+def test_a_search_scales_all_rates_alike(text: str, mean_per_s: float, time_s: float) -> None:
+    written, scaled = (profile_of(text, 30.0, None, mean) for mean in (None, mean_per_s))
+    assert scaled.mean_per_s == pytest.approx(mean_per_s)
+    assert scaled.period_s == written.period_s
+    times = mean_per_s / written.mean_per_s
+    assert scaled.highest_per_s == pytest.approx(times * written.highest_per_s)
+    assert scaled.requests_by(time_s) == pytest.approx(times * written.requests_by(time_s))
+
+
 @pytest.mark.parametrize(
     ("text", "by"),
     [
@@ -102,6 +112,10 @@ def test_a_stored_race_needs_no_log(tmp_path: Path) -> None:
     assert again == race
     assert again.shape is not None
     assert again.shape.times_of(np.arange(3.0)).tolist() == [0, 0.375, 1.125]
+    # A search plays it faster.
+    twice = again.model_copy(update={"rate": 2 * again.rate}).shape
+    assert twice is not None
+    assert twice.times_of(np.arange(3.0)).tolist() == [0, 0.1875, 0.5625]
 
 
 @pytest.mark.parametrize(
