@@ -129,9 +129,16 @@ def render(collected: Mapping[str, Any]) -> str:
         parts.append(f"## {name.capitalize()}: {ABOUT[name].question}\n")
         parts.append(ABOUT[name].how + "\n")
         if entry and entry["document"]:
-            rows = [list(row) for row in _flat(entry["document"]["figures"])]
+            figures = entry["document"]["figures"]
+            tables = {key: value for key, value in figures.items() if _is_table(value)}
+            rest = {key: value for key, value in figures.items() if key not in tables}
+            rows = [list(row) for row in _flat(rest)]
             parts.append(f"`{entry['document']['command']}` took {entry['took_s']:.0f} s.\n")
             parts.append(_table(["Figure", "Value"], rows))
+            for key, table in tables.items():
+                cells = [[_value(cell) for cell in row.values()] for row in table]
+                parts.append(f"**{key.replace('_', ' ')}**\n")
+                parts.append(_table([head.replace("_", " ") for head in table[0]], cells))
         else:
             parts.append(f"Not measured: {_problem(entry)}\n")
     return "\n".join(parts)
@@ -175,6 +182,16 @@ def _bounds(entries: Mapping[str, Any]) -> Iterator[list[str]]:
 
 def _problem(entry: Mapping[str, Any] | None) -> str:
     return "it was not run" if entry is None else " ".join(str(entry["problem"]).split())
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it is rows of single values, all of one form."""
+    return (
+        isinstance(value, list)
+        and all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value)
+        and not any(isinstance(cell, dict | list) for row in value for cell in row.values())
+        and len(value) > 1
+    )
 
 
 def _flat(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -40,12 +40,17 @@ def test_a_row_for_each_bound_and_figure() -> None:
         "rounds": 5,
         "wrong": [1, 2],
         "a|b": None,
+        "early_ends": [{"pairs": 20, "pairs_used": 16.5}, {"pairs": 40, "pairs_used": 25.0}],
     }
     page = render({"benchmarks": {"speed": entry("speed", **figures)}})
     assert "| speed: times | 6.5 | at least 6 | yes | `python -m benchmarks.speed` |" in page
     assert "| lookups · hey · per_s | 12,346 (10,000 to 15,000) |" in page
     assert "| wrong | 1, 2 |" in page
     assert "| a\\|b | none |" in page
+    assert (
+        "**early ends**\n\n| pairs | pairs used |\n| --- | --- |\n| 20 | 16.5 |\n| 40 | 25 |"
+        in page
+    )
     assert "Measured on 2026-11-23 on Linux 6.1, x86_64, 2 CPUs, 8 GiB, Python 3.11.7" in page
 
 
