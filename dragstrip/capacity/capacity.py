@@ -93,7 +93,11 @@ def prepare(config: Config, settings: Settings) -> PreparedSearch:
     connections = connections_of(config, bounds)
     changes = {"rate": bounds.highest_per_s, "connections": connections}
     config = config.model_copy(update={"race": config.race.model_copy(update=changes)})
-    prechecks.require(config, processes=1, operations=planned(scenario))
+    # Of a log, a search plays as much as there are rounds for.
+    unvaried = config.race.model_copy(update={"profile": None})
+    prechecks.require(
+        config.model_copy(update={"race": unvaried}), processes=1, operations=planned(scenario)
+    )
     run_folder.require_room(settings.options.out)
     scenario.config = config
     return PreparedSearch(config, scenario, bounds)

@@ -187,7 +187,7 @@ def _lasts(race: RaceConfig) -> Iterator[_Problem]:
     yield _Problem(
         f"race.profile = {race.profile} lasts {race.shape.lasts_s:g} s, and {race.pairs} pairs of "
         f"{race.slice:g} s slices play {played_s:g} s of it",
-        f"give --pairs {pairs} (in a search, --rounds), a longer --slice, or a "
+        f"give --pairs {pairs}, a longer --slice, or a "
         + ("higher speed" if race.shape.is_exact else "shorter period"),
     )
 

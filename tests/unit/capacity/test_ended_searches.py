@@ -6,6 +6,7 @@ import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 import pytest
 
@@ -31,12 +32,11 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Search
     place: Path = tmp_path_factory.mktemp("ended")
     with ExitStack() as stack:
 
-        def start(name: str, *carriers: Carrier) -> SearchRun:
-            old, new = carriers
-            run = searching(place / name, (old, new), *SHORT, slo_ms=1000)
+        def start(name: str, old: Carrier, new: Carrier, *more: str) -> SearchRun:
+            run = searching(place / name, (old, new), *SHORT, *more, slo_ms=1000)
             return stack.enter_context(run)
 
-        no_edge = start("no edge", SLOW, FAST)
+        no_edge = start("no edge", SLOW, FAST, "--profile", "steps:2,3")
         found = {name: start(name, FAST, FAST) for name in ("interrupt", "killed")}
         processes: list[psutil.Process] = []
         for one in found.values():
@@ -67,6 +67,21 @@ def test_what_breaks_at_once_and_what_never_does_bound_the_ratio(
     assert "challenger carries at least 2 times as much." in said
     assert "baseline breaks at the lowest rate, 120/s: beyond, it misses the objective." in said
     assert "challenger never broke up to 240/s." in said
+
+
+def test_a_slice_plays_the_whole_profile_at_its_rate(ended: dict[str, SearchRun]) -> None:
+    search = ended["no edge"]
+    rows, late, planned = search.rows(1), 0, 0.0
+    for report, one in zip(search.folder.read_slices(), search.capacity.slices, strict=True):
+        if (one.target, one.phase) == ("challenger", "search"):
+            start_ns = report["workers"][0]["start_ns"]
+            since_ns = rows["scheduled_ns"][rows["slice"] == one.index].astype(np.int64) - start_ns
+            # Two parts of the requests in the first half, and three in the other.
+            late += int((since_ns >= 0.3e9).sum())
+            planned += 0.6 * one.rate_per_s * 0.6
+    assert planned > 100
+    assert late == pytest.approx(planned, rel=0.3)
+    assert search.folder.read_plan().race.profile == "steps:2,3"
 
 
 @pytest.mark.parametrize(("name", "code"), [("interrupt", 130), ("killed", 3)])
