@@ -15,6 +15,7 @@ from dragstrip.cli.endpoint_options import (
     require_consent,
 )
 from dragstrip.cli.options import (
+    Number,
     config_file,
     examples,
     load_profile,
@@ -32,6 +33,7 @@ from dragstrip.cli.web_options import (
 from dragstrip.config import config as configuration
 from dragstrip.config import presets
 from dragstrip.config.presets import SEARCHES, Preset
+from dragstrip.config.profile_text import MOST_PER_S
 from dragstrip.errors import InvalidRun
 
 if TYPE_CHECKING:
@@ -59,14 +61,14 @@ if TYPE_CHECKING:
 @click.option(
     "--from",
     "lowest",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True, max=MOST_PER_S),
     metavar="PER_S",
     help="Lowest rate; by default, the lowest that fills a slice.",
 )
 @click.option(
     "--to",
     "highest",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True, max=MOST_PER_S),
     metavar="PER_S",
     help="Highest rate; by default, what `dragstrip calibrate` found, or 5000.",
 )
