@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -132,6 +133,11 @@ def _require_right(samples: Sequence[Sample]) -> None:
         raise PreflightError(
             f"{what} answered {status}: it does not accept the request's credentials",
             fix=_CREDENTIALS,
+        )
+    if status == HTTPStatus.TOO_MANY_REQUESTS and first.outcome is Outcome.HTTP_STATUS:
+        raise PreflightError(
+            f"{what} answered 429: it limits how often this machine may ask",
+            fix="wait until it has recovered, raise its limit, or lower --rate",
         )
     fix = "correct the address, the request or expect; --once shows both answers"
     if first.outcome is Outcome.HTTP_STATUS:

@@ -370,6 +370,7 @@ def to(location: str) -> WebAnswer:
         (lambda _: page("<form>"), "an HTML page where old answered with JSON", "--header"),
         (lambda _: WebAnswer({}, 401), "answered 401: it does not accept", "--header"),
         (lambda _: WebAnswer({}, 403), "answered 403: it does not accept", "--header"),
+        (lambda _: WebAnswer({}, 429), "answered 429: it limits how often", "--rate"),
         (
             lambda _: WebAnswer({}, 500),
             "gave no right answer to 1 request: it answered 500",
