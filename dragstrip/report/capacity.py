@@ -115,10 +115,13 @@ def conditions(found: Capacity) -> str:
     what = f"{objective.operation} {objective.metric}" if objective.operation else objective.metric
     played = sum(one.phase == "search" for one in found.slices)
     requests = sum(one.requests for one in found.targets.values())
+    race = found.config["race"]
+    of_mean = ", of which rates are the mean," if race.get("profile") else ""
     return (
         f"Objective: {what} within {objective.slo_ms:g} ms, at most "
         f"{numbers.percent(objective.max_error_rate)} errors. {played} slices of "
-        f"{found.slice_s:g} s decide; {requests:,} requests counted. {found.id}"
+        f"{found.slice_s:g} s with {text.arrivals(race)}{of_mean} decide; {requests:,} requests "
+        f"counted. {found.id}"
     )
 
 

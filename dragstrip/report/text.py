@@ -311,7 +311,7 @@ def gate_rows(gates: list[Gate]) -> list[tuple[str, str, str, str]]:
 def conditions(run: Run) -> str:
     """Return in one line what was run."""
     race: Mapping[str, object] = run.config["race"]
-    load = "closed model" if run.closed_model else _arrivals(race)
+    load = "closed model" if run.closed_model else arrivals(race)
     pairs = "1 pair" if race["pairs"] == 1 else f"{race['pairs']} pairs"
     if race.get("stop_when_decided"):
         pairs = f"up to {pairs}"
@@ -322,7 +322,8 @@ def conditions(run: Run) -> str:
     )
 
 
-def _arrivals(race: Mapping[str, object]) -> str:
+def arrivals(race: Mapping[str, object]) -> str:
+    """Return how arrivals come, by a stored configuration's section race."""
     profile = race.get("profile")
     if not profile:
         return f"{race['arrivals']} arrivals"

@@ -81,7 +81,8 @@ def test_a_slice_plays_the_whole_profile_at_its_rate(ended: dict[str, SearchRun]
             planned += 0.6 * one.rate_per_s * 0.6
     assert planned > 100
     assert late == pytest.approx(planned, rel=0.3)
-    assert search.folder.read_plan().race.profile == "steps:2,3"
+    said = " ".join(search.output.split())
+    assert "arrivals by the profile steps:2,3, of which rates are the mean, decide" in said
 
 
 @pytest.mark.parametrize(("name", "code"), [("interrupt", 130), ("killed", 3)])
