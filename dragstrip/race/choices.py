@@ -98,11 +98,13 @@ class Choices:
         return sum(kinds) >= _RACE and is_there
 
     def _about(self, name: str) -> str:
+        target = self.config.targets[name]
         try:
-            address = url_of(self.config, name)
+            # Without a query, which may hold a key.
+            address = url_of(self.config, name) + (target.path or "").partition("?")[0]
         except ConfigError:
             address = "its address is not set"
-        return f"{self.config.targets[name].kind}, {address}"
+        return f"{target.kind}, {address}"
 
 
 def _choice(config: ScenarioConfig, scenario: Scenario) -> ScenarioChoice:
