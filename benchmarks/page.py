@@ -45,6 +45,15 @@ ABOUT: dict[str, About] = {
         "Are lookups sent when they are due?",
         "Send delay is the time from when a lookup is due to when its first byte goes out.",
     ),
+    "watchers": About(
+        "What does it cost the generator that browsers watch a race?",
+        "As above, each rate alone and with three pages open on `dragstrip watch` of the race that "
+        "runs. They ask and draw on the server's core; the generator's serves nothing. `states` "
+        "counts how often a page was told how the race stands, `pictures` how often it drew anew. "
+        "Bounds are ratios within the run, of the median and the generator's processor time. "
+        "Browsers on the machine itself take its processor's time, too: that is in the p99, which "
+        "has no bound here. One on another machine takes none of it.",
+    ),
     "scale": About(
         "What does it cost to do more of it?",
         "More processes, more workers at one master, and ten million lookups in one process. "

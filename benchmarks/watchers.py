@@ -26,7 +26,7 @@ RATES_PER_S = (1_000.0, 5_000.0)
 MOST_TIMES = {"p50_ms": 1.25, "generator_cpu": 1.25}
 """What watching may do, as a ratio within one run: to the send delay, and to the generator's core.
 
-The p99 is told and has no bound here: `benchmarks.punctuality` bounds it, on a quiet machine.
+The p99 is told and has no bound: browsers on this machine take its processors' time as well.
 """
 
 _WORDS = {"p50_ms": "send lag p50", "generator_cpu": "generator's CPU"}
