@@ -35,7 +35,7 @@ IN_QUERY = "query-secret-0123"
 
 
 @dataclass
-class Asked:
+class AskedServers:
     """A race, and the servers that it asks."""
 
     race: Raced
@@ -61,9 +61,9 @@ class Begun:
 
     def race(
         self, place: Path, servers: tuple[WebServer, WebServer], *arguments: str, **how: Any
-    ) -> Asked:
+    ) -> AskedServers:
         """Begin a race."""
-        return Asked(self.stack.enter_context(racing(place, *arguments, **how)), *servers)
+        return AskedServers(self.stack.enter_context(racing(place, *arguments, **how)), *servers)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Begun]:
 
 
 @pytest.fixture(scope="module")
-def fresh(begun: Begun) -> Asked:
+def fresh(begun: Begun) -> AskedServers:
     """Race in a fresh folder: one server speaks TLS and compresses, the other is slow."""
     authority = Authority(begun.place)
     servers = begun.servers(
@@ -89,7 +89,7 @@ def fresh(begun: Begun) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def orders(begun: Begun) -> Asked:
+def orders(begun: Begun) -> AskedServers:
     """Race two processes, with secrets, over TLS."""
     place = begun.folder("orders")
     authority = Authority(place)
@@ -111,7 +111,7 @@ def orders(begun: Begun) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def copied(begun: Begun) -> Asked:
+def copied(begun: Begun) -> AskedServers:
     """Race what a curl command says."""
     place = begun.folder("copied")
     (place / "request.txt").write_text(
@@ -131,7 +131,7 @@ def copied(begun: Begun) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def lying(begun: Begun) -> Asked:
+def lying(begun: Begun) -> AskedServers:
     """Race a challenger that fails for some keys."""
     place = begun.folder("lying")
     (place / "ids.csv").write_text("id\n" + "".join(f"{n}\n" for n in range(20)))
@@ -148,7 +148,7 @@ def lying(begun: Begun) -> Asked:
 
 
 @pytest.fixture(scope="module")
-def shopping(begun: Begun) -> Asked:
+def shopping(begun: Begun) -> AskedServers:
     """Race three operations."""
     place = begun.folder("shopping")
     (place / "items.tsv").write_text("item\n" + "".join(f"thing {n}\n" for n in range(30)))
@@ -188,7 +188,7 @@ def created(asked: ReceivedRequest) -> WebAnswer:
 
 
 def test_a_post_race_with_secrets_over_tls_by_two_processes(
-    orders: Asked, fresh: Asked, copied: Asked
+    orders: AskedServers, fresh: AskedServers, copied: AskedServers
 ) -> None:
     """The others run beside it meanwhile."""
     race, old, new = orders.race, orders.old, orders.new
@@ -216,7 +216,7 @@ def test_a_post_race_with_secrets_over_tls_by_two_processes(
 
 
 def test_a_copied_command_is_raced_and_its_secrets_stay_in_its_file(
-    copied: Asked, lying: Asked, shopping: Asked
+    copied: AskedServers, lying: AskedServers, shopping: AskedServers
 ) -> None:
     race, old, new = copied.race, copied.old, copied.new
     race.require_sound()
@@ -244,7 +244,7 @@ def lies(asked: ReceivedRequest) -> WebAnswer:
     return WebAnswer(wrong, 500) if asked.path.endswith("7") else echo(asked)
 
 
-def test_answers_that_are_not_expected_count_as_failures(lying: Asked) -> None:
+def test_answers_that_are_not_expected_count_as_failures(lying: AskedServers) -> None:
     race = lying.race.wait()
     run = race.run
     assert run.targets["baseline"].failed == {}
@@ -294,7 +294,7 @@ def short_of_stock(asked: ReceivedRequest) -> WebAnswer:
 
 
 def test_a_race_of_three_operations_has_a_verdict_on_one_and_figures_of_each(
-    shopping: Asked,
+    shopping: AskedServers,
 ) -> None:
     race, new = shopping.race, shopping.new
     race.require_sound()
@@ -355,7 +355,7 @@ def test_a_million_rows_take_no_more_memory_than_their_places(tmp_path: Path) ->
     assert grown < 60 * 1_000_000, most
 
 
-def test_two_addresses_in_a_fresh_folder_are_enough(fresh: Asked) -> None:
+def test_two_addresses_in_a_fresh_folder_are_enough(fresh: AskedServers) -> None:
     race, old, new = fresh.race, fresh.old, fresh.new
     race.require_sound()
     assert {asked.path for asked in old.asked} == {"/search?q=a"}
