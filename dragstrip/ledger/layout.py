@@ -106,7 +106,7 @@ COLUMNS = (
         "u1",
         "end",
         "number",
-        "1 if one of them replaced a connection that the Locust user had before",
+        "1 if one of them replaced a connection of the Locust user whose last request had not failed",
     ),
     Column(
         "operation",
