@@ -106,7 +106,7 @@ COLUMNS = (
         "u1",
         "end",
         "number",
-        "1 if one of them replaced a connection of the Locust user whose last request had not failed",
+        "1 if one of them replaced a connection of the Locust user that no failure had ended",
     ),
     Column(
         "operation",
