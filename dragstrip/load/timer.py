@@ -29,8 +29,8 @@ _SECOND_NS = 1_000_000_000
 _NEAR_NS = 50_000
 """Nearer than this, looking again and again takes less processor time than a timer and a sleep.
 
-In a virtual machine that is so up to some 80 microseconds, as the hypervisor has its part in both;
-elsewhere both cost less, and looking for so short a time does not cost much more.
+So it was found in a virtual machine, where the hypervisor has its part in both: `cost` in
+docs/benchmarks.md.
 """
 
 

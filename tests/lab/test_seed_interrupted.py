@@ -110,10 +110,11 @@ def held_seed(
     process = backends.start(*arguments, **valves.environ)
     try:
         valves.wait_until_held(process)
-        for name, valve in valves.by_name.items():
-            while until_some and backends.row_count(name, LAST) == before[name]:
-                assert process.poll() is None, process.communicate()
-                if valve.held.wait(0.1):
+        while until_some and any(backends.row_count(name, LAST) == before[name] for name in NAMES):
+            assert process.poll() is None, process.communicate()
+            # What one store is held back by may be what the command's other part waits for.
+            for valve in valves.by_name.values():
+                if valve.held.wait(0.05):
                     valve.hold_after(_STEP)
         yield process
     finally:
