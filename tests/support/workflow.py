@@ -77,10 +77,12 @@ class Job:
             "GITHUB_STEP_SUMMARY": str(self.place / "summary.md"),
         }
         path = os.pathsep.join([str(self.path), os.environ["PATH"]])
+        # The variables of a `make test PYTHON=...` around it are not the job's.
+        outer = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
             cwd=self.place,
-            env={**os.environ, **self.variables, "PATH": path, **files, **environment},
+            env={**outer, **self.variables, "PATH": path, **files, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
