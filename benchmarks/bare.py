@@ -24,8 +24,6 @@ import numpy as np
 from benchmarks.scheduling import placed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 _ENOUGH_BYTES = 65_536
@@ -51,12 +49,13 @@ def round_trips_ns(url: str, path: str, lookups: int, core: int) -> NDArray[np.i
 
 def closed_cpu_us(url: str, path: str, core: int, *, connections: int, length_s: float) -> float:
     """Return processor time per request, each sent when an answer has come, in µs."""
-    request, end_ns, answers = _request(url, path), time.monotonic_ns() + _ns(length_s), 0
+    request, end_ns, answers = (
+        _request(url, path),
+        time.monotonic_ns() + round(length_s * _SECOND_NS),
+        0,
+    )
     with ExitStack() as stack:
-        poll, sockets = stack.enter_context(select.epoll()), {}
-        for connection in _connected(stack, url, core, connections):
-            sockets[connection.fileno()] = connection
-            poll.register(connection, select.EPOLLIN)
+        poll, sockets = _connected(stack, url, core, connections)
         begun_ns = time.process_time_ns()
         for connection in sockets.values():
             connection.send(request)
@@ -73,10 +72,7 @@ def open_cpu_us(url: str, path: str, core: int, *, connections: int, gaps_ns: li
     libc = ctypes.CDLL(None)
     request, answers, due = _request(url, path), 0, iter(gaps_ns)
     with ExitStack() as stack:
-        poll, sockets = stack.enter_context(select.epoll()), {}
-        for connection in _connected(stack, url, core, connections):
-            sockets[connection.fileno()] = connection
-            poll.register(connection, select.EPOLLIN)
+        poll, sockets = _connected(stack, url, core, connections)
         idle = list(sockets.values())
         timer = libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK)
         stack.callback(os.close, timer)
@@ -97,20 +93,21 @@ def open_cpu_us(url: str, path: str, core: int, *, connections: int, gaps_ns: li
         return (time.process_time_ns() - begun_ns) / answers / 1e3
 
 
-def _connected(stack: ExitStack, url: str, core: int, connections: int) -> Iterator[socket.socket]:
-    """Run on a core, and connect so often, until the stack is left."""
+def _connected(
+    stack: ExitStack, url: str, core: int, connections: int
+) -> tuple[select.epoll, dict[int, socket.socket]]:
+    """Run on a core, and connect so often, until the stack is left; sockets go by their file."""
     parts = urlsplit(url)
     stack.enter_context(placed({core}))
+    poll, sockets = stack.enter_context(select.epoll()), {}
     for _ in range(connections):
         address = (parts.hostname, parts.port)
         connection = stack.enter_context(socket.create_connection(address))
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        yield connection
+        sockets[connection.fileno()] = connection
+        poll.register(connection, select.EPOLLIN)
+    return poll, sockets
 
 
 def _request(url: str, path: str) -> bytes:
     return f"GET {path} HTTP/1.1\r\nhost: {urlsplit(url).netloc}\r\n\r\n".encode()
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * _SECOND_NS)

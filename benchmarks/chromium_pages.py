@@ -1,6 +1,6 @@
 """Chromium with pages that watch a race, as a process of its own; for `benchmarks.watching`.
 
-    python -m benchmarks.chromium_pages URL PAGES CHROMIUM
+    python -m benchmarks.chromium_pages URL PAGES
 
 It says its version once every page is open. When its input ends, it says how often the pages were
 told how the race stands and were sent pictures, and ends.
@@ -13,19 +13,17 @@ import sys
 import threading
 from collections import Counter
 
-from playwright.sync_api import sync_playwright
+from tests.support import chromium
 
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 _LOOP_MS = 100
 
 
-def main(url: str, pages: int, executable: str) -> None:
+def main(url: str, pages: int) -> None:
     """Open them, and keep them open until the input ends."""
     over = threading.Event()
     threading.Thread(target=_wait_for_end, args=(over,), daemon=True).start()
     answers: Counter[str] = Counter()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
+    with chromium.browser() as browser:
         opened = [browser.new_page() for _ in range(pages)]
         for page in opened:
             page.on(
@@ -39,7 +37,6 @@ def main(url: str, pages: int, executable: str) -> None:
         while not over.is_set():
             opened[0].wait_for_timeout(_LOOP_MS)
         drawn = sum(page.locator("svg.marks").count() for page in opened)
-        browser.close()
     seen = {"states": answers["state"], "pictures": answers["pictures"], "drawn": drawn}
     _tell(json.dumps(seen))
 
@@ -55,4 +52,4 @@ def _wait_for_end(over: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], int(sys.argv[2]))

@@ -3,7 +3,7 @@
     python -m benchmarks.watchers [--json PATH] [--quick] [--rates N [N ...]]
 
 As `benchmarks.punctuality`, each rate twice: alone, and with three pages of Chromium open on
-`dragstrip watch`. They and that command run on the server's core. Without Chromium and Playwright,
+`dragstrip watch`. They and that command run on the server's core. Without Chromium,
 three clients ask instead as the page's script does, and the figures say so.
 
 Linux, two cores. Exit code 1 when a bound is broken.

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from dragstrip.run.ipc import free_port
+from tests.support import chromium
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 PAGES = 3
 _EVERY_S = 1.0
 _START_S = 30.0
-_CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 Watched = dict[str, Any]
 """`watched_by` says what watched; then how often the race stood anew, pictures were sent, and how
@@ -43,24 +41,20 @@ def watching(runs: Path, core: int) -> Iterator[Watched]:
         stderr=subprocess.DEVNULL,
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
-    executable = next((path for name in _CHROMIUM if (path := shutil.which(name))), None)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_served(url)
-        if executable and find_spec("playwright"):
-            with _chromium(url, core, executable) as seen:
-                yield seen
-        else:
-            with _clients(url, core) as seen:
-                yield seen
+        watchers = _chromium if chromium.find() else _clients
+        with watchers(url, core) as seen:
+            yield seen
     finally:
         server.terminate()
         server.wait()
 
 
 @contextmanager
-def _chromium(url: str, core: int, executable: str) -> Iterator[Watched]:
-    command = [sys.executable, "-m", "benchmarks.chromium_pages", url, str(PAGES), executable]
+def _chromium(url: str, core: int) -> Iterator[Watched]:
+    command = [sys.executable, "-m", "benchmarks.chromium_pages", url, str(PAGES)]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

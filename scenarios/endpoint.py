@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from dragstrip.config import header_values
-from dragstrip.config.header_values import register_query
+from dragstrip.config.headers import secret_parameters
 from dragstrip.errors import ConfigError
 from dragstrip.run.model import Facts
 from dragstrip.scenario import Operation, Scenario, targets_of
@@ -166,7 +166,7 @@ class Endpoint(Scenario):
         for operation in description.operations:
             header_values.register(operation.headers)
         for path in self._paths():
-            register_query(path)
+            header_values.register_query(path)
         self.keys = len(rows)
         self.operations = [
             Operation(one.name, one.weight, one.method) for one in description.operations
@@ -184,7 +184,7 @@ class Endpoint(Scenario):
         return {path for path in paths if path}
 
     def _in_queries(self) -> list[str]:
-        names = sorted({name for path in self._paths() for name in register_query(path)})
+        names = sorted({name for path in self._paths() for name in secret_parameters(path)})
         return [
             f"the query holds {name}, which looks like a secret and is stored with the run; send "
             "it in a header, as env:NAME, or by a {column} of --data"

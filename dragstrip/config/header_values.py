@@ -74,14 +74,12 @@ def register(headers: Mapping[str, str]) -> None:
             register_secret(value.rpartition(" ")[2])
 
 
-def register_query(path: str) -> list[str]:
-    """Let no output show secrets in the query of a path; return the names of their parameters."""
-    found = secret_parameters(path)
-    for value in found.values():
+def register_query(path: str) -> None:
+    """Let no output show secrets in the query of a path."""
+    for value in secret_parameters(path).values():
         # A short one, as in session=test, is likelier a word.
         if len(value) >= _SURELY_SECRET_LENGTH:
             register_secret(value)
-    return list(found)
 
 
 def _from_environment(name: str, field: str) -> str:

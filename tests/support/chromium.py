@@ -30,13 +30,13 @@ FLAGS = [
 
 def executable() -> str:
     """Return Chromium's path. Skips the test, saying what to install, where there is none."""
-    found = _find()
+    found = find()
     if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "check": False}
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for arguments in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
             subprocess.run(["apt-get", *arguments], env=environment, **quiet)  # type: ignore[call-overload]
-        found = _find()
+        found = find()
     if found is None:
         pytest.skip("the browser tests need Chromium: install it, e.g. `apt install chromium`")
     return found
@@ -54,5 +54,6 @@ def browser() -> Iterator[Browser]:
             launched.close()
 
 
-def _find() -> str | None:
+def find() -> str | None:
+    """Return the path of what is installed."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
