@@ -55,6 +55,13 @@ class Hunt:
         index = len(self.slices)
         self._asked = asked
         self._next = PlannedSlice(
-            index=index, pair=asked.round, position=0, target=asked.target, load=asked.load
+            index=index,
+            pair=asked.round,
+            position=0,
+            target=asked.target,
+            load=asked.load,
+            # A round has one slice of each target to compare, but may have many to recover in: the
+            # same arrivals would have the same outcome for ever.
+            draw=0 if asked.phase == "search" else index,
         )
         announce(self._folder.path, Announcement(index=index, slice=self._next))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _TRICKLE_STREAM = 1
 _CLOSED_STREAM = 2
 _OPERATION_STREAM = 3
+_AGAIN_STREAM = 4
 """A stream of its own: the times and keys of a plan do not depend on its operations."""
 MISS_SPREAD = 1_000_000
 """How many keys stand for what does not exist."""
@@ -80,7 +81,8 @@ def owned(blocks: Iterable[Arrivals], position: int, of: int) -> Iterator[Arriva
 
 def blocks_of_slice(plan: Plan, slice_: PlannedSlice) -> Iterator[Arrivals]:
     """Draw a slice's arrivals, a block at a time: the same everywhere, and for both of a pair."""
-    seed, race = (plan.seed, slice_.pair), plan.race
+    again = (_AGAIN_STREAM, slice_.draw) if slice_.draw else ()
+    seed, race = (plan.seed, slice_.pair, *again), plan.race
     random = np.random.default_rng(list(seed))
     each = race.most_per_slice if race.keys == "once" else round(race.rate * race.slice)
     first = slice_.pair * each

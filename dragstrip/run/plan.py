@@ -99,13 +99,17 @@ class SliceLoad(StrictModel):
 
 
 class PlannedSlice(StrictModel):
-    """One slice of one target. `position` is 0 or 1 within the pair."""
+    """One slice of one target. `position` is 0 or 1 within the pair.
+
+    Both slices of a pair have the same arrivals, those of draw 0; another draw has its own.
+    """
 
     index: int = Field(ge=0)
     pair: int = Field(ge=0)
     position: int = Field(ge=0, le=1)
     target: int = Field(ge=0, le=1)
     load: SliceLoad | None = None
+    draw: int = Field(default=0, ge=0)
 
 
 class Plan(StrictModel):

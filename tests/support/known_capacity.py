@@ -13,7 +13,6 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 from tests.support import async_server
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 FAST_S = 0.002
+_PAUSE_S = 0.25
+"""So long without an arrival is a pause between two slices."""
 
 
 class Carrier(Protocol):
@@ -104,9 +105,9 @@ class Cliff:
         return rested_s >= self.rests_s and self._now_per_s() < self.back_per_s
 
     def _now_per_s(self) -> float:
-        # By the median gap, which a pause between two slices does not change.
         gaps_s = [later - before for before, later in pairwise(self._came_s)]
-        return math.log(2) / median(gaps_s)
+        flowing_s = [gap_s for gap_s in gaps_s if gap_s < _PAUSE_S]
+        return len(flowing_s) / sum(flowing_s) if flowing_s else math.inf
 
 
 @dataclass

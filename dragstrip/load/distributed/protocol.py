@@ -236,6 +236,10 @@ class MasterEnd:
         if not self._members[worker].totals:
             self.lost.setdefault(worker, what)
 
+    def excuse(self, worker: int) -> None:
+        """Take a worker's silence up to now for no sign of a loss."""
+        self._members[worker].silent_s = 0
+
     def elapse(self) -> None:
         """Let a second pass. A caller that was paused counts one second, and loses no worker."""
         self.seconds += 1

@@ -53,6 +53,15 @@ def test_both_sides_of_a_pair_get_the_same_arrivals(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["poisson", "constant"])
+def test_another_draw_of_a_slice_has_arrivals_of_its_own(model: str) -> None:
+    made = plan(arrivals=model)
+    again = [made.slices[0].model_copy(update={"draw": draw}) for draw in range(4)]
+    drawn = [planned.of_slice(made, each) for each in again]
+    assert len({tuple(each.offsets_ns[:5].tolist()) for each in drawn}) == 4
+    assert len({tuple(each.keys[:50].tolist()) for each in drawn}) == 4
+
+
+@pytest.mark.parametrize("model", ["poisson", "constant"])
 def test_operations_change_neither_times_nor_keys(model: str) -> None:
     one, mixed = (plan(arrivals=model, operations=each) for each in (ONE, MIXED))
     for slice_ in one.slices[:3]:

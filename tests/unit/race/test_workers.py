@@ -22,6 +22,7 @@ import zmq
 from dragstrip.analysis.recount import recount
 from dragstrip.ledger.rows import Outcome
 from dragstrip.ledger.tally import Tally
+from dragstrip.race.locust_process import log_tail
 from dragstrip.run.ipc import TOKEN_VARIABLE
 from tests.support import locust_runs
 from tests.support.races import DATASET, Raced, racing, sections
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from dragstrip.run.slice_report import Finish, SliceReport
 
-CROWD = 30
+CROWD = 12
 _PATIENCE_S = 150
 _OTHER_VERSION = "import dragstrip.version\ndragstrip.version.VERSION = '0.0.9'\n"
 
@@ -154,7 +155,7 @@ class WorkerRaces:
     short: Distributed
     """--workers 2, of which none comes."""
     forked: Distributed = field(init=False)
-    """--processes 30, each with little to do."""
+    """--processes 12, each with little to do."""
 
 
 @pytest.fixture(scope="module")
@@ -242,8 +243,8 @@ def test_slices_final_counts_ledgers_and_servers_agree_exactly(
     bring_ledgers_together(one)
     finish = one.finish
     assert "Traceback" not in one.raced.errors
+    assert finish["lost_workers"] == [], log_tail(one.raced.folder, 20)
     assert len(finish["workers"]) == count
-    assert finish["lost_workers"] == []
     assert not any(line["void"] for line in one.slices)
     rows = one.raced.rows()
     assert sum(final["rows"] for final in finish["workers"].values()) == len(rows)
@@ -264,7 +265,7 @@ def test_slices_final_counts_ledgers_and_servers_agree_exactly(
             assert total == Tally.decode(final["tallies"][target]["0"])
 
 
-def test_one_master_keeps_thirty_workers_on_time(races: WorkerRaces) -> None:
+def test_one_master_keeps_a_crowd_of_workers_on_time(races: WorkerRaces) -> None:
     shares = [line["workers"] for line in races.forked.slices]
     assert [len({each["worker"] for each in share}) for share in shares] == [CROWD] * 2
     for earlier, later in itertools.pairwise(shares):

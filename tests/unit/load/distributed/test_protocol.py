@@ -289,3 +289,14 @@ def test_a_worker_that_cannot_go_on_says_why(ends: tuple[MasterEnd, WorkerEnd]) 
     worker.fail("cannot write the ledger x: No space left on device")
     master.hear(worker.snapshot(0))
     assert "No space left on device" in master.lost[0]
+
+
+def test_a_silence_that_is_excused_is_no_loss(ends: tuple[MasterEnd, WorkerEnd]) -> None:
+    master, _ = ends
+    for _ in range(3 * SILENT_S):
+        master.elapse()
+        master.excuse(0)
+    assert master.lost == {}
+    for _ in range(SILENT_S + 1):
+        master.elapse()
+    assert master.lost == {0: "was lost"}
