@@ -15,13 +15,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy
 
 from dragstrip.analysis.looks import fixed
 from dragstrip.ledger.histogram import Histogram
 from dragstrip.ledger.tallies import of_target
 from dragstrip.ledger.tally import Tally, merged
 from dragstrip.run.model import Quantile
+from dragstrip.stats.distributions import binomial_quantile, normal_quantile, student_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -90,8 +90,8 @@ class Scatter:
             return np.zeros(len(SHARES)), np.full(len(SHARES), 2.0)
         count, shares = self._effective(confidence), np.array(SHARES)
         tail = (1 - confidence) / 2
-        lows = scipy.stats.binom.ppf(tail, count, shares) / count
-        highs = (scipy.stats.binom.ppf(1 - tail, count, shares) + 1) / count
+        lows = binomial_quantile(tail, count, shares) / count
+        highs = (binomial_quantile(1 - tail, count, shares) + 1) / count
         return lows, highs
 
     def _effective(self, confidence: float) -> Values:
@@ -102,7 +102,7 @@ class Scatter:
         found = self._squares * slices / (slices - 1) / due**2
         design = np.divide(found, by_chance, out=np.ones(len(SHARES)), where=by_chance > 0)
         reach = (1 + confidence) / 2
-        few = (scipy.stats.norm.ppf(reach) / scipy.stats.t.ppf(reach, slices - 1)) ** 2
+        few = (normal_quantile(reach) / student_quantile(reach, slices - 1)) ** 2
         counted: Values = np.maximum(np.floor(due / np.maximum(design, 1) * few), 1)
         return counted
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 
 from dragstrip.config.sections import MIN_PAIRS as MIN_PAIRS
 from dragstrip.stats.autocorrelation import merge
+from dragstrip.stats.distributions import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE, Mean, mean_of
 
 if TYPE_CHECKING:
@@ -46,10 +46,9 @@ class Interval:
     def minimum_detectable_effect(self) -> float:
         """The smallest relative change that as many pairs would detect four times out of five."""
         freedom = self.pairs - 1
-        reach = scipy.stats.t.ppf((1 + self.confidence) / 2, freedom) + scipy.stats.t.ppf(
-            POWER, freedom
-        )
-        effect = float(reach) * self.deviation / math.sqrt(self.pairs)
+        shares = (1 + self.confidence) / 2, POWER
+        reach = sum(student_quantile(share, freedom) for share in shares)
+        effect = reach * self.deviation / math.sqrt(self.pairs)
         return math.expm1(min(MOST_LOG_RATIO, effect))
 
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 
 from dragstrip.analysis.operations import only
 from dragstrip.analysis.ratio import MIN_PAIRS, POWER, fewest
 from dragstrip.analysis.regression_model import Regression, RegressionWord, Side
 from dragstrip.analysis.regression_model import UnlikeSetting as Stated
 from dragstrip.stats.autocorrelation import LEVEL, Merged, merge
+from dragstrip.stats.distributions import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE, mean_of
 from dragstrip.stats.two_proportions import Proportion, effective, newcombe
 from dragstrip.stats.welch import Between, MeanDifference, difference
@@ -168,9 +168,9 @@ def _by_interval(change: _Change, tolerance: float) -> tuple[RegressionWord, str
 
 
 def _detectable(found: MeanDifference) -> float:
-    t = scipy.stats.t(found.freedom)
-    reach = t.ppf((1 + CONFIDENCE) / 2) + t.ppf(POWER)
-    return math.expm1(float(reach) * found.standard_error)
+    shares = (1 + CONFIDENCE) / 2, POWER
+    reach = sum(student_quantile(share, found.freedom) for share in shares)
+    return math.expm1(reach * found.standard_error)
 
 
 def _needed(

@@ -44,11 +44,12 @@ from dragstrip.run.ipc import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from dragstrip.analysis.verdict import Requirement
     from dragstrip.config.config import Config
+    from dragstrip.lab.faults import Fault
     from dragstrip.live.page_server import WebUi
     from dragstrip.race.race import Options, Result
 
@@ -209,7 +210,6 @@ def race(
     BASELINE and CHALLENGER are addresses, as URL or NAME=URL: what is asked, or with --scenario
     where a scenario asks. Without them the configured targets race, or the embedded lab's.
     """
-    from dragstrip.lab.faults import parse as parse_fault
     from dragstrip.race import race as racing
     from dragstrip.report import exporters
 
@@ -248,7 +248,7 @@ def race(
         processes=workers or processes,
         seed=seed,
         keep_lab=keep_lab,
-        faults=list(map(parse_fault, faults)),
+        faults=_parsed(faults),
         workers=elsewhere,
         web=_web_ui(web_host, web_port, config) if web else None,
     )
@@ -268,6 +268,15 @@ def race(
         raise KeyboardInterrupt
     judge(result.verdict, require, config.rules)
     return 0
+
+
+def _parsed(texts: Sequence[str]) -> list[Fault]:
+    if not texts:
+        return []
+    # With all of the lab.
+    from dragstrip.lab.faults import parse
+
+    return list(map(parse, texts))
 
 
 def _elsewhere(

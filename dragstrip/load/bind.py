@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import gevent
 from locust.runners import MasterRunner, WorkerRunner
 
-from dragstrip import lab, open_files
+from dragstrip import open_files
 from dragstrip.config import config as configuration
 from dragstrip.errors import DragstripError, StorageError
 from dragstrip.ledger.writer import Ledger
@@ -283,6 +283,8 @@ def _plain_work(worker: int, profile: str | None) -> Work:
     config = _configuration(profile)
     asked = _kinds(config, find(config.scenario.name))
     if config.uses_lab:
+        from dragstrip import lab
+
         config = lab.resolve(config)
     config = _with_targets(config, asked)
     scenario = find(config.scenario.name)(config)

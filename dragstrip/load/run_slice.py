@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LEAD_NS = 20_000_000
 _DRAIN_POLL_S = 0.01
 _ROWS_AT_ONCE = 1000
+_FULLY_CLEARED_EVERY = 32
+"""In slices: it takes as long as the whole program is large."""
 
 
 def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: int) -> WorkerReport:
@@ -34,7 +36,7 @@ def run_slice(plan: Plan, slice_: PlannedSlice, work: Work, position: int, of: i
     The share is every `of`-th arrival from `position`, or of numbered ones those of every `of`-th
     key; in the closed model, what the process's own connections can do.
     """
-    _clear_memory()
+    _clear_memory(slice_.index)
     plan = plan.during(slice_)
     dispatchers = list(work.dispatchers.values())
     # A clock that steps between two slices steps in the race all the same.
@@ -150,9 +152,10 @@ def _wait_until_at_rest(dispatchers: list[Dispatcher], limit_s: float) -> None:
         gevent.sleep(_DRAIN_POLL_S)
 
 
-def _clear_memory() -> None:
+def _clear_memory(index: int) -> None:
     # A full collection in the middle of a slice would stop the loop for 40 ms. What is there now is
-    # left out of those until the next slice.
-    gc.unfreeze()
+    # left out of those until the next one that looks at everything.
+    if index % _FULLY_CLEARED_EVERY == 0:
+        gc.unfreeze()
     gc.collect()
     gc.freeze()

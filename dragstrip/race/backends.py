@@ -6,7 +6,6 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dragstrip import lab
 from dragstrip.scenario import targets_of
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ def backends(
         targets_of(config)
         yield config
         return
+    from dragstrip import lab
+
     before = lab.status()
     was_up = before is not None and before.supervised
     owner = None if keep_lab else os.getpid()

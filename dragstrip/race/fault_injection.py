@@ -7,9 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from dragstrip import lab
 from dragstrip.errors import LabError, UsageError
-from dragstrip.lab import faults
 from dragstrip.run.model import FaultRecord
 from dragstrip.run.plan import SLICES_FILE
 
@@ -28,6 +26,8 @@ def require(wanted: Sequence[Fault], config: Config, *, web: bool) -> None:
     race = config.race
     lasts_s = 2 * race.pairs * race.slice
     for fault in wanted:
+        from dragstrip import lab
+
         if not config.uses_lab and not (config.environment.dragstrip_lab and lab.status()):
             raise UsageError(
                 f"--fault {fault}: only the embedded lab's services can be killed, stopped or cut "
@@ -70,6 +70,9 @@ class FaultInjector:
         while not self._clock.exists():
             if self._ended.wait(_POLL_S):
                 return
+        # With all of the lab, which a race of other targets does without.
+        from dragstrip.lab import faults
+
         start_s = time.monotonic()
         for fault in self._wanted:
             if self._ended.wait(max(start_s + fault.at_s - time.monotonic(), 0)):

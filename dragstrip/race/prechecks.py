@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
 
 from dragstrip import open_files
 from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.ratio import MIN_PAIRS
 from dragstrip.errors import ConfigError, UsageError
+from dragstrip.stats.distributions import poisson_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,7 +134,7 @@ def _risk(
     if race.arrivals == "constant" and share == 1:
         # The number is fixed but for the one at the edge. An operation's is up to chance.
         return float(of_pairs.min() < needed + 1)
-    return float(1 - np.prod(1 - scipy.stats.poisson.cdf(needed - 1, of_pairs)))
+    return float(1 - np.prod(1 - poisson_share(needed - 1, of_pairs)))
 
 
 def _enough(race: RaceConfig, needed: int, share: float, most_risk: float = MOST_RISK) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-import scipy
+from dragstrip.stats.distributions import student_tail
 
 PRIOR = 1.0
 """c^2: what is expected is a mean about as large as the standard deviation of a value."""
@@ -48,4 +48,4 @@ def p_value(t: float, count: int, prior: float = PRIOR) -> float:
 
 def level(count: int, alpha: float) -> float:
     """Return the confidence of the t-interval that is as wide; 1 where it has no ends."""
-    return float(1 - 2 * scipy.stats.t.sf(critical_t(count, alpha), count - 1))
+    return 1 - 2 * student_tail(critical_t(count, alpha), count - 1)

@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
+
+from dragstrip.stats.distributions import beta_share, kendall_p, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +109,7 @@ def examine(values: NDArray[np.float64]) -> DependenceEvidence:
     rounded = values.round(_DECIMALS)
     if len(values) < _TESTED or np.ptp(rounded) == 0:
         return DependenceEvidence(1.0, 1.0)
-    trend = scipy.stats.kendalltau(np.arange(len(values)), rounded).pvalue
-    return DependenceEvidence(serial_p_value(rounded), float(trend))
+    return DependenceEvidence(serial_p_value(rounded), kendall_p(rounded))
 
 
 def serial_p_value(values: NDArray[np.float64]) -> float:
@@ -119,10 +119,10 @@ def serial_p_value(values: NDArray[np.float64]) -> float:
     approximation on (0, 4); at a level of 0.10 its true size is 0.08 at n = 6, 0.10 at n = 8.
     """
     n = len(values)
-    ranks = scipy.stats.rankdata(values)
-    ratio = float((np.diff(ranks) ** 2).sum() / ((ranks - ranks.mean()) ** 2).sum())
+    places = ranks(values)
+    ratio = float((np.diff(places) ** 2).sum() / ((places - places.mean()) ** 2).sum())
     shape = 5 * n * (n + 1) * (n - 1) ** 2 / (2 * (n - 2) * (5 * n**2 - 2 * n - 9)) - 0.5
-    return float(scipy.stats.beta.cdf(ratio / 4, shape, shape))
+    return beta_share(ratio / 4, shape, shape)
 
 
 def halve(values: NDArray[np.float64]) -> NDArray[np.float64]:

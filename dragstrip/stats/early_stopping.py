@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-import scipy
-
+from dragstrip.stats.distributions import beta_quantile, beta_share
 from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def chance_kept(over: Proportion, allowed: float) -> float:
     if not over.total:
         return 0.5
     right = over.total - over.failed
-    return float(scipy.special.betainc(over.failed + 0.5, right + 0.5, allowed))
+    return beta_share(allowed, over.failed + 0.5, right + 0.5)
 
 
 def outcome(over: Proportion, allowed: float, confidence: float = CONFIDENCE) -> Outcome:
@@ -40,8 +39,8 @@ def outcome(over: Proportion, allowed: float, confidence: float = CONFIDENCE) ->
     count, right = over.failed, over.total - over.failed
     if not over.total:
         return "open"
-    low = scipy.special.betaincinv(count, right + 1, 1 - confidence) if count > 0 else 0.0
-    high = scipy.special.betaincinv(count + 1, right, confidence) if right > 0 else 1.0
+    low = beta_quantile(1 - confidence, count, right + 1) if count > 0 else 0.0
+    high = beta_quantile(confidence, count + 1, right) if right > 0 else 1.0
     if high <= allowed:
         return "kept"
     return "broken" if low > allowed else "open"

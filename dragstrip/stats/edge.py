@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
+from dragstrip.stats.distributions import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _grid(trials: Sequence[Trial]) -> NDArray[np.float64]:
 
 def interval(grid: NDArray[np.float64], log: NDArray[np.float64], freedom: int) -> Edge:
     """Return the best value of a grid and its interval, by the log likelihood of each value."""
-    reach = float(scipy.special.stdtrit(max(freedom, 1), (1 + CONFIDENCE) / 2))
+    reach = student_quantile((1 + CONFIDENCE) / 2, max(freedom, 1))
     within = np.flatnonzero(2 * (log.max() - log) <= _WIDER * reach**2)
     # Where kept and broken rates leave a gap, every edge in it is as likely: its middle.
     best = np.flatnonzero(log.max() - log <= 1e-6)

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 import scipy
 
+from dragstrip.stats.distributions import normal_quantile, normal_tail
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
 _LEAST_P = 1e-12
 Before = tuple[Any, Any, float, float]
@@ -30,8 +32,8 @@ def spent(fraction: float, alpha: float) -> float:
 
     Each side uses up half of it.
     """
-    norm = scipy.stats.norm
-    return float(4 * norm.sf(norm.isf(alpha / 4) / math.sqrt(fraction))) if fraction else 0.0
+    end = -normal_quantile(alpha / 4)
+    return 4 * normal_tail(end / math.sqrt(fraction)) if fraction else 0.0
 
 
 @functools.lru_cache(maxsize=256)
@@ -84,4 +86,4 @@ def p_value(p: float, number: int, fractions: tuple[float, ...]) -> float:
 
 def levels(fractions: tuple[float, ...], alpha: float) -> tuple[float, ...]:
     """Return the confidence of the interval at each look, so that all of them hold together."""
-    return tuple(float(1 - 2 * scipy.stats.norm.sf(bound)) for bound in bounds(fractions, alpha))
+    return tuple(1 - 2 * normal_tail(bound) for bound in bounds(fractions, alpha))

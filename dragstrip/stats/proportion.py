@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import scipy
-
+from dragstrip.stats.distributions import beta_quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
 Standing = Literal["within", "over", "open"]
@@ -30,8 +29,8 @@ def clopper_pearson(
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     tail = (1 - confidence) / 2
     right = requests - failures
-    low = float(scipy.stats.beta.ppf(tail, failures, right + 1)) if failures else 0.0
-    high = float(scipy.stats.beta.isf(tail, failures + 1, right)) if right else 1.0
+    low = beta_quantile(tail, failures, right + 1) if failures else 0.0
+    high = beta_quantile(1 - tail, failures + 1, right) if right else 1.0
     return low, high
 
 

@@ -11,8 +11,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy
 
+from dragstrip.stats.distributions import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class _Line(NamedTuple):
 
 def _rises(times_s: Values, values: Values) -> bool:
     line = _line(times_s, values)
-    reach = float(scipy.special.stdtrit(line.freedom, CONFIDENCE))
+    reach = student_quantile(CONFIDENCE, line.freedom)
     return line.slope > reach * line.error
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy
+
+from dragstrip.stats.distributions import student_quantile, student_tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,11 +46,11 @@ class Mean:
     @property
     def p_value(self) -> float:
         """Two-sided p-value of the test that the true mean is 0."""
-        return float(2 * scipy.stats.t.sf(self.t, self.count - 1))
+        return 2 * student_tail(self.t, self.count - 1)
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
         """Half the length of the two-sided confidence interval."""
-        return float(scipy.stats.t.ppf((1 + confidence) / 2, self.count - 1)) * self.standard_error
+        return student_quantile((1 + confidence) / 2, self.count - 1) * self.standard_error
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided confidence interval."""

@@ -16,7 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy
+
+from dragstrip.stats.distributions import kendall_variance, ranks, student_quantile, student_tail
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -63,13 +64,13 @@ def trend(times: ArrayLike, values: ArrayLike) -> Trend:
     finite = slopes[there[later] & there[earlier]]
     likeness = _likeness(at[there], level[there], float(np.median(finite)) if len(finite) else 0.0)
     factor = _inflation(n, likeness)
-    deviation = float(np.sqrt(_variance(level) * factor))
+    deviation = float(np.sqrt(kendall_variance(level) * factor))
     freedom = max(n / factor - 2, 1.0)
     s = float(np.sign(rises).sum())
     if not deviation:
         return Trend(0.0, 0.0, 0.0, 1.0, 0.0, 0.0)
     score = max(abs(s) - 1, 0.0) / deviation
-    reach = float(scipy.stats.t.ppf(0.975, freedom)) * deviation
+    reach = student_quantile(0.975, freedom) * deviation
     first = int(np.floor((len(slopes) - reach) / 2)) - 1
     last = len(slopes) - 1 - first
     ranked = np.sort(slopes)
@@ -77,7 +78,7 @@ def trend(times: ArrayLike, values: ArrayLike) -> Trend:
         slope,
         low=float(ranked[first]) if first >= 0 else -np.inf,
         high=float(ranked[last]) if first >= 0 else np.inf,
-        p=float(2 * scipy.stats.t.sf(score, freedom)),
+        p=2 * student_tail(score, freedom),
         tau=s / len(slopes),
         likeness=likeness,
     )
@@ -88,13 +89,13 @@ def _likeness(at: Floats, level: Floats, slope: float) -> float:
     rest = level - slope * at
     if len(rest) < LEAST:
         return 0.0
-    ranks = scipy.stats.rankdata(rest.round(_DECIMALS))
-    ranks -= ranks.mean()
-    square = float((ranks**2).sum())
+    places = ranks(rest.round(_DECIMALS))
+    places -= places.mean()
+    square = float((places**2).sum())
     if not square:
         return 0.0
-    n = len(ranks)
-    found = float((ranks[1:] * ranks[:-1]).sum()) / square
+    n = len(places)
+    found = float((places[1:] * places[:-1]).sum()) / square
     return float(np.clip((n * found + 2) / (n - 4), 0.0, _MOST_LIKENESS))
 
 
@@ -103,11 +104,3 @@ def _inflation(n: int, likeness: float) -> float:
     lag = np.arange(1, n - 2, dtype=np.float64)
     weights = (n - lag) * (n - lag - 1) * (n - lag - 2)
     return 1 + 2 * float((weights * likeness**lag).sum()) / (n * (n - 1) * (n - 2))
-
-
-def _variance(level: Floats) -> float:
-    """Return the variance of S for independent values, some of which may be equal."""
-    n = len(level)
-    _, counts = np.unique(level, return_counts=True)
-    ties = float((counts * (counts - 1) * (2 * counts + 5)).sum())
-    return max((n * (n - 1) * (2 * n + 5) - ties) / 18, 0.0)

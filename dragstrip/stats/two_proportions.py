@@ -15,8 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import scipy
-
+from dragstrip.stats.distributions import normal_quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def wilson(one: Proportion, confidence: float = CONFIDENCE) -> tuple[float, floa
     """
     if not one.total:
         return 0.0, 1.0
-    z = float(scipy.stats.norm.ppf((1 + confidence) / 2))
+    z = normal_quantile((1 + confidence) / 2)
     middle = one.failed + z**2 / 2
     reach = z * math.sqrt(one.failed * (1 - one.share) + z**2 / 4)
     low, high = ((middle + side * reach) / (one.total + z**2) for side in (-1, 1))

@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import scipy
-
+from dragstrip.stats.distributions import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE, Mean
 
 
@@ -38,7 +37,7 @@ class MeanDifference:
 
     def half_width(self, confidence: float = CONFIDENCE) -> float:
         """Half the length of the two-sided confidence interval."""
-        return float(scipy.stats.t.ppf((1 + confidence) / 2, self.freedom)) * self.standard_error
+        return student_quantile((1 + confidence) / 2, self.freedom) * self.standard_error
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """The two-sided confidence interval."""

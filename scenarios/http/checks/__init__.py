@@ -12,7 +12,6 @@ from dragstrip.scenario.remembered import Remembered
 from scenarios.http.checks.contains import Contains, Matches
 from scenarios.http.checks.equals import Equals
 from scenarios.http.checks.header import Header
-from scenarios.http.checks.json_schema import JsonSchema
 from scenarios.http.checks.status import Status
 
 if TYPE_CHECKING:
@@ -106,6 +105,8 @@ def _parts(expectation: ExpectedAnswer, data: Rows) -> list[ExplainedCheck]:
         path = None if expectation.at is None else _path("at", expectation.at)
         costly.append(Equals(expectation.column, path, data))
     if expectation.schema_file is not None:
+        from scenarios.http.checks.json_schema import JsonSchema
+
         costly.append(JsonSchema(expectation.schema_file))
     if costly:
         parts.append(Known(costly[0] if len(costly) == 1 else All(costly), len(data)))
