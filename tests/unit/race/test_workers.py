@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from dragstrip.run.slice_report import Finish, SliceReport
 
-CROWD = 12
+CROWD = 30
 _PATIENCE_S = 150
 _OTHER_VERSION = "import dragstrip.version\ndragstrip.version.VERSION = '0.0.9'\n"
 
@@ -155,7 +155,7 @@ class WorkerRaces:
     short: Distributed
     """--workers 2, of which none comes."""
     forked: Distributed = field(init=False)
-    """--processes 12, each with little to do."""
+    """--processes 30, each with little to do."""
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_slices_final_counts_ledgers_and_servers_agree_exactly(
             assert total == Tally.decode(final["tallies"][target]["0"])
 
 
-def test_one_master_keeps_a_crowd_of_workers_on_time(races: WorkerRaces) -> None:
+def test_one_master_keeps_thirty_workers_on_time(races: WorkerRaces) -> None:
     shares = [line["workers"] for line in races.forked.slices]
     assert [len({each["worker"] for each in share}) for share in shares] == [CROWD] * 2
     for earlier, later in itertools.pairwise(shares):
