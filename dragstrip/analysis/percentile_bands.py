@@ -21,7 +21,7 @@ from dragstrip.ledger.histogram import Histogram
 from dragstrip.ledger.tallies import of_target
 from dragstrip.ledger.tally import Tally, merged
 from dragstrip.run.model import Quantile
-from dragstrip.stats.distributions import binomial_quantile, normal_quantile, student_quantile
+from dragstrip.stats.probability import binomial_quantile, normal_quantile, student_quantile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ import numpy as np
 
 from dragstrip.config.sections import MIN_PAIRS as MIN_PAIRS
 from dragstrip.stats.autocorrelation import merge
-from dragstrip.stats.distributions import student_quantile
+from dragstrip.stats.probability import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE, Mean, mean_of
 
 if TYPE_CHECKING:

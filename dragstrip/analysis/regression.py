@@ -17,7 +17,7 @@ from dragstrip.analysis.ratio import MIN_PAIRS, POWER, fewest
 from dragstrip.analysis.regression_model import Regression, RegressionWord, Side
 from dragstrip.analysis.regression_model import UnlikeSetting as Stated
 from dragstrip.stats.autocorrelation import LEVEL, Merged, merge
-from dragstrip.stats.distributions import student_quantile
+from dragstrip.stats.probability import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE, mean_of
 from dragstrip.stats.two_proportions import Proportion, effective, newcombe
 from dragstrip.stats.welch import Between, MeanDifference, difference

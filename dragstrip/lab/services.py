@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dragstrip.lab import health
 from dragstrip.lab.command import Command
 from dragstrip.lab.node import Node
-from dragstrip.lab.paths import backend
+from dragstrip.lab.paths import backend, workplace
 from dragstrip.lab.ports import HOST
 from dragstrip.lab.postgres import SUPERUSER, Postgres
 from dragstrip.lab.processes import MARK_VARIABLE
@@ -66,6 +66,8 @@ class LabSettings:
         return {
             "PATH": os.pathsep.join((str(Node.find().program.parent), os.defpath)),
             "LANG": "C.UTF-8",
+            # What was compiled once need not be again: every lab of this installation shares it.
+            "NODE_COMPILE_CACHE": str(workplace() / ".dragstrip" / "node-cache"),
             "HOME": str(self.home.scratch),
             MARK_VARIABLE: self.home.mark,
             **kept,

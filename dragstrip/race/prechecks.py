@@ -13,7 +13,7 @@ from dragstrip.analysis.gates import SAMPLES_NEEDED
 from dragstrip.analysis.operations import decisive
 from dragstrip.analysis.ratio import MIN_PAIRS
 from dragstrip.errors import ConfigError, UsageError
-from dragstrip.stats.distributions import poisson_share
+from dragstrip.stats.probability import poisson_share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

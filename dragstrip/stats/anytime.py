@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 
-from dragstrip.stats.distributions import student_tail
+from dragstrip.stats.probability import student_tail
 
 PRIOR = 1.0
 """c^2: what is expected is a mean about as large as the standard deviation of a value."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dragstrip.stats.distributions import beta_share, kendall_p, ranks
+from dragstrip.stats.probability import beta_share, kendall_p, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from dragstrip.stats.distributions import beta_quantile, beta_share
+from dragstrip.stats.probability import beta_quantile, beta_share
 from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:

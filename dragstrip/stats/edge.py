@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy
 
-from dragstrip.stats.distributions import student_quantile
+from dragstrip.stats.probability import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from dragstrip.stats.distributions import normal_quantile, normal_tail
+from dragstrip.stats.probability import normal_quantile, normal_tail
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
 _LEAST_P = 1e-12

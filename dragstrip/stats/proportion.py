@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dragstrip.stats.distributions import beta_quantile
+from dragstrip.stats.probability import beta_quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
 Standing = Literal["within", "over", "open"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dragstrip.stats.distributions import student_quantile
+from dragstrip.stats.probability import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE
 
 if TYPE_CHECKING:

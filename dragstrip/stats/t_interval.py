@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dragstrip.stats.distributions import student_quantile, student_tail
+from dragstrip.stats.probability import student_quantile, student_tail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from dragstrip.stats.distributions import kendall_variance, ranks, student_quantile, student_tail
+from dragstrip.stats.probability import kendall_variance, ranks, student_quantile, student_tail
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dragstrip.stats.distributions import student_quantile
+from dragstrip.stats.probability import student_quantile
 from dragstrip.stats.t_interval import CONFIDENCE, Mean
 
 
