@@ -13,7 +13,7 @@ NODE_PACKAGES := backends/convex backends/convex-lab backends/supabase-lab backe
 RACE_ARGS ?= --quick
 PYTEST_ARGS ?=
 # More than cores: many tests wait.
-PYTEST_WORKERS ?= 4
+PYTEST_WORKERS ?= 3
 BENCH_ARGS ?=
 RUN ?= latest
 

@@ -402,16 +402,24 @@ def by_interval(low: float, high: float, rules: dict[str, Any]) -> str:
     return "BETTER" if high < 1 else "WORSE" if low > 1 else "INCONCLUSIVE"
 
 
+def is_unknown(found: RecomputedInterval) -> bool:
+    """Whether an interval is so wide that nothing is printed of it, as on a machine too busy."""
+    return found.high - found.low >= math.log(100)
+
+
 def comparison(race: Recomputed) -> Iterator[str]:
     found = compared(race).get(race.metric)
     if found is None:
         return
     pairs = race.pairs
-    yield (
-        f"{race.metric} new/old = {math.exp(found.mean):.3f} (95 % interval "
-        f"{math.exp(found.low):.3f} to {math.exp(found.high):.3f}, {pairs} pairs; smallest "
-        f"detectable change {found.detectable * 100:.3g} %)"
-    )
+    if is_unknown(found):
+        yield f"{race.metric} new/old: not known within a factor of 100; these are {pairs} pairs"
+    else:
+        yield (
+            f"{race.metric} new/old = {math.exp(found.mean):.3f} (95 % interval "
+            f"{math.exp(found.low):.3f} to {math.exp(found.high):.3f}, {pairs} pairs; smallest "
+            f"detectable change {found.detectable * 100:.3g} %)"
+        )
     if found.findings:
         reason = " and ".join(found.findings)
         if found.count == pairs:

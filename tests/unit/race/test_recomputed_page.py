@@ -16,6 +16,7 @@ from tests.unit.race.test_recomputed_figures import (
     compared,
     figures,
     gates,
+    is_unknown,
     others,
     refused,
     sentences,
@@ -79,6 +80,10 @@ def test_the_verdict_in_plain_words_has_the_figures_of_the_interval(
     said = page.text_of("verdict")
     found = compared(race).get(race.metric)
     if "! Invalid" in said or found is None:
+        assert page.root.by_id("figure-gauge") is None
+        return
+    if is_unknown(found):
+        assert "not known within a factor of 100" in said
         assert page.root.by_id("figure-gauge") is None
         return
     ends = tuple(math.exp(one) for one in (found.mean, found.low, found.high))

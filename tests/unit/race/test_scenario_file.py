@@ -116,7 +116,8 @@ def raced(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Received]:
 def test_one_file_is_enough_for_a_verdict(raced: dict[str, Received]) -> None:
     one = raced["right"].race
     one.require_sound()
-    run, verdict = judged_anyhow(one.folder)
+    # A busy machine has its hiccups, which the median does not show.
+    run, verdict = judged_anyhow(one.folder, metric="p50")
     assert verdict.verdict in {"adopt", "better"}
     assert run.scenario.name.endswith("/checkout.py:Checkout")
     assert run.scenario.keys == KEYS
