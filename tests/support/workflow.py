@@ -77,8 +77,12 @@ class Job:
             "GITHUB_STEP_SUMMARY": str(self.place / "summary.md"),
         }
         path = os.pathsep.join([str(self.path), os.environ["PATH"]])
-        # The variables of a `make test PYTHON=...` around it are not the job's.
-        outer = {name: text for name, text in os.environ.items() if not name.startswith("MAKE")}
+        # The variables of a `make test PYTHON=... VENV=...` around it are not the job's.
+        outer = {
+            name: text
+            for name, text in os.environ.items()
+            if not name.startswith("MAKE") and name not in {"PYTHON", "VENV"}
+        }
         done = subprocess.run(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
             cwd=self.place,
