@@ -45,11 +45,14 @@ class Interval:
     @property
     def minimum_detectable_effect(self) -> float:
         """The smallest relative change that as many pairs would detect four times out of five."""
-        freedom = self.pairs - 1
-        shares = (1 + self.confidence) / 2, POWER
-        reach = sum(student_quantile(share, freedom) for share in shares)
+        reach = detectable(self.pairs - 1, self.confidence)
         effect = reach * self.deviation / math.sqrt(self.pairs)
         return math.expm1(min(MOST_LOG_RATIO, effect))
+
+
+def detectable(freedom: float, confidence: float = CONFIDENCE) -> float:
+    """Return how many standard errors an effect must be to be detected with the chance POWER."""
+    return student_quantile((1 + confidence) / 2, freedom) + student_quantile(POWER, freedom)
 
 
 def interval(baseline: Sequence[float], challenger: Sequence[float]) -> Interval | None:

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dragstrip.analysis.operations import only
-from dragstrip.analysis.ratio import MIN_PAIRS, POWER, fewest
+from dragstrip.analysis.ratio import MIN_PAIRS, detectable, fewest
 from dragstrip.analysis.regression_model import Regression, RegressionWord, Side
 from dragstrip.analysis.regression_model import UnlikeSetting as Stated
 from dragstrip.stats.autocorrelation import LEVEL, Merged, merge
-from dragstrip.stats.probability import student_quantile
-from dragstrip.stats.t_interval import CONFIDENCE, mean_of
+from dragstrip.stats.t_interval import mean_of
 from dragstrip.stats.two_proportions import Proportion, effective, newcombe
 from dragstrip.stats.welch import Between, MeanDifference, difference
 
@@ -168,9 +167,7 @@ def _by_interval(change: _Change, tolerance: float) -> tuple[RegressionWord, str
 
 
 def _detectable(found: MeanDifference) -> float:
-    shares = (1 + CONFIDENCE) / 2, POWER
-    reach = sum(student_quantile(share, found.freedom) for share in shares)
-    return math.expm1(reach * found.standard_error)
+    return math.expm1(detectable(found.freedom) * found.standard_error)
 
 
 def _needed(

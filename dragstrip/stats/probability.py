@@ -32,8 +32,6 @@ def normal_tail(value: float) -> float:
 
 def student_quantile(share: float, freedom: float) -> float:
     """Return the value below which this share of Student's distribution lies."""
-    if share == 1:
-        return float(np.inf)
     return float(scipy.special.stdtrit(freedom, share))
 
 

@@ -12,7 +12,9 @@ import pytest
     ("module", "unused"),
     [
         ("dragstrip.cli.main", {"numpy", "scipy", "flask", "locust"}),
-        ("dragstrip.race.race", {"flask", "httpx", "locust"}),
+        ("dragstrip.race.race", {"flask", "httpx", "locust", "psycopg", "scipy.special"}),
+        ("dragstrip.load.bind", {"httpx", "psycopg", "scipy"}),
+        ("scenarios.http.checks", {"jsonschema"}),
     ],
 )
 def test_a_command_begins_without_what_it_does_not_use(module: str, unused: set[str]) -> None:
